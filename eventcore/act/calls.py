@@ -1,0 +1,66 @@
+"""From a task to the call that a worker gets: its arguments, names, environment and log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eventcore.act.current import Current
+from eventcore.act.envelope import Call
+from eventcore.act.steplog import LogFolder, LogTarget
+from eventcore.config import Config
+from eventcore.decide.plan import Plan
+from eventcore.decide.state import Task
+from eventcore.reference import has_reference, resolved
+from eventcore.values import decode
+
+
+class CallMaker:
+    """Makes the calls of one run and recovery; `result_text` reads what is recorded."""
+
+    def __init__(self, plan: Plan, run_id: str, recovery: int, program: str,
+                 result_text: Callable[[str, str], str | None]) -> None:  # fmt: skip
+        self._config: Config = plan.config
+        self._run_id = run_id
+        self._recovery = recovery
+        self._result_text = result_text
+        self._folder = LogFolder(plan.config.logdir, program, run_id)
+        self._referring: dict[str, bool] = {
+            step.name: has_reference((step.args, dict(step.kwargs), dict(step.placement.extras), dict(step.placement.environment)))
+            for step in plan.steps.values()
+        }
+
+    def make(self, task: Task) -> Call:
+        """The call for the task's current try; raises whatever resolving its references raises."""
+        step, placement = task.step, task.step.placement
+        args: Any = step.args
+        kwargs: Any = step.kwargs
+        extras: Any = placement.extras
+        further: Any = placement.environment
+        if self._referring[step.name]:
+            parts = (args, dict(kwargs), dict(extras), dict(further))
+            args, kwargs, extras, further = resolved(parts, self, task.sequence)
+        prefix = self._config.of_step(step.config, "envvar_prefix")
+        environment = {
+            f"{prefix}STEP_NAME": step.path,
+            f"{prefix}STEP_SEQUENCE": task.sequence,
+            f"{prefix}STEP_RECOVERY": str(self._recovery),
+        }
+        environment.update((f"{prefix}{name}", str(value)) for name, value in further.items())
+        assert step.func is not None
+        assert isinstance(self._config.logging_level, int)
+        return Call(
+            step.func,
+            args,
+            kwargs,
+            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
+            environment,
+            LogTarget(self._folder.file(step.path, task.sequence, self._recovery, task.try_number),
+                      self._config.logging_level, self._config.console),
+            placement.result_needed,
+        )  # fmt: skip
+
+    def result(self, step: str, sequence: str) -> Any:
+        """A recorded result, read back (see `eventcore.reference.Lookup`)."""
+        text = self._result_text(step, sequence)
+        return None if text is None else decode(text)

@@ -1,0 +1,119 @@
+"""The one envelope that crosses to whatever runs a step, and the one that comes back.
+
+Out goes a `Call`: what to call, with what, and under which names. Back comes an `Outcome`: a value or an error as text,
+never an object, so nothing a step returns or raises can break the way home. `perform` turns the one into the other and
+is all that an executor has to run. `pack` and `perform_packed` do the same for executors of other processes: functions
+that can be imported travel by name, the others (closures, lambdas, functions of `__main__`) by cloudpickle.
+"""
+
+import inspect
+import pickle
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cloudpickle
+
+from eventcore.act.current import Current, entered
+from eventcore.act.steplog import LogTarget, captured
+from eventcore.values import encode_result
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything a step needs to run, and nothing else."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    view: Current
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log: LogTarget | None = None
+    result_needed: bool = False  #: something refers to the result: one that cannot be stored is then a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended, in a form that always travels."""
+
+    ok: bool
+    result: str | None = None  #: the value as tagged JSON, None for None
+    error: str | None = None  #: one line, such as "ValueError: math domain error"
+    traceback: str | None = None
+    raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
+
+
+def perform(call: Call) -> Outcome:
+    """Run the call here and now; whatever happens inside it comes back as an `Outcome`.
+
+    A coroutine function is run to its end in an event loop of its own. `KeyboardInterrupt` alone passes: it is meant
+    for the engine.
+    """
+    with entered(call.view), captured(call.log, call.view):
+        try:
+            value = call.function(*call.args, **call.kwargs)
+            if inspect.iscoroutine(value):
+                value = _run_coroutine(value)
+            return _succeeded(call, value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return failed(error, tuple(call.view.raised))
+
+
+async def perform_async(call: Call) -> Outcome:
+    """`perform` in a running event loop; cancelling it and its timeout pass through."""
+    with entered(call.view), captured(call.log, call.view):
+        try:
+            value = call.function(*call.args, **call.kwargs)
+            if inspect.isawaitable(value):
+                value = await value
+            return _succeeded(call, value)
+        except (KeyboardInterrupt, GeneratorExit, asyncio_cancelled()):
+            raise
+        except BaseException as error:
+            return failed(error, tuple(call.view.raised))
+
+
+def asyncio_cancelled() -> type[BaseException]:
+    """`asyncio.CancelledError`, imported only where coroutines run."""
+    from asyncio import CancelledError
+
+    return CancelledError
+
+
+def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio
+
+    return asyncio.run(coroutine)
+
+
+def _succeeded(call: Call, value: Any) -> Outcome:
+    result = None if value is None else encode_result(value, call.result_needed)
+    return Outcome(True, result, raised=tuple(call.view.raised))
+
+
+def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()) -> Outcome:
+    """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
+    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    try:
+        summary = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        text = "".join(traceback.format_exception(type(error), error, frames))
+    except Exception:  # an exception whose own __str__ raises must not take the engine along
+        summary = text = f"{type(error).__name__} (its text cannot be shown)"
+    return Outcome(False, error=summary, traceback=text, raised=raised)
+
+
+def pack(call: Call) -> bytes:
+    """Make the call fit for another process on this machine; raises whatever pickling it raises."""
+    return cloudpickle.dumps(call)
+
+
+def perform_packed(body: bytes) -> Outcome:
+    """`perform` a packed call; one that cannot be unpacked here is a failure of that call alone."""
+    try:
+        call: Call = pickle.loads(body)
+    except BaseException as error:
+        return failed(error)
+    return perform(call)

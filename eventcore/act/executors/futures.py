@@ -1,0 +1,85 @@
+"""Runs steps on any `concurrent.futures.Executor`: threads, or an engine such as Dask through its own factory.
+
+The executor gets one positional envelope. Executors of other processes must be able to unpickle it, so it is packed
+unless the executor is known to stay in this process. A call that outlives its timeout is reported as failed and its
+future cancelled; where the executor cannot end it, it runs on and what it brings is dropped.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Executor as FuturesApi
+
+from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
+from eventcore.act.executors.base import Executor, Report
+
+
+class FuturesExecutor(Executor):
+    """An executor of the standard interface behind the engine's contract; `factory` makes it at the first call."""
+
+    def __init__(self, report: Report, factory: Callable[[], FuturesApi]) -> None:
+        super().__init__(report)
+        self._factory = factory
+        self._pool: FuturesApi | None = None
+        self._open: dict[int, tuple[Future[Outcome], threading.Timer | None]] = {}
+        self._lock = threading.Lock()
+
+    def start(self, ticket: int, call: Call, timeout: float | None) -> None:
+        """Submit the call; whatever submitting raises is a failure of this call."""
+        try:
+            if self._pool is None:
+                self._pool = self._factory()
+            if isinstance(self._pool, ThreadPoolExecutor):
+                future = self._pool.submit(perform, call)
+            else:
+                future = self._pool.submit(perform_packed, pack(call))
+        except Exception as error:
+            self.report(ticket, failed(error))
+            return
+        timer = None
+        if timeout is not None:
+            timer = threading.Timer(timeout, self._end, (ticket, f"timed out after {timeout:g} s"))
+            timer.daemon = True
+        with self._lock:
+            self._open[ticket] = (future, timer)
+        if timer is not None:
+            timer.start()
+        future.add_done_callback(lambda done: self._done(ticket, done))
+
+    def cancel(self, ticket: int) -> None:
+        """Report the call as cancelled; its thread or worker may run on, and what it brings is dropped."""
+        self._end(ticket, "cancelled")
+
+    def close(self) -> None:
+        """Drop what waits; what runs in threads cannot be ended and is not waited for."""
+        with self._lock:
+            opened, self._open = list(self._open.values()), {}
+        for future, timer in opened:
+            if timer is not None:
+                timer.cancel()
+            future.cancel()
+        if self._pool is not None:
+            self._pool.shutdown(wait=not opened, cancel_futures=True)
+            self._pool = None
+
+    def _end(self, ticket: int, error: str) -> None:
+        future = self._forget(ticket)
+        if future is not None:
+            future.cancel()
+            self.report(ticket, Outcome(False, error=error))
+
+    def _done(self, ticket: int, future: Future[Outcome]) -> None:
+        if self._forget(ticket) is None:
+            return
+        try:
+            outcome = future.result()
+        except (Exception, CancelledError) as error:
+            outcome = failed(error)
+        self.report(ticket, outcome)
+
+    def _forget(self, ticket: int) -> Future[Outcome] | None:
+        with self._lock:
+            future, timer = self._open.pop(ticket, (None, None))
+        if timer is not None:
+            timer.cancel()
+        return future

@@ -1,0 +1,138 @@
+"""The inside of a worker process: it reads calls, performs them one after another, and writes their outcomes.
+
+It never imports the program's main module, and keeps its own imports few, since a flow of one step waits for them.
+"""
+
+import fcntl
+import os
+import pickle
+import select
+import signal
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from eventcore.act.envelope import Outcome, failed, perform_packed
+from eventcore.act.steplog import installed
+
+#: Each message, in both directions, is its length followed by so many bytes.
+HEADER = struct.Struct("!Q")
+
+#: The first message of a worker: it has started, and its call's time begins to count.
+READY = b""
+
+
+def main(calls: int, outcomes: int, level: int) -> None:
+    """Serve the calls that arrive on the file descriptor `calls` until its other end is closed."""
+    for end in (calls, outcomes):
+        os.set_inheritable(end, False)
+    # Interrupting is the engine's business; a handler, unlike SIG_IGN, is not inherited by the programs of a step.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    leash = Leash(calls)
+    surroundings = Surroundings()
+    own_pid = os.getpid()
+    with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level):
+        send(writer, READY)
+        while (message := receive(reader)) is not None:
+            environment, body = pickle.loads(message)
+            with leash, surroundings.extended(environment):
+                reply = answer(body)
+            if os.getpid() != own_pid:  # a child that the step forked came back here instead of exiting
+                os._exit(1)
+            send(writer, reply)
+
+
+def send(stream: BinaryIO, message: bytes) -> None:
+    """Write one message, its header and body in one piece so that a short one is one system call."""
+    rest = memoryview(HEADER.pack(len(message)) + message)
+    while rest:
+        rest = rest[stream.write(rest) :]
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """Read one message; None when the other end is closed."""
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    (size,) = HEADER.unpack(header)
+    message = stream.read(size)
+    return message if len(message) == size else None
+
+
+def answer(body: bytes) -> bytes:
+    """Perform one packed call; whatever it does short of ending the process, the answer is a pickled `Outcome`."""
+    try:
+        outcome = perform_packed(body)
+    except BaseException as error:
+        outcome = failed(error)
+    flush_standard_streams()
+    try:
+        return pickle.dumps(outcome)
+    except Exception as error:
+        return pickle.dumps(Outcome(False, error=f"the outcome cannot be sent back: {error!r}"))
+
+
+def flush_standard_streams() -> None:
+    """What a finished step printed is not lost when a later one ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+class Surroundings:
+    """What a step finds around it in a reused process, and the next one finds again whatever this one did to it."""
+
+    def __init__(self) -> None:
+        self._environment = dict(os.environ)
+        self._folder = os.getcwd()
+
+    @contextmanager
+    def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
+        """Add to the environment variables for as long as a step runs."""
+        os.environ.update(environment)
+        try:
+            yield
+        finally:
+            self._restore()
+
+    def _restore(self) -> None:
+        now = dict(os.environ)
+        for name in now.keys() - self._environment.keys():
+            del os.environ[name]
+        os.environ.update(self._environment.items() - now.items())
+        with suppress(OSError):
+            os.chdir(self._folder)
+
+
+class Leash:
+    """While entered, the kernel kills this process's group as soon as the engine is gone, however it went.
+
+    The engine holds the only writing end of the pipe of calls and writes nothing while a call runs, so any event on the
+    pipe then means that the engine has ended; the kernel answers it with SIGKILL, also while a step holds the
+    interpreter's lock, and also for the programs that the step started. A thread that waits for the same could do
+    neither, and would make every fork in a step a fork of a threaded process. Where the system has no `F_SETSIG`, a
+    worker without engine ends after its step.
+    """
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._flags = fcntl.fcntl(pipe, fcntl.F_GETFL)
+        self._able = hasattr(fcntl, "F_SETSIG")
+        if self._able:
+            fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+
+    def __enter__(self) -> None:
+        if self._able:
+            fcntl.fcntl(self._pipe, fcntl.F_SETFL, self._flags | os.O_ASYNC)
+            gone = select.poll()
+            gone.register(self._pipe, select.POLLIN)
+            if gone.poll(0):  # it went before the kernel was asked to tell
+                os.killpg(0, signal.SIGKILL)
+
+    def __exit__(self, *_: object) -> None:
+        if self._able:
+            with suppress(OSError):  # the step closed what it had not opened; the outcome will not get out either
+                fcntl.fcntl(self._pipe, fcntl.F_SETFL, self._flags)

@@ -1,0 +1,210 @@
+"""Configuration: its keys and their defaults, and where the values come from.
+
+Precedence: a step's own config, the call's arguments, the file or mapping, the defaults. In a file or mapping the
+section named by the environment variable `EVENTOR_CONFIG_TAG` (default `EVENTOR`) is used where there is one; its
+databases stand under the tag in `EVENTOR_DB_CONFIG_TAG` (default `DATABASE`). `${VAR}` in any text is replaced by the
+environment variable.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from eventcore.errors import ConfigError
+
+CONFIG_TAG_VARIABLE = "EVENTOR_CONFIG_TAG"
+DATABASE_TAG_VARIABLE = "EVENTOR_DB_CONFIG_TAG"
+
+
+class Backoff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Exponential waits between tries: `first * factor**n` seconds, at most `max`, each up to `jitter` longer."""
+
+    first: float = 1.0
+    factor: float = 2.0
+    max: float = 300.0
+    jitter: float = 0.1
+
+
+RetryDelay = float | list[float] | Backoff
+
+
+class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a step's own config may set; None leaves it to the program's config."""
+
+    stop_on_exception: bool | None = None
+    task_construct: Any = None
+    max_concurrent: int | None = None  #: of this step, at one time
+    retries: int | None = None
+    retry_delay: RetryDelay | None = None
+    timeout: float | None = None
+    envvar_prefix: str | None = None
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All keys of a program's configuration, with their defaults."""
+
+    workdir: str = tempfile.gettempdir()  #: where the store keeps nothing yet; accepted for the seed's programs
+    logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`
+    task_construct: Any = "process"  #: process, thread, invoke, async, a class, a factory or `module:factory`
+    max_concurrent: int = 1  #: steps that run at once; below 1: no limit
+    stop_on_exception: bool = True  #: an unhandled failure lets nothing new start
+    sleep_between_loops: float = 1.0  #: accepted and without effect: this engine does not poll
+    shared_db: bool = False  #: the store holds runs of several programs: `run_id` must be given to find one again
+    envvar_prefix: str = "EVENTOR_"  #: of STEP_NAME, STEP_SEQUENCE and STEP_RECOVERY in a step's environment
+    logging_level: int | str = "INFO"
+    console: bool = True  #: show the steps' log records on the console
+    durability: Literal["full", "normal"] = "full"  #: survive power loss, or any crash of a process
+    max_result_size: int = 1_000_000  #: characters; a longer result goes to a file beside the store
+    lease_term: float = 30.0  #: seconds of silence after which another engine may take the run over
+    retries: int = 0  #: further tries after a failure
+    retry_delay: RetryDelay = 0.0  #: seconds, a list of them, or {first, factor, max, jitter}
+    timeout: float | None = None  #: seconds that one try may take
+    DATABASE: dict[str, Any] = {}
+
+    def of_step(self, own: StepConfig, key: str) -> Any:
+        """The value that holds for a step: its own, or the program's."""
+        value = getattr(own, key)
+        return getattr(self, key) if value is None else value
+
+
+def load_config(written: Mapping[str, Any] | str | Path | None, overrides: Mapping[str, Any], tag: str = "EVENTOR") -> Config:
+    """Build the configuration from a mapping or a YAML file, with `overrides` (the call's arguments) on top.
+
+    Raises `ConfigError` naming the path of an unknown key, a wrong type, a missing file or section.
+    """
+    where = "config" if not isinstance(written, (str, Path)) or not written else str(written)
+    data = _read_yaml(Path(written)) if isinstance(written, (str, Path)) and written else dict(written or {})
+    section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), tag, where)
+    databases = os.environ.get(DATABASE_TAG_VARIABLE)
+    if databases and databases != "DATABASE":
+        section["DATABASE"] = section.pop(databases, {})
+    return checked_config({**expanded(section, where), **overrides}, where)
+
+
+def checked_config(values: Mapping[str, Any], where: str) -> Config:
+    """The `Config` that `values` make; raises `ConfigError` for an unknown key, a wrong type or a value out of range."""
+    config: Config = _converted(dict(values), Config, where)
+    _check_ranges(config, where)
+    if isinstance(config.logging_level, str):
+        import logging
+
+        level = logging.getLevelNamesMapping().get(config.logging_level.upper())
+        if level is None:
+            raise ConfigError(f"{where}: logging_level {config.logging_level!r} is not a level; use INFO or a number")
+        return msgspec.structs.replace(config, logging_level=level)
+    return config
+
+
+def step_config(values: Mapping[str, Any], step: str) -> StepConfig:
+    """Check a step's own config; raises `ConfigError` naming the step and the key."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"step {step!r}: config is a mapping, not {values!r}")
+    config: StepConfig = _converted(dict(values), StepConfig, f"step {step!r}, config")
+    _check_ranges(config, f"step {step!r}, config")
+    return config
+
+
+def merged(outer: StepConfig, inner: StepConfig) -> StepConfig:
+    """A step's config under its container's: what the inner one leaves open, the outer one says."""
+    outer = msgspec.structs.replace(outer, max_concurrent=None)
+    own = {key: value for key in StepConfig.__struct_fields__ if (value := getattr(inner, key)) is not None}
+    return msgspec.structs.replace(outer, **own)
+
+
+def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
+    known = kind.__struct_fields__  # type: ignore[attr-defined]
+    for key in values:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+            raise ConfigError(f"{where}: unknown key {key!r}; {hint}")
+    # classes and factories are of no type that the checker knows; the executors check them
+    construct = {key: values.pop(key) for key in ("task_construct",) if key in values}
+    try:
+        checked = msgspec.convert(values, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_readable(str(error))}") from None
+    return msgspec.structs.replace(checked, **construct)
+
+
+def _readable(message: str) -> str:
+    found = re.match(r"(.*?) - at `\$\.?(.*)`$", message)
+    return f"{found[2]}: {found[1][0].lower()}{found[1][1:]}" if found else message
+
+
+def _check_ranges(config: Config | StepConfig, where: str) -> None:
+    def check(key: str, ok: Callable[[Any], bool], says: str) -> None:
+        value = getattr(config, key, None)
+        if value is not None and not ok(value):
+            raise ConfigError(f"{where}: {key}: {says}, not {value!r}")
+
+    check("retries", lambda v: v >= 0, "a number of further tries, 0 or more")
+    check("timeout", lambda v: 0 < v < float("inf"), "seconds above 0")
+    check("lease_term", lambda v: 0 < v < float("inf"), "seconds above 0")
+    check("max_result_size", lambda v: v > 0, "a number of characters above 0")
+    check("retry_delay", _delays_are_possible, "seconds, 0 or more")
+
+
+def _delays_are_possible(delay: RetryDelay) -> bool:
+    if isinstance(delay, Backoff):
+        return delay.first >= 0 and delay.factor > 0 and delay.max >= 0 and delay.jitter >= 0
+    return all(wait >= 0 for wait in delay) if isinstance(delay, list) else delay >= 0
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"config file {path} does not exist; give the path of a YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {path} cannot be read: {error}") from None
+    try:
+        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config file {path} is not YAML: {' '.join(str(error).split())}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"config file {path}: the top level must be a mapping from keys to values")
+    return data
+
+
+def _section(data: dict[str, Any], asked: str | None, default: str, where: str) -> tuple[dict[str, Any], str]:
+    """The section under the tag; without an explicit tag, data that has no such section is the section itself."""
+    found: Any = data
+    for key in (asked or default).split("."):
+        if not isinstance(found, Mapping) or key not in found:
+            if asked:
+                raise ConfigError(f"{where}: no section {asked!r}, which {CONFIG_TAG_VARIABLE} names")
+            return dict(data), where
+        found, where = found[key], f"{where}: {key}"
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"{where}: the section must be a mapping from keys to values")
+    return dict(found), where
+
+
+def expanded(value: Any, where: str) -> Any:
+    """The value with each `${VAR}` in its texts replaced; raises `ConfigError` where a variable is not set."""
+    if isinstance(value, Mapping):
+        return {key: expanded(item, f"{where}: {key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [expanded(item, where) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise ConfigError(f"{where}: the environment variable {match[1]} is not set")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$\{(\w+)\}", variable, value)

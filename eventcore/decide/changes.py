@@ -1,0 +1,45 @@
+"""What one turn changes: the rows to record in one commit, and the tasks to start after it."""
+
+from dataclasses import dataclass, field
+
+from eventcore.decide.state import Delay, Task
+from eventcore.status import TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One finished try of a task."""
+
+    task: Task
+    try_number: int
+    status: TaskStatus
+    started: float | None
+    ended: float
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(slots=True)
+class Changes:
+    """Collected while a turn decides."""
+
+    facts: list[tuple[str, str, str]] = field(default_factory=list)  #: (scope, event, sequence)
+    created: dict[tuple[str, str], Task] = field(default_factory=dict)
+    updated: dict[tuple[str, str], Task] = field(default_factory=dict)
+    carried: list[tuple[Task, int]] = field(default_factory=list)  #: skipped tasks, and the recovery of their result
+    results: dict[tuple[str, str], str] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    delays_begun: list[Delay] = field(default_factory=list)
+    delays_over: list[Delay] = field(default_factory=list)
+    starts: list[Task] = field(default_factory=list)
+    cancels: list[Task] = field(default_factory=list)
+    ended: list[Task] = field(default_factory=list)  #: worth a line in the log
+
+    def __bool__(self) -> bool:
+        """True when there is something to record."""
+        return bool(self.facts or self.created or self.updated or self.attempts or self.delays_begun or self.delays_over)
+
+    def touched(self, task: Task) -> None:
+        """The task's row differs from what is stored."""
+        if task.key not in self.created:
+            self.updated[task.key] = task

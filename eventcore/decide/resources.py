@@ -1,0 +1,81 @@
+"""Resource pools: a task takes all it asks for together or nothing, and nobody overtakes in a queue.
+
+A task waits in the queue of every pool it needs and is served when it is at the head of each and all have enough; so a
+large request is never starved by small ones, and no two tasks can hold what the other waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from eventcore.decide.state import PoolState, Task
+from eventcore.pools import Units
+from eventcore.status import TaskStatus
+
+if TYPE_CHECKING:
+    from eventcore.decide.turn import Turn
+
+
+def take(turn: Turn, task: Task) -> bool:
+    """Give the task its units now, or put it in the queues; True when it has them."""
+    needed = [(turn.state.pools[pool.name], count) for pool, count in task.step.acquires]
+    if all(_first(pool, task) and pool.has_free(count) for pool, count in needed):
+        for pool, count in needed:
+            pool.taken += count
+            if pool.waiting and pool.waiting[0] is task:
+                pool.waiting.popleft()
+        task.holds = True
+        return True
+    for pool, _ in needed:
+        if task not in pool.waiting:
+            pool.waiting.append(task)
+    return False
+
+
+def give_back(turn: Turn, task: Task) -> None:
+    """Return what the task's step releases, and let those at the heads of the queues try again."""
+    if not task.step.releases and not task.holds:
+        return
+    task.holds = False
+    _return(turn, task.step.releases)
+
+
+def carry_over(turn: Turn, task: Task) -> None:
+    """A skipped task leaves the pools as its run had left them."""
+    for pool, count in task.step.acquires:
+        turn.state.pools[pool.name].taken += count
+    _return(turn, task.step.releases)
+
+
+def withdraw(turn: Turn, task: Task) -> None:
+    """A cancelled task asks for nothing more."""
+    if task.holds:
+        task.holds = False
+        _return(turn, task.step.acquires)
+    else:
+        _let_heads_try(turn, (pool.name for pool, _ in task.step.acquires))
+
+
+def _return(turn: Turn, units: Units) -> None:
+    for pool, count in units:
+        state = turn.state.pools[pool.name]
+        state.taken = max(0, state.taken - count)
+    _let_heads_try(turn, (pool.name for pool, _ in units))
+
+
+def _let_heads_try(turn: Turn, names: Iterable[str]) -> None:
+    to_look_at = list(names)
+    while to_look_at:
+        pool = turn.state.pools[to_look_at.pop()]
+        while pool.waiting and pool.waiting[0].status is not TaskStatus.ready:
+            pool.waiting.popleft()
+        if pool.waiting and take(turn, head := pool.waiting[0]):
+            turn.state.ready.append(head)
+            to_look_at += [other.name for other, _ in head.step.acquires]
+
+
+def _first(pool: PoolState, task: Task) -> bool:
+    while pool.waiting and pool.waiting[0].status is not TaskStatus.ready:
+        pool.waiting.popleft()
+    return not pool.waiting or pool.waiting[0] is task

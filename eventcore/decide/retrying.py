@@ -1,0 +1,49 @@
+"""Retries: each try of a task is an attempt, and only the last failure counts as the task's."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from eventcore.config import Backoff, RetryDelay
+from eventcore.decide import delays, scheduling
+from eventcore.decide.state import Task
+from eventcore.status import TaskStatus
+
+if TYPE_CHECKING:
+    from eventcore.decide.turn import Turn
+
+
+def tries_again(turn: Turn, task: Task) -> bool:
+    """Send the task back to ready where it has a try left; a stopped run or part makes no further tries."""
+    config = turn.plan.config
+    cell = turn.cell(task.step.placement.scope, task.sequence)
+    if task.try_number > config.of_step(task.step.config, "retries") or turn.state.stopped or cell.halted:
+        return False
+    wait = wait_before(config.of_step(task.step.config, "retry_delay"), task.try_number, f"{task!r}")
+    task.try_number += 1
+    task.status = TaskStatus.ready
+    task.due = turn.now + wait
+    turn.changes.touched(task)
+    delays.set_timer(turn, task.due, task)
+    return True
+
+
+def due_again(turn: Turn, task: Task) -> None:
+    """The wait before the next try is over."""
+    if task.status is TaskStatus.ready:
+        task.due = None
+        scheduling.make_ready(turn, task)
+
+
+def wait_before(delay: RetryDelay, tries_made: int, seed: str) -> float:
+    """Seconds to wait after so many tries; a list's last entry serves all that follow.
+
+    The jitter is drawn from `seed` and the try, so that a decision is the same however often it is made.
+    """
+    if isinstance(delay, list):
+        return delay[min(tries_made, len(delay)) - 1] if delay else 0.0
+    if isinstance(delay, Backoff):
+        wait = min(delay.max, delay.first * delay.factor ** min(tries_made - 1, 1000))
+        return wait * (1 + delay.jitter * Random(f"{seed}.{tries_made}").random())
+    return float(delay)

@@ -1,0 +1,105 @@
+"""Which ready task starts next: first come, first served, under the limits that apply to it.
+
+A task that finds a limit full is parked there and comes back when a place is free. Steps without a function and control
+steps take no place: they run as part of the decision.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventcore.decide import ending, resources
+from eventcore.decide.state import Limit, Task
+from eventcore.status import StepStatus, TaskStatus
+
+if TYPE_CHECKING:
+    from eventcore.decide.turn import Turn
+
+
+def make_ready(turn: Turn, task: Task) -> None:
+    """Queue the task for its start."""
+    turn.state.ready.append(task)
+
+
+def start_next(turn: Turn) -> bool:
+    """Start one ready task, or find that none can start; True while there may be more to do."""
+    state = turn.state
+    if state.stopped:
+        return False
+    while state.ready or _unpark(turn):
+        task = state.ready.popleft()
+        if task.status is not TaskStatus.ready or (task.due is not None and task.due > turn.now):
+            continue
+        if task.step.acquires and not task.holds and not resources.take(turn, task):
+            continue
+        needs_worker = task.step.func is not None and task.step.control is None
+        if needs_worker and not _took_places(turn, task):
+            continue
+        task.status = TaskStatus.active
+        task.due = None
+        task.started = turn.now
+        turn.changes.touched(task)
+        turn.raise_triggers(task, StepStatus.active)
+        if needs_worker:
+            state.running[task.key] = task
+            turn.changes.starts.append(task)
+        elif task.step.control is not None:
+            task.step.control.started(turn, task)
+        else:
+            ending.task_over(turn, task, TaskStatus.success, None, None, None, ())
+        return True
+    return False
+
+
+def run_control(turn: Turn, task: Task) -> None:
+    """Run a housekeeping step: it is bookkeeping, not work, and runs whatever has failed."""
+    task.status = TaskStatus.active
+    task.started = turn.now
+    turn.changes.touched(task)
+    assert task.step.control is not None
+    task.step.control.started(turn, task)
+
+
+def free_places(turn: Turn, task: Task) -> None:
+    """The task's worker is through: give its places back."""
+    turn.state.running.pop(task.key, None)
+    for limit in limits_of(turn, task):
+        limit.used -= 1
+
+
+def limits_of(turn: Turn, task: Task) -> list[Limit]:
+    """The limits that a task counts against: all that run, its executor's, its step's."""
+    limits = turn.state.limits
+    found = [limits["all"]]
+    executor = limits.get(f"by {executor_of(turn, task)}")
+    if executor is not None:
+        found.append(executor)
+    most = task.step.config.max_concurrent
+    if most is not None and most >= 1:
+        found.append(limits.setdefault(f"step {task.step.name}", Limit(most)))
+    return found
+
+
+def executor_of(turn: Turn, task: Task) -> object:
+    """What the task's step is to be run by, as its config writes it."""
+    return turn.plan.config.of_step(task.step.config, "task_construct")
+
+
+def _took_places(turn: Turn, task: Task) -> bool:
+    needed = limits_of(turn, task)
+    for limit in needed:
+        if limit.is_full:
+            limit.parked.append(task)
+            return False
+    for limit in needed:
+        limit.used += 1
+    return True
+
+
+def _unpark(turn: Turn) -> bool:
+    moved = False
+    for limit in turn.state.limits.values():
+        if limit.parked and not limit.is_full:
+            turn.state.ready.append(limit.parked.popleft())
+            moved = True
+    return moved

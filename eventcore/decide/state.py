@@ -1,0 +1,139 @@
+"""What an engine knows of a run while it works on it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eventcore.decide.expressions import Gate
+from eventcore.pools import ResourcePool
+from eventcore.program import Association, Step
+from eventcore.status import TaskStatus
+
+
+class Task:
+    """One step at one sequence in this recovery."""
+
+    __slots__ = ("due", "ended", "fresh", "holds", "memo", "result", "sequence", "started", "status", "step", "try_number")
+
+    def __init__(self, step: Step, sequence: str, status: TaskStatus, fresh: bool = False) -> None:
+        self.step = step
+        self.sequence = sequence
+        self.status = status
+        self.fresh = fresh  #: reached by a failure of this recovery: history does not count
+        self.try_number = 1
+        self.due: float | None = None  #: when its next try may start, UTC in seconds
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.holds = False  #: whether it has its resources
+        self.memo: str | None = None  #: what a control step keeps about itself
+        self.result: str | None = None  #: kept where a control step reads it
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.step.name, self.sequence
+
+    def __repr__(self) -> str:
+        return f"{self.step.path}@{self.sequence}"
+
+
+class Delay:
+    """A delayed association on its way."""
+
+    __slots__ = ("association", "dropped", "due", "fresh", "sequence")
+
+    def __init__(self, association: Association, sequence: str, due: float, fresh: bool) -> None:
+        self.association = association
+        self.sequence = sequence
+        self.due = due  #: UTC in seconds
+        self.fresh = fresh
+        self.dropped = False
+
+
+class Cell:
+    """One part of the program at one sequence: its facts, its tasks and its half-fulfilled expressions."""
+
+    __slots__ = ("delays", "facts", "fresh", "gates", "halted", "scope", "sequence", "tasks")
+
+    def __init__(self, scope: str, sequence: str) -> None:
+        self.scope = scope
+        self.sequence = sequence
+        self.facts: set[str] = set()
+        self.tasks: dict[str, Task] = {}
+        self.gates: dict[str, Gate] = {}
+        self.delays: list[Delay] = []
+        self.halted = False
+        self.fresh = False  #: everything reached in it runs, whatever history says
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when nothing in it is under way or half fulfilled."""
+        return not self.gates and not self.delays and all(task.status.is_over for task in self.tasks.values())
+
+
+class Limit:
+    """So many at once, and who waits for a place."""
+
+    __slots__ = ("most", "parked", "used")
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.used = 0
+        self.parked: deque[Task] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        return self.most is not None and self.used >= self.most
+
+
+class PoolState:
+    """A resource pool's units, and who waits for some."""
+
+    __slots__ = ("limit", "name", "taken", "waiting")
+
+    def __init__(self, pool: ResourcePool) -> None:
+        self.name = pool.name
+        self.limit = pool.limit
+        self.taken = 0
+        self.waiting: deque[Task] = deque()
+
+    def has_free(self, count: int) -> bool:
+        return self.limit is None or self.taken + count <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How a task stood in the latest earlier recovery that knew it."""
+
+    status: TaskStatus
+    recovery: int
+    memo: str | None = None
+
+
+@dataclass(slots=True)
+class History:
+    """What earlier recoveries left: the latest status of each task, and when delays fall due."""
+
+    tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
+    delays: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    same_program: bool = True  #: False when the program changed since: finished loops are then walked again
+
+
+@dataclass(slots=True)
+class State:
+    """The run as it stands."""
+
+    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    gates_under: dict[tuple[str, str], dict[str, Gate]] = field(default_factory=dict)
+    live: dict[tuple[str, str], Task] = field(default_factory=dict)  #: every task that is not over
+    running: dict[tuple[str, str], Task] = field(default_factory=dict)  #: those that a worker has
+    ready: deque[Task] = field(default_factory=deque)
+    limits: dict[str, Limit] = field(default_factory=dict)
+    pools: dict[str, PoolState] = field(default_factory=dict)
+    timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time
+    pending_delays: int = 0
+    failures: int = 0  #: unhandled ones
+    stopped: bool = False  #: an unhandled failure: nothing new starts
+    has_evicted: bool = False  #: quiet cells were let go; a cell not in memory may be in the store
+    timer_count: int = 0

@@ -1,0 +1,60 @@
+"""Everything the kernel raises on purpose.
+
+EventcoreError
+├── ProgramError        the program as written cannot be run
+│   └── ProgramChangedError   it lost a step that the stored run still knows
+├── ConfigError         a key, a value, a tag or a file of the configuration
+├── StoreError          the store cannot be opened, read or written
+│   ├── StoreVersionError     it was written by a newer version of this package
+│   └── RunNotFoundError      it has no such run, or nothing to recover
+├── RunExistsError      the run id is taken
+├── RunHeldError        another engine is working on the run
+├── LeaseLostError      another engine took the run over while this one was silent
+└── NotInStepError      `current()` was called outside a running step
+
+Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
+"""
+
+
+class EventcoreError(Exception):
+    """Base of all expected errors; catch this one to catch them all."""
+
+
+class ProgramError(EventcoreError):
+    """The program cannot be run as it is written: a name used twice, something not callable, an unknown event."""
+
+
+class ProgramChangedError(ProgramError):
+    """A step that has history in the stored run is no longer part of the program."""
+
+
+class ConfigError(EventcoreError):
+    """A configuration key, value, tag or file is wrong; the message names its path."""
+
+
+class StoreError(EventcoreError):
+    """The store cannot be opened, read or written."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer version of this package; upgrade the package."""
+
+
+class RunNotFoundError(StoreError):
+    """The store has no such run, or no run at all to recover or continue."""
+
+
+class RunExistsError(EventcoreError):
+    """A new run was asked for under a run id that the store already has."""
+
+
+class RunHeldError(EventcoreError):
+    """Another living engine holds the run; the message names its host and process."""
+
+
+class LeaseLostError(EventcoreError):
+    """Another engine adopted the run while this one was silent; nothing more of this one is recorded."""
+
+
+class NotInStepError(EventcoreError):
+    """`current()` was called outside a running step."""

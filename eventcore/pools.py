@@ -1,0 +1,69 @@
+"""Resource pools as users declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from eventcore.errors import ProgramError
+
+
+class Resource:
+    """Base for naming kinds of resources, as the seed's programs do; the engine counts units and makes no objects."""
+
+
+class ResourcePool:
+    """A named number of units that steps take while they run.
+
+    `ResourcePool("licences", 4)`, or as the seed writes it
+    `ResourcePool("licences", resource_cls=Licence, policy={"resource_limit": 4}).load()`. Without a limit, or with one
+    below zero, the pool never runs out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limit: int | None = None,
+        *,
+        resource_cls: type = Resource,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        if limit is None:
+            limit = (policy or {}).get("resource_limit", -1)
+        if not isinstance(name, str) or not name:
+            raise ProgramError(f"a resource pool needs a name, not {name!r}")
+        if not isinstance(limit, int) or isinstance(limit, bool):
+            raise ProgramError(f"pool {name!r}: the limit is a whole number of units, not {limit!r}")
+        self.name = name
+        self.limit = limit if limit >= 0 else None
+        self.resource_cls = resource_cls
+
+    def load(self) -> Self:
+        """Accepted for the seed's spelling; units need no loading."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"ResourcePool({self.name!r}, {self.limit})"
+
+
+Units = tuple[tuple[ResourcePool, int], ...]
+
+
+def as_units(written: Iterable[Any], step: str, word: str) -> Units:
+    """Check a step's `acquires` or `releases`: pairs of pool and count, each count possible in its pool."""
+    totals: dict[str, tuple[ResourcePool, int]] = {}
+    for pair in written:
+        try:
+            pool, count = pair
+        except (TypeError, ValueError):
+            raise ProgramError(f"step {step!r}: {word} takes pairs of a ResourcePool and a count, not {pair!r}") from None
+        if not isinstance(pool, ResourcePool) or not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ProgramError(f"step {step!r}: {word} takes pairs of a ResourcePool and a count >= 1, not {pair!r}")
+        total = totals.get(pool.name, (pool, 0))[1] + count
+        if pool.limit is not None and total > pool.limit:
+            raise ProgramError(
+                f"step {step!r} {word} {total} of pool {pool.name!r}, which has only {pool.limit}; "
+                "raise the pool's limit or ask for less"
+            )
+        totals[pool.name] = (pool, total)
+    return tuple(totals.values())

@@ -1,0 +1,95 @@
+"""The lease: one engine works on a run, and everybody can see which."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Row, select, update
+
+from eventcore.errors import RunHeldError
+from eventcore.record.schema import runs
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An engine, told apart from all others."""
+
+    token: str
+    host: str
+    pid: int
+    started: str  #: the process's start as the system tells it: a pid alone may be somebody else's by now
+
+
+def this_engine() -> Holder:
+    """A new holder in this process."""
+    return Holder(secrets.token_hex(8), socket.gethostname(), os.getpid(), process_start(os.getpid()) or "")
+
+
+def process_start(pid: int) -> str | None:
+    """When a process of this host started, in the system's own units; None where it does not run."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+    except OSError:
+        pass
+    else:
+        fields = stat.rpartition(")")[2].split()
+        return None if fields[0] in ("Z", "X") else fields[19]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return ""
+
+
+def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> None:
+    """Take the run's lease inside a transaction; raises `RunHeldError` while another living engine has it."""
+    row = connection.execute(select(runs).where(runs.c.id == run)).one()
+    if is_held(row, now):
+        raise RunHeldError(
+            f"run {row.run_id!r} is held by the engine in process {row.holder_pid} on {row.holder_host}, last heard of "
+            f"{max(0.0, now - row.heartbeat):.0f} s ago; wait for it, end it, or use another run id"
+        )
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run)
+        .values(
+            holder=holder.token,
+            holder_host=holder.host,
+            holder_pid=holder.pid,
+            holder_started=holder.started,
+            heartbeat=now,
+            lease_term=term,
+        )
+    )
+
+
+def is_held(row: Row[tuple[object, ...]], now: float) -> bool:
+    """Whether a run's row names an engine that lives: on this host by its process, elsewhere by its heartbeat."""
+    if row.holder is None or now - row.heartbeat > row.lease_term:
+        return False
+    if row.holder_host != socket.gethostname():
+        return True
+    started = process_start(row.holder_pid)
+    return started is not None and (not row.holder_started or started in ("", row.holder_started))
+
+
+def give_up(connection: Connection, run: int, holder: Holder) -> None:
+    """Release the lease where the holder still has it."""
+    connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(holder=None))
+
+
+def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
+    """Say that the holder lives; False when the lease is another's by now."""
+    done = connection.execute(
+        update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(heartbeat=now)
+    )
+    return done.rowcount == 1

@@ -1,0 +1,123 @@
+"""The tables. Every identity that DESIGN section 3 names is a primary or unique key here.
+
+Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.values`).
+"""
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+
+PREFIX = "eventcore_"
+VERSION = 1
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[object] | Index, rowid: bool = False) -> Table:
+    return Table(PREFIX + name, metadata, *columns, sqlite_with_rowid=rowid)
+
+
+def _run() -> Column[object]:
+    return Column("run", Integer, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), primary_key=True)
+
+
+schema_version = _table("schema_version", Column("version", Integer, primary_key=True))
+
+#: what runs execute, as data; one row for each different program
+programs = _table(
+    "programs",
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("document", Text, nullable=False),
+    rowid=True,
+)
+
+#: one row a run, with its lease: who works on it, since when nothing was heard
+runs = _table(
+    "runs",
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Text, nullable=False, unique=True),
+    Column("program", Text, nullable=False),
+    Column("source", Text),
+    Column("recovery", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("turns", Integer, nullable=False, default=0),
+    Column("holder", Text),
+    Column("holder_host", Text),
+    Column("holder_pid", Integer),
+    Column("holder_started", Text),
+    Column("heartbeat", Float),
+    Column("lease_term", Float),
+    rowid=True,
+)
+
+#: one row for each time a run was started, recovered or continued anew
+recoveries = _table(
+    "recoveries",
+    _run(),
+    Column("recovery", Integer, primary_key=True),
+    Column("program_id", Integer, ForeignKey(f"{PREFIX}programs.id"), nullable=False),
+    Column("started", Float, nullable=False),
+    Column("ended", Float),
+    Column("verdict", Text, nullable=False),
+    Column("report", Text),
+)
+
+facts = _table(
+    "facts",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("event", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+tasks = _table(
+    "tasks",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("try", Integer, nullable=False),
+    Column("due", Float),
+    Column("created", Float),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("memo", Text),
+)
+
+#: results live apart from their tasks, which change more often and are read together
+results = _table(
+    "results",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("value", Text),
+    Column("file", Text),
+)
+
+attempts = _table(
+    "attempts",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("try", Integer, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("error", Text),
+    Column("traceback", Text),
+)
+
+delays = _table(
+    "delays",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("association", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("due", Float, nullable=False),
+    Column("over", Integer, nullable=False, default=0),
+)

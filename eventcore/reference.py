@@ -1,0 +1,41 @@
+"""References: stand-ins among a step's arguments for values that are known only when the step starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Lookup(Protocol):
+    """What a reference may ask of the run."""
+
+    def result(self, step: str, sequence: str) -> Any:
+        """The recorded result of a step at a sequence, None where it has none."""
+
+
+class Reference:
+    """Base of references; the engine calls `resolve` when the step that has it among its arguments starts."""
+
+    def resolve(self, lookup: Lookup, sequence: str) -> Any:
+        """The value for an instance at `sequence`."""
+        raise NotImplementedError
+
+
+def has_reference(value: Any) -> bool:
+    """Whether a reference stands in `value`, or in the lists, tuples and mappings it is made of."""
+    if isinstance(value, Reference):
+        return True
+    if type(value) in (tuple, list):
+        return any(has_reference(item) for item in value)
+    return type(value) is dict and any(has_reference(item) for item in value.values())
+
+
+def resolved(value: Any, lookup: Lookup, sequence: str) -> Any:
+    """`value` with its references replaced."""
+    if isinstance(value, Reference):
+        return value.resolve(lookup, sequence)
+    if type(value) in (tuple, list):
+        return type(value)(resolved(item, lookup, sequence) for item in value)
+    if isinstance(value, Mapping) and type(value) is dict:
+        return {key: resolved(item, lookup, sequence) for key, item in value.items()}
+    return value

@@ -1,0 +1,29 @@
+"""Sequences: the text that tells the instances of one step apart.
+
+A sequence is dot-separated keys, such as `3` or `1.2.1`; one encloses those that go on from it: `1` and `1.2` enclose
+`1.2.1`.
+"""
+
+from eventcore.errors import ProgramError
+
+
+def as_sequence(value: object) -> str:
+    """Return `value`, an int or a text of dot-separated keys, as a sequence; raises `ProgramError` for anything else."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text or not all(text.split(".")):
+        raise ProgramError(f"{value!r} is not a sequence; use an int or dot-separated keys such as '1.2'")
+    return text
+
+
+def enclosing(sequence: str) -> list[str]:
+    """The sequences that enclose this one, nearest first: `1.2`, `1` for `1.2.1`."""
+    found = []
+    while (cut := sequence.rfind(".")) >= 0:
+        sequence = sequence[:cut]
+        found.append(sequence)
+    return found
+
+
+def natural(sequence: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key that puts `1.10` after `1.9`."""
+    return tuple((0, int(key), "") if key.isascii() and key.isdigit() else (1, 0, key) for key in sequence.split("."))

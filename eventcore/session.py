@@ -1,0 +1,199 @@
+"""One call of `run`: enter the run under its lease, let the engine work, leave it with its verdict."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from eventcore.act.announce import Announcer
+from eventcore.act.calls import CallMaker
+from eventcore.act.clock import Clock
+from eventcore.act.engine import Engine, Interrupted, Lost, Report, Triggered
+from eventcore.act.executors.choose import capacity
+from eventcore.act.keeper import LeaseKeeper
+from eventcore.config import Config
+from eventcore.decide.plan import Plan
+from eventcore.decide.restoring import restore
+from eventcore.decide.state import History
+from eventcore.decide.turn import Turn
+from eventcore.document import differences, reruns_successes
+from eventcore.errors import ConfigError, ProgramChangedError
+from eventcore.program import Program
+from eventcore.record import lease
+from eventcore.record.store import RunRow, Store
+from eventcore.status import RunMode, TaskStatus, Verdict
+
+log = logging.getLogger("eventcore")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which run is wanted, and how to enter it."""
+
+    mode: RunMode
+    run_id: str = ""
+    recovery_run: int | None = None
+    accept_removed: bool = False
+    is_entered: bool = False  #: the run has been worked on by this object
+
+    def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
+                accept_removed: bool | None) -> Request:  # fmt: skip
+        """The request of the next call; called again without a mode, it goes on with the run it entered."""
+        if mode is None:
+            mode = RunMode.continue_ if self.is_entered and not run_id else self.mode
+        elif mode is RunMode.restart and self.is_entered and not run_id:
+            run_id = ""
+        return Request(
+            RunMode(mode),
+            self.run_id if run_id is None else run_id,
+            recovery_run,
+            self.accept_removed if accept_removed is None else accept_removed,
+            self.is_entered,
+        )
+
+
+class StoreArchive:
+    """The store as decisions may read it (see `eventcore.decide.turn.Archive`)."""
+
+    def __init__(self, store: Store, row: RunRow) -> None:
+        self._store = store
+        self._row = row
+
+    def result(self, step: str, sequence: str) -> str | None:
+        """A task's recorded result."""
+        return self._store.result(self._row, step, sequence)
+
+    def clean_iterations(self, step: str, sequence: str) -> set[str]:
+        """The iterations that earlier recoveries ended clean."""
+        return self._store.clean_iterations(self._row, step, sequence)
+
+    def cell(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
+        """A cell that was let go."""
+        return self._store.cell(self._row, scope, sequence)
+
+
+class Session:
+    """Enters, works and leaves; one object for each call of `run`."""
+
+    def __init__(self, program: Program, config: Config, store: Store, source: str | None) -> None:
+        self._program = program
+        self._config = config
+        self._store = store
+        self._source = source
+        self._clock = Clock()
+        self._row: RunRow | None = None
+        self._engine: Engine | None = None
+
+    def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
+        """Work on the run as `request` says."""
+        holder = lease.this_engine()
+        row, history = self._enter(request, document, holder)
+        self._row = row
+        announce = Announcer()
+        report = Report(Verdict.running)
+        keeper = None
+        try:
+            engine = self._engine = self._make_engine(row, history, holder, announce)
+            if self._store.path is not None:
+                store = self._store
+                keeper = LeaseKeeper(
+                    lambda: store.beat(row, holder, self._clock.now()), lambda: engine.post(Lost()), self._config.lease_term
+                )
+            if request.mode is RunMode.continue_:
+                restore(engine.turn, self._store.snapshot(row))
+            for event, sequence in starts:
+                engine.turn.trigger(event, sequence)
+            report = engine.run(passes)
+            announce.finished(report.verdict, report.todos, report.stalled, report.not_reached)
+        except Interrupted as interrupted:
+            report = interrupted.report
+            raise
+        finally:
+            if keeper is not None:
+                keeper.close()
+            self._leave(row, holder, report)
+        return report.ok
+
+    def trigger(self, event: str, sequence: str) -> None:
+        """Raise an event while the engine works."""
+        if self._engine is not None:
+            self._engine.post(Triggered(event, sequence))
+
+    def todos(self) -> tuple[int, float | None] | None:
+        """What is outstanding while the engine works; None before it does."""
+        if self._engine is None:
+            return None
+        report = self._engine.standing()
+        due = None if report.next_due is None else max(0.0, report.next_due - self._clock.now())
+        return report.todos, due
+
+    def stored_todos(self, request: Request) -> tuple[int, float | None]:
+        """What is outstanding in the store: the number, and when the next is due in UTC seconds."""
+        row = self._store.find_run(self._program.name, request.run_id)
+        control = {step.name for step in self._program.steps.values() if step.control is not None}
+        return self._store.todos(row, control)
+
+    def entered(self, request: Request) -> Request:
+        """The request after this session: it names the run that was entered."""
+        if self._row is None:
+            return request
+        return replace(request, run_id=self._row.run_id, is_entered=True)
+
+    def _enter(self, request: Request, document: str, holder: lease.Holder) -> tuple[RunRow, History]:
+        store, now, term = self._store, self._clock.now(), self._config.lease_term
+        if request.mode is RunMode.restart:
+            run_id = request.run_id or generated_run_id()
+            made = store.create_run(run_id, self._program.name, self._source, document, holder, term, now)
+            return made, History()
+        if self._config.shared_db and not request.run_id:
+            raise ConfigError("with shared_db, the run to recover or continue must be named: give run_id")
+        row = store.find_run(self._program.name, request.run_id)
+        self._compare(row, request, document)
+        if request.mode is RunMode.continue_:
+            row = store.enter_again(row, document, holder, term, now)
+            upto = row.recovery - 1
+        else:
+            if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
+                raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
+            row = store.enter_recovery(row, self._source, document, holder, term, now)
+            upto = row.recovery - 1 if request.recovery_run is None else request.recovery_run
+        if upto < 0:
+            return row, History()
+        walk_all = reruns_successes(self._program) or not store.same_program_so_far(row, row.recovery - 1, document)
+        return row, store.history(row, upto, walk_all=walk_all or request.recovery_run is not None)
+
+    def _compare(self, row: RunRow, request: Request, document: str) -> None:
+        found = differences(self._store.document(row, row.recovery), document)
+        gone = self._store.has_history(row, list(found.removed)) if found.removed else []
+        if gone and not request.accept_removed:
+            names = ", ".join(repr(found.removed[name]) for name in gone)
+            raise ProgramChangedError(
+                f"run {row.run_id!r} has history of steps that the program no longer has: {names}; put them back, "
+                "start a new run, or accept that with accept_removed=True"
+            )
+        if found:
+            log.warning("The program differs from the one stored with run %r: %s", row.run_id, found)
+
+    def _make_engine(self, row: RunRow, history: History, holder: lease.Holder, announce: Announcer) -> Engine:
+        plan = Plan(self._program, self._config)
+        constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
+        capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
+        turn = Turn(plan, history, StoreArchive(self._store, row), capacities)
+        store = self._store
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, lambda step, seq: store.result(row, step, seq))
+        writer = store.writer(row, holder, self._config.max_result_size)
+        return Engine(turn, writer, calls, self._clock, announce)
+
+    def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
+        said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
+                "not_reached": report.not_reached}  # fmt: skip
+        self._store.leave_run(row, holder, report.verdict, said, self._clock.now())
+
+
+def generated_run_id() -> str:
+    """A run id that sorts by time and is not given twice."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+

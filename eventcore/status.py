@@ -1,0 +1,84 @@
+"""The states of tasks and runs, and the words users write for them."""
+
+from enum import StrEnum
+
+
+class TaskStatus(StrEnum):
+    """Where one task stands."""
+
+    ready = "ready"  #: reached; waits for a slot, for resources or for its next try
+    active = "active"  #: its function runs, or for a container its iterations do
+    success = "success"  #: its function returned, and the result is recorded
+    failure = "failure"  #: its last try failed
+    skipped = "skipped"  #: recovery found it done and carried its result over
+    cancelled = "cancelled"  #: it was reached, and then its part of the program was ended
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more can happen to the task in this recovery."""
+        return self not in (TaskStatus.ready, TaskStatus.active)
+
+    @property
+    def is_done(self) -> bool:
+        """True when the task's work is recorded as done."""
+        return self in (TaskStatus.success, TaskStatus.skipped)
+
+    def __str__(self) -> str:
+        return f"TaskStatus.{self.value}"
+
+
+class StepStatus(StrEnum):
+    """The moments of a step to which events may be mapped."""
+
+    ready = "ready"
+    active = "active"
+    success = "success"
+    failure = "failure"
+    complete = "complete"  #: success or failure
+
+
+class StepTriggers:
+    """The older spelling of `StepStatus`, kept for programs that were written with it."""
+
+    at_ready = StepStatus.ready
+    at_active = StepStatus.active
+    at_success = StepStatus.success
+    at_failure = StepStatus.failure
+    at_complete = StepStatus.complete
+
+
+class StepReplay(StrEnum):
+    """What recovery does with a task it finds in the run's history."""
+
+    rerun = "rerun"
+    skip = "skip"
+
+
+class RunMode(StrEnum):
+    """How an engine enters a run."""
+
+    restart = "restart"  #: a new run
+    recover = "recover"  #: the same run, next recovery: what is done is skipped
+    continue_ = "continue"  #: the same run and recovery: picks up what is due
+
+
+class Verdict(StrEnum):
+    """How a run stands."""
+
+    running = "running"  #: an engine works on it, or one died doing so
+    pending = "pending"  #: its engine ended with delays or tasks outstanding
+    success = "success"
+    failure = "failure"
+    stalled = "stalled"  #: something waits for what nothing can bring any more
+
+
+STEP_READY = StepStatus.ready
+STEP_ACTIVE = StepStatus.active
+STEP_SUCCESS = StepStatus.success
+STEP_FAILURE = StepStatus.failure
+STEP_COMPLETE = StepStatus.complete
+STEP_RERUN = StepReplay.rerun
+STEP_SKIP = StepReplay.skip
+RUN_RESTART = RunMode.restart
+RUN_RECOVER = RunMode.recover
+RUN_CONTINUE = RunMode.continue_

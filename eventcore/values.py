@@ -1,0 +1,155 @@
+"""Values as text: JSON with tags for the usual types, and nothing that runs code when it is read.
+
+A tagged value is the object `{"$": tag, "v": ...}`; a plain mapping that happens to have the key `$`, or keys that are
+not text, is written as a tagged list of pairs. Enums and dataclasses are written with the name of their class, and read
+back only when the module of that class is already imported: what a store holds never causes an import.
+"""
+
+import json
+import math
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path, PurePath
+from typing import Any
+from uuid import UUID
+
+TAG = "$"
+
+
+class NotStorableError(TypeError):
+    """The value has no form in JSON with tags; the message names the part and its type."""
+
+
+_writers: dict[type, tuple[str, Callable[[Any], Any]]] = {
+    datetime: ("datetime", datetime.isoformat),
+    date: ("date", date.isoformat),
+    time: ("time", time.isoformat),
+    timedelta: ("timedelta", lambda v: [v.days, v.seconds, v.microseconds]),
+    Decimal: ("decimal", str),
+    UUID: ("uuid", str),
+    bytes: ("bytes", lambda v: b64encode(v).decode("ascii")),
+    complex: ("complex", lambda v: [v.real, v.imag]),
+}
+
+_readers: dict[str, Callable[[Any], Any]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "timedelta": lambda v: timedelta(*v),
+    "decimal": Decimal,
+    "uuid": UUID,
+    "path": Path,
+    "bytes": b64decode,
+    "complex": lambda v: complex(*v),
+    "float": float,
+    "tuple": lambda v: tuple(_read(item) for item in v),
+    "list": lambda v: [_read(item) for item in v],
+    "set": lambda v: {_read(item) for item in v},
+    "frozenset": lambda v: frozenset(_read(item) for item in v),
+    "dict": lambda v: {_read(key): _read(item) for key, item in v},
+    "enum": lambda v: _class_named(v[0], Enum)[v[1]],
+    "dataclass": lambda v: _dataclass_from(v[0], v[1]),
+    "text": str,
+}
+
+
+def encode(value: Any) -> str:
+    """Write `value` as text; raises `NotStorableError` where a part of it has no form."""
+    return json.dumps(_write(value, "the value"), ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str) -> Any:
+    """Read what `encode` wrote; raises `ValueError` for anything else."""
+    return _read(json.loads(text))
+
+
+def encode_result(value: Any, needed: bool) -> str:
+    """Write a step's result: one that cannot be stored is kept as its text, unless something refers to it."""
+    try:
+        return encode(value)
+    except (NotStorableError, RecursionError) as error:
+        if needed:
+            raise NotStorableError(f"a later step refers to this step's result, and it cannot be stored: {error}") from None
+        return json.dumps({TAG: "text", "v": _shown(value)})
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # a result whose own repr raises is still a result
+        return f"<{type(value).__name__}>"
+
+
+def _write(value: Any, where: str) -> Any:
+    kind = type(value)
+    if value is None or kind in (str, bool, int):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else _tagged("float", repr(value))
+    if kind is list:
+        return [_write(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if kind is dict:
+        return _write_mapping(value, where)
+    if kind in _writers:
+        tag, write = _writers[kind]
+        return _tagged(tag, write(value))
+    return _write_other(value, where)
+
+
+def _write_mapping(value: Mapping[Any, Any], where: str) -> Any:
+    if all(type(key) is str for key in value) and TAG not in value:
+        return {key: _write(item, f"{where}[{key!r}]") for key, item in value.items()}
+    return _tagged("dict", [[_write(k, f"a key of {where}"), _write(v, f"{where}[{k!r}]")] for k, v in value.items()])
+
+
+def _write_other(value: Any, where: str) -> Any:
+    if isinstance(value, Enum):
+        return _tagged("enum", [_class_name(type(value)), value.name])
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: _write(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value) if f.init}
+        return _tagged("dataclass", [_class_name(type(value)), parts])
+    if isinstance(value, PurePath):
+        return _tagged("path", str(value))
+    if type(value) in (set, frozenset, tuple):
+        return _tagged(type(value).__name__, [_write(item, f"an item of {where}") for item in value])
+    raise NotStorableError(f"{where} is of type {type(value).__module__}.{type(value).__qualname__}")
+
+
+def _tagged(tag: str, value: Any) -> dict[str, Any]:
+    return {TAG: tag, "v": value}
+
+
+def _read(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_read(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    if TAG not in data:
+        return {key: _read(item) for key, item in data.items()}
+    try:
+        return _readers[data[TAG]](data["v"])
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
+
+
+def _class_name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _class_named(name: str, base: type) -> Any:
+    module, _, qualname = name.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, type) or not (issubclass(found, base) if base is not object else is_dataclass(found)):
+        raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")
+    return found
+
+
+def _dataclass_from(name: str, parts: Mapping[str, Any]) -> Any:
+    return _class_named(name, object)(**{key: _read(item) for key, item in parts.items()})
