@@ -10,6 +10,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -20,7 +21,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import IO, Any, BinaryIO, cast
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
@@ -110,7 +112,7 @@ def noop() -> Call:
 
 
 def measure(name: str) -> tuple[float, float, float]:
-    """Seconds to the first outcome, and tasks a second in a chain and in a fan-out."""
+    """Seconds to the first outcome, tasks a second in a chain, and with as many at once as there are workers."""
     begun = time.perf_counter()
     if name == FLOOR:
         return measure_floor(begun)
@@ -123,8 +125,12 @@ def measure(name: str) -> tuple[float, float, float]:
         submit(perform_packed, pack(noop())).result()
     chain = CHAIN / (time.perf_counter() - begun)
     begun = time.perf_counter()
-    for future in [submit(perform_packed, pack(noop())) for _ in range(FAN)]:
-        future.result()
+    done: SimpleQueue[Future[Any]] = SimpleQueue()
+    for number in range(FAN + WORKERS):
+        if number >= WORKERS:
+            done.get().result()
+        if number < FAN:
+            submit(perform_packed, pack(noop())).add_done_callback(done.put)
     return first, chain, FAN / (time.perf_counter() - begun)
 
 
@@ -134,18 +140,17 @@ def measure_floor(begun: float) -> tuple[float, float, float]:
 
     code = f"import sys; sys.path[:] = {sys.path!r}; import pools; pools.serve_floor()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        calls, outcomes = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
         rates = []
         for count in (1, CHAIN):
             if count > 1:
                 begun = time.perf_counter()
             for _ in range(count):
-                send(process.stdin, pack(noop()))
-                process.stdin.flush()
-                receive(process.stdout)
+                send(calls, pack(noop()))
+                calls.flush()
+                receive(outcomes)
             rates.append(count / (time.perf_counter() - begun))
-        process.stdin.close()
+        calls.close()
     return 1 / rates[0], rates[1], float("nan")
 
 
@@ -183,6 +188,18 @@ def with_child(path: str) -> None:
     child.wait()
 
 
+def with_background_program(path: str) -> None:
+    """Run a program as `os.system("program &")` does: its parent, the shell, is gone at once."""
+    subprocess.run(["sh", "-c", f"sleep 60 & echo {os.getpid()} $! > {path}"], check=True)
+    time.sleep(60)
+
+
+def stuck_in_c(path: str) -> None:
+    """Never give the interpreter's lock back to a thread that might watch the time or the engine."""
+    Path(path).write_text(f"{os.getpid()}\n")
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -218,8 +235,8 @@ def survives_idle_death(submit: Submit, _: str) -> bool:
     return bool(submit(abs, -1).result(5) == 1)
 
 
-def timeout_ends_children(submit: Submit, path: str) -> bool:
-    future = submit(with_child, path, timeout=1)
+def timeout_ends(task: Callable[[str], None], submit: Submit, path: str) -> bool:
+    future = submit(task, path, timeout=1)
     try:
         future.result(6)
     except BaseException:
@@ -242,11 +259,10 @@ def idles(submit: Submit, _: str) -> bool:
     return switches() - before < 8
 
 
-def die_as_engine(submit: Submit, path: str) -> bool:
-    submit(with_child, path)
+def die_as_engine(submit: Submit, task: Callable[[str], None], path: str) -> None:
+    submit(task, path)
     pids_of(path)
     die()
-    return False
 
 
 PROBES: dict[str, Callable[[Submit, str], bool]] = {
@@ -254,7 +270,9 @@ PROBES: dict[str, Callable[[Submit, str], bool]] = {
     "SIGKILL fails alone": lambda submit, _: fails_alone(submit, die),
     "odd exception fails alone": lambda submit, _: fails_alone(submit, raise_two_parts),
     "idle death survived": survives_idle_death,
-    "timeout ends children too": timeout_ends_children,
+    "timeout ends child": lambda submit, path: timeout_ends(with_child, submit, path),
+    "timeout ends background program": lambda submit, path: timeout_ends(with_background_program, submit, path),
+    "timeout ends what is stuck in C": lambda submit, path: timeout_ends(stuck_in_c, submit, path),
     "no polling while idle": idles,
 }
 UNGUARDED = """
@@ -277,31 +295,32 @@ def probe(name: str, demand: str) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def in_own_interpreter(code: str, seconds: float = 25) -> tuple[str, str]:
-    """Run the code with this module imported; returns what it printed and complained."""
+def in_own_interpreter(code: str, err: IO[str] | int = subprocess.DEVNULL, seconds: float = 25) -> str:
+    """Run the code with this module imported; returns what it printed."""
     code = f"import sys; sys.path[:] = {sys.path!r}; import pools; {code}"
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen([sys.executable, "-c", code], stdout=out, stderr=err, start_new_session=True)
         timer = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
         timer.start()
         process.wait()
         timer.cancel()
-        time.sleep(0.1)
         out.seek(0)
-        err.seek(0)
-        return out.read(), err.read()
+        return out.read()
 
 
-def dies_with_engine(name: str) -> tuple[bool, bool]:
-    """Whether a killed engine's worker and its child die, and whether all keep silent about it."""
-    with tempfile.TemporaryDirectory() as folder:
+def dies_with_engine(name: str, task: Callable[[str], None]) -> tuple[bool, bool]:
+    """Whether the worker and the programs of a killed engine die, and whether nothing is said about it."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as err:
         path = f"{folder}/pids"
-        _, err = in_own_interpreter(f"pools.die_as_engine(pools.POOLS[{name!r}][0](), {path!r})")
+        code = f"pools.die_as_engine(pools.POOLS[{name!r}][0](), pools.{task.__name__}, {path!r})"
+        in_own_interpreter(code, err)
         time.sleep(3)
         left = [pid for pid in pids_of(path) if alive(pid)]
         for pid in left:
             os.kill(pid, signal.SIGKILL)
-        return not left, not err
+        time.sleep(0.5)
+        err.seek(0)
+        return not left, not err.read()
 
 
 def runs_main_once(name: str) -> bool:
@@ -317,32 +336,34 @@ def runs_main_once(name: str) -> bool:
         return out.count(b"main") == 1
 
 
+def failings(name: str) -> list[str]:
+    """The demands that a pool does not meet."""
+    met = {demand: in_own_interpreter(f"pools.probe({name!r}, {demand!r})").strip() == "yes" for demand in PROBES}
+    met["dies with the engine, programs too"], met["dies without a word"] = dies_with_engine(name, with_child)
+    met["dies with the engine while stuck in C"], _ = dies_with_engine(name, stuck_in_c)
+    met["main module runs once"] = runs_main_once(name)
+    return [demand for demand, is_met in met.items() if not is_met]
+
+
 def main() -> None:
     names = [name for name, (_, needs) in POOLS.items() if all(map(importlib.util.find_spec, needs))]
     figures: dict[str, list[tuple[float, ...]]] = {name: [] for name in [*names, FLOOR]}
     for _ in range(RUNS):  # in turns, so that what else the machine does falls on all
         for name, runs in figures.items():
-            out, _ = in_own_interpreter(f"print(*pools.measure({name!r}), flush=True); import os; os.killpg(0, 9)")
+            out = in_own_interpreter(f"print(*pools.measure({name!r}), flush=True); import os; os.killpg(0, 9)")
+            if not out:
+                raise SystemExit(f"{name} could not be measured")
             runs.append(tuple(map(float, out.split())))
     medians = {name: [statistics.median(run[i] for run in runs) for i in range(3)] for name, runs in figures.items()}
     base = medians["eventcore"]
     print(f"median of {RUNS} runs; ratio to eventcore in brackets")
-    print(f"{'':26}{'first task, ms':>18}{'chain, tasks/s':>18}{'fan-out, tasks/s':>20}")
+    print(f"{'':26}{'first task, ms':>18}{'chain, tasks/s':>18}{'two at once, tasks/s':>24}")
     for name, (first, chain, fan) in medians.items():
         cells = [f"{first * 1000:.0f} ({first / base[0]:.1f})", f"{chain:,.0f} ({chain / base[1]:.1f})"]
         cells.append("" if fan != fan else f"{fan:,.0f} ({fan / base[2]:.1f})")
-        print(f"{name:26}{cells[0]:>18}{cells[1]:>18}{cells[2]:>20}")
-    print()
+        print(f"{name:26}{cells[0]:>18}{cells[1]:>18}{cells[2]:>24}", flush=True)
     for name in names:
-        met = {demand: in_own_interpreter(f"pools.probe({name!r}, {demand!r})")[0].strip() for demand in PROBES}
-        gone, silent = dies_with_engine(name)
-        more = {
-            "all die with the engine": gone,
-            "and in silence": silent,
-            "main module runs once": runs_main_once(name),
-        }
-        met |= {demand: "yes" if ok else "no" for demand, ok in more.items()}
-        print(f"{name:26}fails: {'; '.join(demand for demand, text in met.items() if text != 'yes') or 'nothing'}")
+        print(f"\n{name} fails in: {'; '.join(failings(name)) or 'nothing'}", flush=True)
 
 
 if __name__ == "__main__":

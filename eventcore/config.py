@@ -75,8 +75,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return getattr(self, key) if value is None else value
 
 
-def load_config(written: Mapping[str, Any] | str | Path | None, overrides: Mapping[str, Any], tag: str = "EVENTOR") -> Config:
+def load_config(
+    written: Mapping[str, Any] | str | Path | None,
+    overrides: Mapping[str, Any],
+    tag: str = "EVENTOR",
+    defaults: Mapping[str, Any] = {},
+) -> Config:
     """Build the configuration from a mapping or a YAML file, with `overrides` (the call's arguments) on top.
+
+    `tag` names the section where the environment does not, `defaults` stand in for those of `Config`.
 
     Raises `ConfigError` naming the path of an unknown key, a wrong type, a missing file or section.
     """
@@ -86,7 +93,7 @@ def load_config(written: Mapping[str, Any] | str | Path | None, overrides: Mappi
     databases = os.environ.get(DATABASE_TAG_VARIABLE)
     if databases and databases != "DATABASE":
         section["DATABASE"] = section.pop(databases, {})
-    return checked_config({**expanded(section, where), **overrides}, where)
+    return checked_config({**defaults, **expanded(section, where), **overrides}, where)
 
 
 def checked_config(values: Mapping[str, Any], where: str) -> Config:

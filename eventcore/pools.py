@@ -56,7 +56,9 @@ def as_units(written: Iterable[Any], step: str, word: str) -> Units:
         try:
             pool, count = pair
         except (TypeError, ValueError):
-            raise ProgramError(f"step {step!r}: {word} takes pairs of a ResourcePool and a count, not {pair!r}") from None
+            raise ProgramError(
+                f"step {step!r}: {word} takes pairs of a ResourcePool and a count, not {pair!r}"
+            ) from None
         if not isinstance(pool, ResourcePool) or not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise ProgramError(f"step {step!r}: {word} takes pairs of a ResourcePool and a count >= 1, not {pair!r}")
         total = totals.get(pool.name, (pool, 0))[1] + count

@@ -135,12 +135,7 @@ class Program:
     ) -> Step:
         """Declare a step; raises `ProgramError` for whatever could not run."""
         self._check_name("step", name, self.steps)
-        if func is not None and not callable(func):
-            raise ProgramError(f"step {name!r}: func must be callable or None, not {func!r}")
-        if isinstance(args, (str, bytes)) or not isinstance(args, Iterable):
-            raise ProgramError(f"step {name!r}: args is a tuple of arguments, not {args!r}; write ({args!r},) for one")
-        if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
-            raise ProgramError(f"step {name!r}: kwargs is a mapping from argument names, not {kwargs!r}")
+        check_call(name, func, args, kwargs)
         takes = as_units(acquires, name, "acquires")
         gives = takes if releases is None else as_units(releases, name, "releases")
         for pool, _ in (*takes, *gives):
@@ -202,6 +197,16 @@ class Program:
         if event.expr is None:
             return []
         return list({id(leaf): leaf for leaf in leaves(event.expr) if isinstance(leaf, Event)}.values())
+
+
+def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
+    """Raise `ProgramError` for a function, arguments or keywords that could not be called."""
+    if func is not None and not callable(func):
+        raise ProgramError(f"step {step!r}: func must be callable or None, not {func!r}")
+    if isinstance(args, (str, bytes)) or not isinstance(args, Iterable):
+        raise ProgramError(f"step {step!r}: args is a tuple of arguments, not {args!r}; write ({args!r},) for one")
+    if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
+        raise ProgramError(f"step {step!r}: kwargs is a mapping from argument names, not {kwargs!r}")
 
 
 def replay_policy(step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, StepReplay]:

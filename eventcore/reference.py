@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 
@@ -11,6 +11,9 @@ class Lookup(Protocol):
 
     def result(self, step: str, sequence: str) -> Any:
         """The recorded result of a step at a sequence, None where it has none."""
+
+    def cached(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
+        """What `make` returned for the key lately, or returns now; not to be changed by whoever gets it."""
 
 
 class Reference:
@@ -21,13 +24,16 @@ class Reference:
         raise NotImplementedError
 
 
-def has_reference(value: Any) -> bool:
-    """Whether a reference stands in `value`, or in the lists, tuples and mappings it is made of."""
+def references_in(value: Any) -> Iterator[Reference]:
+    """The references in `value`, and in the lists, tuples and mappings it is made of."""
     if isinstance(value, Reference):
-        return True
-    if type(value) in (tuple, list):
-        return any(has_reference(item) for item in value)
-    return type(value) is dict and any(has_reference(item) for item in value.values())
+        yield value
+    elif type(value) in (tuple, list):
+        for item in value:
+            yield from references_in(item)
+    elif type(value) is dict:
+        for item in value.values():
+            yield from references_in(item)
 
 
 def resolved(value: Any, lookup: Lookup, sequence: str) -> Any:

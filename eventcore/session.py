@@ -100,7 +100,9 @@ class Session:
             if self._store.path is not None:
                 store = self._store
                 keeper = LeaseKeeper(
-                    lambda: store.beat(row, holder, self._clock.now()), lambda: engine.post(Lost()), self._config.lease_term
+                    lambda: store.beat(row, holder, self._clock.now()),
+                    lambda: engine.post(Lost()),
+                    self._config.lease_term,
                 )
             if request.mode is RunMode.continue_:
                 restore(engine.turn, self._store.snapshot(row))
@@ -196,4 +198,3 @@ class Session:
 def generated_run_id() -> str:
     """A run id that sorts by time and is not given twice."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-

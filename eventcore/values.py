@@ -74,7 +74,9 @@ def encode_result(value: Any, needed: bool) -> str:
         return encode(value)
     except (NotStorableError, RecursionError) as error:
         if needed:
-            raise NotStorableError(f"a later step refers to this step's result, and it cannot be stored: {error}") from None
+            raise NotStorableError(
+                f"a later step refers to this step's result, and it cannot be stored: {error}"
+            ) from None
         return json.dumps({TAG: "text", "v": _shown(value)})
 
 
@@ -147,7 +149,9 @@ def _class_named(name: str, base: type) -> Any:
     for part in qualname.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, type) or not (issubclass(found, base) if base is not object else is_dataclass(found)):
-        raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")
+        raise ValueError(
+            f"a stored value is of class {qualname} of module {module}, which is not imported here; import it"
+        )
     return found
 
 

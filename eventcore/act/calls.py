@@ -11,12 +11,15 @@ from eventcore.act.steplog import LogFolder, LogTarget
 from eventcore.config import Config
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
-from eventcore.reference import has_reference, resolved
+from eventcore.program import Step
+from eventcore.reference import references_in, resolved
 from eventcore.values import decode
 
 
 class CallMaker:
     """Makes the calls of one run and recovery; `result_text` reads what is recorded."""
+
+    CACHED = 32  #: so many loops' items are kept read
 
     def __init__(self, plan: Plan, run_id: str, recovery: int, program: str,
                  result_text: Callable[[str, str], str | None]) -> None:  # fmt: skip
@@ -25,10 +28,8 @@ class CallMaker:
         self._recovery = recovery
         self._result_text = result_text
         self._folder = LogFolder(plan.config.logdir, program, run_id)
-        self._referring: dict[str, bool] = {
-            step.name: has_reference((step.args, dict(step.kwargs), dict(step.placement.extras), dict(step.placement.environment)))
-            for step in plan.steps.values()
-        }
+        self._cache: dict[tuple[str, str], Any] = {}
+        self._referring: dict[str, bool] = {step.name: any(references_in(_parts(step))) for step in plan.steps.values()}
 
     def make(self, task: Task) -> Call:
         """The call for the task's current try; raises whatever resolving its references raises."""
@@ -38,8 +39,7 @@ class CallMaker:
         extras: Any = placement.extras
         further: Any = placement.environment
         if self._referring[step.name]:
-            parts = (args, dict(kwargs), dict(extras), dict(further))
-            args, kwargs, extras, further = resolved(parts, self, task.sequence)
+            args, kwargs, extras, further = resolved(_parts(step), self, task.sequence)
         prefix = self._config.of_step(step.config, "envvar_prefix")
         environment = {
             f"{prefix}STEP_NAME": step.path,
@@ -64,3 +64,15 @@ class CallMaker:
         """A recorded result, read back (see `eventcore.reference.Lookup`)."""
         text = self._result_text(step, sequence)
         return None if text is None else decode(text)
+
+    def cached(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
+        """See `eventcore.reference.Lookup`; the last few are kept."""
+        if key not in self._cache:
+            while len(self._cache) >= self.CACHED:
+                del self._cache[next(iter(self._cache))]
+            self._cache[key] = make()
+        return self._cache[key]
+
+
+def _parts(step: Step) -> tuple[Any, ...]:
+    return step.args, dict(step.kwargs), dict(step.placement.extras), dict(step.placement.environment)

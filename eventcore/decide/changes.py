@@ -37,7 +37,9 @@ class Changes:
 
     def __bool__(self) -> bool:
         """True when there is something to record."""
-        return bool(self.facts or self.created or self.updated or self.attempts or self.delays_begun or self.delays_over)
+        return bool(
+            self.facts or self.created or self.updated or self.attempts or self.delays_begun or self.delays_over
+        )
 
     def touched(self, task: Task) -> None:
         """The task's row differs from what is stored."""

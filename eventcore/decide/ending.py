@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from eventcore.decide import failure, resources, retrying, scheduling
+from eventcore.decide import failure, halting, resources, retrying, scheduling
 from eventcore.decide.changes import Attempt
 from eventcore.decide.state import Task
 from eventcore.status import StepStatus, TaskStatus
@@ -44,6 +44,8 @@ def task_over(turn: Turn, task: Task, status: TaskStatus, result: str | None, er
         turn.changes.results[task.key] = result
         if task.step.placement.hidden:
             task.result = result
+    elif error is not None and task.step.placement.hidden:
+        task.memo = error
     turn.changes.ended.append(task)
     if task.holds or task.step.releases:
         resources.give_back(turn, task)
@@ -54,6 +56,8 @@ def task_over(turn: Turn, task: Task, status: TaskStatus, result: str | None, er
         failure.happened(turn, task)
         turn.raise_triggers(task, StepStatus.failure, fresh=True)
         turn.raise_triggers(task, StepStatus.complete, fresh=True)
+    elif status is TaskStatus.cancelled:
+        halting.void(turn, task.step, task.sequence)
     for event, sequence in raised:
         if event in turn.plan.events:
             turn.raise_event(turn.plan.events[event], sequence or task.sequence)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventcore.decide import delays, resources
-from eventcore.decide.state import Cell
+from eventcore.decide.state import Cell, Task
 from eventcore.program import Step
 from eventcore.status import TaskStatus
 
@@ -29,13 +29,18 @@ def halt(turn: Turn, cell: Cell) -> None:
         if task is None:
             void(turn, step, cell.sequence)
         elif task.status is TaskStatus.ready:
-            task.status = TaskStatus.cancelled
-            task.ended = turn.now
-            turn.state.live.pop(task.key, None)
-            turn.changes.touched(task)
-            turn.changes.ended.append(task)
-            resources.withdraw(turn, task)
-            void(turn, step, cell.sequence)
+            cancel(turn, task)
+
+
+def cancel(turn: Turn, task: Task) -> None:
+    """End a task that was reached and has not started."""
+    task.status = TaskStatus.cancelled
+    task.ended = turn.now
+    turn.state.live.pop(task.key, None)
+    turn.changes.touched(task)
+    turn.changes.ended.append(task)
+    resources.withdraw(turn, task)
+    void(turn, task.step, task.sequence)
 
 
 def void(turn: Turn, step: Step, sequence: str) -> None:

@@ -56,7 +56,9 @@ def restore(turn: Turn, snapshot: Snapshot) -> None:
     for name, sequence, due in snapshot.delays:
         association = turn.plan.associations.get(name)
         if association is not None:
-            delays.await_delay(turn, Delay(association, sequence, due, False), turn.cell(association.event.scope, sequence))
+            delays.await_delay(
+                turn, Delay(association, sequence, due, False), turn.cell(association.event.scope, sequence)
+            )
     _count_what_is_over(turn, snapshot)
     for task in left_active:
         if task.step.control is not None and task.step.acquires:

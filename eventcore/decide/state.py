@@ -15,7 +15,19 @@ from eventcore.status import TaskStatus
 class Task:
     """One step at one sequence in this recovery."""
 
-    __slots__ = ("due", "ended", "fresh", "holds", "memo", "result", "sequence", "started", "status", "step", "try_number")
+    __slots__ = (
+        "due",
+        "ended",
+        "fresh",
+        "holds",
+        "memo",
+        "result",
+        "sequence",
+        "started",
+        "status",
+        "step",
+        "try_number",
+    )
 
     def __init__(self, step: Step, sequence: str, status: TaskStatus, fresh: bool = False) -> None:
         self.step = step

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 
@@ -41,9 +41,13 @@ def reported(location: str) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise StoreError(f"store {location}: {_said(error)}; check the folder's rights, its space and who locks it") from error
+        raise StoreError(
+            f"store {location}: {_said(error)}; check the folder's rights, its space and who locks it"
+        ) from error
     except DatabaseError as error:
-        raise StoreError(f"store {location} is not a database ({_said(error)}); give another path or remove the file") from error
+        raise StoreError(
+            f"store {location} is not a database ({_said(error)}); give another path or remove the file"
+        ) from error
 
 
 @contextmanager

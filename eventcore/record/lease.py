@@ -89,7 +89,5 @@ def give_up(connection: Connection, run: int, holder: Holder) -> None:
 
 def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Say that the holder lives; False when the lease is another's by now."""
-    done = connection.execute(
-        update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(heartbeat=now)
-    )
+    done = connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(heartbeat=now))
     return done.rowcount == 1

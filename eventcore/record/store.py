@@ -127,7 +127,9 @@ class Store:
         made = connection.execute(insert(t.programs).values(digest=digest, document=document))
         return int(made.inserted_primary_key[0])
 
-    def leave_run(self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float) -> None:
+    def leave_run(
+        self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
+    ) -> None:
         """Record how the run stands and give up its lease."""
         recoveries = t.recoveries
         ended = None if verdict in (Verdict.running, Verdict.pending) else now
@@ -246,7 +248,9 @@ class Store:
         fact_rows = read(select(facts.c.event, facts.c.sequence).where(mine(facts), still_open(facts)))
         columns = ("step", "sequence", "status", "try", "due", "started", "memo")
         task_rows = read(select(*(tasks.c[name] for name in columns)).where(mine(tasks), still_open(tasks)))
-        waits = read(select(delays.c.association, delays.c.sequence, delays.c.due).where(mine(delays), delays.c.over == 0))
+        waits = read(
+            select(delays.c.association, delays.c.sequence, delays.c.due).where(mine(delays), delays.c.over == 0)
+        )
         over = read(
             select(tasks.c.step, tasks.c.status, func.count())
             .where(mine(tasks), tasks.c.status.not_in(["ready", "active"]))

@@ -30,7 +30,7 @@ _BOOT = """\
 import sys
 sys.path[:] = {path!r}
 from eventcore.act.executors.worker import main
-main({calls}, {outcomes}, {level})
+main({calls}, {outcomes}, {leash}, {level})
 """
 
 
@@ -48,23 +48,25 @@ class Worker:
 
     def __init__(self, level: int) -> None:
         calls, calls_end = os.pipe()
+        leash, leash_end = os.pipe()
         self.outcomes, outcomes = os.pipe()
         try:
-            boot = _BOOT.format(path=list(map(str, sys.path)), calls=calls, outcomes=outcomes, level=level)
+            boot = _BOOT.format(path=list(map(str, sys.path)), calls=calls, outcomes=outcomes, leash=leash, level=level)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", boot],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(calls, outcomes),
+                pass_fds=(calls, outcomes, leash),
                 start_new_session=True,
             )
         except BaseException:
-            os.close(calls_end)
-            os.close(self.outcomes)
+            for end in (calls_end, leash_end, self.outcomes):
+                os.close(end)
             raise
         finally:
-            os.close(calls)
-            os.close(outcomes)
+            for end in (calls, leash, outcomes):
+                os.close(end)
         self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115  a worker is no block
+        self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115
         os.set_blocking(self.outcomes, False)
         self.death = _death_of(self._process.pid)
         self.job: Job | None = None
@@ -95,12 +97,12 @@ class Worker:
 
     def read(self) -> tuple[list[bytes], bool]:
         """Return the messages that have arrived, and whether more can come."""
-        more = True
+        more, size = True, 1 << 16
         with contextlib.suppress(BlockingIOError):
-            while more:
-                chunk = os.read(self.outcomes, 1 << 16)
+            while len(chunk := os.read(self.outcomes, size)) == size:
                 self._received += chunk
-                more = bool(chunk)
+            self._received += chunk
+            more = bool(chunk)
         messages = []
         while len(self._received) >= HEADER.size:
             end = HEADER.size + HEADER.unpack_from(self._received)[0]
@@ -121,15 +123,16 @@ class Worker:
         self.end(f"timed out after {self.job.timeout:g} s" if self.job and self.job.timeout else "timed out")
 
     def let_go(self) -> None:
-        """Let an idle worker leave, and, in a process forked off the engine, forget the worker."""
+        """Let an idle worker leave; in a process forked off the engine, do not stand in the way of its leaving."""
         self._calls.close()
+        self._leash.close()
 
     def bury(self) -> str:
         """Release what belonged to the dead worker; returns why it died."""
         if self.job is not None:  # before the wait that sets the process's id free
             self._kill_group()
         code = self._process.wait()
-        self._calls.close()
+        self.let_go()
         os.close(self.outcomes)
         if self.death is not None:
             os.close(self.death)

@@ -24,20 +24,20 @@ HEADER = struct.Struct("!Q")
 READY = b""
 
 
-def main(calls: int, outcomes: int, level: int) -> None:
-    """Serve the calls that arrive on the file descriptor `calls` until its other end is closed."""
-    for end in (calls, outcomes):
+def main(calls: int, outcomes: int, leash: int, level: int) -> None:
+    """Serve the calls that arrive until their pipe is closed; all but `level` are file descriptors of pipes."""
+    for end in (calls, outcomes, leash):
         os.set_inheritable(end, False)
     # Interrupting is the engine's business; a handler, unlike SIG_IGN, is not inherited by the programs of a step.
     signal.signal(signal.SIGINT, lambda *_: None)
-    leash = Leash(calls)
+    held = Leash(leash)
     surroundings = Surroundings()
     own_pid = os.getpid()
     with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level):
         send(writer, READY)
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)
-            with leash, surroundings.extended(environment):
+            with held, surroundings.extended(environment):
                 reply = answer(body)
             if os.getpid() != own_pid:  # a child that the step forked came back here instead of exiting
                 os._exit(1)
@@ -109,11 +109,11 @@ class Surroundings:
 class Leash:
     """While entered, the kernel kills this process's group as soon as the engine is gone, however it went.
 
-    The engine holds the only writing end of the pipe of calls and writes nothing while a call runs, so any event on the
-    pipe then means that the engine has ended; the kernel answers it with SIGKILL, also while a step holds the
-    interpreter's lock, and also for the programs that the step started. A thread that waits for the same could do
-    neither, and would make every fork in a step a fork of a threaded process. Where the system has no `F_SETSIG`, a
-    worker without engine ends after its step.
+    The engine holds the only writing end of `pipe` and never writes, so any event on it means that the engine has
+    ended; the kernel answers it with SIGKILL, also while a step holds the interpreter's lock, and also for the programs
+    that the step started. A thread that waits for the same could not do the former, and would make every fork in a step
+    a fork of a threaded process. The pipe of calls would not do: the event of a write may come after the reader has
+    read what was written. Where the system has no `F_SETSIG`, a worker without engine ends after its step.
     """
 
     def __init__(self, pipe: int) -> None:

@@ -186,6 +186,12 @@ def test_calls_run_at_the_same_time(bench: Bench, tmp_path: Path) -> None:
     assert bench.reports.wait(ticket).result == '"hello"'
 
 
+def test_of_many_short_calls_none_is_lost(bench: Bench) -> None:
+    for _ in range(300):
+        tickets = [bench.start(abs, -1) for _ in range(4)]
+        assert [bench.reports.wait(ticket).error for ticket in tickets] == [None] * 4
+
+
 def test_calls_may_be_started_from_several_threads(bench: Bench) -> None:
     tickets: list[int] = []
     threads = [

@@ -1,0 +1,237 @@
+"""What every program can do, whichever way it is written: run, recover, continue, count what is left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from eventcore.act.executors.choose import canonical
+from eventcore.act.steplog import installed
+from eventcore.capture import current_capture
+from eventcore.config import Config, StepConfig, checked_config, load_config
+from eventcore.document import document_of
+from eventcore.errors import ProgramError
+from eventcore.program import Program
+from eventcore.record.location import MEMORY, store_location
+from eventcore.record.store import Store, opened
+from eventcore.session import Request, Session
+from eventcore.status import RunMode
+
+log = logging.getLogger("eventcore")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A program ready to run."""
+
+    program: Program
+    starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
+    outline: Any = None  #: what the layer that wrote it shows of it
+
+
+class Runner:
+    """A program and its run; base of `Eventor` and of the flow language's `Sequent`.
+
+    Arguments, all optional:
+
+    - `name`: of the program; runs are found by it. Default: the name of the calling module.
+    - `store`: a database tag of the config, a path, `:memory:` or a URL. Default: `<module>.run.db` beside the program.
+    - `run_mode`: a new run (`restart`), or the latest one, or the one named by `run_id`, recovered or continued.
+    - `recovery_run`: recover as if the recoveries after this one had not been.
+    - `run_id`: names the run; generated for a new one.
+    - `shared_db`, `logging_level`: as the config keys of these names.
+    - `config`: a mapping or the path of a YAML file, see `eventcore.config.Config`.
+    - `accept_removed`: recover also when the program lost a step that the run has history of.
+
+    Raises `ConfigError` and `StoreError` for what cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        store: str | Path = "",
+        run_mode: RunMode = RunMode.restart,
+        recovery_run: int | None = None,
+        run_id: str = "",
+        shared_db: bool | None = None,
+        logging_level: int | str | None = None,
+        config: Mapping[str, Any] | str | Path | None = None,
+        accept_removed: bool = False,
+    ) -> None:
+        self._file = calling_file()
+        capture = current_capture()
+        if capture is not None and capture.file is not None:
+            self._file = str(capture.file)
+        given = {"shared_db": shared_db, "logging_level": logging_level}
+        overrides = {key: value for key, value in given.items() if value is not None}
+        self._config = self._checked(load_config(config, overrides, self._config_tag, self._defaults))
+        self.name = name or (Path(self._file).stem if self._file else "program")
+        self._request = Request(RunMode(run_mode), run_id, recovery_run, accept_removed)
+        self._location = store_location(store, self._config.DATABASE, self._file)
+        self._session: Session | None = None
+        self._memory: Store | None = None
+        self._last_todos: tuple[int, float | None] = (0, None)
+
+    _config_tag = "EVENTOR"
+    _defaults: Mapping[str, Any] = {}
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: as given, or as generated when the run was made; empty before that."""
+        return self._request.run_id
+
+    @property
+    def store(self) -> str:
+        """Where the run is kept."""
+        return self._location
+
+    @property
+    def config(self) -> Config:
+        """The configuration that holds for the program."""
+        return self._config
+
+    def run(
+        self,
+        max_loops: int = -1,
+        *,
+        store: str | Path | None = None,
+        run_mode: RunMode | None = None,
+        recovery_run: int | None = None,
+        run_id: str | None = None,
+        shared_db: bool | None = None,
+        logging_level: int | str | None = None,
+        config: Mapping[str, Any] | str | Path | None = None,
+        accept_removed: bool | None = None,
+    ) -> bool:
+        """Run the program; True while nothing unhandled has failed and nothing is stalled.
+
+        `max_loops` -1: until nothing is left, pending delays included; n: n passes, each until nothing can be done
+        without waiting for a delay. The other arguments stand in for the constructor's. Called again without
+        `run_mode`, it goes on with the same run. Raises `EventcoreError`s for what makes running impossible.
+        """
+        capture = current_capture()
+        if capture is not None:
+            capture.take(self)
+        self._override(store, shared_db, logging_level, config)
+        self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed)
+        built = self._build()
+        document = document_of(built.program, built.outline)
+        opened_store = self._open()
+        try:
+            assert isinstance(self._config.logging_level, int)
+            with installed(self._config.logging_level, console=self._config.console):
+                log.info("Eventor store file: %s", self._location)
+                self._session = Session(built.program, self._config, opened_store, self._source())
+                try:
+                    return self._session.run(self._request, document, built.starts, max_loops)
+                finally:
+                    self._request = self._session.entered(self._request)
+                    self._session = None
+        finally:
+            self._close_store(opened_store)
+
+    __call__ = run
+
+    def count_todos(self) -> tuple[int, float | None]:
+        """How much is outstanding, and the seconds to the next due delay or None; before, during and after a run.
+
+        Outstanding are tasks that were reached and are not over, delays on their way and, before the run, the start
+        triggers.
+        """
+        session = self._session
+        if session is not None and (known := session.todos()) is not None:
+            return known
+        if not self._request.is_entered and self._request.mode is RunMode.restart:
+            return len(self._build().starts), None
+        if self._location == MEMORY and self._memory is None:
+            return self._last_todos
+        opened_store = self._open()
+        try:
+            total, due = Session(self._build().program, self._config, opened_store, None).stored_todos(self._request)
+        finally:
+            self._close_store(opened_store)
+        return total, None if due is None else max(0.0, due - time.time())
+
+    def close(self) -> None:
+        """Release what the object holds; calling again does nothing. The run's store stays."""
+        if self._memory is not None:
+            self._last_todos = self.count_todos()
+            self._memory.close()
+            self._memory = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # for the classes that build programs
+
+    def _build(self) -> Built:
+        """The program as it stands; raises `ProgramError` for what cannot run."""
+        raise NotImplementedError
+
+    def _source(self) -> str | None:
+        """How the shell finds this program again."""
+        return str(Path(self._file).resolve()) if self._file else None
+
+    def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
+        if own.task_construct is not None:
+            construct = canonical(own.task_construct, f"step {name!r}, config")
+            own = msgspec.structs.replace(own, task_construct=construct)
+        invoked = self._config.of_step(own, "task_construct") == "invoke"
+        if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
+            raise ProgramError(
+                f"step {name!r}: a step that is run by 'invoke' cannot be timed out; take 'process', 'thread' or 'async'"
+            )
+        return own
+
+    @staticmethod
+    def _checked(config: Config) -> Config:
+        return msgspec.structs.replace(config, task_construct=canonical(config.task_construct, "config"))
+
+    def _override(self, store: Any, shared_db: Any, logging_level: Any, config: Any) -> None:
+        given = {"shared_db": shared_db, "logging_level": logging_level}
+        overrides = {key: value for key, value in given.items() if value is not None}
+        if config is not None:
+            self._config = self._checked(load_config(config, overrides, self._config_tag, self._defaults))
+        elif overrides:
+            base = {key: getattr(self._config, key) for key in Config.__struct_fields__}
+            self._config = self._checked(checked_config(base | overrides, "config"))
+        if store is not None:
+            self._location = store_location(store, self._config.DATABASE, self._file)
+
+    def _open(self) -> Store:
+        if self._location != MEMORY:
+            return opened(self._location, self._config.durability)
+        if self._memory is None:
+            self._memory = opened(MEMORY, self._config.durability)
+        return self._memory
+
+    def _close_store(self, opened_store: Store) -> None:
+        if opened_store is not self._memory:
+            opened_store.close()
+
+
+def calling_file() -> str | None:
+    """The file of the code that uses this package: the nearest caller outside eventcore and sequent."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in ("eventcore", "sequent"):
+            file = frame.f_globals.get("__file__")
+            return str(file) if file else None
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return None

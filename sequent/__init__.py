@@ -1,0 +1,57 @@
+"""Nested flows: containers, loops and require clauses, compiled to the event kernel and run by it.
+
+`flow` and `step` are what users write with, `require` and `loops` what stands in their arguments, `references` the
+values that flow between steps. `check` finds what cannot work, `compile` makes the kernel's program, `container` is
+what drives iterations while it runs.
+"""
+
+from eventcore.act.executors.choose import Invoke
+from eventcore.errors import EventcoreError
+from eventcore.expression import and_, or_
+from eventcore.pools import Resource, ResourcePool
+from eventcore.status import (
+    RUN_CONTINUE,
+    RUN_RECOVER,
+    RUN_RESTART,
+    STEP_ACTIVE,
+    STEP_COMPLETE,
+    STEP_FAILURE,
+    STEP_READY,
+    STEP_RERUN,
+    STEP_SKIP,
+    STEP_SUCCESS,
+    RunMode,
+    StepReplay,
+    StepStatus,
+)
+from sequent.context import FlowContext, current
+from sequent.errors import FlowError
+from sequent.flow import Sequent
+from sequent.step import FlowStep
+
+__all__ = [
+    "RUN_CONTINUE",
+    "RUN_RECOVER",
+    "RUN_RESTART",
+    "STEP_ACTIVE",
+    "STEP_COMPLETE",
+    "STEP_FAILURE",
+    "STEP_READY",
+    "STEP_RERUN",
+    "STEP_SKIP",
+    "STEP_SUCCESS",
+    "EventcoreError",
+    "FlowContext",
+    "FlowError",
+    "FlowStep",
+    "Invoke",
+    "Resource",
+    "ResourcePool",
+    "RunMode",
+    "Sequent",
+    "StepReplay",
+    "StepStatus",
+    "and_",
+    "current",
+    "or_",
+]

@@ -1,0 +1,55 @@
+"""What a running step of a flow can know about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import eventcore
+
+
+@dataclass(frozen=True, slots=True)
+class FlowContext:
+    """The running instance, as `sequent.current()` shows it."""
+
+    kernel: eventcore.Current
+
+    @property
+    def name(self) -> str:
+        """The step's path, such as `s0/s00/s1`."""
+        return self.kernel.name
+
+    @property
+    def sequence(self) -> str:
+        """The instance's sequence, such as `1.2.1`."""
+        return self.kernel.sequence
+
+    @property
+    def recovery(self) -> int:
+        """0 in the first run, then one more with each recovery."""
+        return self.kernel.recovery
+
+    @property
+    def try_number(self) -> int:
+        """1 in the first try, then one more with each retry."""
+        return self.kernel.try_number
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.kernel.run_id
+
+    @property
+    def item(self) -> Any:
+        """The item of the nearest loop around the step, None outside loops."""
+        return self.kernel.extras.get("item")
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text in every try and recovery of this instance."""
+        return self.kernel.idempotency_key
+
+
+def current() -> FlowContext:
+    """The running step's own view of itself; raises `eventcore.errors.NotInStepError` outside one."""
+    return FlowContext(eventcore.current())

@@ -1,0 +1,27 @@
+"""What the flow language raises on purpose.
+
+eventcore.EventcoreError
+└── eventcore.errors.ProgramError
+    └── FlowError           the flow cannot be run as it is written
+        ├── RequireError        a clause names what it may not name, or nothing
+        ├── CycleError          steps wait for each other
+        └── LoopError           a loop that cannot be walked
+"""
+
+from eventcore.errors import ProgramError
+
+
+class FlowError(ProgramError):
+    """The flow cannot be run as it is written."""
+
+
+class RequireError(FlowError):
+    """A `require` clause names an unknown step, or one it may not name."""
+
+
+class CycleError(FlowError):
+    """Steps wait for each other in a circle; the message walks it."""
+
+
+class LoopError(FlowError):
+    """A loop's items or keys cannot be used."""
