@@ -87,8 +87,12 @@ def load_config(
 
     Raises `ConfigError` naming the path of an unknown key, a wrong type, a missing file or section.
     """
-    where = "config" if not isinstance(written, (str, Path)) or not written else str(written)
-    data = _read_yaml(Path(written)) if isinstance(written, (str, Path)) and written else dict(written or {})
+    if isinstance(written, Path) or (isinstance(written, str) and written):
+        where, data = str(written), _read_yaml(Path(written))
+    elif isinstance(written, Mapping) or not written:
+        where, data = "config", dict(written or {})
+    else:
+        raise ConfigError(f"config is a mapping or the path of a YAML file, not {written!r}")
     section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), tag, where)
     databases = os.environ.get(DATABASE_TAG_VARIABLE)
     if databases and databases != "DATABASE":
@@ -136,7 +140,7 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
     # classes and factories are of no type that the checker knows; the executors check them
     construct = {key: values.pop(key) for key in ("task_construct",) if key in values}
     try:
-        checked = msgspec.convert(values, kind, strict=True)
+        checked: Any = msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_readable(str(error))}") from None
     return msgspec.structs.replace(checked, **construct)

@@ -34,16 +34,23 @@ def checked(root: Container) -> Wiring:
         if step.require is not None:
             parts.insert(0, step.require)
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
-        requirements[step.path] = None if tree is None else rebuilt(tree, lambda leaf, s=step: _found(leaf, s, root))
+        requirements[step.path] = None if tree is None else rebuilt(tree, _Finder(step, root))
     _check_circles(root, requirements)
     return Wiring(requirements)
 
 
-def _found(leaf: Expression, step: FlowStep, root: Container) -> Clause:
-    assert isinstance(leaf, Clause)
-    named = _by_name(leaf.step, step, root) if isinstance(leaf.step, str) else leaf.step
-    _check_reach(named, step, root, "requires")
-    return Clause(named, leaf.status)
+class _Finder:
+    """Finds the steps that the clauses of one step name."""
+
+    def __init__(self, step: FlowStep, root: Container) -> None:
+        self.step = step
+        self.root = root
+
+    def __call__(self, leaf: Expression) -> Clause:
+        assert isinstance(leaf, Clause)
+        named = _by_name(leaf.step, self.step, self.root) if isinstance(leaf.step, str) else leaf.step
+        _check_reach(named, self.step, self.root, "requires")
+        return Clause(named, leaf.status)
 
 
 def _around(step: FlowStep) -> list[Container]:

@@ -213,7 +213,7 @@ class _Compiler:
         elif (single := self._single(step, tree)) is not None:
             source = self.came(_step(single), single.status)
         else:
-            expr = self._at_home(step, begin, rebuilt(tree, lambda leaf: self.came(_step(leaf), leaf.status)))
+            expr = self._at_home(step, begin, rebuilt(tree, lambda leaf: self.came(_step(leaf), _status(leaf))))
             source = self.program.add_event(f"{step.path}#require", expr, scope=step.parent.path)
         self.program.add_assoc(source, (target,), step.delay)
 
@@ -225,7 +225,7 @@ class _Compiler:
         if tree is not None and (single := self._single(step, tree)) is not None:
             source = self.never(_step(single), single.status)
         elif tree is not None:
-            dual = rebuilt(tree, lambda leaf: self.never(_step(leaf), leaf.status), dual=True)
+            dual = rebuilt(tree, lambda leaf: self.never(_step(leaf), _status(leaf)), dual=True)
             expr = self._at_home(step, begin, dual)
         void = self.program.add_event(f"{step.path}#void", expr, scope=scope)
         if source is not None:
@@ -333,6 +333,11 @@ def _step(clause: Any) -> FlowStep:
     assert isinstance(clause, Clause)
     assert isinstance(clause.step, FlowStep)
     return clause.step
+
+
+def _status(clause: Any) -> StepStatus:
+    assert isinstance(clause, Clause)
+    return clause.status
 
 
 def _result_references(step: FlowStep) -> list[ResultReference]:

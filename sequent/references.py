@@ -56,4 +56,5 @@ class ItemReference(Reference):
 def items_at(lookup: Lookup, step: FlowStep, sequence: str) -> Items:
     """The items of a loop's instance, read once for many iterations."""
     key = f"{step.path}#items", sequence
-    return lookup.cached(key, lambda: read_items(lookup.result(*key)))
+    items: Items = lookup.cached(key, lambda: read_items(lookup.result(*key)))
+    return items

@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """Starts from the wall clock and goes on by the monotonic one, so a wall clock set back or forward moves nothing."""
+    """Starts from the wall clock and goes on by the monotonic one, so a wall clock that is set moves nothing."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()

@@ -107,7 +107,8 @@ def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()
 
 def pack(call: Call) -> bytes:
     """Make the call fit for another process on this machine; raises whatever pickling it raises."""
-    return cloudpickle.dumps(call)
+    body: bytes = cloudpickle.dumps(call)
+    return body
 
 
 def perform_packed(body: bytes) -> Outcome:

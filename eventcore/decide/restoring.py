@@ -74,7 +74,8 @@ def restore(turn: Turn, snapshot: Snapshot) -> None:
 
 
 def _restore_tasks(turn: Turn, stored: Iterable[StoredTask]) -> tuple[list[Task], list[Task]]:
-    active, waiting = [], []
+    active: list[Task] = []
+    waiting: list[Task] = []
     for row in stored:
         step = turn.plan.steps.get(row.step)
         if step is None:

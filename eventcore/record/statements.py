@@ -21,7 +21,7 @@ class Statement:
     def __init__(self, statement: UpdateBase | Select[Any], dialect: Dialect, columns: Sequence[str] = ()) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) or None)
         self.text = str(compiled)
-        self._order = compiled.positiontup if compiled.positional else None  # type: ignore[attr-defined]
+        self._order = compiled.positiontup if compiled.positional else None
         self._fixed: Mapping[str, Any] = {k: v for k, v in compiled.params.items() if v is not None}
 
     def run(self, cursor: DBAPICursor, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.recovery import CLOSED, CLOSED_CLEAN
@@ -82,7 +82,7 @@ class Store:
                 raise RunExistsError(
                     f"store {self.location} has a run {run_id!r} already; recover it, or choose another run id"
                 ) from None
-            run = made.inserted_primary_key[0]
+            run = _new_id(made)
             lease.take(connection, run, holder, term, now)
             self._enter(connection, run, 0, document, now)
         return RunRow(run, run_id, program, 0, source)
@@ -125,7 +125,7 @@ class Store:
         if found is not None:
             return int(found)
         made = connection.execute(insert(t.programs).values(digest=digest, document=document))
-        return int(made.inserted_primary_key[0])
+        return _new_id(made)
 
     def leave_run(
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
@@ -274,7 +274,7 @@ class Store:
         )
         found = self._connection.execute(query).first()
         if found is None or found.file is None:
-            return None if found is None else found.value
+            return None if found is None or found.value is None else str(found.value)
         return (self._result_folder(row.run_id) / found.file).read_text(encoding="utf-8")
 
     def clean_iterations(self, row: RunRow, step: str, sequence: str) -> set[str]:
@@ -313,6 +313,12 @@ class Store:
         ).scalars().all()  # fmt: skip
         due = [when for _, when in open_tasks if when is not None] + list(waits)
         return sum(step not in control for step, _ in open_tasks) + len(waits), min(due, default=None)
+
+
+def _new_id(made: CursorResult[Any]) -> int:
+    key = made.inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def opened(location: str, durability: str = "full", *, create: bool = True) -> Store:

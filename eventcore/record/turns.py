@@ -124,7 +124,7 @@ def _statements(dialect: Dialect) -> Mapping[str, Statement]:
         results.c.step == bindparam("b_step"),
         results.c.recovery == bindparam("b_from"),
     )
-    changed = {name: bindparam(name) for name in ("status", "try", "due", "started", "ended", "memo")}
+    changed: dict[str, Any] = {name: bindparam(name) for name in ("status", "try", "due", "started", "ended", "memo")}
     return {
         "lease": Statement(
             update(runs)

@@ -1,0 +1,211 @@
+"""Reading runs from a store, also while an engine writes to it: readers neither wait nor make anybody wait.
+
+Nothing here needs the user's program: a run carries what it ran as data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from eventcore.errors import RunNotFoundError
+from eventcore.record import lease
+from eventcore.record import schema as t
+from eventcore.record.database import open_database, reported
+from eventcore.status import TaskStatus, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as it stands in its latest recovery; times are UTC in seconds since 1970."""
+
+    id: int
+    run_id: str
+    program: str
+    source: str | None
+    recovery: int
+    created: float
+    started: float
+    ended: float | None
+    verdict: Verdict
+    is_held: bool  #: an engine is working on it
+    holder: str | None  #: that engine, as `process 4711 on host`
+    todos: int
+    next_due: float | None
+    stalled: list[str]
+    not_reached: list[str]
+
+    @property
+    def state(self) -> str:
+        """The verdict, or `interrupted` where an engine is gone without leaving one."""
+        if self.verdict is Verdict.running and not self.is_held:
+            return "interrupted"
+        return self.verdict.value
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The instances of one step, counted by their latest status."""
+
+    counts: dict[TaskStatus, int]
+    started: float | None
+    ended: float | None
+    seconds: float  #: what its instances took, all together
+
+    @property
+    def total(self) -> int:
+        """All instances that were reached."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One task in its latest recovery, with the last attempt that failed."""
+
+    step: str
+    sequence: str
+    recovery: int
+    status: TaskStatus
+    try_number: int
+    due: float | None
+    started: float | None
+    ended: float | None
+    error: str | None
+    traceback: str | None
+
+
+class Reader:
+    """Reads one store; made by `reading`."""
+
+    def __init__(self, connection: Connection, location: str) -> None:
+        self._connection = connection
+        self.location = location
+
+    def runs(self, now: float, program: str | None = None) -> list[RunView]:
+        """All runs, or those of a program, the latest first."""
+        query = select(t.runs, t.recoveries.c.started, t.recoveries.c.ended, t.recoveries.c.verdict, t.recoveries.c.report)
+        query = query.join(
+            t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
+        ).order_by(t.runs.c.id.desc())
+        if program is not None:
+            query = query.where(t.runs.c.program == program)
+        return [_run_view(row, now) for row in self._connection.execute(query)]
+
+    def run(self, run_id: str | None, now: float) -> RunView:
+        """The named run, or the latest; raises `RunNotFoundError`."""
+        found = self.runs(now)
+        for view in found:
+            if run_id is None or view.run_id == run_id:
+                return view
+        if not found:
+            raise RunNotFoundError(f"store {self.location} has no runs; run a program with it first")
+        raise RunNotFoundError(f"store {self.location} has no run {run_id!r}; `sequent runs {self.location}` lists them")
+
+    def document(self, run: RunView) -> dict[str, Any]:
+        """The program that the run executes, as data (see `eventcore.document`)."""
+        query = (
+            select(t.programs.c.document)
+            .join(t.recoveries, t.recoveries.c.program_id == t.programs.c.id)
+            .where(t.recoveries.c.run == run.id, t.recoveries.c.recovery == run.recovery)
+        )
+        document: dict[str, Any] = json.loads(self._connection.execute(query).scalar_one())
+        return document
+
+    def tallies(self, run: RunView) -> dict[str, Tally]:
+        """Each step's instances, counted by the status of their latest recovery; keyed by the kernel's step name."""
+        tasks, latest = t.tasks, self._latest(run)
+        spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
+        query = (
+            select(tasks.c.step, tasks.c.status, func.count(), func.min(tasks.c.started), func.max(tasks.c.ended), spent)
+            .join(latest, _same_task(tasks, latest))
+            .where(tasks.c.run == run.id)
+            .group_by(tasks.c.step, tasks.c.status)
+        )
+        found: dict[str, Tally] = {}
+        for step, status, count, started, ended, seconds in self._connection.execute(query):
+            known = found.get(step, Tally({}, None, None, 0.0))
+            found[step] = Tally(
+                {**known.counts, TaskStatus(status): count},
+                min((x for x in (known.started, started) if x is not None), default=None),
+                max((x for x in (known.ended, ended) if x is not None), default=None),
+                known.seconds + (seconds or 0.0),
+            )
+        return found
+
+    def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
+                  statuses: tuple[TaskStatus, ...] = (), limit: int = 1000) -> list[InstanceView]:  # fmt: skip
+        """Tasks in their latest recovery, in the order in which they were reached."""
+        tasks, attempts, latest = t.tasks, t.attempts, self._latest(run)
+        query = (
+            select(tasks, attempts.c.error, attempts.c.traceback)
+            .join(latest, _same_task(tasks, latest))
+            .outerjoin(
+                attempts,
+                (attempts.c.run == tasks.c.run) & _same_task(attempts, tasks) & (attempts.c["try"] == tasks.c["try"]),
+            )
+            .where(tasks.c.run == run.id)
+            .order_by(tasks.c.created, tasks.c.started)
+            .limit(limit)
+        )
+        if step is not None:
+            query = query.where(tasks.c.step == step)
+        if sequence is not None:
+            query = query.where(tasks.c.sequence == sequence)
+        if statuses:
+            query = query.where(tasks.c.status.in_([status.value for status in statuses]))
+        return [
+            InstanceView(
+                row.step, row.sequence, row.recovery, TaskStatus(row.status), row._mapping["try"], row.due, row.started,
+                row.ended, row.error, row.traceback,
+            )
+            for row in self._connection.execute(query)
+        ]  # fmt: skip
+
+    def next_delay(self, run: RunView) -> tuple[int, float | None]:
+        """How many delays are on their way, and when the next is due."""
+        delays = t.delays
+        query = select(func.count(), func.min(delays.c.due)).where(
+            delays.c.run == run.id, delays.c.recovery == run.recovery, delays.c.over == 0
+        )
+        count, due = self._connection.execute(query).one()
+        return count, due
+
+    def _latest(self, run: RunView) -> Any:
+        tasks = t.tasks
+        return (
+            select(tasks.c.step, tasks.c.sequence, func.max(tasks.c.recovery).label("recovery"))
+            .where(tasks.c.run == run.id)
+            .group_by(tasks.c.step, tasks.c.sequence)
+            .subquery()
+        )
+
+
+@contextmanager
+def reading(location: str) -> Iterator[Reader]:
+    """Open a store that is there for reading; raises `StoreError`."""
+    with reported(location):
+        database = open_database(location, create=False)
+        try:
+            with database.connect() as connection:
+                yield Reader(connection, location)
+        finally:
+            database.dispose()
+
+
+def _same_task(one: Any, other: Any) -> Any:
+    return (one.c.step == other.c.step) & (one.c.sequence == other.c.sequence) & (one.c.recovery == other.c.recovery)
+
+
+def _run_view(row: Any, now: float) -> RunView:
+    said = json.loads(row.report) if row.report else {}
+    held = lease.is_held(row, now)
+    return RunView(
+        row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
+        Verdict(row.verdict), held, f"process {row.holder_pid} on {row.holder_host}" if held else None,
+        said.get("todos", 0), said.get("next_due"), said.get("stalled", []), said.get("not_reached", []),
+    )  # fmt: skip

@@ -1,0 +1,77 @@
+"""How each step of a run stands, in a word, in counts and in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from eventcore.record.reading import Reader, RunView, Tally
+from eventcore.status import TaskStatus
+
+#: the word for a step with instances in several states: the first of these that one of them is in
+ORDER = (
+    TaskStatus.active,
+    TaskStatus.failure,
+    TaskStatus.ready,
+    TaskStatus.cancelled,
+    TaskStatus.success,
+    TaskStatus.skipped,
+)
+WAITING = "waiting"  #: not reached so far
+NOT_REACHED = "not reached"  #: and the run is over
+INTERRUPTED = "interrupted"  #: active, and its engine is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One step: its state in a word, its counts, and the seconds its instances took."""
+
+    state: str
+    counts: Mapping[str, int]
+    seconds: float | None
+
+    @property
+    def text(self) -> str:
+        """State, counts where there is more than one instance, and time."""
+        total = sum(self.counts.values())
+        done = self.counts.get("success", 0) + self.counts.get("skipped", 0)
+        parts = [self.state if total <= 1 else f"{self.state} {done}/{total}"]
+        parts += [
+            f"{count} {word}" for word, count in self.counts.items() if total > 1 and word in ("failure", "cancelled")
+        ]
+        if self.seconds is not None:
+            parts.append(duration(self.seconds))
+        return ", ".join(parts)
+
+
+def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
+    """The standing of each step that was reached, keyed by the kernel's step name."""
+    return {step: _standing(tally, run) for step, tally in reader.tallies(run).items()}
+
+
+def unreached(run: RunView) -> Standing:
+    """The standing of a step that no task was made of."""
+    over = run.state in ("success", "failure", "stalled")
+    return Standing(NOT_REACHED if over else WAITING, {}, None)
+
+
+def _standing(tally: Tally, run: RunView) -> Standing:
+    state = next(status for status in ORDER if tally.counts.get(status)).value
+    counts = {status.value: tally.counts[status] for status in ORDER if tally.counts.get(status)}
+    if state == TaskStatus.active.value and not run.is_held:
+        state = INTERRUPTED
+    if state == TaskStatus.skipped.value:
+        state = TaskStatus.success.value
+    return Standing(state, counts, tally.seconds if tally.ended is not None else None)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: `0.12 s`, `3.4 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

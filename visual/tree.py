@@ -1,0 +1,74 @@
+"""A run as a tree in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from rich.console import Group
+from rich.text import Text
+from rich.tree import Tree
+
+from eventcore.record.reading import InstanceView, RunView
+from visual.outline import StepNode
+from visual.standing import Standing, duration, unreached
+
+STYLES = {
+    "success": "green",
+    "failure": "bold red",
+    "active": "cyan",
+    "ready": "yellow",
+    "interrupted": "magenta",
+    "cancelled": "dim",
+    "not reached": "dim",
+    "waiting": "dim",
+}
+
+
+def run_tree(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
+             failures: Iterable[InstanceView], now: float) -> Group:  # fmt: skip
+    """The run's line, its steps as a tree with states, counts and times, and the errors of what failed."""
+    tree = Tree(_headline(run, now))
+    errors: dict[str, list[InstanceView]] = {}
+    for failure in failures:
+        errors.setdefault(failure.step, []).append(failure)
+    nothing = unreached(run)
+    for node in nodes:
+        _add(tree, node, standings, nothing, errors)
+    notes = [Text(f"stalled: {line}", style="bold red") for line in run.stalled]
+    notes += [Text(f"not reached: {line}", style="dim") for line in run.not_reached]
+    return Group(tree, *notes)
+
+
+def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing: Standing,
+         errors: Mapping[str, list[InstanceView]]) -> None:  # fmt: skip
+    standing = standings.get(node.kernel_name, nothing)
+    line = Text(node.name)
+    if node.loop is not None:
+        line.append(f"  ({node.loop})", style="dim")
+    line.append("  ")
+    line.append(standing.text, style=STYLES.get(standing.state, ""))
+    branch = tree.add(line)
+    for failure in errors.get(node.kernel_name, [])[:3]:
+        if failure.error:
+            branch.add(Text(f"@{failure.sequence}: {failure.error}", style="red"))
+    for child in node.children:
+        _add(branch, child, standings, nothing, errors)
+
+
+def _headline(run: RunView, now: float) -> Text:
+    line = Text(f"{run.program}  run {run.run_id}  ")
+    line.append(run.state, style=STYLES.get(run.state, "yellow"))
+    if run.recovery:
+        line.append(f"  recovery {run.recovery}")
+    started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
+    line.append(f"  started {started}", style="dim")
+    if run.ended is not None or run.is_held:
+        line.append(f", took {duration((run.ended or now) - run.started)}", style="dim")
+    if run.holder is not None:
+        line.append(f", {run.holder}", style="dim")
+    if run.todos:
+        line.append(f", {run.todos} outstanding", style="yellow")
+    if run.next_due is not None:
+        line.append(f", next due in {duration(max(0.0, run.next_due - now))}", style="yellow")
+    return line
