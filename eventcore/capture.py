@@ -18,10 +18,11 @@ class Captured(BaseException):
 
 
 class Capture:
-    """Waits for a program; `file` is the script that is being loaded."""
+    """Waits for a program; `file` is the script that is being loaded, `origin` how to load it again."""
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None, origin: str | None) -> None:
         self.file = file
+        self.origin = origin
         self.program: Any = None
 
     def take(self, program: Any) -> NoReturn:
@@ -39,9 +40,9 @@ def current_capture() -> Capture | None:
 
 
 @contextmanager
-def capturing(file: Path | None) -> Iterator[Capture]:
+def capturing(file: Path | None, origin: str | None = None) -> Iterator[Capture]:
     """Put a capture in force; the code inside leaves quietly once it has a program."""
-    capture = Capture(file)
+    capture = Capture(file, origin)
     token = _capture.set(capture)
     try:
         yield capture

@@ -1,0 +1,98 @@
+"""The command group, its verbs by name, and what happens to errors."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+#: each verb, the module that has it, and what `--help` says of it
+VERBS = {
+    "run": "Start a new run of a flow.",
+    "recover": "Run again what a run has not done: what succeeded is skipped.",
+    "continue": "Go on with a run as it stands: due delays, ready steps.",
+    "runs": "List the runs of a store.",
+    "status": "Show how a run stands, as a tree.",
+    "graph": "Draw a flow or a run, as SVG, PNG, PDF or DOT.",
+}
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NOTHING = 3
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when the verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the order in which they are listed."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"sequent.cli.{cmd_name}_verb").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of the first argument; an unknown verb is answered with the ones there are."""
+        if args and args[0] not in VERBS:
+            ctx.fail(f"there is no verb {args[0]!r}; the verbs are {', '.join(VERBS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sequent-flow", prog_name="sequent")
+def sequent() -> None:
+    """Run nested flows, watch them, and recover them from where they stood.
+
+    A TARGET is a Python file (flow.py, or flow.py:NAME for one flow in it or a function that builds one), a module
+    (package.module:NAME), or the store of earlier runs (flow.run.db), which knows its program.
+
+    \b
+    sequent run flow.py          start a new run
+    sequent status flow.py       see how it stands
+    sequent recover flow.py      run again what has not succeeded
+    sequent graph flow.py -o run.svg
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit; expected errors are one line on standard error."""
+    try:
+        code = sequent.main(args=arguments, prog_name="sequent", standalone_mode=False)
+    except click.ClickException as error:
+        _say(error.format_message())
+        code = EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; `sequent recover` goes on from here")
+        code = EXIT_FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = EXIT_FAILED
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        _say(str(error))
+        code = EXIT_USAGE
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_expected(error: Exception) -> bool:
+    from eventcore.errors import EventcoreError
+
+    return isinstance(error, EventcoreError)
+
+
+def _say(message: str) -> None:
+    print(f"sequent: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,47 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def target_argument(function: F) -> F:
+    """The TARGET that a verb works on."""
+    return click.argument("target", metavar="TARGET")(function)
+
+
+def store_option(function: F) -> F:
+    """`--store`: another store than the program's own."""
+    return click.option("--store", metavar="STORE", help="A path, a URL or a tag of the config; default: the program's.")(
+        function
+    )
+
+
+def run_id_option(function: F) -> F:
+    """`--run-id`: which run."""
+    return click.option("--run-id", metavar="ID", help="Which run; default: the latest.")(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def program_options(function: F) -> F:
+    """What all verbs that run a program take."""
+    for option in (
+        click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a configuration key."),
+        click.option("--param", "parameters", metavar="NAME=VALUE", multiple=True,
+                     help="A parameter of the function that builds the flow."),
+        click.option("--max-loops", default=-1, show_default=True,
+                     help="Passes to make; -1: until nothing is left, delays included."),
+        click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
+        store_option,
+    ):  # fmt: skip
+        function = option(function)
+    return target_argument(function)

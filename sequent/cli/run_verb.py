@@ -1,0 +1,20 @@
+"""`sequent run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sequent.cli.options import program_options
+
+
+@click.command("run")
+@program_options
+@click.option("--run-id", metavar="ID", help="A name for the run; default: made from the time.")
+def command(**options: Any) -> int:
+    """Start a new run of TARGET: FILE.py, FILE.py:NAME, module:NAME, or a store that knows its program."""
+    from eventcore.status import RunMode
+    from sequent.cli.running import run_program
+
+    return run_program(RunMode.restart, **options)

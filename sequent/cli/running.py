@@ -1,0 +1,75 @@
+"""What `run`, `recover` and `continue` have in common: load the program, run it, say how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import click
+import msgspec
+
+from eventcore.record.reading import RunView, reading
+from eventcore.runner import Runner
+from eventcore.status import RunMode, TaskStatus
+from sequent.cli.main import EXIT_FAILED, EXIT_NOTHING
+from sequent.cli.target import TargetError, load_program, pairs, parse_target
+
+
+def run_program(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
+                parameters: Sequence[str], max_loops: int, quiet: bool, **more: object) -> int:  # fmt: skip
+    """Run the target's program in a mode; returns the exit code."""
+    program = load_program(parse_target(target), pairs(parameters, "--param"), run_id)
+    if store is not None:
+        program.use_store(store)
+    program.configure(_settings(settings) | ({"logging_level": "WARNING"} if quiet else {}))
+    if mode is not RunMode.restart and (nothing := _nothing_to_do(program, run_id, mode)) is not None:
+        click.echo(f"sequent: {nothing}", err=True)
+        return EXIT_NOTHING
+    ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]
+    _tell(program, target)
+    return 0 if ok else EXIT_FAILED
+
+
+def _settings(texts: Sequence[str]) -> Mapping[str, object]:
+    return {key: _value(text) for key, text in pairs(texts, "--set").items()}
+
+
+def _value(text: str) -> object:
+    """A number, true, false, null or JSON where the text is that; else the text itself."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    return value
+
+
+def _nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
+    if program.store == ":memory:":
+        raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
+    with reading(program.store) as reader:
+        runs = [r for r in reader.runs(time.time(), program.name) if run_id is None or r.run_id == run_id]
+        if not runs or runs[0].state != "success":
+            return None
+        verb = "recover" if mode is RunMode.recover else "continue"
+        return f"nothing to {verb}: run {runs[0].run_id!r} ended with success; `sequent run` starts a new one"
+
+
+def _tell(program: Runner, target: str) -> None:
+    if program.store == ":memory:":
+        return
+    with reading(program.store) as reader:
+        run = reader.run(program.run_id, time.time())
+        failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=5)
+        paths = {step["name"]: step["path"] for step in reader.document(run)["steps"] if not step["control"]}
+    for failure in failures:
+        if failure.step in paths:
+            click.echo(f"failed: {paths[failure.step]}@{failure.sequence}: {failure.error}")
+    click.echo(f"run {run.run_id}: {run.state}")
+    _advise(run, target)
+
+
+def _advise(run: RunView, target: str) -> None:
+    if run.state == "failure":
+        click.echo(f"mend the cause, then: sequent recover {target} --run-id {run.run_id}")
+    elif run.state == "pending":
+        click.echo(f"{run.todos} outstanding; go on with: sequent continue {target} --run-id {run.run_id}")

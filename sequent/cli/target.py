@@ -1,0 +1,214 @@
+"""From what a user names on the command line to a program, or to a store."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+import msgspec
+
+from eventcore.capture import capturing
+from eventcore.errors import EventcoreError
+from eventcore.runner import Runner
+
+SQLITE_MAGIC = b"SQLite format 3\0"
+
+
+class TargetError(EventcoreError):
+    """The target names no program and no store; the message says what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A parsed target: a file or a module with perhaps a name in it, or a store."""
+
+    text: str
+    file: Path | None = None
+    module: str | None = None
+    name: str | None = None
+    store: Path | None = None
+
+
+def parse_target(text: str) -> Target:
+    """Tell a file, a module and a store apart; raises `TargetError` for a file that is not there."""
+    path = Path(text)
+    if path.is_file():
+        return Target(text, store=path) if _is_store(path) else Target(text, file=path)
+    head, separator, name = text.rpartition(":")
+    if separator and head.endswith(".py"):
+        path = Path(head)
+        if not path.is_file():
+            raise TargetError(f"there is no file {head}; give the path of a Python file with a flow")
+        return Target(text, file=path, name=name)
+    if separator and head and all(part.isidentifier() for part in head.split(".")):
+        return Target(text, module=head, name=name)
+    raise TargetError(
+        f"{text!r} is no file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or a store"
+    )
+
+
+def _is_store(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(len(SQLITE_MAGIC))
+    return start == SQLITE_MAGIC or (path.suffix == ".db" and not start.isascii())
+
+
+def load_program(target: Target, parameters: Mapping[str, str], run_id: str | None = None) -> Runner:
+    """The program that a target names; a store is asked for the program of its run.
+
+    Raises `TargetError` where there is none, or more than one to choose from.
+    """
+    if target.store is not None:
+        stored, known = _source_of(target.store, run_id)
+        program = load_program(stored, {**known, **parameters})
+        program.use_store(target.store)
+        return program
+    reference = target.text if target.file is None else str(target.file.resolve())
+    if target.file is not None and target.name:
+        reference += f":{target.name}"
+    origin = json.dumps({"target": reference, "parameters": dict(parameters)})
+    with capturing(target.file, origin) as capture:
+        found = _found(target, parameters)
+        if found is not None:
+            return found
+    if isinstance(capture.program, Runner):
+        return capture.program
+    raise TargetError(f"{target.text}: it ended without running a flow; name one in it, as {target.text}:NAME")
+
+
+def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]:
+    import time
+
+    from eventcore.record.reading import reading
+
+    with reading(str(store)) as reader:
+        run = reader.run(run_id, time.time())
+    try:
+        source = json.loads(run.source or "")
+        return parse_target(source["target"]), source.get("parameters", {})
+    except (ValueError, KeyError):
+        raise TargetError(f"store {store} does not know the program of run {run.run_id!r}; name its file instead") from None
+
+
+def _found(target: Target, parameters: Mapping[str, str]) -> Runner | None:
+    if target.module is not None:
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            module = importlib.import_module(target.module)
+        except ImportError as error:
+            raise TargetError(f"module {target.module} cannot be imported: {error}") from None
+    else:
+        assert target.file is not None
+        module = _executed(target.file, is_main=target.name is None)
+    if target.name:
+        return _named(module, target, parameters)
+    programs = {id(value): value for value in vars(module).values() if isinstance(value, Runner)}
+    if len(programs) == 1 and not parameters:
+        return next(iter(programs.values()))
+    names = [name for name, value in vars(module).items() if isinstance(value, Runner)] + _builders(module)
+    if not names:
+        return None
+    raise TargetError(f"{target.text} has several flows or needs one to be built; name one: {target.text}:{names[0]}")
+
+
+def _executed(file: Path, *, is_main: bool) -> ModuleType:
+    """Run a file as a module of its own; what it defines reaches workers by value, not by import."""
+    name = "__main__" if is_main else file.stem
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    try:
+        code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
+    except (SyntaxError, ValueError) as error:
+        raise TargetError(f"{file} is not Python: {error}") from None
+    folder = str(file.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if is_main or name not in sys.modules:
+        sys.modules[name] = module
+    if not is_main:
+        cloudpickle.register_pickle_by_value(module)
+    else:
+        sys.argv = [str(file)]
+    exec(code, vars(module))  # noqa: S102  the user's own program, which is what the command is asked to run
+    return module
+
+
+def _named(module: ModuleType, target: Target, parameters: Mapping[str, str]) -> Runner:
+    found = getattr(module, target.name or "", None)
+    if found is None:
+        known = [name for name, value in vars(module).items() if isinstance(value, Runner)] + _builders(module)
+        raise TargetError(f"{target.text}: there is no {target.name!r} in it; it has {', '.join(known) or 'no flow'}")
+    if isinstance(found, Runner):
+        if parameters:
+            raise TargetError(f"{target.text} is a flow already and takes no --param; name a function that builds one")
+        return found
+    if not callable(found):
+        raise TargetError(f"{target.text} is neither a flow nor a function that builds one")
+    built = found(**typed_parameters(found, parameters, target.text))
+    if not isinstance(built, Runner):
+        raise TargetError(f"{target.text} returned {built!r} instead of a flow; have it return the flow that it builds")
+    return built
+
+
+def typed_parameters(function: Callable[..., Any], parameters: Mapping[str, str], where: str) -> dict[str, Any]:
+    """The texts of `--param` as the function's annotations want them; raises `TargetError` naming the parameter."""
+    signature = inspect.signature(function)
+    hints = typing.get_type_hints(function)
+    values: dict[str, Any] = {}
+    for name, text in parameters.items():
+        if name not in signature.parameters:
+            known = ", ".join(signature.parameters) or "none"
+            raise TargetError(f"{where} has no parameter {name!r}; it has {known}")
+        try:
+            values[name] = msgspec.convert(text, hints.get(name, str), strict=False)
+        except msgspec.ValidationError as error:
+            raise TargetError(f"{where}, --param {name}={text}: {error}") from None
+    missing = [
+        name for name, p in signature.parameters.items()
+        if p.default is p.empty and name not in values and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]  # fmt: skip
+    if missing:
+        raise TargetError(f"{where} needs --param {missing[0]}=VALUE")
+    return values
+
+
+def _builders(module: ModuleType) -> list[str]:
+    found = []
+    for name, value in vars(module).items():
+        if inspect.isfunction(value) and value.__module__ == module.__name__:
+            returns = value.__annotations__.get("return")
+            is_runner = isinstance(returns, type) and issubclass(returns, Runner)
+            if is_runner or str(returns).rpartition(".")[2] in ("Sequent", "Eventor"):
+                found.append(name)
+    return found
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """The `key=value` texts of an option; raises `TargetError` for one without `=`."""
+    found = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise TargetError(f"{option} {text!r}: write it as key=value")
+        found[key] = value
+    return found
+
+
+def store_of(target: Target) -> str:
+    """The store that a target's runs are in, for reading: its own, or the one beside its program."""
+    if target.store is not None:
+        return str(target.store)
+    if target.file is not None:
+        beside = target.file.with_name(f"{target.file.stem}.run.db")
+        if beside.is_file():
+            return str(beside)
+    return load_program(replace(target), {}).store
