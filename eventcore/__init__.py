@@ -5,7 +5,7 @@ Layers, from the inside out: `decide` holds the semantics as pure functions, `re
 """
 
 from eventcore.act.current import Current, current
-from eventcore.act.executors.choose import Invoke
+from eventcore.construct import Invoke
 from eventcore.errors import EventcoreError
 from eventcore.eventor import Eventor
 from eventcore.expression import and_, or_

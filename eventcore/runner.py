@@ -1,7 +1,11 @@
-"""What every program can do, whichever way it is written: run, recover, continue, count what is left."""
+"""What every program can do, whichever way it is written: run, recover, continue, count what is left.
+
+The database is imported when a run begins: building a flow, and the shell's help, need none of it.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -9,21 +13,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from eventcore.act.executors.choose import canonical
 from eventcore.act.steplog import installed
 from eventcore.capture import current_capture
 from eventcore.config import Config, StepConfig, checked_config, load_config
+from eventcore.construct import canonical
 from eventcore.document import document_of
 from eventcore.errors import ProgramError
 from eventcore.program import Program
 from eventcore.record.location import MEMORY, store_location
-from eventcore.record.store import Store, opened
-from eventcore.session import Request, Session
+from eventcore.request import Request
 from eventcore.status import RunMode
+
+if TYPE_CHECKING:
+    from eventcore.record.store import Store
+    from eventcore.session import Session
 
 log = logging.getLogger("eventcore")
 
@@ -70,6 +77,7 @@ class Runner:
         capture = current_capture()
         if capture is not None and capture.file is not None:
             self._file = str(capture.file)
+        self._origin = None if capture is None else capture.origin
         given = {"shared_db": shared_db, "logging_level": logging_level}
         overrides = {key: value for key, value in given.items() if value is not None}
         self._config = self._checked(load_config(config, overrides, self._config_tag, self._defaults))
@@ -117,6 +125,8 @@ class Runner:
         without waiting for a delay. The other arguments stand in for the constructor's. Called again without
         `run_mode`, it goes on with the same run. Raises `EventcoreError`s for what makes running impossible.
         """
+        from eventcore.session import Session
+
         capture = current_capture()
         if capture is not None:
             capture.take(self)
@@ -146,6 +156,8 @@ class Runner:
         Outstanding are tasks that were reached and are not over, delays on their way and, before the run, the start
         triggers.
         """
+        from eventcore.session import Session
+
         session = self._session
         if session is not None and (known := session.todos()) is not None:
             return known
@@ -175,6 +187,21 @@ class Runner:
     ) -> None:
         self.close()
 
+    @property
+    def document(self) -> str:
+        """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
+        built = self._build()
+        return document_of(built.program, built.outline)
+
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Set configuration keys over what holds now; raises `ConfigError`."""
+        base = {key: getattr(self._config, key) for key in Config.__struct_fields__}
+        self._config = self._checked(checked_config(base | dict(values), "config"))
+
+    def use_store(self, store: str | Path) -> None:
+        """Keep runs in another store from now on."""
+        self._location = store_location(store, self._config.DATABASE, self._file)
+
     # for the classes that build programs
 
     def _build(self) -> Built:
@@ -182,8 +209,10 @@ class Runner:
         raise NotImplementedError
 
     def _source(self) -> str | None:
-        """How the shell finds this program again."""
-        return str(Path(self._file).resolve()) if self._file else None
+        """How the shell finds this program again: the target it was loaded by, or the script that it is part of."""
+        if self._origin is not None:
+            return self._origin
+        return json.dumps({"target": str(Path(self._file).resolve())}) if self._file else None
 
     def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
         if own.task_construct is not None:
@@ -209,9 +238,11 @@ class Runner:
             base = {key: getattr(self._config, key) for key in Config.__struct_fields__}
             self._config = self._checked(checked_config(base | overrides, "config"))
         if store is not None:
-            self._location = store_location(store, self._config.DATABASE, self._file)
+            self.use_store(store)
 
     def _open(self) -> Store:
+        from eventcore.record.store import opened
+
         if self._location != MEMORY:
             return opened(self._location, self._config.durability)
         if self._memory is None:

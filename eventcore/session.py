@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from eventcore.act.announce import Announcer
@@ -24,35 +24,10 @@ from eventcore.errors import ConfigError, ProgramChangedError
 from eventcore.program import Program
 from eventcore.record import lease
 from eventcore.record.store import RunRow, Store
+from eventcore.request import Request
 from eventcore.status import RunMode, TaskStatus, Verdict
 
 log = logging.getLogger("eventcore")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Which run is wanted, and how to enter it."""
-
-    mode: RunMode
-    run_id: str = ""
-    recovery_run: int | None = None
-    accept_removed: bool = False
-    is_entered: bool = False  #: the run has been worked on by this object
-
-    def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
-                accept_removed: bool | None) -> Request:  # fmt: skip
-        """The request of the next call; called again without a mode, it goes on with the run it entered."""
-        if mode is None:
-            mode = RunMode.continue_ if self.is_entered and not run_id else self.mode
-        elif mode is RunMode.restart and self.is_entered and not run_id:
-            run_id = ""
-        return Request(
-            RunMode(mode),
-            self.run_id if run_id is None else run_id,
-            recovery_run,
-            self.accept_removed if accept_removed is None else accept_removed,
-            self.is_entered,
-        )
 
 
 class StoreArchive:

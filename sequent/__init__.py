@@ -5,7 +5,7 @@ values that flow between steps. `check` finds what cannot work, `compile` makes 
 what drives iterations while it runs.
 """
 
-from eventcore.act.executors.choose import Invoke
+from eventcore.construct import Invoke
 from eventcore.errors import EventcoreError
 from eventcore.expression import and_, or_
 from eventcore.pools import Resource, ResourcePool

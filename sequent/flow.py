@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventcore.runner import Built, Runner
-from sequent.compile import compiled
 from sequent.step import Container
 
 
@@ -34,5 +33,7 @@ class Sequent(Runner, Container):
         self._build()
 
     def _build(self) -> Built:
+        from sequent.compile import compiled  # with networkx behind it, and only a run needs it
+
         program, start, outline = compiled(self, self.name, self._config)
         return Built(program, (start,), outline)

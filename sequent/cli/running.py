@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 import msgspec
@@ -30,7 +30,7 @@ def run_program(mode: RunMode, target: str, store: str | None, run_id: str | Non
     return 0 if ok else EXIT_FAILED
 
 
-def _settings(texts: Sequence[str]) -> Mapping[str, object]:
+def _settings(texts: Sequence[str]) -> dict[str, object]:
     return {key: _value(text) for key, text in pairs(texts, "--set").items()}
 
 

@@ -1,0 +1,33 @@
+"""What a call of `run` asks for: which run, and how to enter it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eventcore.status import RunMode
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which run is wanted, and how to enter it."""
+
+    mode: RunMode
+    run_id: str = ""
+    recovery_run: int | None = None
+    accept_removed: bool = False
+    is_entered: bool = False  #: the run has been worked on by this object
+
+    def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
+                accept_removed: bool | None) -> Request:  # fmt: skip
+        """The request of the next call; called again without a mode, it goes on with the run it entered."""
+        if mode is None:
+            mode = RunMode.continue_ if self.is_entered and not run_id else self.mode
+        elif mode is RunMode.restart and self.is_entered and not run_id:
+            run_id = ""
+        return Request(
+            RunMode(mode),
+            self.run_id if run_id is None else run_id,
+            recovery_run,
+            self.accept_removed if accept_removed is None else accept_removed,
+            self.is_entered,
+        )
