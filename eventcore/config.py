@@ -93,15 +93,14 @@ def load_config(
         where, data = "config", dict(written or {})
     else:
         raise ConfigError(f"config is a mapping or the path of a YAML file, not {written!r}")
-    section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), tag, where)
-    databases = os.environ.get(DATABASE_TAG_VARIABLE)
-    if databases and databases != "DATABASE":
-        section["DATABASE"] = section.pop(databases, {})
-    return checked_config({**defaults, **expanded(section, where), **overrides}, where)
+    if data:
+        section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), tag, where)
+        data = _with_databases(section, where)
+    return checked_config({**defaults, **data, **overrides}, where)
 
 
 def checked_config(values: Mapping[str, Any], where: str) -> Config:
-    """The `Config` that `values` make; raises `ConfigError` for an unknown key, a wrong type or a value out of range."""
+    """The `Config` that `values` make; raises `ConfigError` for an unknown key or a value of wrong type or range."""
     config: Config = _converted(dict(values), Config, where)
     _check_ranges(config, where)
     if isinstance(config.logging_level, str):
@@ -180,7 +179,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {path} cannot be read: {error}") from None
     try:
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"config file {path} is not YAML: {' '.join(str(error).split())}") from None
     if data is None:
@@ -204,18 +203,32 @@ def _section(data: dict[str, Any], asked: str | None, default: str, where: str) 
     return dict(found), where
 
 
+def _with_databases(section: dict[str, Any], where: str) -> dict[str, Any]:
+    """The section expanded, its databases under `DATABASE` and as written: only the one in use must be complete."""
+    tag = os.environ.get(DATABASE_TAG_VARIABLE) or "DATABASE"
+    if tag not in section:
+        if tag != "DATABASE":
+            raise ConfigError(f"{where}: no section {tag!r}, which {DATABASE_TAG_VARIABLE} names")
+        return dict(expanded(section, where))
+    others = {key for key, value in section.items() if str(key).isupper() and isinstance(value, Mapping)}
+    settings = {key: value for key, value in section.items() if key not in others and key != tag}
+    return {**expanded(settings, where), "DATABASE": section[tag]}
+
+
 def expanded(value: Any, where: str) -> Any:
     """The value with each `${VAR}` in its texts replaced; raises `ConfigError` where a variable is not set."""
     if isinstance(value, Mapping):
         return {key: expanded(item, f"{where}: {key}") for key, item in value.items()}
     if isinstance(value, list):
         return [expanded(item, where) for item in value]
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str):
         return value
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
-            raise ConfigError(f"{where}: the environment variable {match[1]} is not set")
+            raise ConfigError(f"{where}: the environment variable {match[1]} is not set; set it, or write the value")
         return os.environ[match[1]]
 
     return re.sub(r"\$\{(\w+)\}", variable, value)

@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from eventcore.config import StepConfig
 from eventcore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +51,13 @@ def canonical(construct: Any, where: str) -> Any:
         f"{where}: task_construct {construct!r} is not known; use one of {', '.join(NAMES)}, multiprocessing.Process, "
         "threading.Thread, a factory of a concurrent.futures.Executor, or its name as 'module:factory'"
     )
+
+
+def with_construct(own: StepConfig, where: str) -> StepConfig:
+    """A step's config with its `task_construct` in canonical form."""
+    if own.task_construct is None:
+        return own
+    return msgspec.structs.replace(own, task_construct=canonical(own.task_construct, where))
 
 
 def _imported(name: str, where: str) -> Callable[[], FuturesApi]:

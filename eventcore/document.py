@@ -25,7 +25,7 @@ def document_of(program: Program, outline: Any = None) -> str:
         "format": FORMAT,
         "name": program.name,
         "events": [
-            {"name": e.name, "scope": e.scope, "expr": None if e.expr is None else as_data(e.expr, lambda leaf: leaf.name)}
+            {"name": e.name, "scope": e.scope, "expr": None if e.expr is None else as_data(e.expr, _name)}
             for e in program.events.values()
         ],
         "steps": [_step(step) for step in program.steps.values()],
@@ -38,6 +38,10 @@ def document_of(program: Program, outline: Any = None) -> str:
         "outline": outline,
     }  # fmt: skip
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _name(event: Any) -> Any:
+    return event.name
 
 
 def _step(step: Step) -> dict[str, Any]:

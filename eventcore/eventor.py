@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from eventcore.config import step_config
-from eventcore.errors import ProgramError
 from eventcore.program import Event, Program, Step
 from eventcore.runner import Built, Runner
 from eventcore.sequence import as_sequence
@@ -60,9 +59,7 @@ class Eventor(Runner):
         Before `run`, it is part of the program's start. While the program runs, also from another thread, it is taken
         up at once. Returns the sequence.
         """
-        name = event if isinstance(event, str) else event.name
-        if name not in self._program.events:
-            raise ProgramError(f"trigger_event: the program has no event {name!r}")
+        name = self._program.event_named(event, "trigger_event").name
         at = self._fresh_sequence() if sequence is None else as_sequence(sequence)
         self._starts[name, at] = None
         if self._session is not None:

@@ -31,8 +31,8 @@ class Expression:
 
     def __bool__(self) -> bool:
         raise ProgramError(
-            f"{self!r} has no truth value while the program is built; combine expressions with & and |, not with 'and', "
-            "'or' and 'not', and compare with 'is None' where you mean that"
+            f"{self!r} has no truth value while the program is built; combine expressions with & and |, not with "
+            "'and', 'or' and 'not', and compare with 'is None' where you mean that"
         )
 
 
@@ -87,7 +87,9 @@ def normalized(written: Any, leaf: Callable[[Any], Expression | None], where: st
     elif isinstance(written, (tuple, list)):
         kind, parts = And, tuple(written)
     else:
-        raise ProgramError(f"{where}: {written!r} cannot stand in an expression")
+        raise ProgramError(
+            f"{where}: {written!r} cannot stand in an expression; combine events with tuples, or_, and_, & and |"
+        )
     if not parts:
         raise ProgramError(f"{where}: an empty expression; leave it out instead")
     if len(parts) == 1:

@@ -28,6 +28,8 @@ class ResourcePool:
         resource_cls: type = Resource,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
+        if policy is not None and not isinstance(policy, Mapping):
+            raise ProgramError(f"pool {name!r}: policy is a mapping such as {{'resource_limit': 2}}, not {policy!r}")
         if limit is None:
             limit = (policy or {}).get("resource_limit", -1)
         if not isinstance(name, str) or not name:
@@ -51,6 +53,8 @@ Units = tuple[tuple[ResourcePool, int], ...]
 
 def as_units(written: Iterable[Any], step: str, word: str) -> Units:
     """Check a step's `acquires` or `releases`: pairs of pool and count, each count possible in its pool."""
+    if not isinstance(written, Iterable):
+        raise ProgramError(f"step {step!r}: {word} is a list of pairs of a ResourcePool and a count, not {written!r}")
     totals: dict[str, tuple[ResourcePool, int]] = {}
     for pair in written:
         try:

@@ -164,6 +164,14 @@ class Program:
                     f"association {association.key!r} is there already, with delay {before.delay:g}; give one delay"
                 )
 
+    def event_named(self, event: Event | str, where: str) -> Event:
+        """The event, given itself or by its name; raises `ProgramError` where it is not one of this program."""
+        if not isinstance(event, str):
+            return self._own_event(event, where)
+        if event not in self.events:
+            raise ProgramError(f"{where}: the program has no event {event!r}; declare it with add_event")
+        return self.events[event]
+
     def _event_leaf(self, written: Any) -> Expression | None:
         if not isinstance(written, Event):
             return None
@@ -178,9 +186,13 @@ class Program:
 
     def _triggers(self, step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, tuple[Event, ...]]:
         found: dict[StepStatus, tuple[Event, ...]] = {}
+        if not isinstance(written, Mapping):
+            raise ProgramError(f"step {step!r}: triggers is a mapping from StepStatus to events, not {written!r}")
         for status, events in written.items():
             if not isinstance(status, StepStatus):
                 raise ProgramError(f"step {step!r}: triggers are keyed by StepStatus, not {status!r}")
+            if not isinstance(events, (Event, Iterable)):
+                raise ProgramError(f"step {step!r}, trigger {status.value}: give a tuple of events, not {events!r}")
             group = (events,) if isinstance(events, Event) else tuple(events)
             found[status] = tuple(self._own_event(event, f"step {step!r}, trigger {status.value}") for event in group)
         return found
@@ -212,6 +224,8 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
 def replay_policy(step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, StepReplay]:
     """The step's recovery policy over the default; `complete` stands for what is not given of success and failure."""
     policy = dict(DEFAULT_REPLAY)
+    if not isinstance(written, Mapping):
+        raise ProgramError(f"step {step!r}: recovery is a mapping from StepStatus to StepReplay, not {written!r}")
     for status, replay in written.items():
         if not isinstance(status, StepStatus) or not isinstance(replay, StepReplay):
             raise ProgramError(f"step {step!r}: recovery maps StepStatus to StepReplay, not {status!r} to {replay!r}")

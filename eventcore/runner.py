@@ -20,7 +20,7 @@ import msgspec
 from eventcore.act.steplog import installed
 from eventcore.capture import current_capture
 from eventcore.config import Config, StepConfig, checked_config, load_config
-from eventcore.construct import canonical
+from eventcore.construct import canonical, with_construct
 from eventcore.document import document_of
 from eventcore.errors import ProgramError
 from eventcore.program import Program
@@ -215,9 +215,7 @@ class Runner:
         return json.dumps({"target": str(Path(self._file).resolve())}) if self._file else None
 
     def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
-        if own.task_construct is not None:
-            construct = canonical(own.task_construct, f"step {name!r}, config")
-            own = msgspec.structs.replace(own, task_construct=construct)
+        own = with_construct(own, f"step {name!r}, config")
         invoked = self._config.of_step(own, "task_construct") == "invoke"
         if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
             raise ProgramError(

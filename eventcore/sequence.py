@@ -8,7 +8,7 @@ from eventcore.errors import ProgramError
 
 
 def as_sequence(value: object) -> str:
-    """Return `value`, an int or a text of dot-separated keys, as a sequence; raises `ProgramError` for anything else."""
+    """`value`, an int or a text of dot-separated keys, as a sequence; raises `ProgramError` for anything else."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not text or not all(text.split(".")):
         raise ProgramError(f"{value!r} is not a sequence; use an int or dot-separated keys such as '1.2'")

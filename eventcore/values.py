@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from pathlib import Path, PurePath
 from typing import Any
 from uuid import UUID
 
 TAG = "$"
+DECIMAL_BITS = 10_000  #: Python reads and writes no longer integers as decimals
 
 
 class NotStorableError(TypeError):
@@ -52,7 +53,9 @@ _readers: dict[str, Callable[[Any], Any]] = {
     "set": lambda v: {_read(item) for item in v},
     "frozenset": lambda v: frozenset(_read(item) for item in v),
     "dict": lambda v: {_read(key): _read(item) for key, item in v},
+    "int": lambda v: int(v, 16),
     "enum": lambda v: _class_named(v[0], Enum)[v[1]],
+    "flag": lambda v: _class_named(v[0], Flag)(v[1]),
     "dataclass": lambda v: _dataclass_from(v[0], v[1]),
     "text": str,
 }
@@ -60,7 +63,13 @@ _readers: dict[str, Callable[[Any], Any]] = {
 
 def encode(value: Any) -> str:
     """Write `value` as text; raises `NotStorableError` where a part of it has no form."""
-    return json.dumps(_write(value, "the value"), ensure_ascii=False, separators=(",", ":"))
+    data = _write(value, "the value")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half a surrogate pair, as in a file's name that could not be decoded
+        return json.dumps(data, separators=(",", ":"))
+    return text
 
 
 def decode(text: str) -> Any:
@@ -89,8 +98,10 @@ def _shown(value: Any) -> str:
 
 def _write(value: Any, where: str) -> Any:
     kind = type(value)
-    if value is None or kind in (str, bool, int):
+    if value is None or kind in (str, bool):
         return value
+    if kind is int:
+        return value if value.bit_length() < DECIMAL_BITS else _tagged("int", hex(value))
     if kind is float:
         return value if math.isfinite(value) else _tagged("float", repr(value))
     if kind is list:
@@ -111,10 +122,12 @@ def _write_mapping(value: Mapping[Any, Any], where: str) -> Any:
 
 def _write_other(value: Any, where: str) -> Any:
     if isinstance(value, Enum):
-        return _tagged("enum", [_class_name(type(value)), value.name])
+        if isinstance(value, Flag):
+            return _tagged("flag", [_class_name(type(value), where), value.value])
+        return _tagged("enum", [_class_name(type(value), where), value.name])
     if is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: _write(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value) if f.init}
-        return _tagged("dataclass", [_class_name(type(value)), parts])
+        return _tagged("dataclass", [_class_name(type(value), where), parts])
     if isinstance(value, PurePath):
         return _tagged("path", str(value))
     if type(value) in (set, frozenset, tuple):
@@ -135,11 +148,15 @@ def _read(data: Any) -> Any:
         return {key: _read(item) for key, item in data.items()}
     try:
         return _readers[data[TAG]](data["v"])
-    except (KeyError, TypeError, IndexError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
 
 
-def _class_name(cls: type) -> str:
+def _class_name(cls: type, where: str) -> str:
+    if "<locals>" in cls.__qualname__:
+        raise NotStorableError(
+            f"{where} is of class {cls.__qualname__}, which is not found again; define it in a module"
+        )
     return f"{cls.__module__}:{cls.__qualname__}"
 
 

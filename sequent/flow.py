@@ -33,6 +33,8 @@ class Sequent(Runner, Container):
         self._build()
 
     def _build(self) -> Built:
+        for step in self.walk():
+            self._step_config(step.config, step.func, step.path)
         from sequent.compile import compiled  # with networkx behind it, and only a run needs it
 
         program, start, outline = compiled(self, self.name, self._config)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eventcore.config import StepConfig, merged, step_config
+from eventcore.construct import with_construct
 from eventcore.expression import Expression
 from eventcore.pools import as_units
 from eventcore.program import check_call, replay_policy
@@ -51,7 +52,7 @@ class Container:
         """Add a step here; a step that gets steps of its own is a container and has no function.
 
         - `func(*args, **kwargs)` is the work; `other.result` and `container.item` may stand among the arguments.
-        - `require`: what must hold before it starts, see `sequent.require.as_tree`; nothing: it starts with its container.
+        - `require`: what must hold before it starts, see `sequent.require.as_tree`; without, it starts with its container.
         - `loop`: an iterable, a mapping, a callable without arguments or another step's result; `concurrent`
           iterations run side by side.
         - `delay`: seconds between the requirement and the start.
@@ -64,7 +65,7 @@ class Container:
         if hosts is not None:
             raise FlowError(f"step {name!r}: hosts: this version runs flows on one machine; leave hosts out")
         loops = [given for given in (loop, repeat, repeats) if given is not None]
-        requirements = [given for given in (require, requires) if not (isinstance(given, tuple) and not given)]
+        requirements = [given for given in (require, requires) if given is not None and given != ()]
         if len(loops) > 1 or len(requirements) > 1:
             raise FlowError(f"step {name!r}: loop and require are given twice, under two spellings; give each once")
         self._check_new_child(name)
@@ -98,8 +99,10 @@ class Container:
 class FlowStep(Container):
     """One step of a flow; made by `add_step`."""
 
-    def __init__(self, parent: Container, name: str, func: Any, args: Any, kwargs: Any, require: Any, loop: Any,
-                 delay: float, concurrent: int, acquires: Any, releases: Any, recovery: Any, config: Any) -> None:  # fmt: skip
+    def __init__(
+        self, parent: Container, name: str, func: Any, args: Any, kwargs: Any, require: Any, loop: Any, delay: float,
+        concurrent: int, acquires: Any, releases: Any, recovery: Any, config: Any,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
         self.name = name
@@ -117,7 +120,7 @@ class FlowStep(Container):
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
         replay_policy(self.path, recovery)
         self._recovery: Mapping[StepStatus, StepReplay] = dict(recovery)
-        self._config = step_config(config, self.path)
+        self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
 
     def __repr__(self) -> str:
         return f"FlowStep({self.path!r})"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eventcore.errors import NotInStepError
+from eventcore.sequence import as_sequence
 
 
 class Named(Protocol):
@@ -35,10 +36,11 @@ class Current:
     def trigger(self, event: Named | str, sequence: object = None) -> None:
         """Raise `event` in the transaction that records this step's outcome, whatever the outcome is.
 
-        `sequence` defaults to this step's own. An event the program does not have fails the step.
+        `sequence` defaults to this step's own. An event the program does not have fails the step. Raises
+        `ProgramError` for what is no sequence.
         """
         name = event if isinstance(event, str) else event.name
-        self.raised.append((name, None if sequence is None else str(sequence)))
+        self.raised.append((name, None if sequence is None else as_sequence(sequence)))
 
 
 _current: ContextVar[Current] = ContextVar("eventcore_current")

@@ -176,8 +176,7 @@ class Engine:
     def _executor(self, construct: Any) -> Executor:
         found = self._executors.get(construct)
         if found is None:
-            most = self.turn.plan.config.max_concurrent
-            found = self._executors[construct] = make_executor(construct, self._reported, most)
+            found = self._executors[construct] = make_executor(construct, self._reported, self.turn.plan.config)
         return found
 
     def _reported(self, ticket: int, outcome: Outcome) -> None:

@@ -102,7 +102,12 @@ def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # an exception whose own __str__ raises must not take the engine along
         summary = text = f"{type(error).__name__} (its text cannot be shown)"
-    return Outcome(False, error=summary, traceback=text, raised=raised)
+    return Outcome(False, error=_storable(summary), traceback=_storable(text), raised=raised)
+
+
+def _storable(text: str) -> str:
+    """The text without what UTF-8 has no form for, such as the undecodable part of a file's name."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pack(call: Call) -> bytes:

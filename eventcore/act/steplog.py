@@ -7,14 +7,16 @@ in the form `[ time ][ Task-step(sequence) ][ level ][ message ]`.
 
 import io
 import logging
+import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.parse import quote
 
 from eventcore.act.current import Current
@@ -57,22 +59,56 @@ def _file_name(text: str) -> str:
 
 
 class StepLog:
-    """One attempt's output while it runs."""
+    """One attempt's output while it runs; a file that cannot be written costs the step its log and nothing else."""
 
     def __init__(self, target: LogTarget, view: Current) -> None:
         self.target = target
         self.origin = f"Task-{view.name}({view.sequence})"
-        self._file: TextIO | None = None
+        self._file: int | None = None
+        self._broken = False
+        self._own: list[tuple[int, int]] = []  #: from where to where the file is this process's
 
     def write(self, text: str) -> None:
+        """Append the text."""
         if self._file is None:
+            self._file = self.opened()
+        if self._file is not None and text:
+            data = text.encode("utf-8", "replace")
+            os.write(self._file, data)
+            end = os.lseek(self._file, 0, os.SEEK_CUR)
+            start = end - len(data)
+            if self._own and self._own[-1][1] == start:
+                start = self._own.pop()[0]
+            self._own.append((start, end))
+
+    def opened(self) -> int | None:
+        """A new descriptor of the log file, made where it is not there; None where that fails."""
+        if self._broken:
+            return None
+        try:
             Path(self.target.path).parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.target.path, "a", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
-        self._file.write(text)
+            return os.open(self.target.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            self._broken = True
+            logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.target.path, error)
+            return None
+
+    def foreign(self) -> str:
+        """What others wrote to the file: the programs that the step started."""
+        if not Path(self.target.path).exists():
+            return ""
+        data = Path(self.target.path).read_bytes()
+        parts, at = [], 0
+        for start, end in [*self._own, (len(data), len(data))]:
+            parts.append(data[at:start])
+            at = end
+        return b"".join(parts).decode("utf-8", "replace")
 
     def close(self) -> None:
+        """Let the file go."""
         if self._file is not None:
-            self._file.close()
+            os.close(self._file)
+            self._file = None
 
 
 _running: ContextVar[StepLog | None] = ContextVar("eventcore_steplog", default=None)
@@ -87,7 +123,8 @@ def captured(target: LogTarget | None, view: Current) -> Iterator[None]:
     log = StepLog(target, view)
     token = _running.set(log)
     try:
-        yield
+        with _routing.programs_caught(log):
+            yield
     finally:
         _running.reset(token)
         log.close()
@@ -99,7 +136,7 @@ class SeedFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__(CONSOLE_FORMAT)
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  logging's name
         return datetime.fromtimestamp(record.created).strftime("%Y-%m-%d,%H:%M:%S.%f")
 
     def format(self, record: logging.LogRecord) -> str:
@@ -126,7 +163,7 @@ class StepLogHandler(logging.Handler):
 
 
 class Tee(io.TextIOBase):
-    """A standard stream that copies what a running step prints to its log file."""
+    """A standard stream that copies what a running step prints to its log file; in all else it is that stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -149,6 +186,17 @@ class Tee(io.TextIOBase):
     def isatty(self) -> bool:
         return self.stream.isatty()
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the base has an attribute here
+        return self.stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self.stream.errors
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Shows records on the standard error of the moment, without the tee that copies printed text."""
@@ -158,34 +206,111 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         self.setFormatter(SeedFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stderr
-        self.stream = stream.stream if isinstance(stream, Tee) else stream
-        super().emit(record)
+        log = _running.get()
+        if log is None or log.target.console:
+            stream = sys.stderr
+            self.stream = stream.stream if isinstance(stream, Tee) else stream
+            super().emit(record)
+
+
+class _Routing:
+    """How logging and the standard streams of this process are routed.
+
+    They belong to the process and not to an engine, so the first that asks changes them and the last that is through
+    puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._undo = ExitStack()
+        self._catches_programs = False
+
+    def enter(self, level: int, console: bool, own_process: bool) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users > 1:
+                return
+            self._catches_programs = own_process
+            self._route_streams(own_process)
+            self._route_logging(level, console)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._undo.close()
+
+    @contextmanager
+    def programs_caught(self, log: StepLog) -> Iterator[None]:
+        """In a process of its own, have what the step's programs write go to its log, and in the end to the console."""
+        file = log.opened() if self._catches_programs else None
+        if file is None:
+            yield
+            return
+        assert isinstance(sys.stdout, Tee)
+        streams = sys.stdout, sys.stderr
+        for stream in streams:
+            stream.flush()
+        console = [os.dup(1), os.dup(2)]
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        try:
+            yield
+        finally:
+            for number, descriptor in zip((1, 2), console, strict=True):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            if os.fstat(file).st_size == 0:
+                Path(log.target.path).unlink(missing_ok=True)
+            elif text := log.foreign():
+                streams[0].stream.write(text)
+            os.close(file)
+
+    def _route_streams(self, own_process: bool) -> None:
+        out, err = sys.stdout, sys.stderr
+        self._undo.callback(_set_streams, out, err)
+        if own_process:  # what Python writes must reach the console whatever becomes of descriptors 1 and 2
+            out, err = _again(1, out), _again(2, err)
+            self._undo.callback(out.close)
+            self._undo.callback(err.close)
+        _set_streams(Tee(out), Tee(err))
+
+    def _route_logging(self, level: int, console: bool) -> None:
+        root = logging.getLogger()
+        handlers: list[logging.Handler] = [StepLogHandler()]
+        if not root.handlers:
+            if console:
+                handlers.append(ConsoleHandler())
+            self._undo.callback(root.setLevel, root.level)
+            root.setLevel(level)
+        for handler in handlers:
+            root.addHandler(handler)
+            self._undo.callback(root.removeHandler, handler)
+
+
+def _again(descriptor: int, stream: TextIO) -> TextIO:
+    """The stream on a descriptor of its own."""
+    return open(os.dup(descriptor), "w", encoding=stream.encoding, errors=stream.errors, buffering=1)  # noqa: PTH123
+
+
+def _set_streams(out: TextIO | Tee, err: TextIO | Tee) -> None:
+    sys.stdout, sys.stderr = out, err
+
+
+_routing = _Routing()
 
 
 @contextmanager
-def installed(level: int, *, console: bool = True, root: logging.Logger | None = None) -> Iterator[None]:
+def installed(level: int, *, console: bool = True, own_process: bool = False) -> Iterator[None]:
     """Route logging and the standard streams of this process through the running step's log.
 
     A root logger that the program has configured keeps its handlers and its level; one that nobody has configured shows
-    records of `level` and above on the console, as the seed's programs expect.
+    records of `level` and above on the console, as the seed's programs expect. In a process that runs steps and nothing
+    else, `own_process`, the programs that a step starts are caught, too.
     """
-    root = root or logging.getLogger()
-    handlers: list[logging.Handler] = [StepLogHandler()]
-    before = root.level
-    if not root.handlers:
-        if console:
-            handlers.append(ConsoleHandler())
-        root.setLevel(level)
-    for handler in handlers:
-        root.addHandler(handler)
-    out, err = sys.stdout, sys.stderr
-    if not isinstance(out, Tee):
-        sys.stdout, sys.stderr = Tee(out), Tee(err)
+    _routing.enter(level, console, own_process)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = out, err
-        for handler in handlers:
-            root.removeHandler(handler)
-        root.setLevel(before)
+        _routing.leave()

@@ -7,11 +7,33 @@ future cancelled; where the executor cannot end it, it runs on and what it bring
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from concurrent.futures import Executor as FuturesApi
+from typing import Any
 
 from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
 from eventcore.act.executors.base import Executor, Report
+from eventcore.errors import ConfigError
+
+
+class Threads(FuturesApi):
+    """A thread for each call: the engine limits how many run, and one that never ends keeps neither it nor others."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the call in a new thread, which does not keep the program from ending."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        future.set_running_or_notify_cancel()
+        threading.Thread(target=run, name="eventcore-step", daemon=True).start()
+        return future
 
 
 class FuturesExecutor(Executor):
@@ -22,17 +44,13 @@ class FuturesExecutor(Executor):
         self._factory = factory
         self._pool: FuturesApi | None = None
         self._open: dict[int, tuple[Future[Outcome], threading.Timer | None]] = {}
+        self._abandoned = False  #: something was reported while it may still run
         self._lock = threading.Lock()
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         """Submit the call; whatever submitting raises is a failure of this call."""
         try:
-            if self._pool is None:
-                self._pool = self._factory()
-            if isinstance(self._pool, ThreadPoolExecutor):
-                future = self._pool.submit(perform, call)
-            else:
-                future = self._pool.submit(perform_packed, pack(call))
+            future = self._submitted(call)
         except Exception as error:
             self.report(ticket, failed(error))
             return
@@ -59,13 +77,31 @@ class FuturesExecutor(Executor):
                 timer.cancel()
             future.cancel()
         if self._pool is not None:
-            self._pool.shutdown(wait=not opened, cancel_futures=True)
+            self._pool.shutdown(wait=not (opened or self._abandoned), cancel_futures=True)
             self._pool = None
+
+    def _submitted(self, call: Call) -> Future[Outcome]:
+        pool = self._pool or self._made()
+        try:
+            return _submitted_to(pool, call)
+        except BrokenExecutor:  # a step ended its worker: that harms the calls it had then, and no later one
+            pool.shutdown(wait=False)
+            return _submitted_to(self._made(), call)
+
+    def _made(self) -> FuturesApi:
+        pool = self._factory()
+        if not isinstance(pool, FuturesApi):
+            raise ConfigError(
+                f"task_construct: {self._factory!r} made {pool!r}, which is no concurrent.futures.Executor; "
+                "give a factory that returns one"
+            )
+        self._pool = pool
+        return pool
 
     def _end(self, ticket: int, error: str) -> None:
         future = self._forget(ticket)
         if future is not None:
-            future.cancel()
+            self._abandoned |= not future.cancel()
             self.report(ticket, Outcome(False, error=error))
 
     def _done(self, ticket: int, future: Future[Outcome]) -> None:
@@ -73,7 +109,9 @@ class FuturesExecutor(Executor):
             return
         try:
             outcome = future.result()
-        except (Exception, CancelledError) as error:
+        except (
+            BaseException
+        ) as error:  # a step's own KeyboardInterrupt, a cancelled future: the report must not be lost
             outcome = failed(error)
         self.report(ticket, outcome)
 
@@ -83,3 +121,9 @@ class FuturesExecutor(Executor):
         if timer is not None:
             timer.cancel()
         return future
+
+
+def _submitted_to(pool: FuturesApi, call: Call) -> Future[Outcome]:
+    if isinstance(pool, (Threads, ThreadPoolExecutor)):
+        return pool.submit(perform, call)
+    return pool.submit(perform_packed, pack(call))

@@ -33,7 +33,7 @@ def main(calls: int, outcomes: int, leash: int, level: int) -> None:
     held = Leash(leash)
     surroundings = Surroundings()
     own_pid = os.getpid()
-    with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level):
+    with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
         send(writer, READY)
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)
