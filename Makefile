@@ -15,7 +15,7 @@ test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -n 2
 
 bench: $(VENV)/.ready-bench
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 clean:
 	rm -rf $(VENV) build dist

@@ -316,8 +316,8 @@ def dies_with_engine(name: str, task: Callable[[str], None]) -> tuple[bool, bool
         in_own_interpreter(code, err)
         time.sleep(3)
         left = [pid for pid in pids_of(path) if alive(pid)]
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
+        for group in {os.getpgid(pid) for pid in left}:  # with the workers that had nothing to do
+            os.killpg(group, signal.SIGKILL)
         time.sleep(0.5)
         err.seek(0)
         return not left, not err.read()

@@ -1,0 +1,73 @@
+"""The floors that the engine is measured against: the least that the same promise costs without it."""
+
+from __future__ import annotations
+
+import queue
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert
+
+from eventcore.act.current import Current
+from eventcore.act.envelope import Call
+from eventcore.act.executors.process import ProcessExecutor
+
+
+def core_commits(path: Path, durability: str, count: int) -> float:
+    """Seconds for `count` commits of one row each, through SQLAlchemy Core on SQLite in WAL mode."""
+    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+
+    @event.listens_for(engine, "connect")
+    def settings(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+
+    metadata = MetaData()
+    states = Table("states", metadata, Column("id", Integer, primary_key=True), Column("state", Text))
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        began = time.perf_counter()
+        for number in range(count):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.execute(insert(states), [{"id": number, "state": "success"}])
+            connection.exec_driver_sql("COMMIT")
+        return time.perf_counter() - began
+
+
+def nothing() -> None:
+    """A step that does nothing."""
+
+
+class BarePool:
+    """The process executor by itself, without store and decisions."""
+
+    def __init__(self, workers: int) -> None:
+        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._executor = ProcessExecutor(lambda ticket, _: self._done.put(ticket), workers)
+        self.chain(workers)
+
+    def chain(self, count: int) -> float:
+        """Seconds for `count` calls one after another."""
+        began = time.perf_counter()
+        for number in range(count):
+            self._executor.start(number, _call(), None)
+            self._done.get()
+        return time.perf_counter() - began
+
+    def fan_out(self, count: int) -> float:
+        """Seconds for `count` calls submitted together."""
+        began = time.perf_counter()
+        for number in range(count):
+            self._executor.start(number, _call(), None)
+        for _ in range(count):
+            self._done.get()
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        """End the workers."""
+        self._executor.close()
+
+
+def _call() -> Call:
+    return Call(nothing, (), {}, Current("step", "1", 0, 1, "run"))

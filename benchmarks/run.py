@@ -1,0 +1,164 @@
+"""The figures that the README quotes: `make bench`, or `python -m benchmarks.run NAME ...` for some of them.
+
+Each figure stands beside its floor, measured in turn with it in the same process; medians of several rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from benchmarks.floors import BarePool, core_commits
+from benchmarks.programs import chain, failing, fan_out, loop_flow, timed
+
+ROUNDS = 5
+
+
+@contextmanager
+def fresh() -> Iterator[Path]:
+    """A path for a new store."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder, "bench.db")
+
+
+def paired(name: str, ours: Callable[[Path], float], floor: Callable[[Path], float], count: int) -> None:
+    """Measure in turn and print both rates, and the median of the ratios."""
+    ratios, mine, theirs = [], [], []
+    for _ in range(ROUNDS):
+        with fresh() as path:
+            theirs.append(floor(path))
+        with fresh() as path:
+            mine.append(ours(path))
+        ratios.append(theirs[-1] / mine[-1])
+    print(f"{name:<44} {count / median(mine):>9,.0f}/s   floor {count / median(theirs):>9,.0f}/s   ratio {median(ratios):.2f}")
+
+
+def invoke_chain() -> None:
+    """A chain of steps run in the engine, against one commit a step."""
+    for durability in ("normal", "full"):
+        paired(
+            f"invoke chain of 1,000, durability {durability}",
+            lambda path, d=durability: chain(path, 1000, "invoke", d),
+            lambda path, d=durability: core_commits(path, d, 1000),
+            1000,
+        )
+
+
+def process_chain() -> None:
+    """A chain and a fan-out in worker processes, against the bare pool."""
+    pool = BarePool(1)
+    paired("process chain of 1,000", lambda path: chain(path, 1000, "process"), lambda _: pool.chain(1000), 1000)
+    pool.close()
+    pool = BarePool(2)
+    paired("process fan-out of 2,000, 2 at once", lambda path: fan_out(path, 2000, "process"),
+           lambda _: pool.fan_out(2000), 2000)  # fmt: skip
+    pool.close()
+
+
+def parallel() -> None:
+    """Ten thousand steps that one event starts."""
+    for construct in ("invoke", "thread"):
+        with fresh() as path:
+            took = fan_out(path, 10_000, construct)
+        print(f"{'10,000 parallel steps, ' + construct:<44} {10_000 / took:>9,.0f}/s   {took:.1f} s")
+
+
+def loops() -> None:
+    """The cost of a step as loops grow, and the engine's memory; each size in a process of its own."""
+    costs = {}
+    for iterations in (1_000, 10_000, 100_000):
+        rounds = ROUNDS if iterations < 100_000 else 1
+        outputs = [_in_own_process("loop", iterations) for _ in range(rounds)]
+        costs[iterations] = median(float(output[0]) for output in outputs) / (2 * iterations)
+        peak = median(float(output[1]) for output in outputs)
+        relative = costs[iterations] / costs[1_000]
+        print(f"{f'loop of {iterations:,}':<44} {1e6 * costs[iterations]:>7,.0f} us a step   "
+              f"{relative:.2f} of the smallest   peak {peak:,.0f} MB")  # fmt: skip
+
+
+def resume() -> None:
+    """Recover a run with 100,000 finished steps and one that failed."""
+    with fresh() as path:
+        loop_flow(path, 50_000, failing).run()
+        took = timed(loop_flow(path, 50_000), run_mode="recover")
+    print(f"{'recover a run with 100,000 finished steps':<44} {took:>9.2f} s")
+
+
+def cold() -> None:
+    """A flow of one process step, the whole command, beside an interpreter that imports nothing."""
+    program = (
+        "import sequent, benchmarks.floors as f\n"
+        "flow = sequent.Sequent('one', {!r}, logging_level='WARNING')\n"
+        "flow.add_step('only', f.nothing)\n"
+        "raise SystemExit(not flow.run())\n"
+    )
+    ours, bare = [], []
+    for _ in range(ROUNDS):
+        with fresh() as path:
+            ours.append(_command(program.format(str(path))))
+        bare.append(_command("pass"))
+    print(f"{'a flow of one process step, cold':<44} {median(ours):>9.2f} s   bare interpreter {median(bare):.2f} s")
+
+
+def idle() -> None:
+    """The CPU that an engine uses while it waits ten seconds for a delay."""
+    cpu, wall = map(float, _in_own_process("idle", 10))
+    print(f"{'waiting 10 s for a delay':<44} {1000 * cpu:>7.0f} ms of CPU in {wall:.1f} s")
+
+
+def _command(program: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", program], check=True)
+    return time.perf_counter() - began
+
+
+def _in_own_process(what: str, size: int) -> list[str]:
+    command = [sys.executable, "-m", "benchmarks.run", f"--{what}", str(size)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def _measure_loop(iterations: int) -> None:
+    with fresh() as path:
+        took = timed(loop_flow(path, iterations))
+    print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _measure_idle(seconds: int) -> None:
+    import sequent
+    from benchmarks.floors import nothing
+
+    with fresh() as path:
+        flow = sequent.Sequent("idle", path, config={"task_construct": "invoke", "logging_level": "WARNING"})
+        flow.add_step("later", nothing, delay=seconds)
+        flow.run(max_loops=1)
+        before, began = time.process_time(), time.perf_counter()
+        flow.run()
+        print(time.process_time() - before, time.perf_counter() - began)
+
+
+FIGURES = (invoke_chain, process_chain, parallel, loops, resume, cold, idle)
+
+
+def main(arguments: list[str]) -> None:
+    """Print the named figures, or all."""
+    if arguments[:1] == ["--loop"]:
+        return _measure_loop(int(arguments[1]))
+    if arguments[:1] == ["--idle"]:
+        return _measure_idle(int(arguments[1]))
+    print(f"{os.cpu_count()} CPUs, Python {sys.version.split()[0]}; medians of {ROUNDS} rounds")
+    for figure in FIGURES:
+        if not arguments or figure.__name__ in arguments:
+            figure()
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
