@@ -43,7 +43,8 @@ class _Group(Expression):
     def __init__(self, *parts: Any) -> None:
         if not parts:
             raise ProgramError(f"{self.word}_() needs at least one part")
-        self.parts = parts
+        # groups of one kind merge: a long chain of & is one group, not as many levels
+        self.parts = tuple(p for part in parts for p in (part.parts if type(part) is type(self) else (part,)))
 
     def __repr__(self) -> str:
         return f"{self.word}_({', '.join(map(repr, self.parts))})"

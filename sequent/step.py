@@ -52,7 +52,7 @@ class Container:
         """Add a step here; a step that gets steps of its own is a container and has no function.
 
         - `func(*args, **kwargs)` is the work; `other.result` and `container.item` may stand among the arguments.
-        - `require`: what must hold before it starts, see `sequent.require.as_tree`; without, it starts with its container.
+        - `require`: what must hold before it starts, see `sequent.require.as_tree`; by default that its container has.
         - `loop`: an iterable, a mapping, a callable without arguments or another step's result; `concurrent`
           iterations run side by side.
         - `delay`: seconds between the requirement and the start.

@@ -1,0 +1,189 @@
+"""Events: something that can be triggered, once at each sequence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import eventcore as evr
+from eventcore.errors import ProgramError
+from tests.support import eventor, rows, start
+
+
+def test_a_triggered_event_engages_its_associations() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    ready = ev.add_event("ready")
+    ev.add_assoc(ready, ev.add_step("a", ran.append, ("a",)), ev.add_step("b", ran.append, ("b",)))
+    ev.trigger_event(ready, 1)
+    assert ev.run()
+    assert ran == ["a", "b"]
+
+
+def test_an_event_that_is_not_triggered_engages_nothing() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    ev.add_assoc(ev.add_event("never"), ev.add_step("a", ran.append, ("a",)))
+    assert ev.run()
+    assert ran == []
+
+
+def test_triggering_again_at_the_same_sequence_does_nothing(tmp_path: Path) -> None:
+    ran: list[str] = []
+    store = tmp_path / "run.db"
+    ev = eventor(store)
+    ready = start(ev, ev.add_step("a", ran.append, ("a",)))
+    ev.trigger_event(ready, 1)
+    ev.trigger_event(ready, "1")
+    assert ev.run()
+    assert ran == ["a"]
+    assert len(rows(store, "select * from {facts}")) == 1
+
+
+def test_each_sequence_is_an_invocation_of_its_own() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    ready = ev.add_event("ready")
+    ev.add_assoc(ready, ev.add_step("a", lambda: ran.append(evr.current().sequence)))
+    for sequence in (3, "1.2", "b"):
+        ev.trigger_event(ready, sequence)
+    assert ev.run()
+    assert ran == ["3", "1.2", "b"]
+
+
+def test_every_consequence_inherits_its_causes_sequence() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    done = ev.add_event("done")
+    both = ev.add_event("both", expr=done)
+    first = ev.add_step("first", triggers={evr.STEP_SUCCESS: (done,)})
+    ev.add_assoc(both, ev.add_step("last", lambda: ran.append(evr.current().sequence)))
+    start(ev, first, sequence="7.2")
+    assert ev.run()
+    assert ran == ["7.2"]
+
+
+def test_a_step_reached_by_several_events_at_one_sequence_runs_once(tmp_path: Path) -> None:
+    ran: list[str] = []
+    store = tmp_path / "run.db"
+    ev = eventor(store)
+    step = ev.add_step("a", ran.append, ("a",))
+    for name in ("one", "two"):
+        event = ev.add_event(name)
+        ev.add_assoc(event, step)
+        ev.trigger_event(event, 1)
+    assert ev.run()
+    assert ran == ["a"]
+    assert rows(store, "select step, sequence, recovery from {tasks}") == [("a", "1", 0)]
+
+
+def test_without_a_sequence_an_event_takes_a_fresh_one() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    ready = ev.add_event("ready")
+    ev.add_assoc(ready, ev.add_step("a", lambda: ran.append(evr.current().sequence)))
+    taken = [ev.trigger_event(ready, 1), ev.trigger_event(ready), ev.trigger_event(ready)]
+    assert len(set(taken)) == 3
+    assert ev.run()
+    assert ran == taken
+
+
+def test_an_event_can_be_triggered_by_its_name() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    ev.add_assoc(ev.add_event("any text: 5 €"), ev.add_step("a", ran.append, ("a",)))
+    ev.trigger_event("any text: 5 €", 1)
+    assert ev.run()
+    assert ran == ["a"]
+
+
+def _event_twice(ev: evr.Eventor) -> Any:
+    ev.add_event("ready")
+    return ev.add_event("ready")
+
+
+def _step_twice(ev: evr.Eventor) -> Any:
+    ev.add_step("load")
+    return ev.add_step("load")
+
+
+def _two_pools_of_one_name(ev: evr.Eventor) -> Any:
+    ev.add_step("a", acquires=[(evr.ResourcePool("cpu", 2), 1)])
+    return ev.add_step("b", acquires=[(evr.ResourcePool("cpu", 2), 1)])
+
+
+def _two_delays(ev: evr.Eventor) -> Any:
+    event, step = ev.add_event("ready"), ev.add_step("load")
+    ev.add_assoc(event, step, delay=1)
+    return ev.add_assoc(event, step, delay=2)
+
+
+def foreign() -> evr.Event:
+    """An event that another program has."""
+    return eventor().add_event("theirs")
+
+
+POOL = evr.ResourcePool("cpu", 2)
+OK = evr.STEP_SUCCESS
+
+BAD = {
+    "an event name that is taken": (_event_twice, ["'ready'", "choose another"]),
+    "a step name that is taken": (_step_twice, ["'load'", "choose another"]),
+    "an empty name": (lambda ev: ev.add_step(""), ["step name ''", "non-empty text"]),
+    "a name that is no text": (lambda ev: ev.add_event(5), ["event name 5", "non-empty text"]),
+    "a function that is not callable": (lambda ev: ev.add_step("load", "rm"), ["'load'", "callable", "'rm'"]),
+    "args as a text": (lambda ev: ev.add_step("load", print, "abc"), ["'load'", "('abc',)"]),
+    "args as a number": (lambda ev: ev.add_step("load", print, 5), ["'load'", "tuple", "(5,)"]),
+    "kwargs as a list": (lambda ev: ev.add_step("load", print, kwargs=[1]), ["'load'", "mapping", "[1]"]),
+    "kwargs whose names are no text": (lambda ev: ev.add_step("load", print, kwargs={1: 2}), ["'load'", "{1: 2}"]),
+    "triggers as a list": (lambda ev: ev.add_step("load", triggers=[OK]), ["'load'", "mapping from StepStatus"]),
+    "triggers by text": (lambda ev: ev.add_step("load", triggers={"success": ()}), ["'load'", "StepStatus", "success"]),
+    "a trigger that is no event": (lambda ev: ev.add_step("load", triggers={OK: ("x",)}),
+                                   ["'load'", "trigger success", "add_event"]),
+    "no event at all": (lambda ev: ev.add_step("load", triggers={OK: None}), ["'load'", "success", "tuple of events"]),
+    "an event of another program as trigger": (lambda ev: ev.add_step("load", triggers={OK: foreign()}),
+                                               ["'load'", "'theirs'", "add it to this one"]),
+    "an event of another program in an expression": (lambda ev: ev.add_event("e", foreign()),
+                                                     ["'theirs'", "add it to this one"]),
+    "an event of another program associated": (lambda ev: ev.add_assoc(foreign(), ev.add_step("s")),
+                                               ["'theirs'", "add it to this one"]),
+    "an event of another program triggered": (lambda ev: (ev.add_event("theirs"), ev.trigger_event(foreign(), 1)),
+                                              ["'theirs'", "add it to this one"]),
+    "an unknown event triggered": (lambda ev: ev.trigger_event("reday", 1), ["'reday'", "add_event"]),
+    "an association from a step": (lambda ev: ev.add_assoc(ev.add_step("s"), ev.add_step("t")),
+                                   ["Step('s')", "add_event"]),
+    "an association to a name": (lambda ev: ev.add_assoc(ev.add_event("e"), "s"), ["'e'", "'s'", "no event or step"]),
+    "a step of another program": (lambda ev: ev.add_assoc(ev.add_event("e"), eventor().add_step("s")),
+                                  ["'e'", "Step('s')", "of this program"]),
+    "a negative delay": (lambda ev: ev.add_assoc(ev.add_event("e"), ev.add_step("s"), delay=-1),
+                         ["'e'", "seconds", "-1"]),
+    "a delay that is no number": (lambda ev: ev.add_assoc(ev.add_event("e"), ev.add_step("s"), delay="5"),
+                                  ["'e'", "seconds", "'5'"]),
+    "two delays for one association": (_two_delays, ["ready -> step load", "delay 1", "give one delay"]),
+    "a recovery that is no mapping": (lambda ev: ev.add_step("s", recovery=[OK]), ["'s'", "StepReplay"]),
+    "a recovery by text": (lambda ev: ev.add_step("s", recovery={OK: "skip"}), ["'s'", "StepReplay", "'skip'"]),
+    "a pool instead of a list": (lambda ev: ev.add_step("s", acquires=POOL), ["'s' acquires".replace(" acq", ": acq"),
+                                                                             "pairs"]),
+    "a pair instead of a list": (lambda ev: ev.add_step("s", acquires=(POOL, 1)), ["'s'", "acquires", "pairs"]),
+    "a count of none": (lambda ev: ev.add_step("s", acquires=[(POOL, 0)]), ["'s'", "acquires", ">= 1"]),
+    "a pool's name": (lambda ev: ev.add_step("s", releases=[("cpu", 1)]), ["'s'", "releases", "ResourcePool"]),
+    "more than the pool has": (lambda ev: ev.add_step("s", acquires=[(POOL, 3)]),
+                               ["'s'", "3 of pool 'cpu'", "only 2", "raise the pool's limit"]),
+    "more than the pool has, in parts": (lambda ev: ev.add_step("s", acquires=[(POOL, 1), (POOL, 2)]),
+                                         ["'s'", "3 of pool 'cpu'", "ask for less"]),
+    "two pools of one name": (_two_pools_of_one_name, ["'b'", "'cpu'", "share one object"]),
+    "a pool without name": (lambda ev: evr.ResourcePool("", 1), ["pool needs a name"]),
+    "a limit that is no number": (lambda ev: evr.ResourcePool("cpu", "2"), ["'cpu'", "whole number", "'2'"]),
+    "a policy that is no mapping": (lambda ev: evr.ResourcePool("cpu", policy=2), ["'cpu'", "resource_limit"]),
+    "timeout in the engine": (lambda ev: ev.add_step("s", print, config={"timeout": 1}),
+                              ["'s'", "'invoke' cannot be timed out", "'process'"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_run_is_refused_where_it_is_written(case: str) -> None:
+    write, words = BAD[case]
+    with pytest.raises(ProgramError) as refused:
+        write(eventor())
+    for word in words:
+        assert word in str(refused.value)

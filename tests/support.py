@@ -1,0 +1,75 @@
+"""What the specification is written with: small programs, and a look at what their store says."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NoReturn
+
+import eventcore as evr
+import sequent as seq
+
+ROOT = Path(__file__).parents[1]
+
+
+def eventor(
+    store: str | Path = ":memory:",
+    run_mode: evr.RunMode = evr.RunMode.restart,
+    *,
+    recovery_run: int | None = None,
+    run_id: str = "",
+    **config: Any,
+) -> evr.Eventor:
+    """A program whose steps run in the engine and whose run stays in memory, where nothing else is said."""
+    settings = {"task_construct": "invoke", "logging_level": "ERROR", **config}
+    return evr.Eventor("program", store, run_mode, recovery_run, run_id, config=settings)
+
+
+def flow(
+    store: str | Path = ":memory:",
+    run_mode: evr.RunMode = evr.RunMode.restart,
+    *,
+    recovery_run: int | None = None,
+    run_id: str = "",
+    **config: Any,
+) -> seq.Sequent:
+    """A flow whose steps run in the engine and whose run stays in memory, where nothing else is said."""
+    settings = {"task_construct": "invoke", "logging_level": "ERROR", **config}
+    return seq.Sequent("flow", store, run_mode, recovery_run, run_id, config=settings)
+
+
+def start(program: evr.Eventor, *steps: evr.Step, sequence: object = 1) -> evr.Event:
+    """Have the steps run from the program's start."""
+    event = program.add_event(f"start {', '.join(step.name for step in steps)} at {sequence}")
+    program.add_assoc(event, *steps)
+    program.trigger_event(event, sequence)
+    return event
+
+
+def boom(text: str = "boom") -> NoReturn:
+    """Fail."""
+    raise ValueError(text)
+
+
+def rows(store: str | Path, query: str) -> list[tuple[Any, ...]]:
+    """What a store says; tables by their names without the prefix, as in `{tasks}`."""
+    tables = {name: f"eventcore_{name}" for name in
+              ("runs", "recoveries", "programs", "facts", "tasks", "results", "attempts", "delays")}  # fmt: skip
+    with closing(sqlite3.connect(store)) as connection:
+        return connection.execute(query.format(**tables)).fetchall()
+
+
+def run_script(source: str, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of its own in a folder, as a user would."""
+    script = folder / "script.py"
+    script.write_text(textwrap.dedent(source))
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(script), *arguments],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
