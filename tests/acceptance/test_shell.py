@@ -1,0 +1,211 @@
+"""The shell command, driven as its users drive it: a real process, its output and its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("sequent")
+
+FLOW = """
+import os
+import sequent as seq
+
+def send(name):
+    if os.path.exists("down"):
+        raise ConnectionRefusedError(f"{name} is down")
+    return name
+
+flow = seq.Sequent(config={"task_construct": "invoke"})
+days = flow.add_step("days", loop=["mon", "tue"])
+load = days.add_step("load", print, args=("loading", days.item))
+after = flow.add_step("send", send, args=("endpoint",), require=((days, seq.STEP_SUCCESS),))
+"""
+
+SCRIPT = FLOW + "\nflow.run()\n"
+
+BUILDER = """
+import sequent as seq
+
+def build(count: int, name: str = "x") -> seq.Sequent:
+    flow = seq.Sequent(config={"task_construct": "invoke"})
+    flow.add_step("each", print, args=(name,), loop=range(count))
+    return flow
+
+def broken() -> seq.Sequent:
+    flow = seq.Sequent()
+    flow.add_step("a", print, require=(("b", seq.STEP_SUCCESS),))
+    flow.add_step("b", print, require=(("a", seq.STEP_SUCCESS),))
+    return flow
+"""
+
+RAW = """
+import eventcore as evr
+
+def main():
+    ev = evr.Eventor(config={"task_construct": "invoke"})
+    go, done = ev.add_event("go"), ev.add_event("done")
+    ev.add_assoc(go, ev.add_step("first", print, args=("first",), triggers={evr.STEP_SUCCESS: (done,)}))
+    ev.add_assoc(done, ev.add_step("second", print, args=("second",)), delay=60)
+    ev.trigger_event(go, 1)
+    ev.run()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in {"flow.py": FLOW, "script.py": SCRIPT, "builder.py": BUILDER, "raw.py": RAW}.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def sequent(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run(
+        [COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def one_line_error(folder: Path, *arguments: str) -> str:
+    done = sequent(folder, *arguments, code=2)
+    assert done.stdout == ""
+    *progress, error = done.stderr.splitlines()
+    assert error.startswith("sequent: ")
+    assert all("Eventor store file" in line for line in progress)
+    return error
+
+
+def test_from_a_failed_run_to_a_recovered_one(folder: Path) -> None:
+    (folder / "down").touch()
+    failed = sequent(folder, "run", "flow.py", code=1)
+    assert "failed: send@1: ConnectionRefusedError: endpoint is down" in failed.stdout
+    run_id = failed.stdout.split("--run-id ")[1].strip()
+    assert f"sequent recover flow.py --run-id {run_id}" in failed.stdout
+    status = sequent(folder, "status", "flow.py").stdout
+    assert "ConnectionRefusedError: endpoint is down" in status
+
+    (folder / "down").unlink()
+    recovered = sequent(folder, "recover", "flow.py")
+    assert "send" in recovered.stderr
+    assert "loading" not in recovered.stdout
+    assert f"run {run_id}: success" in recovered.stdout
+    nothing = sequent(folder, "recover", "flow.py", code=3)
+    assert "nothing to recover" in nothing.stderr
+
+
+@pytest.mark.parametrize("target", ["flow.py", "flow.py:flow", "script.py", "flow:flow"])
+def test_a_flow_is_a_file_a_name_in_it_a_script_that_runs_it_or_a_module(folder: Path, target: str) -> None:
+    done = sequent(folder, "run", target)
+    assert done.stdout.count("loading") == 2
+    assert "success" in done.stdout
+
+
+def test_a_store_knows_its_program(folder: Path) -> None:
+    (folder / "down").touch()
+    sequent(folder, "run", "script.py", code=1)
+    (folder / "down").unlink()
+    done = sequent(folder, "recover", "script.run.db")
+    assert "success" in done.stdout
+    assert "loading" not in done.stdout
+
+
+def test_a_function_that_builds_a_flow_takes_typed_parameters_and_the_store_remembers_them(folder: Path) -> None:
+    done = sequent(folder, "run", "builder.py:build", "--param", "count=3", "--param", "name=hello")
+    assert done.stdout.count("hello") == 3
+    again = sequent(folder, "run", "builder.run.db")
+    assert again.stdout.count("hello") == 3
+
+
+def test_raw_programs_work_the_same_way(folder: Path) -> None:
+    done = sequent(folder, "run", "raw.py", "--max-loops", "1")
+    assert "first" in done.stdout
+    assert "1 outstanding" in done.stdout
+    status = json.loads(sequent(folder, "status", "raw.py", "--json").stdout)
+    assert status["state"] == "pending"
+    assert [step["state"] for step in status["steps"]] == ["success", "waiting"]
+    later = sequent(folder, "continue", "raw.py", "--max-loops", "1")
+    assert "second" not in later.stdout.splitlines()
+
+
+def test_settings_store_and_run_id_can_be_given(folder: Path) -> None:
+    sequent(folder, "run", "flow.py", "--store", "other.db", "--run-id", "mine", "--set", "durability=normal")
+    runs = json.loads(sequent(folder, "runs", "other.db", "--json").stdout)
+    assert [run["run_id"] for run in runs] == ["mine"]
+    assert "mine" in one_line_error(folder, "run", "flow.py", "--store", "other.db", "--run-id", "mine")
+
+
+def test_runs_are_listed_latest_first(folder: Path) -> None:
+    sequent(folder, "run", "flow.py", "--run-id", "one")
+    sequent(folder, "run", "flow.py", "--run-id", "two")
+    listed = sequent(folder, "runs", "flow.py").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == ["two", "one"]
+
+
+def test_status_counts_the_instances_of_each_step(folder: Path) -> None:
+    sequent(folder, "run", "flow.py")
+    status = json.loads(sequent(folder, "status", "flow.py", "--json").stdout)
+    days, send = status["steps"]
+    assert (days["path"], days["state"], days["loop"]) == ("days", "success", "2 items")
+    assert days["steps"][0]["counts"] == {"success": 2}
+    assert send["counts"] == {"success": 1}
+
+
+def test_graph_writes_dot_and_svg(folder: Path) -> None:
+    assert sequent(folder, "graph", "flow.py").stdout.startswith("digraph")
+    sequent(folder, "run", "flow.py")
+    assert "success" in sequent(folder, "graph", "flow.py").stdout
+    sequent(folder, "graph", "flow.py", "-o", "run.svg")
+    assert "<svg" in (folder / "run.svg").read_text()
+
+
+def test_quiet_shows_what_the_steps_print_and_no_progress(folder: Path) -> None:
+    done = sequent(folder, "run", "-q", "flow.py")
+    assert "loading" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("run", "nowhere.py"), "nowhere.py"),
+        (("run", "flow.py:nothing"), "flow"),
+        (("run", "builder.py:build"), "count"),
+        (("run", "builder.py:build", "--param", "count=many"), "count"),
+        (("run", "builder.py:build", "--param", "size=1"), "size"),
+        (("run", "builder.py"), "builder.py:build"),
+        (("run", "builder.py:broken"), "wait for each other"),
+        (("run", "flow.py", "--set", "max_concurent=2"), "max_concurrent"),
+        (("run", "flow.py", "--set", "max_concurrent=two"), "max_concurrent"),
+        (("run", "flow.py", "--set", "max_concurrent"), "key=value"),
+        (("recover", "flow.py"), "run the program first"),
+        (("status", "flow.py"), "no store"),
+        (("runs", "garbage.db"), "not a database"),
+        (("status", "flow.py", "--store", "missing/x.db"), "missing"),
+        (("fly", "flow.py"), "'fly'"),
+    ],
+)
+def test_expected_errors_are_one_line_with_a_remedy(folder: Path, arguments: tuple[str, ...], named: str) -> None:
+    (folder / "garbage.db").write_bytes(b"\x00\xff" * 600)
+    assert named in one_line_error(folder, *arguments)
+
+
+def test_an_error_in_the_users_own_code_keeps_its_traceback(folder: Path) -> None:
+    (folder / "bad.py").write_text("raise LookupError('mine')\n")
+    done = sequent(folder, "run", "bad.py", code=1)
+    assert "Traceback" in done.stderr
+    assert "LookupError: mine" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "{'sqlalchemy', 'networkx', 'paramiko', 'rich', 'graphviz', 'cloudpickle', 'yaml'}"
+    program = f"import sys, sequent.cli.main; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
