@@ -134,7 +134,7 @@ class Runner:
         self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed)
         built = self._build()
         document = document_of(built.program, built.outline)
-        opened_store = self._open()
+        opened_store = self._open(create=self._request.mode is RunMode.restart)
         try:
             assert isinstance(self._config.logging_level, int)
             with installed(self._config.logging_level, console=self._config.console):
@@ -165,7 +165,7 @@ class Runner:
             return len(self._build().starts), None
         if self._location == MEMORY and self._memory is None:
             return self._last_todos
-        opened_store = self._open()
+        opened_store = self._open(create=False)
         try:
             total, due = Session(self._build().program, self._config, opened_store, None).stored_todos(self._request)
         finally:
@@ -238,11 +238,11 @@ class Runner:
         if store is not None:
             self.use_store(store)
 
-    def _open(self) -> Store:
+    def _open(self, *, create: bool) -> Store:
         from eventcore.record.store import opened
 
         if self._location != MEMORY:
-            return opened(self._location, self._config.durability)
+            return opened(self._location, self._config.durability, create=create)
         if self._memory is None:
             self._memory = opened(MEMORY, self._config.durability)
         return self._memory

@@ -52,7 +52,7 @@ class _Writer:
         for inner in box.boxes:
             cluster_name = self._boxes[inner.id] = f"cluster_{len(self._boxes) + 1}"
             with drawing.subgraph(name=cluster_name) as cluster:
-                cluster.attr("graph", label=_label(inner.lines), style="rounded,filled", color="#888888", id=inner.id,
+                cluster.attr("graph", label=_label(inner.lines), style="rounded,filled", color="#888888", id=graphviz.escape(inner.id),
                              fillcolor=FILLS.get(inner.state or "", "#fafafa"), fontname="Helvetica",
                              fontsize="11", labeljust="l")  # fmt: skip
                 inside = self.fill(cluster, inner)
@@ -75,7 +75,7 @@ class _Writer:
 
 
 def _look(node: Node) -> dict[str, str]:
-    look = {"label": _label(node.lines), "id": node.id}
+    look = {"label": _label(node.lines), "id": graphviz.escape(node.id)}
     if node.kind != "step":
         look |= {"shape": _shapes[node.kind], "style": "filled", "fontsize": "9"}
     if node.state is not None:
@@ -85,4 +85,3 @@ def _look(node: Node) -> dict[str, str]:
 
 def _label(lines: tuple[str, ...]) -> str:
     return "\\n".join(graphviz.escape(line) for line in lines)
-

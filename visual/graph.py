@@ -92,7 +92,9 @@ class _Layout:
         for step in outline_of(document):
             standing = self._standing(step.kernel_name)
             lines = [step.name, *_about(step), *([standing.text] if standing else [])]
-            box.nodes.append(Node(f"step {step.kernel_name}", tuple(lines), "step", standing.state if standing else None))
+            box.nodes.append(
+                Node(f"step {step.kernel_name}", tuple(lines), "step", standing.state if standing else None)
+            )
         for event in document["events"]:
             box.nodes.append(Node(f"event {event['name']}", (event["name"],), "event"))
             if event["expr"] is not None:
