@@ -88,7 +88,9 @@ class Reader:
 
     def runs(self, now: float, program: str | None = None) -> list[RunView]:
         """All runs, or those of a program, the latest first."""
-        query = select(t.runs, t.recoveries.c.started, t.recoveries.c.ended, t.recoveries.c.verdict, t.recoveries.c.report)
+        query = select(
+            t.runs, t.recoveries.c.started, t.recoveries.c.ended, t.recoveries.c.verdict, t.recoveries.c.report
+        )
         query = query.join(
             t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
         ).order_by(t.runs.c.id.desc())
@@ -104,7 +106,9 @@ class Reader:
                 return view
         if not found:
             raise RunNotFoundError(f"store {self.location} has no runs; run a program with it first")
-        raise RunNotFoundError(f"store {self.location} has no run {run_id!r}; `sequent runs {self.location}` lists them")
+        raise RunNotFoundError(
+            f"store {self.location} has no run {run_id!r}; `sequent runs {self.location}` lists them"
+        )
 
     def document(self, run: RunView) -> dict[str, Any]:
         """The program that the run executes, as data (see `eventcore.document`)."""
@@ -121,7 +125,9 @@ class Reader:
         tasks, latest = t.tasks, self._latest(run)
         spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
         query = (
-            select(tasks.c.step, tasks.c.status, func.count(), func.min(tasks.c.started), func.max(tasks.c.ended), spent)
+            select(
+                tasks.c.step, tasks.c.status, func.count(), func.min(tasks.c.started), func.max(tasks.c.ended), spent
+            )
             .join(latest, _same_task(tasks, latest))
             .where(tasks.c.run == run.id)
             .group_by(tasks.c.step, tasks.c.status)

@@ -39,7 +39,6 @@ runs = _table(
     Column("source", Text),
     Column("recovery", Integer, nullable=False),
     Column("created", Float, nullable=False),
-    Column("turns", Integer, nullable=False, default=0),
     Column("holder", Text),
     Column("holder_host", Text),
     Column("holder_pid", Integer),

@@ -1,12 +1,13 @@
 """Statements that a turn runs: rendered once by SQLAlchemy for the database at hand, then run on its driver's cursor.
 
-Rendering and binding through a connection costs more than SQLite takes for the work; a turn runs the same dozen
+Rendering and binding through a connection costs more than SQLite takes for the work, and a turn runs the same dozen
 statements over and over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect
@@ -14,26 +15,25 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select
 
+Row = tuple[Any, ...]
+
 
 class Statement:
-    """One rendered statement; rows are mappings from the names of its parameters."""
+    """One rendered statement; its rows are tuples of the values of `names`, in that order."""
 
-    def __init__(self, statement: UpdateBase | Select[Any], dialect: Dialect, columns: Sequence[str] = ()) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(columns) or None)
+    def __init__(self, statement: UpdateBase | Select[Any], dialect: Dialect, names: Sequence[str]) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=list(names))
+        wanted: list[str] = compiled.positiontup or []
+        if sorted(wanted) != sorted(names):
+            raise ValueError(f"the statement takes {wanted}, not {list(names)}: {compiled}")
         self.text = str(compiled)
-        self._order = compiled.positiontup if compiled.positional else None
-        self._fixed: Mapping[str, Any] = {k: v for k, v in compiled.params.items() if v is not None}
+        self._in_order = None if wanted == list(names) else itemgetter(*(names.index(name) for name in wanted))
 
-    def run(self, cursor: DBAPICursor, rows: Sequence[Mapping[str, Any]]) -> None:
+    def run(self, cursor: DBAPICursor, rows: Sequence[Row]) -> None:
         """Execute for each row."""
-        if self._order is None:
-            cursor.executemany(self.text, [{**self._fixed, **row} for row in rows])
-        elif len(rows) == 1:
-            cursor.execute(self.text, self._values(rows[0]))
+        if self._in_order is not None:
+            rows = [self._in_order(row) for row in rows]
+        if len(rows) == 1:
+            cursor.execute(self.text, rows[0])
         else:
-            cursor.executemany(self.text, [self._values(row) for row in rows])
-
-    def _values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        assert self._order is not None
-        fixed = self._fixed
-        return tuple([row[name] if name in row else fixed[name] for name in self._order])
+            cursor.executemany(self.text, rows)

@@ -75,7 +75,7 @@ class Store:
                    term: float, now: float) -> RunRow:  # fmt: skip
         """Make a new run and take its lease; raises `RunExistsError` where the id is taken."""
         with transaction(self._connection) as connection:
-            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now, "turns": 0}
+            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now}
             try:
                 made = connection.execute(insert(t.runs).values(**values))
             except IntegrityError:

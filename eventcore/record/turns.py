@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from eventcore.decide.changes import Changes
 from eventcore.decide.state import Task
 from eventcore.errors import LeaseLostError
 from eventcore.record import schema as t
-from eventcore.record.statements import Statement
+from eventcore.record.statements import Row, Statement
 
 Offload = Callable[[Task, str], str | None]
 
@@ -32,8 +43,8 @@ class TurnWriter:
         cursor = self._cursor
         cursor.execute("BEGIN IMMEDIATE")
         try:
-            self._statements["lease"].run(cursor, [{"b_run": self._run, "b_holder": self._holder, "heartbeat": now}])
-            if cursor.rowcount != 1:
+            self._statements["lease"].run(cursor, [(self._run, self._holder)])
+            if cursor.fetchone() is None:
                 raise LeaseLostError("another engine took this run over; this engine ends without recording more")
             for name, rows in self._rows(changes, now):
                 if rows:
@@ -43,103 +54,75 @@ class TurnWriter:
             raise
         cursor.execute("COMMIT")
 
-    def _rows(self, changes: Changes, now: float) -> list[tuple[str, list[dict[str, Any]]]]:
-        base = {"run": self._run, "recovery": self._recovery}
-        by_key = {"b_run": self._run, "b_recovery": self._recovery}
-        facts = [{**base, "sequence": s, "event": e, "scope": c, "at": now} for c, e, s in changes.facts]
-        created = [{**base, **_task(task), "created": now} for task in changes.created.values()]
-        updated = [{**by_key, **_task_update(task)} for task in changes.updated.values()]
-        results = [self._result(key, text, changes) for key, text in changes.results.items()]
-        carried = [
-            {"b_run": self._run, "b_sequence": task.sequence, "b_step": task.step.name, "b_from": source}
-            for task, source in changes.carried
-        ]
-        attempts = [
-            {
-                **base, "sequence": a.task.sequence, "step": a.task.step.name, "try": a.try_number,
-                "status": a.status.value, "started": a.started, "ended": a.ended, "error": a.error,
-                "traceback": a.traceback,
-            }
-            for a in changes.attempts
-        ]  # fmt: skip
-        begun = [
-            {**base, "sequence": d.sequence, "association": d.association.key, "due": d.due, "over": 0}
-            for d in changes.delays_begun
-        ]
-        over = [{**by_key, "b_sequence": d.sequence, "b_association": d.association.key} for d in changes.delays_over]
-        return [
-            ("fact", facts), ("task", created), ("task update", updated), ("result", results),
-            ("carry", [{**row, "b_recovery": self._recovery} for row in carried]), ("attempt", attempts),
-            ("delay", begun), ("delay over", over),
-        ]  # fmt: skip
+    def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, list[Row]]]:
+        run, recovery = self._run, self._recovery
+        yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
+        yield "task", [(*self._key(task), task.step.placement.scope, now, *_standing(task))
+                       for task in changes.created.values()]  # fmt: skip
+        yield "task update", [(*_standing(task), *self._key(task)) for task in changes.updated.values()]
+        yield "result", [self._result(key, text, changes) for key, text in changes.results.items()]
+        yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
+        yield (
+            "attempt",
+            [
+                (*self._key(a.task), a.try_number, a.status.value, a.started, a.ended, a.error, a.traceback)
+                for a in changes.attempts
+            ],
+        )
+        yield "delay", [(run, d.sequence, d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
+        yield "delay over", [(run, d.sequence, d.association.key, recovery) for d in changes.delays_over]
 
-    def _result(self, key: tuple[str, str], text: str, changes: Changes) -> dict[str, Any]:
-        step, sequence = key
+    def _key(self, task: Task) -> Row:
+        return self._run, task.sequence, task.step.name, self._recovery
+
+    def _result(self, key: tuple[str, str], text: str, changes: Changes) -> Row:
         task = changes.updated.get(key) or changes.created[key]
         file = self._offload(task, text)
-        return {
-            "run": self._run, "recovery": self._recovery, "sequence": sequence, "step": step,
-            "value": text if file is None else None, "file": file,
-        }  # fmt: skip
+        return (*self._key(task), text if file is None else None, file)
 
 
-def _task(task: Task) -> dict[str, Any]:
-    return {
-        "sequence": task.sequence, "step": task.step.name, "scope": task.step.placement.scope,
-        "status": task.status.value, "try": task.try_number, "due": task.due, "started": task.started,
-        "ended": task.ended, "memo": task.memo,
-    }  # fmt: skip
+def _standing(task: Task) -> Row:
+    return task.status.value, task.try_number, task.due, task.started, task.ended, task.memo
 
 
-def _task_update(task: Task) -> dict[str, Any]:
-    return {
-        "b_sequence": task.sequence, "b_step": task.step.name, "status": task.status.value, "try": task.try_number,
-        "due": task.due, "started": task.started, "ended": task.ended, "memo": task.memo,
-    }  # fmt: skip
+KEY = ("run", "sequence", "step", "recovery")
+STANDING = ("status", "try", "due", "started", "ended", "memo")
 
 
 def _statements(dialect: Dialect) -> Mapping[str, Statement]:
-    tasks, delays, runs, results = t.tasks, t.delays, t.runs, t.results
+    style = "qmark" if dialect.paramstyle == "qmark" else "format"
+    positional = type(dialect)(paramstyle=style)  # type: ignore[call-arg]  # every dialect that comes with Core takes it
+    runs, results = t.runs, t.results
 
-    def inserted(table: Any) -> Statement:
-        return Statement(insert(table), dialect, [column.name for column in table.columns])
+    def inserted(table: Table, *names: str) -> Statement:
+        return Statement(insert(table), positional, names)
 
-    this_task = (
-        (tasks.c.run == bindparam("b_run"))
-        & (tasks.c.sequence == bindparam("b_sequence"))
-        & (tasks.c.step == bindparam("b_step"))
-        & (tasks.c.recovery == bindparam("b_recovery"))
-    )
-    this_delay = (
-        (delays.c.run == bindparam("b_run"))
-        & (delays.c.sequence == bindparam("b_sequence"))
-        & (delays.c.association == bindparam("b_association"))
-        & (delays.c.recovery == bindparam("b_recovery"))
-    )
+    def where(table: Table, *names: str) -> ColumnElement[bool]:
+        return and_(*(table.c[name] == bindparam(f"b_{name}") for name in names))
+
+    def updated(table: Table, names: Sequence[str], key: Sequence[str]) -> Statement:
+        values: dict[str, Any] = {name: bindparam(name) for name in names}
+        statement = update(table).where(where(table, *key)).values(values)
+        return Statement(statement, positional, [*names, *(f"b_{name}" for name in key)])
+
+    held = select(runs.c.id).where(runs.c.id == bindparam("b_id"), runs.c.holder == bindparam("b_holder"))
     earlier = select(
-        results.c.run, results.c.sequence, results.c.step, bindparam("b_recovery"), results.c.value, results.c.file
-    ).where(
-        results.c.run == bindparam("b_run"),
-        results.c.sequence == bindparam("b_sequence"),
-        results.c.step == bindparam("b_step"),
-        results.c.recovery == bindparam("b_from"),
+        results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
+    ).where(where(results, *KEY))
+    carry = insert(results).from_select([*KEY, "value", "file"], earlier)
+    delay_over = (
+        update(t.delays)
+        .where(where(t.delays, "run", "sequence", "association", "recovery"))
+        .values(over=literal_column("1"))
     )
-    changed: dict[str, Any] = {name: bindparam(name) for name in ("status", "try", "due", "started", "ended", "memo")}
     return {
-        "lease": Statement(
-            update(runs)
-            .where(runs.c.id == bindparam("b_run"), runs.c.holder == bindparam("b_holder"))
-            .values(turns=runs.c.turns + literal(1), heartbeat=bindparam("heartbeat")),
-            dialect,
-        ),
-        "fact": inserted(t.facts),
-        "task": inserted(tasks),
-        "task update": Statement(update(tasks).where(this_task).values(changed), dialect),
-        "result": inserted(results),
-        "carry": Statement(
-            insert(results).from_select(["run", "sequence", "step", "recovery", "value", "file"], earlier), dialect
-        ),
-        "attempt": inserted(t.attempts),
-        "delay": inserted(delays),
-        "delay over": Statement(update(delays).where(this_delay).values(over=1), dialect),
+        "lease": Statement(held, positional, ["b_id", "b_holder"]),
+        "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
+        "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
+        "task update": updated(t.tasks, STANDING, KEY),
+        "result": inserted(results, *KEY, "value", "file"),
+        "carry": Statement(carry, positional, ["now", *(f"b_{name}" for name in KEY)]),
+        "attempt": inserted(t.attempts, *KEY, "try", "status", "started", "ended", "error", "traceback"),
+        "delay": inserted(t.delays, "run", "sequence", "association", "recovery", "due", "over"),
+        "delay over": Statement(delay_over, positional, ["b_run", "b_sequence", "b_association", "b_recovery"]),
     }
