@@ -39,9 +39,9 @@ def test_the_older_spelling_means_the_same() -> None:
 def test_the_constants_are_the_members_of_the_enums() -> None:
     for word in WORDS:
         assert getattr(evr, f"STEP_{word.upper()}") is evr.StepStatus(word)
-    assert (evr.STEP_RERUN, evr.STEP_SKIP) == (evr.StepReplay.rerun, evr.StepReplay.skip)
+    assert (evr.StepReplay.rerun, evr.StepReplay.skip) == (evr.STEP_RERUN, evr.STEP_SKIP)
     modes = (evr.RunMode.restart, evr.RunMode.recover, evr.RunMode.continue_)
-    assert (evr.RUN_RESTART, evr.RUN_RECOVER, evr.RUN_CONTINUE) == modes
+    assert modes == (evr.RUN_RESTART, evr.RUN_RECOVER, evr.RUN_CONTINUE)
 
 
 def test_several_events_can_follow_one_moment_and_one_may_stand_without_a_tuple() -> None:
