@@ -3,6 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.crash.processes import scripts
+
+__all__ = ["quiet", "scripts"]
+
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:

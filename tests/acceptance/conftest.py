@@ -1,0 +1,3 @@
+from tests.crash.processes import scripts
+
+__all__ = ["scripts"]
