@@ -2,7 +2,8 @@
 
 A tagged value is the object `{"$": tag, "v": ...}`; a plain mapping that happens to have the key `$`, or keys that are
 not text, is written as a tagged list of pairs. Enums and dataclasses are written with the name of their class, and read
-back only when the module of that class is already imported: what a store holds never causes an import.
+back only when the module of that class is already imported: what a store holds never causes an import. Time zones
+are kept as their offset, and the fold of a local time is not.
 """
 
 import json

@@ -90,7 +90,9 @@ def test_a_dead_worker_fails_its_own_task_and_no_other(tmp_path: Path, death: st
     ev = eventor(store, task_construct="process", stop_on_exception=False, max_concurrent=2)
     start(ev, ev.add_step("dies", func), *(ev.add_step(f"lives {i}", int) for i in range(3)))
     assert not ev.run()
-    assert [status for (status,) in rows(store, "select status from {tasks} where step like 'lives%'")] == ["success"] * 3
+    assert [status for (status,) in rows(store, "select status from {tasks} where step like 'lives%'")] == [
+        "success"
+    ] * 3
     [(error,)] = rows(store, "select error from {attempts} where step = 'dies'")
     assert says in error
 
@@ -168,7 +170,9 @@ def test_without_stop_on_exception_everything_else_goes_on_and_the_verdict_is_fa
     ev = eventor(stop_on_exception=False)
     done = ev.add_event("done")
     ev.add_assoc(done, ev.add_step("after", ran.append, ("after",)), delay=0.01)
-    start(ev, ev.add_step("fails", boom), ev.add_step("other", ran.append, ("other",), triggers={evr.STEP_SUCCESS: done}))
+    start(
+        ev, ev.add_step("fails", boom), ev.add_step("other", ran.append, ("other",), triggers={evr.STEP_SUCCESS: done})
+    )
     assert not ev.run()
     assert ran == ["other", "after"]
 
@@ -177,7 +181,9 @@ def test_without_stop_on_exception_everything_else_goes_on_and_the_verdict_is_fa
 def test_a_step_overrides_stop_on_exception(program: bool, step: bool, runs: list[str]) -> None:
     ran: list[str] = []
     ev = eventor(stop_on_exception=program)
-    start(ev, ev.add_step("fails", boom, config={"stop_on_exception": step}), ev.add_step("other", ran.append, ("other",)))
+    start(
+        ev, ev.add_step("fails", boom, config={"stop_on_exception": step}), ev.add_step("other", ran.append, ("other",))
+    )
     assert not ev.run()
     assert ran == runs
 

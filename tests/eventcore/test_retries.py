@@ -117,7 +117,9 @@ def test_a_step_past_its_timeout_fails(tmp_path: Path, construct: str, func: Any
 def test_a_thread_past_its_timeout_keeps_no_other_step_waiting() -> None:
     ran: list[str] = []
     ev = eventor(task_construct="thread", stop_on_exception=False, max_concurrent=1)
-    start(ev, ev.add_step("slow", time.sleep, (5,), config={"timeout": 0.1}), ev.add_step("next", ran.append, ("next",)))
+    start(
+        ev, ev.add_step("slow", time.sleep, (5,), config={"timeout": 0.1}), ev.add_step("next", ran.append, ("next",))
+    )
     begun = time.monotonic()
     assert not ev.run()
     assert ran == ["next"]

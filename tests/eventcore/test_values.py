@@ -1,0 +1,176 @@
+"""Values as text: what goes in comes out, and reading runs nobody's code."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, Flag, IntEnum
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventcore.values import NotStorableError, decode, encode, encode_result
+
+
+class Colour(Enum):
+    """An enum."""
+
+    red = "r"
+    blue = ("b", 2)
+
+
+class Size(IntEnum):
+    """An enum whose members are ints."""
+
+    small = 1
+
+
+class Right(Flag):
+    """An enum whose members combine."""
+
+    read = 1
+    write = 2
+
+
+@dataclass(frozen=True)
+class Point:
+    """A dataclass."""
+
+    x: int
+    label: Any = None
+    tags: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(st.characters(exclude_categories=())),
+    st.binary(), st.dates(), st.times().map(lambda t: t.replace(fold=0)), st.datetimes(), st.datetimes(timezones=st.just(UTC)), st.timedeltas(),
+    st.decimals(allow_nan=False), st.uuids(), st.complex_numbers(allow_nan=False),
+    st.sampled_from([*Colour, *Size, Right.read, Right.read | Right.write, Right(0)]),
+    st.builds(Path, st.text(st.characters(categories=["L", "N"]), min_size=1)),
+)  # fmt: skip
+hashable = st.recursive(leaves, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=4)
+values = st.recursive(
+    hashable,
+    lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(hashable, inner, max_size=4)
+    | st.dictionaries(st.sampled_from(["$", "v", "a"]), inner) | st.sets(hashable, max_size=3)
+    | st.builds(Point, st.integers(), inner, tags=st.lists(st.text(), max_size=2).map(tuple)),
+    max_leaves=12,
+)  # fmt: skip
+
+
+def shape(value: Any) -> Any:
+    """The value with its types beside it: 1, True and 1.0 are equal and not the same."""
+    if isinstance(value, (list, tuple)):
+        return type(value), [shape(item) for item in value]
+    if isinstance(value, dict):
+        return dict, [(shape(key), shape(item)) for key, item in value.items()]
+    if isinstance(value, (set, frozenset)):
+        return type(value), frozenset(map(repr, map(shape, value)))
+    if isinstance(value, Point):
+        return Point, value.x, shape(value.label), value.tags
+    return type(value), value
+
+
+@settings(deadline=None)
+@given(values)
+def test_what_is_written_is_read_back_with_its_types(value: Any) -> None:
+    assert shape(decode(encode(value))) == shape(value)
+
+
+@settings(deadline=None)
+@given(values)
+def test_the_text_is_json_that_every_database_takes(value: Any) -> None:
+    text = encode(value)
+    json.loads(text)
+    text.encode("utf-8")
+
+
+@settings(deadline=None)
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.fixed_dictionaries({"$": st.sampled_from(["enum", "dataclass", "decimal", "bytes", "dict", "x", "int", "flag"]),
+                             "v": inner}),
+    max_leaves=6,
+))  # fmt: skip
+def test_what_was_never_written_is_an_error_and_nothing_worse(data: Any) -> None:
+    try:
+        decode(json.dumps(data))
+    except ValueError:
+        pass
+
+
+@pytest.mark.parametrize("value", [math.nan, Decimal("NaN")])
+def test_what_is_not_a_number_is_read_back_as_such(value: Any) -> None:
+    read = decode(encode(value))
+    assert type(read) is type(value)
+    assert read != read  # noqa: PLR0124  that is how it is told
+
+
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [(datetime(2026, 1, 2, 3, 4), "datetime"), (date(2026, 1, 2), "date"), (time(3, 4), "time"),
+     (timedelta(days=1), "timedelta"), (Decimal("1.10"), "decimal"), (UUID(int=5), "uuid"), (Path("a/b"), "path"),
+     (b"\0\xff", "bytes"), (Colour.blue, "enum"), (Point(1), "dataclass"), ((1,), "tuple"), ({1}, "set"),
+     pytest.param(10**5000, "int", id="int")],
+)  # fmt: skip
+def test_the_usual_types_have_a_tag(value: Any, tag: str) -> None:
+    assert json.loads(encode(value))["$"] == tag
+    assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [(object(), "the value is of type builtins.object"), ([1, {"a": print}], "the value[1]['a']"),
+     (Point(1, label=iter("")), "the value.label"), ({object(): 1}, "a key of the value")],
+)  # fmt: skip
+def test_what_has_no_form_is_refused_by_its_place(value: Any, part: str) -> None:
+    with pytest.raises(NotStorableError) as refused:
+        encode(value)
+    assert part in str(refused.value)
+
+
+def test_a_class_that_could_not_be_found_again_is_refused() -> None:
+    @dataclass
+    class Local:
+        x: int
+
+    with pytest.raises(NotStorableError, match="define it in a module"):
+        encode(Local(1))
+
+
+@pytest.mark.parametrize("name", ["antigravity:Flyer", "os:system", "builtins:dict", "tests.gone:Gone"])
+def test_reading_imports_nothing_and_makes_only_dataclasses_and_enums(name: str) -> None:
+    import sys
+
+    text = json.dumps({"$": "dataclass", "v": [name, {"x": 1}]})
+    with pytest.raises(ValueError, match="import it"):
+        decode(text)
+    assert "antigravity" not in sys.modules
+
+
+class Rude:
+    """Even its text is refused."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+ITSELF: list[Any] = []
+ITSELF.append(ITSELF)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [(print, "<built-in function print>"), (Rude(), "<Rude>"), (ITSELF, "[[...]]")]
+)
+def test_a_result_that_cannot_be_stored_is_kept_as_its_text_unless_it_is_needed(value: Any, kept: str) -> None:
+    assert decode(encode_result(value, needed=False)) == kept
+    with pytest.raises(NotStorableError, match="a later step refers to this step's result"):
+        encode_result(value, needed=True)
