@@ -18,7 +18,7 @@ import eventcore as evr
 from tests.support import boom, eventor, rows, start
 
 
-class Untravelled(Exception):
+class UntravelledError(Exception):
     """An exception that cannot be pickled, shown or made again."""
 
     def __init__(self, what: object, why: object) -> None:
@@ -47,7 +47,7 @@ FAILURES: dict[str, tuple[Callable[[], Any], str]] = {
     "an exception": (boom, "ValueError: boom"),
     "SystemExit": (raising(lambda: SystemExit(0)), "SystemExit: 0"),
     "sys.exit in a library": (raising(SystemExit), "SystemExit"),
-    "an exception that cannot travel": (raising(lambda: Untravelled(1, 2)), "Untravelled"),
+    "an exception that cannot travel": (raising(lambda: UntravelledError(1, 2)), "UntravelledError"),
     "a group of exceptions": (raising(lambda: ExceptionGroup("all", [ValueError(1)])), "ExceptionGroup"),
     "a base exception": (raising(lambda: BaseException("base")), "BaseException: base"),
     "an exception that is a name with half a character": (raising(lambda: OSError("\udc80")), "\\udc80"),

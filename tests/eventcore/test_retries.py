@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_list_of_delays_gives_each_retry_its_own_and_its_last_serves_the_rest(
     start(ev, ev.add_step("s", failing(3), config={"retries": 3, "retry_delay": [0, 0.1]}))
     assert ev.run()
     times = rows(store, "select started, ended from {attempts} order by try")
-    waits = [after[0] - before[1] for before, after in zip(times, times[1:], strict=False)]
+    waits = [after[0] - before[1] for before, after in pairwise(times)]
     assert waits[0] < 0.09
     assert min(waits[1:]) >= 0.09
 
@@ -70,7 +71,7 @@ def test_exponential_delays_grow_up_to_their_limit_with_jitter(tmp_path: Path) -
     start(ev, ev.add_step("s", failing(3), config={"retries": 3, "retry_delay": delay}))
     assert ev.run()
     times = rows(store, "select started, ended from {attempts} order by try")
-    waits = [after[0] - before[1] for before, after in zip(times, times[1:], strict=False)]
+    waits = [after[0] - before[1] for before, after in pairwise(times)]
     for wait, least in zip(waits, (0.02, 0.06, 0.06), strict=True):
         assert wait >= least - 0.005
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -48,9 +49,16 @@ class Point:
     tags: tuple[str, ...] = field(default=(), kw_only=True)
 
 
+def unfolded(moment: Any) -> Any:
+    """The fold of a local time is not kept."""
+    return moment.replace(fold=0)
+
+
+TAGS = st.sampled_from(["enum", "dataclass", "decimal", "bytes", "dict", "x", "int", "flag"])
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(st.characters(exclude_categories=())),
-    st.binary(), st.dates(), st.times().map(lambda t: t.replace(fold=0)), st.datetimes(), st.datetimes(timezones=st.just(UTC)), st.timedeltas(),
+    st.binary(), st.dates(), st.times().map(unfolded), st.datetimes().map(unfolded),
+    st.datetimes(timezones=st.just(UTC)).map(unfolded), st.timedeltas(),
     st.decimals(allow_nan=False), st.uuids(), st.complex_numbers(allow_nan=False),
     st.sampled_from([*Colour, *Size, Right.read, Right.read | Right.write, Right(0)]),
     st.builds(Path, st.text(st.characters(categories=["L", "N"]), min_size=1)),
@@ -96,22 +104,19 @@ def test_the_text_is_json_that_every_database_takes(value: Any) -> None:
 @given(st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3)
-    | st.fixed_dictionaries({"$": st.sampled_from(["enum", "dataclass", "decimal", "bytes", "dict", "x", "int", "flag"]),
-                             "v": inner}),
+    | st.fixed_dictionaries({"$": TAGS, "v": inner}),
     max_leaves=6,
 ))  # fmt: skip
 def test_what_was_never_written_is_an_error_and_nothing_worse(data: Any) -> None:
-    try:
+    with suppress(ValueError):
         decode(json.dumps(data))
-    except ValueError:
-        pass
 
 
 @pytest.mark.parametrize("value", [math.nan, Decimal("NaN")])
 def test_what_is_not_a_number_is_read_back_as_such(value: Any) -> None:
     read = decode(encode(value))
     assert type(read) is type(value)
-    assert read != read  # noqa: PLR0124  that is how it is told
+    assert read != read
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,250 @@
+"""Executors: where a step's function runs."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing as mp
+import os
+import threading
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import eventcore as evr
+from eventcore.values import decode
+from tests.support import boom, eventor, rows, run_script, start
+
+
+def where() -> list[Any]:
+    """The process and the thread that run the step."""
+    return [os.getpid(), threading.current_thread().name]
+
+
+def die() -> None:
+    """End the worker."""
+    os._exit(1)
+
+
+def spawned() -> Executor:
+    """Processes that share nothing with this one."""
+    return ProcessPoolExecutor(1, mp.get_context("spawn"))
+
+
+def no_executor() -> dict[str, str]:
+    """A factory of something else."""
+    return {}
+
+
+def named() -> Executor:
+    """Threads that are told by their names."""
+    return ThreadPoolExecutor(2, "from-the-factory")
+
+
+class MyThread(threading.Thread):
+    """A thread class of a user's own."""
+
+
+def ran_in(store: Path, construct: Any) -> tuple[int, str]:
+    ev = eventor(store, task_construct=construct)
+    start(ev, ev.add_step("s", where))
+    assert ev.run()
+    [(text,)] = rows(store, "select value from {results}")
+    process, thread = decode(text)
+    return process, thread
+
+
+@pytest.mark.parametrize("construct", ["process", mp.Process, mp.get_context("spawn").Process, spawned])
+def test_a_process_construct_runs_steps_in_other_processes(tmp_path: Path, construct: Any) -> None:
+    assert ran_in(tmp_path / "run.db", construct)[0] != os.getpid()
+
+
+@pytest.mark.parametrize("construct", ["thread", threading.Thread, MyThread, ThreadPoolExecutor])
+def test_a_thread_construct_runs_steps_in_threads_of_this_process(tmp_path: Path, construct: Any) -> None:
+    process, thread = ran_in(tmp_path / "run.db", construct)
+    assert process == os.getpid()
+    assert thread != threading.current_thread().name
+
+
+@pytest.mark.parametrize("construct", ["invoke", evr.Invoke])
+def test_invoke_runs_steps_in_the_engine_itself(tmp_path: Path, construct: Any) -> None:
+    assert ran_in(tmp_path / "run.db", construct) == (os.getpid(), threading.current_thread().name)
+
+
+@pytest.mark.parametrize("construct", [named, lambda: named(), partial(ThreadPoolExecutor, 2, "from-the-factory")])
+def test_any_factory_of_a_standard_executor_will_do(tmp_path: Path, construct: Any) -> None:
+    assert ran_in(tmp_path / "run.db", construct)[1].startswith("from-the-factory")
+
+
+def test_a_factory_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_factories.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def make():\n    return ThreadPoolExecutor(2, 'from-the-name')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ran_in(tmp_path / "run.db", "my_factories:make")[1].startswith("from-the-name")
+
+
+def test_a_factory_that_makes_no_executor_fails_the_step_and_says_so(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    ev = eventor(store, task_construct=no_executor)
+    start(ev, ev.add_step("s", where))
+    assert not ev.run()
+    [(error,)] = rows(store, "select error from {attempts}")
+    assert "made {}, which is no concurrent.futures.Executor" in error
+
+
+def test_a_step_has_its_own_construct(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    ev = eventor(store, max_concurrent=4)
+    constructs = ("process", "thread", "invoke", "async")
+    start(ev, *(ev.add_step(name, where, config={"task_construct": name}) for name in constructs))
+    assert ev.run()
+    found = {step: decode(text) for step, text in rows(store, "select step, value from {results}")}
+    assert found["process"][0] != os.getpid()
+    assert len({tuple(place) for place in found.values()}) == 4
+
+
+def test_coroutines_run_side_by_side() -> None:
+    count = 20
+    here = [0]
+
+    async def meet() -> None:
+        here[0] += 1
+        while here[0] < count:
+            await asyncio.sleep(0.001)
+
+    ev = eventor(task_construct="async", max_concurrent=count)
+    start(ev, *(ev.add_step(f"s{i}", meet) for i in range(count)))
+    assert ev.run()
+
+
+@pytest.mark.parametrize("construct", ["invoke", "thread", "process", "async"])
+def test_a_coroutine_function_runs_to_its_end_in_every_executor(tmp_path: Path, construct: str) -> None:
+    async def answer() -> int:
+        await asyncio.sleep(0)
+        return 42
+
+    store = tmp_path / "run.db"
+    ev = eventor(store, task_construct=construct)
+    start(ev, ev.add_step("s", answer))
+    assert ev.run()
+    assert rows(store, "select value from {results}") == [("42",)]
+
+
+def test_max_concurrent_holds_across_executors() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work() -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.02)
+        with lock:
+            now[0] -= 1
+
+    ev = eventor(max_concurrent=2)
+    start(ev, *(ev.add_step(f"s{i}", work, config={"task_construct": "thread" if i % 2 else named}) for i in range(8)))
+    assert ev.run()
+    assert most == [2]
+
+
+CALLABLES: dict[str, Any] = {
+    "a closure": lambda: (lambda n: lambda: n)(42)(),
+    "a partial": partial(int, "42"),
+    "a bound method": "42".__len__,
+    "a class": dict,
+    "a builtin": os.getcwd,
+    "an imported function": where,
+    "an object that is called": type("Caller", (), {"__call__": lambda self: 42})(),
+}
+
+
+@pytest.mark.parametrize("kind", CALLABLES)
+def test_whatever_can_be_called_travels_to_a_process(kind: str) -> None:
+    ev = eventor(task_construct="process")
+    start(ev, ev.add_step("s", CALLABLES[kind]))
+    assert ev.run()
+
+
+def test_worker_processes_are_reused(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    ev = eventor(store, task_construct="process", max_concurrent=1)
+    start(ev, *(ev.add_step(f"s{i}", os.getpid) for i in range(5)))
+    assert ev.run()
+    assert len(set(rows(store, "select value from {results}"))) == 1
+
+
+def test_a_broken_pool_is_made_anew_for_the_next_step() -> None:
+    ev = eventor(task_construct=spawned, stop_on_exception=False)
+    ran = ev.add_event("ran")
+    ev.add_assoc(ran, ev.add_step("next", where))
+    failed = ev.add_event("failed")
+    ev.add_assoc(failed, ran)
+    start(ev, ev.add_step("dies", die, triggers={evr.STEP_FAILURE: failed}))
+    assert ev.run()
+
+
+def test_what_a_step_changes_in_its_arguments_does_not_reach_other_tries() -> None:
+    def takes(things: list[int]) -> None:
+        things.append(1)
+        if evr.current().try_number == 1:
+            boom()
+        assert things == [1]
+
+    ev = eventor(task_construct="process", retries=1)
+    start(ev, ev.add_step("s", takes, ([],)))
+    assert ev.run()
+
+
+SCRIPT = """
+    import sys
+    import eventcore as evr
+
+    print("main module", __name__)
+    FACTOR = 6
+
+    def helper(x):
+        return x * FACTOR
+
+    def work(x):
+        assert helper(x) == 42, helper(x)
+
+    ev = evr.Eventor(logging_level="WARNING")
+    event = ev.add_event("e")
+    ev.add_assoc(event, ev.add_step("s", work, (7,)), ev.add_step("t", lambda: helper(7)))
+    ev.trigger_event(event, 1)
+    sys.exit(0 if ev.run() else 1)
+"""
+
+
+def test_a_script_without_a_main_guard_works_and_is_imported_once(tmp_path: Path) -> None:
+    done = run_script(SCRIPT, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["main module __main__"]
+    assert (tmp_path / "script.run.db").exists()
+
+
+def test_functions_that_travel_by_value_are_never_stored(tmp_path: Path) -> None:
+    assert run_script(SCRIPT, tmp_path).returncode == 0
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("script.run.db*"))
+    assert b"cloudpickle" not in stored
+    assert b"__main__:work" in stored
+
+
+def test_a_program_ends_though_a_thread_of_it_never_does(tmp_path: Path) -> None:
+    done = run_script("""
+        import sys, time
+        import eventcore as evr
+
+        config = {"task_construct": "thread", "timeout": 0.1}
+        ev = evr.Eventor(store=":memory:", logging_level="CRITICAL", config=config)
+        event = ev.add_event("e")
+        ev.add_assoc(event, ev.add_step("s", time.sleep, (3600,)))
+        ev.trigger_event(event, 1)
+        print(ev.run())
+        """, tmp_path)  # fmt: skip
+    assert done.stdout == "False\n", done.stderr
