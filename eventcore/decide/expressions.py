@@ -81,7 +81,7 @@ def fact_came(turn: Turn, event: Event, cell: Cell, fresh: bool) -> None:
 
 
 def gate_at(turn: Turn, event: Event, cell: Cell) -> Gate | None:
-    """The expression's life in the cell, brought to life where there is none yet; None once it has held."""
+    """The expression's life in the cell, brought to life where there is none yet; None once its event is triggered."""
     if event.name in cell.facts:
         return None
     gate = cell.gates.get(event.name)
@@ -93,14 +93,14 @@ def gate_at(turn: Turn, event: Event, cell: Cell) -> Gate | None:
         turn.state.gates_under.setdefault((event.name, sequence), {})[cell.sequence] = gate
     for atom in gate.shape.groups_of:
         scope = turn.plan.events[atom].scope
-        if any(turn.has_fact(scope, atom, sequence) for sequence in around) and gate.count_in(atom, False):
+        outer = next((found for sequence in around if (found := turn.cell_with(atom, scope, sequence))), None)
+        if outer is not None and gate.count_in(atom, atom in outer.fresh_facts):
             opened(turn, gate)
-            return None
     return gate
 
 
 def forget(turn: Turn, gate: Gate) -> None:
-    """Drop a gate that has held, or whose cell is closed."""
+    """Drop a gate whose event is triggered, or whose cell is closed."""
     for sequence in enclosing(gate.sequence):
         under = turn.state.gates_under.get((gate.event.name, sequence))
         if under is not None:
@@ -110,7 +110,5 @@ def forget(turn: Turn, gate: Gate) -> None:
 
 
 def opened(turn: Turn, gate: Gate) -> None:
-    """The expression holds: its event is triggered."""
-    turn.cell(gate.event.scope, gate.sequence).gates.pop(gate.event.name, None)
-    forget(turn, gate)
+    """The expression holds: its event is raised."""
     turn.raise_event(gate.event, gate.sequence, gate.fresh)

@@ -71,7 +71,7 @@ def _let_heads_try(turn: Turn, names: Iterable[str]) -> None:
         while pool.waiting and pool.waiting[0].status is not TaskStatus.ready:
             pool.waiting.popleft()
         if pool.waiting and take(turn, head := pool.waiting[0]):
-            turn.state.ready.append(head)
+            turn.state.ready.push(head)
             to_look_at += [other.name for other, _ in head.step.acquires]
 
 

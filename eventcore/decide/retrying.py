@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from eventcore.config import Backoff, RetryDelay
-from eventcore.decide import delays, scheduling
+from eventcore.decide import delays, halting, scheduling
 from eventcore.decide.state import Task
 from eventcore.status import TaskStatus
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 
 def tries_again(turn: Turn, task: Task) -> bool:
-    """Send the task back to ready where it has a try left; a stopped run or part makes no further tries."""
+    """Send the task back to ready where it has a try left; like all that is ready, it ends with its part."""
     config = turn.plan.config
-    cell = turn.cell(task.step.placement.scope, task.sequence)
-    if task.try_number > config.of_step(task.step.config, "retries") or turn.state.stopped or cell.halted:
+    if task.try_number > config.of_step(task.step.config, "retries"):
         return False
     wait = wait_before(config.of_step(task.step.config, "retry_delay"), task.try_number, f"{task!r}")
     task.try_number += 1
     task.status = TaskStatus.ready
     task.due = turn.now + wait
     turn.changes.touched(task)
-    delays.set_timer(turn, task.due, task)
+    if turn.cell(task.step.placement.scope, task.sequence).halted:
+        halting.cancel(turn, task)
+    else:
+        delays.set_timer(turn, task.due, task)
     return True
 
 

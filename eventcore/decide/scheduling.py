@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 def make_ready(turn: Turn, task: Task) -> None:
-    """Queue the task for its start."""
-    turn.state.ready.append(task)
+    """Queue the task for its start, behind all that are ready already."""
+    turn.state.arrivals += 1
+    task.arrival = turn.state.arrivals
+    turn.state.ready.push(task)
 
 
 def start_next(turn: Turn) -> bool:
@@ -26,8 +28,11 @@ def start_next(turn: Turn) -> bool:
     state = turn.state
     if state.stopped:
         return False
-    while state.ready or _unpark(turn):
-        task = state.ready.popleft()
+    while True:
+        _unpark(turn)
+        if not state.ready:
+            return False
+        task = state.ready.pop()
         if task.status is not TaskStatus.ready or (task.due is not None and task.due > turn.now):
             continue
         if task.step.acquires and not task.holds and not resources.take(turn, task):
@@ -48,7 +53,6 @@ def start_next(turn: Turn) -> bool:
         else:
             ending.task_over(turn, task, TaskStatus.success, None, None, None, ())
         return True
-    return False
 
 
 def run_control(turn: Turn, task: Task) -> None:
@@ -65,6 +69,8 @@ def free_places(turn: Turn, task: Task) -> None:
     turn.state.running.pop(task.key, None)
     for limit in limits_of(turn, task):
         limit.used -= 1
+        if limit.parked and limit not in turn.state.roomy:
+            turn.state.roomy.append(limit)
 
 
 def limits_of(turn: Turn, task: Task) -> list[Limit]:
@@ -89,17 +95,16 @@ def _took_places(turn: Turn, task: Task) -> bool:
     needed = limits_of(turn, task)
     for limit in needed:
         if limit.is_full:
-            limit.parked.append(task)
+            limit.parked.push(task)
             return False
     for limit in needed:
         limit.used += 1
     return True
 
 
-def _unpark(turn: Turn) -> bool:
-    moved = False
-    for limit in turn.state.limits.values():
-        if limit.parked and not limit.is_full:
-            turn.state.ready.append(limit.parked.popleft())
-            moved = True
-    return moved
+def _unpark(turn: Turn) -> None:
+    """Let those who waited longest for a free place stand with the others that are ready."""
+    roomy = [limit for limit in turn.state.roomy if limit.parked and not limit.is_full]
+    for limit in roomy:
+        turn.state.ready.push(limit.parked.pop())
+    turn.state.roomy = roomy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ class Task:
     """One step at one sequence in this recovery."""
 
     __slots__ = (
+        "arrival",
         "due",
         "ended",
         "fresh",
@@ -35,6 +37,7 @@ class Task:
         self.status = status
         self.fresh = fresh  #: reached by a failure of this recovery: history does not count
         self.try_number = 1
+        self.arrival = 0  #: its place among the ready ones
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None
         self.ended: float | None = None
@@ -66,12 +69,13 @@ class Delay:
 class Cell:
     """One part of the program at one sequence: its facts, its tasks and its half-fulfilled expressions."""
 
-    __slots__ = ("delays", "facts", "fresh", "gates", "halted", "scope", "sequence", "tasks")
+    __slots__ = ("delays", "facts", "fresh", "fresh_facts", "gates", "halted", "scope", "sequence", "tasks")
 
     def __init__(self, scope: str, sequence: str) -> None:
         self.scope = scope
         self.sequence = sequence
         self.facts: set[str] = set()
+        self.fresh_facts: set[str] = set()  #: those of them that a failure of this recovery set in motion
         self.tasks: dict[str, Task] = {}
         self.gates: dict[str, Gate] = {}
         self.delays: list[Delay] = []
@@ -80,8 +84,27 @@ class Cell:
 
     @property
     def is_quiet(self) -> bool:
-        """True when nothing in it is under way or half fulfilled."""
-        return not self.gates and not self.delays and all(task.status.is_over for task in self.tasks.values())
+        """True when nothing in it is under way or half fulfilled, and the store knows all of it."""
+        over = all(task.status.is_over for task in self.tasks.values())
+        return over and not (self.gates or self.delays or self.fresh_facts)
+
+
+class Queue:
+    """Tasks in the order in which they became ready, whenever they come in."""
+
+    __slots__ = ("_heap",)
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, Task]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def push(self, task: Task) -> None:
+        heapq.heappush(self._heap, (task.arrival, task))
+
+    def pop(self) -> Task:
+        return heapq.heappop(self._heap)[1]
 
 
 class Limit:
@@ -92,7 +115,7 @@ class Limit:
     def __init__(self, most: int | None) -> None:
         self.most = most
         self.used = 0
-        self.parked: deque[Task] = deque()
+        self.parked = Queue()
 
     @property
     def is_full(self) -> bool:
@@ -140,7 +163,9 @@ class State:
     gates_under: dict[tuple[str, str], dict[str, Gate]] = field(default_factory=dict)
     live: dict[tuple[str, str], Task] = field(default_factory=dict)  #: every task that is not over
     running: dict[tuple[str, str], Task] = field(default_factory=dict)  #: those that a worker has
-    ready: deque[Task] = field(default_factory=deque)
+    ready: Queue = field(default_factory=Queue)
+    arrivals: int = 0
+    roomy: list[Limit] = field(default_factory=list)  #: limits that got a free place while somebody waits for one
     limits: dict[str, Limit] = field(default_factory=dict)
     pools: dict[str, PoolState] = field(default_factory=dict)
     timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time

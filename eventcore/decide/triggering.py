@@ -22,6 +22,10 @@ def spread(turn: Turn) -> None:
         if event.name in cell.facts:
             continue
         cell.facts.add(event.name)
+        if fresh:
+            cell.fresh_facts.add(event.name)
+        if event.name in cell.gates:
+            expressions.forget(turn, cell.gates.pop(event.name))
         turn.changes.facts.append((event.scope, event.name, sequence))
         for association in turn.plan.followers.get(event.name, ()):
             if association.delay > 0:

@@ -120,14 +120,14 @@ class Turn:
                 self._read_back(found)
         return found
 
-    def has_fact(self, scope: str, event: str, sequence: str) -> bool:
-        """Whether the event is triggered at exactly this sequence."""
+    def cell_with(self, event: str, scope: str, sequence: str) -> Cell | None:
+        """The cell of exactly this sequence, if the event is triggered there."""
         found = self.state.cells.get((scope, sequence))
         if found is None:
             if not self.state.has_evicted:
-                return False
+                return None
             found = self.cell(scope, sequence)
-        return event in found.facts
+        return found if event in found.facts else None
 
     def result_text(self, step: str, scope: str, sequence: str) -> str | None:
         """The result of a step at a sequence, decided in this turn or recorded earlier."""

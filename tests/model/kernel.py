@@ -4,7 +4,7 @@ Everything is derived from the whole state again and again until nothing new app
 nothing is shared with the engine but the words of `eventcore.status`.
 
 - `settle` is for runs in which everything goes on to the end: facts only ever grow and a task's life depends on nothing
-  but its own outcomes, so the result is the same whatever the order.
+  but its own outcomes, so the result is the same whatever the order. Where that is not so, it says so.
 - `stopped_run_errors` is for runs that an unhandled failure stopped: it checks a recorded run of any order.
 - `run_in_order` is for `max_concurrent` 1 with the `invoke` executor, where even the order of starts is determined.
 """
@@ -19,6 +19,7 @@ T = TypeVar("T")
 Fact: TypeAlias = tuple[str, str]  #: event, sequence
 Task: TypeAlias = tuple[str, str]  #: step, sequence
 Amounts: TypeAlias = tuple[tuple[str, int], ...]  #: pool, how much of it
+Way: TypeAlias = tuple[str, str, bool]  #: a fact or a task, and whether a failure of this recovery set it in motion
 Outcome: TypeAlias = Literal["success", "failure"]
 Outcomes: TypeAlias = Callable[[str, str, int], Outcome]
 """How the n-th call ever (from 1, over retries and recoveries alike) of a step at a sequence ends."""
@@ -137,6 +138,10 @@ class KernelResult:
     order: tuple[Task, ...] = ()  #: the calls in the order of their starts; only of `run_in_order`
 
 
+class OrderMattersError(Exception):
+    """A task is reached both fresh and not, so whether history counts for it depends on what comes first."""
+
+
 def enclosing(sequence: str) -> list[str]:
     """A sequence and those that enclose it: `1.2.1`, `1.2`, `1`."""
     keys = sequence.split(".")
@@ -147,6 +152,15 @@ def fulfilled(expr: Tree[str], sequence: str, facts: frozenset[Fact]) -> bool:
     """Section 4, Expressions: evaluated at one sequence at which an atom was triggered; sees enclosing facts too."""
     touched = any((atom, sequence) in facts for atom in atoms(expr))
     return touched and holds(expr, lambda event: any((event, outer) in facts for outer in enclosing(sequence)))
+
+
+def fulfilled_ways(expr: Tree[str], sequence: str, ways: frozenset[Way]) -> set[bool]:
+    """Whether an expression can hold on what is not fresh alone, and whether something fresh can be part of it."""
+    if not fulfilled(expr, sequence, frozenset((event, at) for event, at, _ in ways)):
+        return set()
+    seen = [(event, fresh) for event, at, fresh in ways if at in enclosing(sequence) and event in atoms(expr)]
+    stale = {False} if holds(expr, lambda event: (event, False) in seen) else set()
+    return stale | ({True} if any(fresh for _, fresh in seen) else set())
 
 
 def previous_status(history: Sequence[KernelResult], task: Task) -> TaskStatus | None:
@@ -173,15 +187,21 @@ class Life:
 
 
 def live(
-    program: ProgramSpec, task: Task, outcomes: Outcomes, history: Sequence[KernelResult], allowed: int | None = None
+    program: ProgramSpec,
+    task: Task,
+    outcomes: Outcomes,
+    history: Sequence[KernelResult],
+    allowed: int | None = None,
+    fresh: bool = False,
 ) -> Life:
     """What becomes of a task that is reached, if it may be called `allowed` times (None: as often as it wants).
 
-    A skip fires success and complete, not ready or active; it and a step without function need no call. Each try is a
-    call; the task fails when the try after the last retry fails (section 4, Recovery, Task states, Retries).
+    A skip fires success and complete, not ready or active; it and a step without function need no call. History does
+    not count for a task that is `fresh`: reached through the failure of another one in this very recovery. Each try is
+    a call; the task fails when the try after the last retry fails (section 4, Recovery, Task states, Retries).
     """
     step = program.step_of(task)
-    if is_skipped(step, previous_status(history, task)):
+    if not fresh and is_skipped(step, previous_status(history, task)):
         return Life(TaskStatus.skipped, (StepStatus.success, StepStatus.complete))
     if allowed == 0:
         return Life(TaskStatus.ready, (StepStatus.ready,))
@@ -200,29 +220,35 @@ def live(
 
 def consequences(
     program: ProgramSpec,
-    facts: frozenset[Fact],
+    ways: frozenset[Way],
     lives: Mapping[Task, Life],
     served: Callable[[AssocSpec, Fact | Task], bool],
-) -> tuple[frozenset[Fact], frozenset[Task]]:
-    """Every fact and every reached task that follows directly from what is there, at its cause's sequence."""
-    sequences = {sequence for _, sequence in facts}
-    raised = set(program.starts) | {
-        (event.name, sequence)
+) -> tuple[frozenset[Way], frozenset[Way]]:
+    """Every fact and every reached task that follows directly from what is there, at its cause's sequence.
+
+    What a failure raises is fresh (section 4, Recovery: its failure and complete facts), and so is what follows from
+    that, up to the tasks it reaches.
+    """
+    sequences = {sequence for _, sequence, _ in ways}
+    raised = {(event, sequence, False) for event, sequence in program.starts} | {
+        (event.name, sequence, fresh)
         for event in program.events
         for sequence in sequences
-        if event.expr is not None and fulfilled(event.expr, sequence, facts)
+        if event.expr is not None
+        for fresh in fulfilled_ways(event.expr, sequence, ways)
     }
     for (name, sequence), life in lives.items():
         for moment in life.moments:
-            raised |= {(event, sequence) for event in program.step_of((name, sequence)).events_at(moment)}
+            fresh = life.status is TaskStatus.failure and moment in (StepStatus.failure, StepStatus.complete)
+            raised |= {(event, sequence, fresh) for event in program.step_of((name, sequence)).events_at(moment)}
     engaged = {
-        (target, sequence)
+        (target, sequence, fresh)
         for assoc in program.assocs
-        for event, sequence in facts
+        for event, sequence, fresh in ways
         for target in assoc.targets
         if assoc.event == event and (assoc.delay == 0 or served(assoc, (target, sequence)))
     }
-    reached = {(name, sequence) for name, sequence in engaged if program.step(name) is not None}
+    reached = {way for way in engaged if program.step(way[0]) is not None}
     return frozenset(raised | (engaged - reached)), frozenset(reached)
 
 
@@ -234,14 +260,21 @@ def close(
     served: Callable[[AssocSpec, Fact | Task], bool],
 ) -> KernelResult:
     """The least set of facts and tasks that contains its own consequences."""
-    facts: frozenset[Fact] = frozenset()
+    ways: frozenset[Way] = frozenset()
+    known: frozenset[Way] = frozenset()
     lives: dict[Task, Life] = {}
     while True:
-        raised, reached = consequences(program, facts, lives, served)
-        if raised <= facts and reached <= lives.keys():
+        raised, reached = consequences(program, ways, lives, served)
+        if raised <= ways and reached <= known:
             break
-        facts |= raised
-        lives |= {task: live(program, task, outcomes, history, allowed(task)) for task in reached}
+        ways |= raised
+        known |= reached
+        for name, sequence, fresh in reached:
+            task = (name, sequence)
+            life = live(program, task, outcomes, history, allowed(task), fresh)
+            if lives.setdefault(task, life) != life:
+                raise OrderMattersError(task)
+    facts = frozenset((event, sequence) for event, sequence, _ in ways)
     attempts = dict(history[-1].attempts) if history else {}
     attempts |= {task: attempts.get(task, 0) + life.calls for task, life in lives.items() if life.calls}
     tasks = {task: life.status for task, life in lives.items()}
@@ -258,7 +291,8 @@ def settle(program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelRes
     """The end of a run, or with `history` of its next recovery, in which everything goes on and delays are awaited.
 
     Exact when `is_stopped` says no of it; otherwise the end that the run would have had without stopping, whose
-    verdict, and whose facts and final states as an upper bound, still hold.
+    verdict, and whose facts and final states as an upper bound, still hold. Raises `OrderMattersError` where history
+    counts or not by what comes first.
     """
     if program.leaks:
         raise ValueError("who gets the last of a leaking pool depends on the order: use run_in_order")
@@ -301,11 +335,13 @@ def stopped_run_errors(
 def run_in_order(program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelResult] = ()) -> KernelResult:
     """The one possible run with `max_concurrent` 1 and the `invoke` executor, stops and stalls included.
 
-    Tasks start in the order in which they became ready. All that a start or an end brings about is decided before the
-    next thing happens: facts are taken in the order in which they were raised (a fact is seen by expressions from the
-    moment it is raised); for each, first its associations in order of definition, then the expression events in order
-    of definition, at the fact's own sequence before those it encloses. Skips and steps without function are over the
-    moment they are reached. A retry keeps its place in the queue. After a failure that stops, nothing starts.
+    Tasks start in the order in which they became ready, and take what they acquire in that order as soon as it is
+    there. All that a start or an end brings about is decided before the next thing happens: facts are taken in the
+    order in which they were raised (expressions see a fact from the moment it is taken); for each, first its
+    associations in order of definition, then the expression events in order of definition, at the fact's own sequence
+    before those it encloses. Skips are over the moment they are reached and leave the pools as their run had; steps
+    without function are over when their turn comes, and need not wait for one that runs. A retry keeps its place in the
+    queue. After a failure that stops, nothing starts.
     """
     if any(assoc.delay for assoc in program.assocs):
         raise ValueError("a delay makes the order depend on the clock")
@@ -317,17 +353,19 @@ class _InOrder:
 
     def __init__(self, program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelResult]) -> None:
         self.program, self.outcomes, self.history = program, outcomes, history
-        self.facts: list[Fact] = []
-        self.taken = 0  # how many of the facts have had their consequences
+        self.raised: list[Way] = []
+        self.facts: dict[Fact, bool] = {}  # those taken, and whether they are fresh
+        self.lives: dict[Task, Life] = {}
         self.tasks: dict[Task, TaskStatus] = {}
         self.queue: list[Task] = []
+        self.holding: set[Task] = set()
+        self.runs = False  # one that needs a worker
         self.order: list[Task] = []
         self.attempts: dict[Task, int] = dict(history[-1].attempts) if history else {}
         self.free: dict[str, int] = dict(program.pools)
 
     def run(self) -> KernelResult:
-        for event, sequence in self.program.starts:
-            self.raise_fact(event, sequence)
+        self.raised += [(event, sequence, False) for event, sequence in self.program.starts]
         self.take_facts()
         stopped = False
         while (task := self.next_startable()) is not None and not stopped:
@@ -337,32 +375,39 @@ class _InOrder:
         verdict = not stalled and not unhandled(self.program, self.tasks)
         return KernelResult(frozenset(self.facts), self.tasks, verdict, self.attempts, tuple(self.order))
 
-    def raise_fact(self, event: str, sequence: str) -> None:
-        if (event, sequence) not in self.facts:
-            self.facts.append((event, sequence))
-
     def take_facts(self) -> None:
-        while self.taken < len(self.facts):
-            event, sequence = self.facts[self.taken]
-            self.taken += 1
+        while self.raised:
+            event, sequence, fresh = self.raised.pop(0)
+            if (event, sequence) in self.facts:
+                continue
+            self.facts[event, sequence] = fresh
             for assoc in self.program.assocs:
                 for target in assoc.targets if assoc.event == event else ():
                     if self.program.step(target) is None:
-                        self.raise_fact(target, sequence)
+                        self.raised.append((target, sequence, fresh))
                     else:
-                        self.reach((target, sequence))
-            known = dict.fromkeys([sequence, *(other for _, other in self.facts if sequence in enclosing(other))])
+                        self.reach((target, sequence), fresh)
             for derived in self.program.events:
-                for inner in known:
-                    if derived.expr is not None and fulfilled(derived.expr, inner, frozenset(self.facts)):
-                        self.raise_fact(derived.name, inner)
+                if derived.expr is not None and event in atoms(derived.expr):
+                    self.evaluate(derived.name, derived.expr, sequence)
 
-    def reach(self, task: Task) -> None:
+    def evaluate(self, name: str, expr: Tree[str], sequence: str) -> None:
+        """Raise the event of an expression where it holds: at the new fact's sequence and at those it encloses."""
+        touched = dict.fromkeys(at for event, at in self.facts if event in atoms(expr) and sequence in enclosing(at))
+        for inner in sorted(touched, key=lambda at: at != sequence):
+            if (name, inner) not in self.facts and fulfilled(expr, inner, frozenset(self.facts)):
+                seen = [self.facts.get((atom, outer), False) for atom in atoms(expr) for outer in enclosing(inner)]
+                self.raised.append((name, inner, any(seen)))
+
+    def reach(self, task: Task, fresh: bool) -> None:
         """A step reached by several events at one sequence runs once."""
         if task in self.tasks:
             return
-        life = live(self.program, task, self.outcomes, self.history)
-        if life.status is TaskStatus.skipped or not self.program.step_of(task).function:
+        life = self.lives[task] = live(self.program, task, self.outcomes, self.history, fresh=fresh)
+        if life.status is TaskStatus.skipped:
+            step = self.program.step_of(task)
+            self.change_free(-1, step.acquires)
+            self.give_back(step)
             self.pass_moments(task, life.status, *life.moments)
         else:
             self.queue.append(task)
@@ -371,30 +416,55 @@ class _InOrder:
     def pass_moments(self, task: Task, status: TaskStatus, *moments: StepStatus) -> None:
         self.tasks[task] = status
         for moment in moments:
+            fresh = status is TaskStatus.failure and moment in (StepStatus.failure, StepStatus.complete)
             for event in self.program.step_of(task).events_at(moment):
-                self.raise_fact(event, task[1])
+                self.raised.append((event, task[1], fresh))
 
     def next_startable(self) -> Task | None:
         """Section 4, Resources: first come first served; what an earlier task waits for is kept from later ones."""
-        kept: set[str] = set()
-        for task in self.queue:
-            wanted = self.program.step_of(task).acquires
-            if all(amount <= self.free[pool] and pool not in kept for pool, amount in wanted):
+        for task in list(self.queue):
+            if self.takes(task) and not (self.runs and self.program.step_of(task).function):
                 return task
-            kept |= {pool for pool, _ in wanted}
         return None
 
+    def takes(self, task: Task) -> bool:
+        """Whether a task of the queue has what it acquires, now at the latest."""
+        if task not in self.holding:
+            wanted = self.program.step_of(task).acquires
+            before = self.queue[: self.queue.index(task)]
+            kept = {pool for other in before if other not in self.holding for pool, _ in self.acquires(other)}
+            if any(amount > self.free[pool] or pool in kept for pool, amount in wanted):
+                return False
+            self.change_free(-1, wanted)
+            self.holding.add(task)
+        return True
+
+    def acquires(self, task: Task) -> Amounts:
+        return self.program.step_of(task).acquires
+
+    def change_free(self, sign: int, amounts: Amounts) -> None:
+        for pool, amount in amounts:
+            self.free[pool] += sign * amount
+
+    def give_back(self, step: StepSpec) -> None:
+        """Return what a step releases; those that wait take it at once."""
+        self.change_free(1, step.acquires if step.releases is None else step.releases)
+        for task in self.queue:
+            self.takes(task)
+
     def perform(self, task: Task) -> None:
+        life = self.lives[task]
         step = self.program.step_of(task)
-        life = live(self.program, task, self.outcomes, self.history)
         self.queue.remove(task)
         self.pass_moments(task, TaskStatus.active, StepStatus.active)
         self.take_facts()
-        self.order += [task] * life.calls
-        self.attempts[task] = self.attempts.get(task, 0) + life.calls
-        returned = step.acquires if step.releases is None else step.releases
-        for sign, amounts in ((-1, step.acquires), (1, returned)):
-            for pool, amount in amounts:
-                self.free[pool] += sign * amount
+        if step.function:
+            self.runs = True
+            while (other := self.next_startable()) is not None:
+                self.perform(other)
+            self.runs = False
+            self.order += [task] * life.calls
+            self.attempts[task] = self.attempts.get(task, 0) + life.calls
+        self.give_back(step)
         self.pass_moments(task, life.status, *life.moments[2:])
         self.take_facts()

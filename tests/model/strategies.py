@@ -102,12 +102,21 @@ def programs(draw: st.DrawFn, *, stop: bool = False, ordered: bool = False, dela
     return ProgramSpec(
         tuple(events),
         tuple(specs),
-        tuple(draw(st.permutations(wiring))),
+        one_delay_each(draw(st.permutations(wiring))),
         tuple(starts),
         pools,
         stop_on_exception=stop and draw(st.sampled_from((True, True, False))),
         max_concurrent=1 if ordered else draw(st.integers(0, 3)),
     )
+
+
+def one_delay_each(wiring: Sequence[AssocSpec]) -> tuple[AssocSpec, ...]:
+    """The associations without those that give a second delay from the same event to the same target."""
+    delays: dict[tuple[str, str], float] = {}
+    for assoc in wiring:
+        for target in assoc.targets:
+            delays.setdefault((assoc.event, target), assoc.delay)
+    return tuple(a for a in wiring if all(delays[a.event, target] == a.delay for target in a.targets))
 
 
 @st.composite
