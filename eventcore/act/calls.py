@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from eventcore.act.current import Current
@@ -16,6 +17,16 @@ from eventcore.reference import references_in, resolved
 from eventcore.values import decode
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is the same in all calls of a step."""
+
+    refers: bool  #: references stand among its arguments
+    prefix: str
+    sequence_variable: str
+    environment: Mapping[str, str]
+
+
 class CallMaker:
     """Makes the calls of one run and recovery; `result_text` reads what is recorded."""
 
@@ -27,38 +38,38 @@ class CallMaker:
         self._run_id = run_id
         self._recovery = recovery
         self._result_text = result_text
+        assert isinstance(plan.config.logging_level, int)
+        self._level: int = plan.config.logging_level
         self._folder = LogFolder(plan.config.logdir, program, run_id)
         self._cache: dict[tuple[str, str], Any] = {}
-        self._referring: dict[str, bool] = {step.name: any(references_in(_parts(step))) for step in plan.steps.values()}
+        self._steps = {step.name: self._known_of(step) for step in plan.steps.values() if step.func is not None}
 
     def make(self, task: Task) -> Call:
         """The call for the task's current try; raises whatever resolving its references raises."""
-        step, placement = task.step, task.step.placement
+        step, known = task.step, self._steps[task.step.name]
         args: Any = step.args
         kwargs: Any = step.kwargs
-        extras: Any = placement.extras
-        further: Any = placement.environment
-        if self._referring[step.name]:
+        extras: Any = step.placement.extras
+        environment = {**known.environment, known.sequence_variable: task.sequence}
+        if known.refers:
             args, kwargs, extras, further = resolved(_parts(step), self, task.sequence)
-        prefix = self._config.of_step(step.config, "envvar_prefix")
-        environment = {
-            f"{prefix}STEP_NAME": step.path,
-            f"{prefix}STEP_SEQUENCE": task.sequence,
-            f"{prefix}STEP_RECOVERY": str(self._recovery),
-        }
-        environment.update((f"{prefix}{name}", str(value)) for name, value in further.items())
+            environment.update((f"{known.prefix}{name}", str(value)) for name, value in further.items())
         assert step.func is not None
-        assert isinstance(self._config.logging_level, int)
+        path = self._folder.file(step.path, task.sequence, self._recovery, task.try_number)
         return Call(
             step.func,
             args,
             kwargs,
             Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
             environment,
-            LogTarget(self._folder.file(step.path, task.sequence, self._recovery, task.try_number),
-                      self._config.logging_level, self._config.console),
-            placement.result_needed,
-        )  # fmt: skip
+            LogTarget(path, self._level, self._config.console),
+            step.placement.result_needed,
+        )
+
+    def _known_of(self, step: Step) -> _Known:
+        prefix = self._config.of_step(step.config, "envvar_prefix")
+        constant = {f"{prefix}STEP_NAME": step.path, f"{prefix}STEP_RECOVERY": str(self._recovery)}
+        return _Known(any(references_in(_parts(step))), prefix, f"{prefix}STEP_SEQUENCE", constant)
 
     def result(self, step: str, sequence: str) -> Any:
         """A recorded result, read back (see `eventcore.reference.Lookup`)."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from eventcore.errors import NotInStepError
 from eventcore.sequence import as_sequence
@@ -16,8 +17,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(msgspec.Struct, frozen=True):
     """The running attempt, as `current()` shows it to the step's function."""
 
     name: str  #: the step's name; under Sequent its path
@@ -25,8 +25,8 @@ class Current:
     recovery: int  #: 0 in the first run, then one more with each recovery
     try_number: int  #: 1 in the first try of the task in this recovery, then one more with each retry
     run_id: str
-    extras: Mapping[str, Any] = field(default_factory=dict)  #: what a layer above adds, such as a loop's item
-    raised: list[tuple[str, str | None]] = field(default_factory=list)
+    extras: Mapping[str, Any] = msgspec.field(default_factory=dict)  #: what a layer above adds, such as a loop's item
+    raised: list[tuple[str, str | None]] = msgspec.field(default_factory=list)
 
     @property
     def idempotency_key(self) -> str:

@@ -10,31 +10,28 @@ import inspect
 import pickle
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import cloudpickle
+import msgspec
 
 from eventcore.act.current import Current, entered
 from eventcore.act.steplog import LogTarget, captured
 from eventcore.values import encode_result
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Everything a step needs to run, and nothing else."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     view: Current
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = {}
     log: LogTarget | None = None
     result_needed: bool = False  #: something refers to the result: one that cannot be stored is then a failure
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How one attempt ended, in a form that always travels."""
 
     ok: bool
@@ -112,6 +109,8 @@ def _storable(text: str) -> str:
 
 def pack(call: Call) -> bytes:
     """Make the call fit for another process on this machine; raises whatever pickling it raises."""
+    import cloudpickle
+
     body: bytes = cloudpickle.dumps(call)
     return body
 

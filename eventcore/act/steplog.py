@@ -11,21 +11,21 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
+
+import msgspec
 
 from eventcore.act.current import Current
 
 CONSOLE_FORMAT = "[ %(asctime)s ][ %(origin)-11s ][ %(levelname)-7s ][ %(message)s ]"
 
 
-@dataclass(frozen=True, slots=True)
-class LogTarget:
+class LogTarget(msgspec.Struct, frozen=True):
     """Where one attempt writes."""
 
     path: str  #: the attempt's log file
@@ -50,10 +50,12 @@ class LogFolder:
         if stem is None:
             stem = self._steps[step] = "/".join((self.path, *map(_file_name, step.split("/"))))
         attempt = f"{try_number}" if recovery == 0 else f"r{recovery}.{try_number}"
-        return f"{stem}@{sequence if sequence.replace('.', '').isalnum() else _file_name(sequence)}.{attempt}.log"
+        return f"{stem}@{_file_name(sequence)}.{attempt}.log"
 
 
 def _file_name(text: str) -> str:
+    if text.isalnum() and text.isascii():
+        return text
     name = quote(text, safe=" @+=,:()[]{}!'")[:200]
     return name.replace(".", "%2E") if set(name) <= {"."} else name
 
@@ -63,10 +65,15 @@ class StepLog:
 
     def __init__(self, target: LogTarget, view: Current) -> None:
         self.target = target
-        self.origin = f"Task-{view.name}({view.sequence})"
+        self.view = view
         self._file: int | None = None
         self._broken = False
         self._own: list[tuple[int, int]] = []  #: from where to where the file is this process's
+
+    @property
+    def origin(self) -> str:
+        """The step, as log lines name it."""
+        return f"Task-{self.view.name}({self.view.sequence})"
 
     def write(self, text: str) -> None:
         """Append the text."""
@@ -114,20 +121,27 @@ class StepLog:
 _running: ContextVar[StepLog | None] = ContextVar("eventcore_steplog", default=None)
 
 
-@contextmanager
-def captured(target: LogTarget | None, view: Current) -> Iterator[None]:
-    """Send to the target what is printed and logged inside; with None, nothing is changed."""
-    if target is None:
-        yield
-        return
-    log = StepLog(target, view)
-    token = _running.set(log)
-    try:
-        with _routing.programs_caught(log):
-            yield
-    finally:
-        _running.reset(token)
-        log.close()
+class captured:
+    """Context manager that sends to the target what is printed and logged inside; with None, nothing is changed."""
+
+    def __init__(self, target: LogTarget | None, view: Current) -> None:
+        self._log = None if target is None else StepLog(target, view)
+        self._programs = None if self._log is None else _routing.programs_caught(self._log)
+
+    def __enter__(self) -> None:
+        if self._log is not None:
+            self._token = _running.set(self._log)
+        if self._programs is not None:
+            self._programs.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._programs is not None:
+                self._programs.__exit__(None, None, None)
+        finally:
+            if self._log is not None:
+                _running.reset(self._token)
+                self._log.close()
 
 
 class SeedFormatter(logging.Formatter):
@@ -207,7 +221,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _running.get()
-        if log is None or log.target.console:
+        if log is None or (log.target.console and record.levelno >= log.target.level):
             stream = sys.stderr
             self.stream = stream.stream if isinstance(stream, Tee) else stream
             super().emit(record)
@@ -241,10 +255,13 @@ class _Routing:
             if self._users == 0:
                 self._undo.close()
 
-    @contextmanager
-    def programs_caught(self, log: StepLog) -> Iterator[None]:
+    def programs_caught(self, log: StepLog) -> AbstractContextManager[None] | None:
         """In a process of its own, have what the step's programs write go to its log, and in the end to the console."""
-        file = log.opened() if self._catches_programs else None
+        return self._caught(log) if self._catches_programs else None
+
+    @contextmanager
+    def _caught(self, log: StepLog) -> Iterator[None]:
+        file = log.opened()
         if file is None:
             yield
             return

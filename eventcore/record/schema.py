@@ -97,6 +97,7 @@ results = _table(
     Column("file", Text),
 )
 
+#: one row for each try, but for a task whose first try succeeds: its own row says all there is to say
 attempts = _table(
     "attempts",
     _run(),
