@@ -208,11 +208,13 @@ class Runner:
         """The program as it stands; raises `ProgramError` for what cannot run."""
         raise NotImplementedError
 
-    def _source(self) -> str | None:
-        """How the shell finds this program again: the target it was loaded by, or the script that it is part of."""
+    def _source(self) -> str:
+        """How readers find this program again, by the target it was loaded by or its script, and its steps' logs."""
         if self._origin is not None:
-            return self._origin
-        return json.dumps({"target": str(Path(self._file).resolve())}) if self._file else None
+            origin = json.loads(self._origin)
+        else:
+            origin = {"target": str(Path(self._file).resolve())} if self._file else {}
+        return json.dumps(origin | {"logdir": str(Path(self._config.logdir).absolute())})
 
     def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
         own = with_construct(own, f"step {name!r}, config")
