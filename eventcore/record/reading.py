@@ -6,12 +6,12 @@ Nothing here needs the user's program: a run carries what it ran as data.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from eventcore.errors import RunNotFoundError
 from eventcore.record import lease
@@ -46,6 +46,63 @@ class RunView:
         if self.verdict is Verdict.running and not self.is_held:
             return "interrupted"
         return self.verdict.value
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """How the shell finds the program again, and where its steps log: `target`, `parameters`, `logdir` if known."""
+        found = json.loads(self.source) if self.source else {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """One time that a run was started or recovered."""
+
+    recovery: int
+    started: float
+    ended: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task as one recovery left it."""
+
+    step: str
+    sequence: str
+    recovery: int
+    status: TaskStatus
+    try_number: int
+    created: float
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try of a task."""
+
+    step: str
+    sequence: str
+    recovery: int
+    try_number: int
+    status: TaskStatus
+    started: float | None
+    ended: float | None
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """What a task returned, as tagged JSON: its beginning, or the name of the file that has it."""
+
+    step: str
+    sequence: str
+    recovery: int
+    text: str | None
+    size: int  #: characters in the store; 0 where a file has it
+    file: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +228,65 @@ class Reader:
             )
             for row in self._connection.execute(query)
         ]  # fmt: skip
+
+    def recoveries(self, run: RunView) -> list[RecoveryView]:
+        """Each time the run was started or recovered, the first first."""
+        recoveries = t.recoveries
+        query = select(recoveries).where(recoveries.c.run == run.id).order_by(recoveries.c.recovery)
+        return [
+            RecoveryView(row.recovery, row.started, row.ended, Verdict(row.verdict))
+            for row in self._connection.execute(query)
+        ]
+
+    def task_count(self, run: RunView, steps: Collection[str]) -> int:
+        """How many tasks the steps have in all recoveries."""
+        tasks = t.tasks
+        query = select(tasks.c.step, func.count()).where(tasks.c.run == run.id).group_by(tasks.c.step)
+        return sum(count for step, count in self._connection.execute(query) if step in steps)
+
+    def tasks(self, run: RunView, steps: Collection[str], limit: int) -> list[TaskView]:
+        """The tasks of the steps in all recoveries, as they were reached; beyond `limit`, failures and the latest."""
+        tasks = t.tasks
+        over = case((tasks.c.status.in_(["success", "skipped"]), 1), else_=0)
+        columns = ("step", "sequence", "recovery", "status", "try", "created", "started", "ended")
+        query = (
+            select(*(tasks.c[name] for name in columns))
+            .where(tasks.c.run == run.id)
+            .order_by(over, tasks.c.recovery.desc(), tasks.c.created.desc(), tasks.c.sequence)
+        )
+        status = {status.value: status for status in TaskStatus}
+        found: list[TaskView] = []
+        for step, sequence, recovery, word, *rest in self._connection.execute(query):
+            if step in steps:
+                found.append(TaskView(step, sequence, recovery, status[word], *rest))
+                if len(found) == limit:
+                    break
+        return sorted(found, key=lambda task: (task.recovery, task.created or 0.0, task.started or 0.0))
+
+    def attempts(self, run: RunView) -> Iterator[AttemptView]:
+        """The tries that say more than their task does: those that failed, and those after the first."""
+        attempts = t.attempts
+        query = (
+            select(attempts)
+            .where(attempts.c.run == run.id, (attempts.c.status != "success") | (attempts.c["try"] > 1))
+            .order_by(attempts.c.recovery, attempts.c["try"])
+        )
+        for row in self._connection.execution_options(yield_per=1000).execute(query):
+            yield AttemptView(
+                row.step, row.sequence, row.recovery, row._mapping["try"], TaskStatus(row.status), row.started, row.ended,
+                row.error, row.traceback,
+            )  # fmt: skip
+
+    def results(self, run: RunView, limit: int, *, step: str | None = None) -> Iterator[ResultView]:
+        """What tasks returned, or those of one step; of each, the first `limit` characters."""
+        results = t.results
+        columns = (results.c.step, results.c.sequence, results.c.recovery)
+        text, size = func.substr(results.c.value, 1, limit), func.coalesce(func.length(results.c.value), 0)
+        query = select(*columns, text, size, results.c.file).where(results.c.run == run.id)
+        if step is not None:
+            query = query.where(results.c.step == step)
+        for row in self._connection.execution_options(yield_per=1000).execute(query):
+            yield ResultView(*row)
 
     def next_delay(self, run: RunView) -> tuple[int, float | None]:
         """How many delays are on their way, and when the next is due."""
