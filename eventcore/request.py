@@ -27,7 +27,7 @@ class Request:
         return Request(
             RunMode(mode),
             self.run_id if run_id is None else run_id,
-            recovery_run,
+            self.recovery_run if recovery_run is None and not self.is_entered else recovery_run,
             self.accept_removed if accept_removed is None else accept_removed,
             self.is_entered,
         )

@@ -158,16 +158,18 @@ class Runner:
         """
         from eventcore.session import Session
 
-        session = self._session
-        if session is not None and (known := session.todos()) is not None:
-            return known
-        if not self._request.is_entered and self._request.mode is RunMode.restart:
-            return len(self._build().starts), None
+        session, request = self._session, self._request
+        if session is not None:
+            request = session.entered(request)
+        built = self._build()
+        if not request.is_entered and request.mode is RunMode.restart:
+            return len(built.starts), None
         if self._location == MEMORY and self._memory is None:
             return self._last_todos
         opened_store = self._open(create=False)
         try:
-            total, due = Session(self._build().program, self._config, opened_store, None).stored_todos(self._request)
+            counting = Session(built.program, self._config, opened_store, None)
+            total, due = counting.todos(request, len(built.starts))
         finally:
             self._close_store(opened_store)
         return total, None if due is None else max(0.0, due - time.time())
@@ -221,7 +223,7 @@ class Runner:
         invoked = self._config.of_step(own, "task_construct") == "invoke"
         if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
             raise ProgramError(
-                f"step {name!r}: a step that is run by 'invoke' cannot be timed out; take 'process', 'thread' or 'async'"
+                f"step {name!r}: a step run by 'invoke' cannot be timed out; take 'process', 'thread' or 'async'"
             )
         return own
 

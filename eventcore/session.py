@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from eventcore.act.announce import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.engine import Engine, Interrupted, Lost, Report, Triggered
+from eventcore.act.engine import Engine, Lost, Report, Triggered
 from eventcore.act.executors.choose import capacity
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.config import Config
@@ -63,35 +64,20 @@ class Session:
         self._engine: Engine | None = None
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
-        """Work on the run as `request` says."""
+        """Work on the run as `request` says; raises `KeyboardInterrupt` after it was interrupted in an orderly way."""
         holder = lease.this_engine()
-        row, history = self._enter(request, document, holder)
-        self._row = row
-        announce = Announcer()
+        row = self._row = self._enter(request, document, holder)
         report = Report(Verdict.running)
-        keeper = None
         try:
-            engine = self._engine = self._make_engine(row, history, holder, announce)
-            if self._store.path is not None:
-                store = self._store
-                keeper = LeaseKeeper(
-                    lambda: store.beat(row, holder, self._clock.now()),
-                    lambda: engine.post(Lost()),
-                    self._config.lease_term,
-                )
-            if request.mode is RunMode.continue_:
-                restore(engine.turn, self._store.snapshot(row))
-            for event, sequence in starts:
-                engine.turn.trigger(event, sequence)
-            report = engine.run(passes)
-            announce.finished(report.verdict, report.todos, report.stalled, report.not_reached)
-        except Interrupted as interrupted:
-            report = interrupted.report
-            raise
+            with self._kept(row, holder):
+                engine = self._engine = self._make_engine(row, request, document, holder)
+                for event, sequence in starts:
+                    engine.turn.trigger(event, sequence)
+                report = engine.run(passes)
         finally:
-            if keeper is not None:
-                keeper.close()
             self._leave(row, holder, report)
+        if report.interrupted:
+            raise KeyboardInterrupt(f"run {row.run_id!r} was interrupted; it can be recovered or continued")
         return report.ok
 
     def trigger(self, event: str, sequence: str) -> None:
@@ -99,17 +85,14 @@ class Session:
         if self._engine is not None:
             self._engine.post(Triggered(event, sequence))
 
-    def todos(self) -> tuple[int, float | None] | None:
-        """What is outstanding while the engine works; None before it does."""
-        if self._engine is None:
-            return None
-        report = self._engine.standing()
-        due = None if report.next_due is None else max(0.0, report.next_due - self._clock.now())
-        return report.todos, due
+    def todos(self, request: Request, starts: int) -> tuple[int, float | None]:
+        """What is outstanding by the store: the number, and when the next is due in UTC seconds.
 
-    def stored_todos(self, request: Request) -> tuple[int, float | None]:
-        """What is outstanding in the store: the number, and when the next is due in UTC seconds."""
+        Until the first turn is recorded, that is the number of `starts`.
+        """
         row = self._store.find_run(self._program.name, request.run_id)
+        if not self._store.has_begun(row):
+            return starts, None
         control = {step.name for step in self._program.steps.values() if step.control is not None}
         return self._store.todos(row, control)
 
@@ -119,28 +102,30 @@ class Session:
             return request
         return replace(request, run_id=self._row.run_id, is_entered=True)
 
-    def _enter(self, request: Request, document: str, holder: lease.Holder) -> tuple[RunRow, History]:
+    def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term
         if request.mode is RunMode.restart:
             run_id = request.run_id or generated_run_id()
-            made = store.create_run(run_id, self._program.name, self._source, document, holder, term, now)
-            return made, History()
+            return store.create_run(run_id, self._program.name, self._source, document, holder, term, now)
         if self._config.shared_db and not request.run_id:
             raise ConfigError("with shared_db, the run to recover or continue must be named: give run_id")
         row = store.find_run(self._program.name, request.run_id)
         self._compare(row, request, document)
         if request.mode is RunMode.continue_:
-            row = store.enter_again(row, document, holder, term, now)
-            upto = row.recovery - 1
-        else:
-            if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
-                raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
-            row = store.enter_recovery(row, self._source, document, holder, term, now)
-            upto = row.recovery - 1 if request.recovery_run is None else request.recovery_run
+            return store.enter_again(row, document, holder, term, now)
+        if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
+            raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
+        return store.enter_recovery(row, self._source, document, holder, term, now)
+
+    def _history(self, row: RunRow, request: Request, document: str) -> History:
+        """What the recoveries before this one left."""
+        upto = row.recovery - 1
         if upto < 0:
-            return row, History()
-        walk_all = reruns_successes(self._program) or not store.same_program_so_far(row, row.recovery - 1, document)
-        return row, store.history(row, upto, walk_all=walk_all or request.recovery_run is not None)
+            return History()
+        walk_all = reruns_successes(self._program) or not self._store.same_program_so_far(row, upto, document)
+        if request.mode is RunMode.recover and request.recovery_run is not None:
+            return self._store.history(row, request.recovery_run, walk_all=True)
+        return self._store.history(row, upto, walk_all=walk_all)
 
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
         found = differences(self._store.document(row, row.recovery), document)
@@ -154,15 +139,34 @@ class Session:
         if found:
             log.warning("The program differs from the one stored with run %r: %s", row.run_id, found)
 
-    def _make_engine(self, row: RunRow, history: History, holder: lease.Holder, announce: Announcer) -> Engine:
-        plan = Plan(self._program, self._config)
+    def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder) -> Engine:
+        plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
-        turn = Turn(plan, history, StoreArchive(self._store, row), capacities)
-        store = self._store
+        turn = Turn(plan, self._history(row, request, document), StoreArchive(store, row), capacities)
+        if request.mode is RunMode.continue_:
+            turn.time_came(self._clock.now())
+            restore(turn, store.snapshot(row))
         calls = CallMaker(plan, row.run_id, row.recovery, row.program, lambda step, seq: store.result(row, step, seq))
         writer = store.writer(row, holder, self._config.max_result_size)
-        return Engine(turn, writer, calls, self._clock, announce)
+        return Engine(turn, writer, calls, self._clock, Announcer())
+
+    @contextmanager
+    def _kept(self, row: RunRow, holder: lease.Holder) -> Iterator[None]:
+        """Keep the lease; a store in memory has nobody to keep it from."""
+        if self._store.path is None:
+            yield
+            return
+        beat, term = self._store.beat, self._config.lease_term
+        keeper = LeaseKeeper(lambda: beat(row, holder, self._clock.now()), self._lost, term)
+        try:
+            yield
+        finally:
+            keeper.close()
+
+    def _lost(self) -> None:
+        if self._engine is not None:
+            self._engine.post(Lost())
 
     def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,

@@ -67,6 +67,7 @@ class Report:
     next_due: float | None = None  #: UTC in seconds
     stalled: list[str] = field(default_factory=list)  #: what waits for what
     not_reached: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def ok(self) -> bool:
@@ -97,7 +98,7 @@ class Engine:
     def run(self, passes: int) -> Report:
         """Work until nothing is left, delays included, or with `passes` >= 0 so many times until only time can help.
 
-        Raises `Interrupted` after Ctrl-C: the first lets what runs finish and starts nothing new, a second ends it.
+        The first Ctrl-C lets what runs finish and starts nothing new, a second ends it with `KeyboardInterrupt`.
         """
         config = self.turn.plan.config
         assert isinstance(config.logging_level, int)
@@ -107,9 +108,9 @@ class Engine:
         finally:
             for executor in self._executors.values():
                 executor.close()
-        report = self.standing()
-        if self._interrupted:
-            raise Interrupted(report)
+        report = self._standing()
+        if not report.interrupted:
+            self._announce.finished(report.verdict, report.todos, report.stalled, report.not_reached)
         return report
 
     def _go(self, passes: int) -> None:
@@ -128,7 +129,7 @@ class Engine:
                 continue
             if not verdict.is_idle(self.turn):
                 self._wait()
-            elif not self._inbox and self._queue.empty():
+            elif not self._inbox and self._queue.empty() and self._seconds_to_next_due() != 0:
                 return
 
     def _turn(self) -> bool:
@@ -221,8 +222,7 @@ class Engine:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def standing(self) -> Report:
-        """How the run stands now."""
+    def _standing(self) -> Report:
         turn = self.turn
         found = verdict.of(turn)
         if self._interrupted and found is Verdict.success:
@@ -237,12 +237,5 @@ class Engine:
                 for event, sequence, missing in verdict.not_reached(turn)
                 if not turn.plan.events[event].scope and not turn.plan.has_parts
             ],
+            self._interrupted,
         )
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended the run in an orderly way; `report` says how it stands."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__("the run was interrupted; it can be recovered")
-        self.report = report

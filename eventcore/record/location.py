@@ -15,8 +15,8 @@ MEMORY = ":memory:"
 def store_location(store: str | Path, databases: Mapping[str, Any], program_file: str | None) -> str:
     """The URL of the store, or the path of its SQLite file, or `:memory:`.
 
-    `store` is looked up among the configured databases first. Empty, it stands for the database tagged `default`, or for
-    `<module>.run.db` beside the program. Raises `ConfigError` for an entry that says no database.
+    `store` is looked up among the configured databases first. Empty, it stands for the database tagged `default`, or
+    for `<module>.run.db` beside the program. Raises `ConfigError` for an entry that says no database.
     """
     text = str(store)
     tag = text or "default"

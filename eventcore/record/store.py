@@ -303,6 +303,12 @@ class Store:
         )  # fmt: skip
         return list(events), [(step, TaskStatus(status)) for step, status in rows]
 
+    def has_begun(self, row: RunRow) -> bool:
+        """Whether a turn of the present recovery is recorded."""
+        facts = t.facts
+        query = select(facts.c.event).where(facts.c.run == row.id, facts.c.recovery == row.recovery).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def todos(self, row: RunRow, control: set[str]) -> tuple[int, float | None]:
         """How many tasks (the steps of `control` apart) and delays are outstanding, and when the next is due."""
         tasks, delays = t.tasks, t.delays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,7 @@ from sqlalchemy import (
 
 from eventcore.decide.changes import Changes
 from eventcore.decide.state import Task
-from eventcore.errors import LeaseLostError
+from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.statements import Row, Statement
 
@@ -37,9 +38,24 @@ class TurnWriter:
         self._holder = holder
         self._offload = offload
         self._statements = _statements(connection.dialect)
+        assert connection.dialect.dbapi is not None
+        self._driver_error: type[Exception] = connection.dialect.dbapi.OperationalError
 
     def write(self, changes: Changes, now: float) -> None:
-        """Commit the turn; raises `LeaseLostError`, with nothing written, when another engine has the run."""
+        """Commit the turn.
+
+        Raises, with nothing written, `LeaseLostError` when another engine has the run and `StoreError` when the
+        database cannot be written.
+        """
+        try:
+            self._write(changes, now)
+        except self._driver_error as error:
+            raise StoreError(
+                f"the run could not be recorded any further: {error}; check the store's rights, its space and who "
+                "locks it, then recover the run"
+            ) from error
+
+    def _write(self, changes: Changes, now: float) -> None:
         cursor = self._cursor
         cursor.execute("BEGIN IMMEDIATE")
         try:
@@ -49,10 +65,11 @@ class TurnWriter:
             for name, rows in self._rows(changes, now):
                 if rows:
                     self._statements[name].run(cursor, rows)
+            cursor.execute("COMMIT")
         except BaseException:
-            cursor.execute("ROLLBACK")
+            with suppress(self._driver_error):  # the database has rolled back by itself
+                cursor.execute("ROLLBACK")
             raise
-        cursor.execute("COMMIT")
 
     def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, list[Row]]]:
         run, recovery = self._run, self._recovery

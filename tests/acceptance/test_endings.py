@@ -112,7 +112,10 @@ def sibling(folder: Path) -> str:
 
 def attempts(store: Path) -> dict[str, tuple[str, str | None]]:
     with closing(sqlite3.connect(store)) as connection:
-        found = connection.execute("SELECT step, status, error FROM eventcore_attempts").fetchall()
+        found = connection.execute(
+            "SELECT t.step, t.status, error FROM eventcore_tasks t "
+            "LEFT JOIN eventcore_attempts USING (run, sequence, step, recovery, try)"
+        ).fetchall()
     return {step: (status, error) for step, status, error in found}
 
 
