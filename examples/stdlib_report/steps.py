@@ -44,7 +44,7 @@ create table unparsable (name text primary key, error text);
 def replacing(target: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `target` when everything is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    draft = target.with_name(f".{target.name}.draft")
     draft.unlink(missing_ok=True)
     try:
         yield draft
