@@ -1,6 +1,5 @@
 """An engine that stops between any two of its acts loses nothing and repeats nothing that is recorded."""
 
-import shutil
 from collections.abc import Callable
 from itertools import count, cycle
 from pathlib import Path
@@ -21,9 +20,9 @@ Program = Callable[[Path, Calls], Any]
 def noted(calls: Calls, returns: Any = None) -> Callable[..., Any]:
     """A step that notes its call."""
 
-    def step(*_: Any) -> Any:
+    def step(*args: Any) -> Any:
         calls.append((evr.current().name, evr.current().sequence))
-        return returns
+        return returns(*args) if callable(returns) else returns
 
     return step
 
@@ -38,11 +37,11 @@ def nested_flow(store: Path, calls: Calls) -> Sequent:
 
     flow = Sequent("flow", store, run_id="r", config=CONFIG)
     pool = ResourcePool("seats", 1)
-    prepare = flow.add_step("prepare", noted(calls, ["good", "bad"]))
+    prepare = flow.add_step("prepare", noted(calls, {"a": ["bad"], "b": ["good"]}))
     counted = flow.add_step("counted", noted(calls), loop=lambda: range(2))
-    outer = flow.add_step("outer", loop=["a", "b"], concurrent=2, require=((prepare, StepStatus.success),))
-    first = outer.add_step("first", noted(calls, 7), acquires=((pool, 1),))
-    inner = outer.add_step("inner", loop=prepare.result, require=((first, StepStatus.success),), acquires=((pool, 1),))
+    outer = flow.add_step("outer", loop=prepare.result, concurrent=2)
+    first = outer.add_step("first", noted(calls, lambda item: item), args=(outer.item,), acquires=((pool, 1),))
+    inner = outer.add_step("inner", loop=first.result, require=((first, StepStatus.success),), acquires=((pool, 1),))
     try_it = inner.add_step("risky", risky, args=(inner.item,))
     mend = inner.add_step("mend", noted(calls), require=((try_it, StepStatus.failure),))
     inner.add_step("after", noted(calls), require=or_((try_it, StepStatus.success), (mend, StepStatus.success)))
@@ -100,25 +99,30 @@ def repeated(calls: Calls, done: set[Instance], mode: RunMode) -> set[Instance]:
     return {call for call in calls if call in done and not (mode is RunMode.recover and call[0] in HANDLERS)}
 
 
-@pytest.mark.parametrize("program", [nested_flow, pytest.param(raw_program, marks=loses_triggers)])
-def test_a_crash_at_any_moment_changes_no_end(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "mode"),
+    [
+        (nested_flow, RunMode.recover),
+        (nested_flow, RunMode.continue_),
+        pytest.param(raw_program, RunMode.recover, marks=loses_triggers),
+        (raw_program, RunMode.continue_),
+    ],
+)
+def test_a_crash_at_any_moment_changes_no_end(program: Program, mode: RunMode, tmp_path: Path) -> None:
     expected = undisturbed(program, tmp_path)
     assert "failure" in expected.values()
-    crashed = tmp_path / "crashed.db"
     for moment in count(1):
-        crashed.unlink(missing_ok=True)
+        store, calls = tmp_path / f"{moment}.db", Calls()
         try:
             with crash_at(moment):
-                assert program(crashed, []).run()
+                assert program(store, calls).run()
             break
         except Crash:
-            done = successes(crashed)
-        for mode in (RunMode.recover, RunMode.continue_):
-            store, calls = tmp_path / f"{mode}.db", Calls()
-            shutil.copy(crashed, store)
-            assert program(store, calls).run(run_mode=mode), f"{mode} after a crash at {moment}"
-            assert statuses(store) == expected, f"{mode} after a crash at {moment}"
-            assert not repeated(calls, done, mode), f"{mode} after a crash at {moment}"
+            done = successes(store)
+            calls.clear()
+        assert program(store, calls).run(run_mode=mode), f"after a crash at {moment}"
+        assert statuses(store) == expected, f"after a crash at {moment}"
+        assert not repeated(calls, done, mode), f"after a crash at {moment}"
     assert moment > 40
 
 
