@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from eventcore.decide.changes import Changes
+from eventcore.decide.changes import Attempt, Changes
 from eventcore.decide.state import Task
 from eventcore.status import TaskStatus, Verdict
 
@@ -16,7 +16,7 @@ class Announcer:
 
     def starting(self, task: Task) -> None:
         """A try of the task begins."""
-        if log.isEnabledFor(logging.INFO):
+        if log.isEnabledFor(logging.INFO) and not task.step.placement.hidden:
             log.info("[ Step %s/%s ] Trying to run", task.step.path, task.sequence, extra=_origin(task))
 
     def turn(self, changes: Changes) -> None:
@@ -30,8 +30,9 @@ class Announcer:
                 log.debug("%r: done in recovery %d, skipped", task, source)
         for attempt in changes.attempts:
             if attempt.status is TaskStatus.failure:
-                log.error("Exception in step %s/%s, try %d: %s%s", attempt.task.step.path, attempt.task.sequence,
-                          attempt.try_number, attempt.error, f"\n{attempt.traceback}" if attempt.traceback else "",
+                log.error("Exception in step %s/%s, try %d: %s%s%s", attempt.task.step.path, attempt.task.sequence,
+                          attempt.try_number, attempt.error, _outlook(attempt),
+                          f"\n{attempt.traceback}" if attempt.traceback else "",
                           extra=_origin(attempt.task))  # fmt: skip
 
     def stopping(self, running: int) -> None:
@@ -46,6 +47,14 @@ class Announcer:
             log.error("Stalled: %s", line)
         word = "success" if verdict in (Verdict.success, Verdict.pending) else verdict.value
         log.info("Processing finished with: %s; outstanding tasks: %d", word, todos)
+
+
+def _outlook(attempt: Attempt) -> str:
+    """What comes after a failed try, where another one does."""
+    task = attempt.task
+    if task.status is not TaskStatus.ready or task.due is None:
+        return ""
+    return f"; try {task.try_number} in {max(0.0, task.due - attempt.ended):.3g} s"
 
 
 def _origin(task: Task) -> dict[str, str]:

@@ -172,7 +172,7 @@ class Engine:
             self._reported(ticket, failed(error))
             return
         timeout = self.turn.plan.config.of_step(task.step.config, "timeout")
-        self._executor(scheduling.executor_of(self.turn, task)).start(ticket, call, timeout)
+        self._executor(scheduling.executor_of(self.turn, task.step)).start(ticket, call, timeout)
 
     def _executor(self, construct: Any) -> Executor:
         found = self._executors.get(construct)
@@ -191,9 +191,8 @@ class Engine:
     def _taken(self) -> list[Happening]:
         """Everything that has happened by now."""
         taken, self._inbox = self._inbox, []
-        with suppress(Empty):
-            while True:
-                taken.append(self._queue.get_nowait())
+        while not self._queue.empty():
+            taken.append(self._queue.get_nowait())
         return taken
 
     def _seconds_to_next_due(self) -> float | None:

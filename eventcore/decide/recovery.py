@@ -49,8 +49,7 @@ def skips(step: Step, past: Past, history: History) -> bool:
 def skip(turn: Turn, cell: Cell, step: Step, past: Past) -> None:
     """Record the task as skipped, with its result of then, and go on as after its success."""
     task = cell.tasks[step.name] = Task(step, cell.sequence, TaskStatus.skipped)
-    task.ended = turn.now
-    task.memo = past.memo
+    task.started, task.ended, task.memo = past.started, past.ended, past.memo
     turn.changes.carried.append((task, past.recovery))
     turn.changes.created[task.key] = task
     if step.acquires or step.releases:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide import ending, resources
 from eventcore.decide.state import Limit, Task
+from eventcore.program import Step
 from eventcore.status import StepStatus, TaskStatus
 
 if TYPE_CHECKING:
@@ -67,32 +68,35 @@ def run_control(turn: Turn, task: Task) -> None:
 def free_places(turn: Turn, task: Task) -> None:
     """The task's worker is through: give its places back."""
     turn.state.running.pop(task.key, None)
-    for limit in limits_of(turn, task):
+    for limit in limits_of(turn, task.step):
         limit.used -= 1
         if limit.parked and limit not in turn.state.roomy:
             turn.state.roomy.append(limit)
 
 
-def limits_of(turn: Turn, task: Task) -> list[Limit]:
-    """The limits that a task counts against: all that run, its executor's, its step's."""
-    limits = turn.state.limits
-    found = [limits["all"]]
-    executor = limits.get(f"by {executor_of(turn, task)}")
-    if executor is not None:
-        found.append(executor)
-    most = task.step.config.max_concurrent
-    if most is not None and most >= 1:
-        found.append(limits.setdefault(f"step {task.step.name}", Limit(most)))
-    return found
+def limits_of(turn: Turn, step: Step) -> list[Limit]:
+    """The limits that a step's tasks count against: all that run, its executor's, its own."""
+    known = turn.state.limits_by_step.get(step.name)
+    if known is None:
+        limits = turn.state.limits
+        known = [limits["all"]]
+        executor = limits.get(f"by {executor_of(turn, step)}")
+        if executor is not None:
+            known.append(executor)
+        most = step.config.max_concurrent
+        if most is not None and most >= 1:
+            known.append(Limit(most))
+        turn.state.limits_by_step[step.name] = known
+    return known
 
 
-def executor_of(turn: Turn, task: Task) -> object:
-    """What the task's step is to be run by, as its config writes it."""
-    return turn.plan.config.of_step(task.step.config, "task_construct")
+def executor_of(turn: Turn, step: Step) -> object:
+    """What the step is to be run by, as its config writes it."""
+    return turn.plan.config.of_step(step.config, "task_construct")
 
 
 def _took_places(turn: Turn, task: Task) -> bool:
-    needed = limits_of(turn, task)
+    needed = limits_of(turn, task.step)
     for limit in needed:
         if limit.is_full:
             limit.parked.push(task)

@@ -144,6 +144,8 @@ class Past:
     status: TaskStatus
     recovery: int
     memo: str | None = None
+    started: float | None = None
+    ended: float | None = None
 
 
 @dataclass(slots=True)
@@ -166,7 +168,8 @@ class State:
     ready: Queue = field(default_factory=Queue)
     arrivals: int = 0
     roomy: list[Limit] = field(default_factory=list)  #: limits that got a free place while somebody waits for one
-    limits: dict[str, Limit] = field(default_factory=dict)
+    limits: dict[str, Limit] = field(default_factory=dict)  #: of all that run, and of each executor
+    limits_by_step: dict[str, list[Limit]] = field(default_factory=dict)  #: all that apply to a step, its own included
     pools: dict[str, PoolState] = field(default_factory=dict)
     timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time
     pending_delays: int = 0

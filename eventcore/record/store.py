@@ -189,7 +189,7 @@ class Store:
         tasks, delays = t.tasks, t.delays
         closing = tasks.alias()
         query = (
-            select(tasks.c.step, tasks.c.sequence, tasks.c.status, tasks.c.recovery, tasks.c.memo)
+            select(*(tasks.c[name] for name in ("step", "sequence", "status", "recovery", "memo", "started", "ended")))
             .where(tasks.c.run == row.id, tasks.c.recovery <= upto)
             .order_by(tasks.c.recovery)
         )
@@ -204,8 +204,8 @@ class Store:
             )  # fmt: skip
         status = {status.value: status for status in TaskStatus}
         past = {
-            (step, sequence): Past(status[word], recovery, memo)
-            for step, sequence, word, recovery, memo in self._connection.execute(query)
+            (step, sequence): Past(status[word], *rest)
+            for step, sequence, word, *rest in self._connection.execute(query)
         }
         waits = (
             select(delays.c.association, delays.c.sequence, delays.c.due)
@@ -275,7 +275,7 @@ class Store:
         found = self._connection.execute(query).first()
         if found is None or found.file is None:
             return None if found is None or found.value is None else str(found.value)
-        return (self._result_folder(row.run_id) / found.file).read_text(encoding="utf-8")
+        return (self._result_folder(row.run_id) / str(found.file)).read_text(encoding="utf-8")
 
     def clean_iterations(self, row: RunRow, step: str, sequence: str) -> set[str]:
         """The sequences below `sequence` at which a control step ended clean."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Dialect,
     Table,
     and_,
     bindparam,
@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import registry
 
 from eventcore.decide.changes import Changes
 from eventcore.decide.state import Task
@@ -37,9 +38,13 @@ class TurnWriter:
         self._recovery = recovery
         self._holder = holder
         self._offload = offload
-        self._statements = _statements(connection.dialect)
-        assert connection.dialect.dbapi is not None
-        self._driver_error: type[Exception] = connection.dialect.dbapi.OperationalError
+        dialect = connection.dialect
+        assert dialect.dbapi is not None
+        self._driver_error: type[Exception] = dialect.dbapi.OperationalError
+        style = "qmark" if dialect.paramstyle == "qmark" else "format"
+        self._statements = _statements(f"{dialect.name}.{dialect.driver}", style)
+        assert dialect.dbapi is not None
+        self._driver_error: type[Exception] = dialect.dbapi.OperationalError
 
     def write(self, changes: Changes, now: float) -> None:
         """Commit the turn.
@@ -106,9 +111,9 @@ KEY = ("run", "sequence", "step", "recovery")
 STANDING = ("status", "try", "due", "started", "ended", "memo")
 
 
-def _statements(dialect: Dialect) -> Mapping[str, Statement]:
-    style = "qmark" if dialect.paramstyle == "qmark" else "format"
-    positional = type(dialect)(paramstyle=style)  # type: ignore[call-arg]  # every dialect that comes with Core takes it
+@cache
+def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
+    positional = registry.load(dialect)(paramstyle=style)
     runs, results = t.runs, t.results
 
     def inserted(table: Table, *names: str) -> Statement:
