@@ -146,7 +146,7 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
 
 
 def _readable(message: str) -> str:
-    found = re.match(r"(.*?) - at `\$\.?(.*)`$", message)
+    found = re.match(r"(.*?) - at `\$\.?(.*)`$", message.replace(" | null`", "`"))
     return f"{found[2]}: {found[1][0].lower()}{found[1][1:]}" if found else message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,6 @@ def test_a_process_finds_its_names_in_the_environment(
     monkeypatch.setenv("KEPT", "kept")
 
     def environment() -> dict[str, str]:
-        import os
-
         return {name: os.environ.get(name, "") for name in (*names, "KEPT")}
 
     names = [f"{prefix}STEP_{part}" for part in ("NAME", "SEQUENCE", "RECOVERY")]
@@ -153,8 +152,6 @@ def test_a_process_finds_its_names_in_the_environment(
 
 def test_the_environment_of_one_step_is_not_left_to_the_next(tmp_path: Path) -> None:
     def leftover() -> list[str]:
-        import os
-
         return [name for name in os.environ if name.startswith("OTHER_")]
 
     store = tmp_path / "run.db"

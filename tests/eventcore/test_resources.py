@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -88,8 +89,6 @@ def test_a_large_request_is_not_starved_by_small_ones_that_come_later() -> None:
 
 @pytest.mark.parametrize("construct", ["invoke", "process"])
 def test_units_are_returned_on_failure_and_death(construct: str) -> None:
-    import os
-
     ran: list[str] = []
     pool = evr.ResourcePool("licence", 1)
     ev = eventor(stop_on_exception=False)

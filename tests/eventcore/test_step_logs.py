@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,31 +49,50 @@ PROGRAM = """
 FOLDER = Path("logs/my program/my run")
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the program left."""
+
+    folder: Path
+    done: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
+    """The program, run once with each construct."""
+
+    @cache
+    def run(construct: str) -> Ran:
+        folder = tmp_path_factory.mktemp(construct)
+        done = run_script(PROGRAM, folder, construct)
+        return Ran(folder / FOLDER, done)
+
+    return run
+
+
 def said(path: Path) -> list[str]:
     """The lines of a log, its log lines without their times."""
     return [re.sub(r"^\[ [-\d,:.]+ \]", "[ time ]", line) for line in path.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("construct", ["process", "thread", "invoke"])
-def test_what_a_step_logs_and_prints_is_in_its_file(tmp_path: Path, construct: str) -> None:
-    run_script(PROGRAM, tmp_path, construct)
-    lines = said(tmp_path / FOLDER / "talks@1.2.1.log")
+def test_what_a_step_logs_and_prints_is_in_its_file(ran: Callable[[str], Ran], construct: str) -> None:
+    lines = said(ran(construct).folder / "talks@1.2.1.log")
     assert lines[0] == "[ time ][ Task-talks(1.2) ][ INFO    ][ logged here ]"
     assert lines[1:3] == ["printed", "an error"]
     assert lines[3:] == (["from a program", "its error"] if construct == "process" else [])
 
 
-def test_a_file_is_named_after_step_sequence_and_try(tmp_path: Path) -> None:
-    run_script(PROGRAM, tmp_path, "thread")
-    found = sorted(str(path.relative_to(tmp_path / FOLDER)) for path in (tmp_path / FOLDER).rglob("*.log"))
+def test_a_file_is_named_after_step_sequence_and_try(ran: Callable[[str], Ran]) -> None:
+    folder = ran("thread").folder
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.log"))
     assert found == ["in/a folder%3F@1.2.1.log", "in/a folder%3F@1.2.2.log", "talks@1.2.1.log"]
-    assert said(tmp_path / FOLDER / "in/a folder%3F@1.2.2.log") == ["try 2"]
+    assert said(folder / "in/a folder%3F@1.2.2.log") == ["try 2"]
 
 
 @pytest.mark.parametrize("construct", ["process", "invoke"])
-def test_a_step_that_says_nothing_leaves_no_file(tmp_path: Path, construct: str) -> None:
-    run_script(PROGRAM, tmp_path, construct)
-    assert not list((tmp_path / FOLDER).glob("silent*"))
+def test_a_step_that_says_nothing_leaves_no_file(ran: Callable[[str], Ran], construct: str) -> None:
+    assert not list(ran(construct).folder.glob("silent*"))
 
 
 def test_records_below_the_level_are_dropped_and_at_debug_kept(tmp_path: Path) -> None:
@@ -86,8 +109,8 @@ CONSOLE = [
 
 
 @pytest.mark.parametrize("construct", ["process", "thread", "invoke"])
-def test_the_console_shows_what_the_seed_shows(tmp_path: Path, construct: str) -> None:
-    done = run_script(PROGRAM, tmp_path, construct)
+def test_the_console_shows_what_the_seed_shows(ran: Callable[[str], Ran], construct: str) -> None:
+    done = ran(construct).done
     lines = done.stderr.splitlines()
     logged = [line.partition(" ]")[2] for line in lines if line.startswith("[ 2")]
     assert [line for line in logged if line in CONSOLE] == CONSOLE
@@ -98,8 +121,8 @@ def test_the_console_shows_what_the_seed_shows(tmp_path: Path, construct: str) -
     assert (done.stdout + done.stderr).count("from a program") == 1
 
 
-def test_a_failure_is_shown_with_its_traceback_on_the_console(tmp_path: Path) -> None:
-    done = run_script(PROGRAM, tmp_path, "thread")
+def test_a_failure_is_shown_with_its_traceback_on_the_console(ran: Callable[[str], Ran]) -> None:
+    done = ran("thread").done
     assert "[ ERROR   ][ Exception in step in/a folder?/1.2, try 1: ValueError: once" in done.stderr
     assert 'script.py", line' in done.stderr
 

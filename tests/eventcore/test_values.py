@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -153,8 +154,6 @@ def test_a_class_that_could_not_be_found_again_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["antigravity:Flyer", "os:system", "builtins:dict", "tests.gone:Gone"])
 def test_reading_imports_nothing_and_makes_only_dataclasses_and_enums(name: str) -> None:
-    import sys
-
     text = json.dumps({"$": "dataclass", "v": [name, {"x": 1}]})
     with pytest.raises(ValueError, match="import it"):
         decode(text)

@@ -1,0 +1,153 @@
+"""What every program can do, whichever way it is written: names, stores, modes and the run's identity."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import eventcore as evr
+from eventcore import errors
+from eventcore.errors import EventcoreError, RunExistsError, RunHeldError, RunNotFoundError
+from tests.support import boom, eventor, rows, run_script, start
+
+
+def test_a_run_id_is_generated_and_then_known(tmp_path: Path) -> None:
+    ev = eventor(tmp_path / "run.db")
+    assert ev.run_id == ""
+    assert ev.run()
+    assert rows(tmp_path / "run.db", "select run_id from {runs}") == [(ev.run_id,)]
+
+
+def test_generated_run_ids_differ(tmp_path: Path) -> None:
+    found = set()
+    for _ in range(3):
+        ev = eventor(tmp_path / "run.db")
+        assert ev.run()
+        found.add(ev.run_id)
+    assert len(found) == 3
+
+
+def test_a_chosen_run_id_can_be_taken_once(tmp_path: Path) -> None:
+    assert eventor(tmp_path / "run.db", run_id="mine").run()
+    with pytest.raises(RunExistsError, match="'mine' already; recover it, or choose another"):
+        eventor(tmp_path / "run.db", run_id="mine").run()
+
+
+def test_recovery_takes_the_programs_latest_run_or_the_one_that_is_named(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    for run_id in ("one", "two"):
+        assert eventor(store, run_id=run_id).run()
+    latest = eventor(store, evr.RunMode.recover)
+    assert latest.run()
+    assert latest.run_id == "two"
+    assert eventor(store, evr.RunMode.recover, run_id="one").run()
+    assert rows(store, "select run_id, recovery from {runs} order by id") == [("one", 1), ("two", 1)]
+
+
+@pytest.mark.parametrize("mode", [evr.RunMode.recover, evr.RunMode.continue_])
+def test_nothing_to_recover_or_continue_is_a_clear_error(tmp_path: Path, mode: evr.RunMode) -> None:
+    assert evr.Eventor("another program", tmp_path / "run.db", logging_level="ERROR").run()
+    with pytest.raises(RunNotFoundError, match=r"run\.db.*'program'.*run the program first"):
+        eventor(tmp_path / "run.db", mode).run()
+
+
+def test_recovery_of_memory_is_a_clear_error() -> None:
+    with pytest.raises(RunNotFoundError, match="run the program first"):
+        eventor(":memory:", evr.RunMode.recover).run()
+
+
+@pytest.mark.parametrize("number", [5, -1])
+def test_a_recovery_run_that_was_not_is_a_clear_error(tmp_path: Path, number: int) -> None:
+    assert eventor(tmp_path / "run.db", run_id="mine").run()
+    with pytest.raises(EventcoreError, match=rf"recovery_run {number}.*'mine' has 0 to 0"):
+        eventor(tmp_path / "run.db", evr.RunMode.recover, recovery_run=number).run()
+
+
+def test_a_second_engine_is_refused_and_told_who_holds_the_run(tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def second() -> None:
+        other = eventor(tmp_path / "run.db", evr.RunMode.continue_)
+        start(other, other.add_step("s", int))
+        try:
+            other.run()
+        except RunHeldError as error:
+            refused.append(str(error))
+
+    ev = eventor(tmp_path / "run.db", task_construct="thread", run_id="mine")
+    start(ev, ev.add_step("s", second))
+    assert ev.run()
+    [said] = refused
+    assert "'mine'" in said
+    assert f"process {os.getpid()}" in said
+    assert "wait for it" in said
+
+
+def test_two_runs_go_on_side_by_side_in_one_store(tmp_path: Path) -> None:
+    together = threading.Barrier(2)
+    verdicts: list[bool] = []
+
+    def run(run_id: str) -> None:
+        ev = eventor(tmp_path / "run.db", task_construct="thread", run_id=run_id)
+        start(ev, ev.add_step("s", together.wait, (20,)))
+        verdicts.append(ev.run())
+
+    eventor(tmp_path / "run.db", run_id="first").run()
+    threads = [threading.Thread(target=run, args=(run_id,)) for run_id in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert verdicts == [True, True]
+
+
+def test_every_expected_error_is_of_one_base() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert len(kinds) > 5
+    assert all(issubclass(kind, EventcoreError) and kind.__doc__ for kind in kinds)
+
+
+def test_an_error_leaves_the_object_usable(tmp_path: Path) -> None:
+    ran: list[str] = []
+    ev = eventor(tmp_path / "nowhere" / "run.db")
+    start(ev, ev.add_step("s", ran.append, ("s",)))
+    with pytest.raises(EventcoreError):
+        ev.run()
+    assert ev.run(store=tmp_path / "run.db")
+    assert ran == ["s"]
+
+
+def test_the_seeds_recovery_example_works_as_written(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    ran: list[str] = []
+
+    def build(mode: evr.RunMode, *, broken: bool) -> evr.Eventor:
+        ev = eventor(store, mode)
+        run2, done1, done2 = ev.add_event("run_step2"), ev.add_event("done_step1"), ev.add_event("done_step2")
+        run3 = ev.add_event("run_step3", expr=(done1, done2))
+        s1 = ev.add_step("s1", ran.append, ("s1",), triggers={evr.StepStatus.success: (done1, run2)})
+        s2 = ev.add_step("s2", boom if broken else ran.append, ("s2",), triggers={evr.StepStatus.success: (done2,)},
+                         recovery={evr.StepStatus.failure: evr.StepReplay.rerun,
+                                   evr.StepStatus.success: evr.StepReplay.skip})  # fmt: skip
+        ev.add_assoc(run2, s2)
+        ev.add_assoc(run3, ev.add_step("s3", ran.append, ("s3",)))
+        start(ev, s1, sequence=3)
+        return ev
+
+    assert build(evr.RunMode.restart, broken=True).run() is False
+    assert build(evr.RunMode.recover, broken=False).run() is True
+    assert ran == ["s1", "s2", "s3"]
+
+
+def test_a_programs_name_is_that_of_its_module(tmp_path: Path) -> None:
+    done = run_script("""
+        import eventcore as evr
+        import sequent as seq
+
+        for program in (evr.Eventor(store=":memory:"), seq.Sequent(store=":memory:"), evr.Eventor("mine", ":memory:")):
+            print(program.name)
+        """, tmp_path)  # fmt: skip
+    assert done.stdout.split() == ["script", "script", "mine"], done.stderr

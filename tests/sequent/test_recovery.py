@@ -1,0 +1,217 @@
+"""Recovery and continuation of flows: what is done is not done again, and nothing else is left out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sequent as seq
+from eventcore.errors import ProgramChangedError, RunExistsError, RunNotFoundError, StoreError
+from sequent import STEP_FAILURE, STEP_RERUN, STEP_SKIP, STEP_SUCCESS
+from tests.support import boom, flow, rows
+
+RESTART, RECOVER, CONTINUE = seq.RunMode.restart, seq.RunMode.recover, seq.RunMode.continue_
+
+
+class Work:
+    """Notes what ran, and fails where it is told to until it is mended."""
+
+    def __init__(self, *fails: str) -> None:
+        self.fails = set(fails)
+        self.ran: list[str] = []
+
+    def __call__(self) -> str:
+        me = f"{seq.current().name}@{seq.current().sequence}"
+        self.ran.append(me)
+        return boom(me) if me in self.fails else me
+
+    def since(self) -> list[str]:
+        """What ran since the last question."""
+        ran, self.ran = self.ran, []
+        return ran
+
+
+def nested(store: Path, mode: seq.RunMode, work: Work, **options: Any) -> seq.Sequent:
+    """Three days of extract and load, and a report."""
+    f = flow(store, mode, **options)
+    days = f.add_step("days", loop=["mon", "tue", "wed"])
+    extract = days.add_step("extract", work)
+    days.add_step("load", work, require=((extract, STEP_SUCCESS),))
+    f.add_step("report", work, require=((days, STEP_SUCCESS),))
+    return f
+
+
+def test_recovery_goes_on_from_the_failed_iteration(tmp_path: Path) -> None:
+    work = Work("days/load@1.2")
+    assert not nested(tmp_path / "run.db", RESTART, work)()
+    assert work.since() == ["days/extract@1.1", "days/load@1.1", "days/extract@1.2", "days/load@1.2"]
+    work.fails.clear()
+    assert nested(tmp_path / "run.db", RECOVER, work)()
+    assert work.since() == ["days/load@1.2", "days/extract@1.3", "days/load@1.3", "report@1"]
+
+
+def test_recovering_what_succeeded_does_nothing(tmp_path: Path) -> None:
+    work = Work()
+    assert nested(tmp_path / "run.db", RESTART, work)()
+    work.since()
+    for _ in range(2):
+        assert nested(tmp_path / "run.db", RECOVER, work)()
+    assert work.since() == []
+
+
+def test_a_second_failure_can_be_recovered_again(tmp_path: Path) -> None:
+    work = Work("days/load@1.2")
+    assert not nested(tmp_path / "run.db", RESTART, work)()
+    assert not nested(tmp_path / "run.db", RECOVER, work)()
+    work.fails.clear()
+    work.since()
+    assert nested(tmp_path / "run.db", RECOVER, work)()
+    assert work.since()[0] == "days/load@1.2"
+
+
+def test_recovery_run_goes_back_to_an_earlier_recovery(tmp_path: Path) -> None:
+    work = Work("days/load@1.2")
+    assert not nested(tmp_path / "run.db", RESTART, work)()
+    work.fails.clear()
+    assert nested(tmp_path / "run.db", RECOVER, work)()
+    work.since()
+    assert nested(tmp_path / "run.db", RECOVER, work, recovery_run=0)()
+    assert work.since() == ["days/load@1.2", "days/extract@1.3", "days/load@1.3", "report@1"]
+
+
+def policy_run(store: Path, work: Work, recovery: Any, mode: seq.RunMode) -> bool:
+    f = flow(store, mode)
+    a = f.add_step("a", work, recovery=recovery)
+    f.add_step("b", work, require=((a, STEP_SUCCESS),))
+    return f()
+
+
+def test_a_policy_of_rerun_runs_a_success_again_and_not_its_successors(tmp_path: Path) -> None:
+    work = Work()
+    for mode in (RESTART, RECOVER):
+        work.since()
+        assert policy_run(tmp_path / "run.db", work, {STEP_SUCCESS: STEP_RERUN}, mode)
+    assert work.since() == ["a@1"]
+
+
+def test_a_policy_of_skip_passes_a_failure_over_as_if_it_were_done(tmp_path: Path) -> None:
+    work = Work("a@1")
+    assert not policy_run(tmp_path / "run.db", work, {STEP_FAILURE: STEP_SKIP}, RESTART)
+    work.since()
+    assert policy_run(tmp_path / "run.db", work, {STEP_FAILURE: STEP_SKIP}, RECOVER)
+    assert work.since() == ["b@1"]
+
+
+def test_a_containers_policy_holds_for_its_steps_unless_they_say_other(tmp_path: Path) -> None:
+    work = Work()
+    for mode in (RESTART, RECOVER):
+        work.since()
+        f = flow(tmp_path / "run.db", mode)
+        c = f.add_step("c", recovery={STEP_SUCCESS: STEP_RERUN})
+        c.add_step("again", work)
+        c.add_step("once", work, recovery={STEP_SUCCESS: STEP_SKIP})
+        assert f()
+    assert work.since() == ["c/again@1.1"]
+
+
+def test_a_handler_runs_again_when_its_step_fails_again(tmp_path: Path) -> None:
+    work = Work("a@1")
+    for mode in (RESTART, RECOVER):
+        f = flow(tmp_path / "run.db", mode)
+        a = f.add_step("a", work)
+        f.add_step("handler", work, require=((a, STEP_FAILURE),))
+        assert f()
+        assert work.since() == ["a@1", "handler@1"]
+
+
+def test_added_steps_are_adopted(tmp_path: Path) -> None:
+    work = Work()
+    assert nested(tmp_path / "run.db", RESTART, work)()
+    work.since()
+    f = nested(tmp_path / "run.db", RECOVER, work)
+    f.children["days"].add_step("check", work)
+    f.add_step("mail", work)
+    assert f()
+    assert sorted(work.since()) == ["days/check@1.1", "days/check@1.2", "days/check@1.3", "mail@1"]
+
+
+def test_how_the_program_differs_is_said_by_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    work = Work()
+    assert nested(tmp_path / "run.db", RESTART, work)()
+    f = nested(tmp_path / "run.db", RECOVER, work)
+    f.add_step("mail", work, require=((f.children["report"], STEP_SUCCESS),))
+    f.children["days"].children["load"].func = print
+    assert f()
+    [said] = [text for text in caplog.messages if "differs" in text]
+    assert "added: mail" in said
+    assert "changed: days/load (function)" in said
+
+
+def test_a_removed_step_that_has_history_is_an_error_unless_the_caller_says_so(tmp_path: Path) -> None:
+    work = Work()
+    assert nested(tmp_path / "run.db", RESTART, work)()
+    for accept in (False, True):
+        f = nested(tmp_path / "run.db", RECOVER, work)
+        del f.children["report"]
+        if accept:
+            assert f.run(accept_removed=True)
+        else:
+            with pytest.raises(ProgramChangedError, match=r"'report'.*accept_removed=True"):
+                f.run()
+
+
+@pytest.mark.parametrize("mode", [RECOVER, CONTINUE])
+def test_nothing_to_recover_is_a_clear_error(tmp_path: Path, mode: seq.RunMode) -> None:
+    store = tmp_path / "run.db"
+    with pytest.raises(StoreError, match=r"run\.db.*run the program first"):
+        nested(store, mode, Work())()
+    assert flow(store)()
+    with pytest.raises(RunNotFoundError, match=r"run\.db.*'other'.*nothing to recover or continue"):
+        seq.Sequent("other", store, mode, logging_level="ERROR").run()
+
+
+def test_an_unknown_run_is_named(tmp_path: Path) -> None:
+    work = Work()
+    assert nested(tmp_path / "run.db", RESTART, work, run_id="mine")()
+    with pytest.raises(RunNotFoundError, match="'yours'"):
+        nested(tmp_path / "run.db", RECOVER, work, run_id="yours")()
+
+
+def test_a_run_id_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    work = Work()
+    assert nested(tmp_path / "run.db", RESTART, work, run_id="mine")()
+    with pytest.raises(RunExistsError, match="'mine' already"):
+        nested(tmp_path / "run.db", RESTART, work, run_id="mine")()
+
+
+def test_many_runs_live_in_one_store_and_touch_each_other_nowhere(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    for run_id in ("one", "two"):
+        assert not nested(store, RESTART, Work("days/load@1.2"), run_id=run_id)()
+    before = rows(store, "select * from {tasks} where run = 2 order by step, sequence")
+    work = Work()
+    assert nested(store, RECOVER, work, run_id="one")()
+    assert len(work.ran) == 4
+    assert rows(store, "select * from {tasks} where run = 2 order by step, sequence") == before
+
+
+def test_continue_finishes_what_a_killed_process_left(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    work = Work()
+    child = os.fork()
+    if child == 0:
+        try:
+            dies = nested(store, RESTART, work, run_id="mine")
+            dies.children["days"].children["load"].func = lambda: os._exit(9)
+            dies()
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert nested(store, CONTINUE, work)()
+    assert work.since() == [
+        "days/load@1.1", "days/extract@1.2", "days/load@1.2", "days/extract@1.3", "days/load@1.3", "report@1",
+    ]  # fmt: skip
+    assert rows(store, "select recovery from {runs}") == [(0,)]
