@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,11 @@ def transaction(connection: Connection) -> Iterator[Connection]:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         yield connection
+        connection.exec_driver_sql("COMMIT")
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
+        with suppress(OperationalError):  # the database has rolled back by itself
+            connection.exec_driver_sql("ROLLBACK")
         raise
-    connection.exec_driver_sql("COMMIT")
 
 
 def _said(error: DBAPIError) -> str:

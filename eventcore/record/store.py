@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -133,7 +134,7 @@ class Store:
         """Record how the run stands and give up its lease."""
         recoveries = t.recoveries
         ended = None if verdict in (Verdict.running, Verdict.pending) else now
-        with transaction(self._connection) as connection:
+        with reported(self.location), transaction(self._connection) as connection:
             if not lease.beat(connection, row.id, holder, now):
                 return
             connection.execute(
@@ -156,8 +157,7 @@ class Store:
                 return None
             name = sha256(f"{task.step.name}\0{task.sequence}\0{row.recovery}".encode()).hexdigest()[:32]
             file = self._result_folder(row.run_id) / f"{name}.json"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            _write_durably(file, text)
             return file.name
 
         return TurnWriter(self._connection, row.id, row.recovery, holder.token, offload)
@@ -319,6 +319,20 @@ class Store:
         ).scalars().all()  # fmt: skip
         due = [when for _, when in open_tasks if when is not None] + list(waits)
         return sum(step not in control for step, _ in open_tasks) + len(waits), min(due, default=None)
+
+
+def _write_durably(file: Path, text: str) -> None:
+    """Have the file on the disk before the commit that speaks of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _new_id(made: CursorResult[Any]) -> int:
