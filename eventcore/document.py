@@ -51,6 +51,7 @@ def _step(step: Step) -> dict[str, Any]:
         "scope": step.placement.scope,
         "hidden": step.placement.hidden,
         "control": step.control is not None,
+        "handled": step.handles_failure,
         "function": function_name(step.func),
         "triggers": {status.value: [event.name for event in events] for status, events in step.triggers.items()},
         "acquires": [[pool.name, count] for pool, count in step.acquires],

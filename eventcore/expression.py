@@ -44,7 +44,9 @@ class _Group(Expression):
         if not parts:
             raise ProgramError(f"{self.word}_() needs at least one part")
         # groups of one kind merge: a long chain of & is one group, not as many levels
-        self.parts = tuple(p for part in parts for p in (part.parts if type(part) is type(self) else (part,)))
+        self.parts: tuple[Any, ...] = tuple(
+            p for part in parts for p in (part.parts if type(part) is type(self) else (part,))
+        )
 
     def __repr__(self) -> str:
         return f"{self.word}_({', '.join(map(repr, self.parts))})"

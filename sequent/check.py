@@ -9,7 +9,7 @@ from eventcore.expression import And, Expression, rebuilt
 from eventcore.reference import references_in
 from eventcore.status import StepStatus
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
-from sequent.references import ItemReference, ResultReference
+from sequent.references import ItemReference, KeyReference, ResultReference
 from sequent.require import Clause, clauses
 from sequent.step import Container, FlowStep
 
@@ -100,12 +100,10 @@ def _check_references(step: FlowStep, root: Container) -> None:
                     "refer to one of its steps from inside, or let it write where this step can read"
                 )
             _check_reach(reference.step, step, root, "refers to the result of")
-        elif isinstance(reference, ItemReference):
+        elif isinstance(reference, (ItemReference, KeyReference)):
             inside = reference.step in step.containers or (reference.step is step and not step.children)
             if not inside:
-                raise LoopError(
-                    f"step {step.path!r} refers to the item of {reference.step.path!r}, which does not contain it"
-                )
+                raise LoopError(f"step {step.path!r} refers to {reference!r}, which does not contain it")
 
 
 def _check_circles(root: Container, requirements: dict[str, Expression | None]) -> None:

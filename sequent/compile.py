@@ -25,7 +25,7 @@ from sequent.check import Wiring, checked
 from sequent.container import ContainerControl, IterationControl, LoopControl, StaticItemsControl
 from sequent.loops import ComputedItems
 from sequent.outline import outline_of
-from sequent.references import ItemReference, ResultReference
+from sequent.references import ItemReference, KeyReference, ResultReference
 from sequent.require import Clause, clauses
 from sequent.step import Container, FlowStep, StaticLoop
 
@@ -325,7 +325,7 @@ class _Compiler:
         for container in around:
             if isinstance(container, FlowStep) and container.loop is not None:
                 item = ItemReference(container)
-                return {"extras": {"item": item}, "environment": {"LOOP_VALUE": item}}
+                return {"extras": {"item": item, "key": KeyReference(container)}, "environment": {"LOOP_VALUE": item}}
         return {}
 
 

@@ -45,6 +45,11 @@ class FlowContext:
         return self.kernel.extras.get("item")
 
     @property
+    def key(self) -> str | None:
+        """The key of the nearest loop's iteration, a mapping's key or `1`, `2` and so on; None outside loops."""
+        return self.kernel.extras.get("key")
+
+    @property
     def idempotency_key(self) -> str:
         """The same text in every try and recovery of this instance."""
         return self.kernel.idempotency_key

@@ -53,6 +53,20 @@ class ItemReference(Reference):
         return f"{self.step.path}.item"
 
 
+class KeyReference(Reference):
+    """`container.key`: the key of the iteration that encloses the step that asks, as it stands in its sequence."""
+
+    def __init__(self, step: FlowStep) -> None:
+        self.step = step
+
+    def resolve(self, lookup: Lookup, sequence: str) -> str:
+        """See `Reference`."""
+        return sequence.split(".")[self.step.depth]
+
+    def __repr__(self) -> str:
+        return f"{self.step.path}.key"
+
+
 def items_at(lookup: Lookup, step: FlowStep, sequence: str) -> Items:
     """The items of a loop's instance, read once for many iterations."""
     key = f"{step.path}#items", sequence

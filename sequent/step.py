@@ -14,7 +14,7 @@ from eventcore.reference import Reference, references_in
 from eventcore.status import StepReplay, StepStatus
 from sequent.errors import FlowError, LoopError
 from sequent.loops import is_static, static_items
-from sequent.references import ItemReference, ResultReference
+from sequent.references import ItemReference, KeyReference, ResultReference
 from sequent.require import Clause, FlowEvent, as_tree, clauses
 
 RESERVED = "/@#"
@@ -136,6 +136,13 @@ class FlowStep(Container):
         if self.loop is None:
             raise LoopError(f"step {self.path!r} has no loop, so it has no item; give it a loop")
         return ItemReference(self)
+
+    @property
+    def key(self) -> KeyReference:
+        """A stand-in for the key of this step's iteration: a mapping's key as text, else `1`, `2` and so on."""
+        if self.loop is None:
+            raise LoopError(f"step {self.path!r} has no loop, so it has no key; give it a loop")
+        return KeyReference(self)
 
     @property
     def is_container(self) -> bool:

@@ -39,10 +39,10 @@ class TurnWriter:
         self._holder = holder
         self._offload = offload
         dialect = connection.dialect
-        assert dialect.dbapi is not None
-        self._driver_error: type[Exception] = dialect.dbapi.OperationalError
         style = "qmark" if dialect.paramstyle == "qmark" else "format"
         self._statements = _statements(f"{dialect.name}.{dialect.driver}", style)
+        assert dialect.dbapi is not None
+        self._driver_error: type[Exception] = dialect.dbapi.OperationalError
 
     def write(self, changes: Changes, now: float) -> None:
         """Commit the turn.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import click
 import msgspec
@@ -12,13 +15,16 @@ from eventcore.record.reading import RunView, reading
 from eventcore.runner import Runner
 from eventcore.status import RunMode, TaskStatus
 from sequent.cli.main import EXIT_FAILED, EXIT_NOTHING
-from sequent.cli.target import TargetError, load_program, pairs, parse_target
+from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
 
 
 def run_program(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
                 parameters: Sequence[str], max_loops: int, quiet: bool, **more: object) -> int:  # fmt: skip
     """Run the target's program in a mode; returns the exit code."""
-    program = load_program(parse_target(target), pairs(parameters, "--param"), run_id)
+    parsed, given = parse_target(target), pairs(parameters, "--param")
+    if mode is not RunMode.restart:
+        given = {**parameters_of_run(parsed, store, run_id), **given}
+    program = load_program(parsed, given, run_id)
     if store is not None:
         program.use_store(store)
     program.configure(_settings(settings) | ({"logging_level": "WARNING"} if quiet else {}))
@@ -26,7 +32,7 @@ def run_program(mode: RunMode, target: str, store: str | None, run_id: str | Non
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
     ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]
-    _tell(program, target)
+    _tell(program)
     return 0 if ok else EXIT_FAILED
 
 
@@ -54,22 +60,27 @@ def _nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | 
         return f"nothing to {verb}: run {runs[0].run_id!r} ended with success; `sequent run` starts a new one"
 
 
-def _tell(program: Runner, target: str) -> None:
+def _tell(program: Runner) -> None:
     if program.store == ":memory:":
         return
     with reading(program.store) as reader:
         run = reader.run(program.run_id, time.time())
         failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=5)
-        paths = {step["name"]: step["path"] for step in reader.document(run)["steps"] if not step["control"]}
+        steps = {step["name"]: step for step in reader.document(run)["steps"] if not step["control"]}
     for failure in failures:
-        if failure.step in paths:
-            click.echo(f"failed: {paths[failure.step]}@{failure.sequence}: {failure.error}")
+        if (step := steps.get(failure.step)) is not None:
+            word = "failed, and handled" if step["handled"] else "failed"
+            click.echo(f"{word}: {step['path']}@{failure.sequence}: {failure.error}")
     click.echo(f"run {run.run_id}: {run.state}")
-    _advise(run, target)
+    _advise(run, program.store)
 
 
-def _advise(run: RunView, target: str) -> None:
+def _advise(run: RunView, store: str) -> None:
+    """Name the store: it knows the program and its parameters, so nothing else has to be said again."""
+    with suppress(ValueError):
+        store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
+    named = f"{shlex.quote(store)} --run-id {run.run_id}"
     if run.state == "failure":
-        click.echo(f"mend the cause, then: sequent recover {target} --run-id {run.run_id}")
+        click.echo(f"mend the cause, then: sequent recover {named}")
     elif run.state == "pending":
-        click.echo(f"{run.todos} outstanding; go on with: sequent continue {target} --run-id {run.run_id}")
+        click.echo(f"{run.todos} outstanding; go on with: sequent continue {named}")

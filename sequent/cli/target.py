@@ -72,10 +72,7 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
         program = load_program(stored, {**known, **parameters})
         program.use_store(target.store)
         return program
-    reference = target.text if target.file is None else str(target.file.resolve())
-    if target.file is not None and target.name:
-        reference += f":{target.name}"
-    origin = json.dumps({"target": reference, "parameters": dict(parameters)})
+    origin = json.dumps({"target": _reference(target), "parameters": dict(parameters)})
     with capturing(target.file, origin) as capture:
         found = _found(target, parameters)
         if found is not None:
@@ -83,6 +80,29 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
     if isinstance(capture.program, Runner):
         return capture.program
     raise TargetError(f"{target.text}: it ended without running a flow; name one in it, as {target.text}:NAME")
+
+
+def _reference(target: Target) -> str:
+    """The target as a store remembers it."""
+    if target.file is None:
+        return target.text
+    return str(target.file.resolve()) + (f":{target.name}" if target.name else "")
+
+
+def parameters_of_run(target: Target, store: str | None, run_id: str | None) -> dict[str, str]:
+    """The parameters that the run was built with, where the same target built it; a store brings its own along."""
+    location = store or (str(_beside(target.file)) if target.file is not None else None)
+    if target.store is not None or location is None or not Path(location).is_file():
+        return {}
+    try:
+        stored, known = _source_of(Path(location), run_id)
+    except EventcoreError:
+        return {}
+    return known if _reference(stored) == _reference(target) else {}
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.run.db")
 
 
 def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]:
@@ -96,7 +116,9 @@ def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]
         source = json.loads(run.source or "")
         return parse_target(source["target"]), source.get("parameters", {})
     except (ValueError, KeyError):
-        raise TargetError(f"store {store} does not know the program of run {run.run_id!r}; name its file instead") from None
+        raise TargetError(
+            f"store {store} does not know the program of run {run.run_id!r}; name its file instead"
+        ) from None
 
 
 def _found(target: Target, parameters: Mapping[str, str]) -> Runner | None:
@@ -208,7 +230,6 @@ def store_of(target: Target) -> str:
     if target.store is not None:
         return str(target.store)
     if target.file is not None:
-        beside = target.file.with_name(f"{target.file.stem}.run.db")
-        if beside.is_file():
+        if (beside := _beside(target.file)).is_file():
             return str(beside)
     return load_program(replace(target), {}).store

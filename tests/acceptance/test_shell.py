@@ -88,7 +88,7 @@ def test_from_a_failed_run_to_a_recovered_one(folder: Path) -> None:
     failed = sequent(folder, "run", "flow.py", code=1)
     assert "failed: send@1: ConnectionRefusedError: endpoint is down" in failed.stdout
     run_id = failed.stdout.split("--run-id ")[1].strip()
-    assert f"sequent recover flow.py --run-id {run_id}" in failed.stdout
+    assert f"sequent recover flow.run.db --run-id {run_id}" in failed.stdout
     status = sequent(folder, "status", "flow.py").stdout
     assert "ConnectionRefusedError: endpoint is down" in status
 
@@ -122,6 +122,18 @@ def test_a_function_that_builds_a_flow_takes_typed_parameters_and_the_store_reme
     assert done.stdout.count("hello") == 3
     again = sequent(folder, "run", "builder.run.db")
     assert again.stdout.count("hello") == 3
+
+
+def test_recovering_a_named_builder_uses_the_parameters_of_its_run(folder: Path) -> None:
+    text = BUILDER.replace('flow.add_step("each", print, args=(name,), loop=range(count))',
+                           'flow.add_step("each", int, args=(name,), loop=range(count))')  # fmt: skip
+    (folder / "builder.py").write_text(text)
+    failed = sequent(folder, "run", "builder.py:build", "--param", "count=2", "--param", "name=seven", "--store", "s.db",
+                     code=1)  # fmt: skip
+    assert "sequent recover s.db" in failed.stdout
+    again = sequent(folder, "recover", "builder.py:build", "--store", "s.db", code=1)
+    assert "'seven'" in again.stdout
+    sequent(folder, "recover", "builder.py:build", "--store", "s.db", "--param", "name=7")
 
 
 def test_raw_programs_work_the_same_way(folder: Path) -> None:
