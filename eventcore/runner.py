@@ -153,8 +153,8 @@ class Runner:
     def count_todos(self) -> tuple[int, float | None]:
         """How much is outstanding, and the seconds to the next due delay or None; before, during and after a run.
 
-        Outstanding are tasks that were reached and are not over, delays on their way and, before the run, the start
-        triggers.
+        Outstanding are tasks that were reached and are not over, delays on their way, and triggers that no run has
+        taken up yet.
         """
         from eventcore.session import Session
 
@@ -169,7 +169,7 @@ class Runner:
         opened_store = self._open(create=False)
         try:
             counting = Session(built.program, self._config, opened_store, None)
-            total, due = counting.todos(request, len(built.starts))
+            total, due = counting.todos(request, built.starts)
         finally:
             self._close_store(opened_store)
         return total, None if due is None else max(0.0, due - time.time())

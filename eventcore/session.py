@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -85,16 +85,12 @@ class Session:
         if self._engine is not None:
             self._engine.post(Triggered(event, sequence))
 
-    def todos(self, request: Request, starts: int) -> tuple[int, float | None]:
-        """What is outstanding by the store: the number, and when the next is due in UTC seconds.
-
-        Until the first turn is recorded, that is the number of `starts`.
-        """
+    def todos(self, request: Request, starts: Sequence[tuple[str, str]]) -> tuple[int, float | None]:
+        """What is outstanding by the store, starts not yet raised included, and when the next is due in UTC seconds."""
         row = self._store.find_run(self._program.name, request.run_id)
-        if not self._store.has_begun(row):
-            return starts, None
         control = {step.name for step in self._program.steps.values() if step.control is not None}
-        return self._store.todos(row, control)
+        total, due = self._store.todos(row, control)
+        return total + self._store.unraised(row, starts), due
 
     def entered(self, request: Request) -> Request:
         """The request after this session: it names the run that was entered."""

@@ -78,6 +78,8 @@ class Report:
 class Engine:
     """Runs one recovery of one run; the store, the turn and the lease are handed in."""
 
+    LONGEST_WAIT = 60.0  #: seconds between looks at the clock: a wait does not count the time that the machine sleeps
+
     def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announce: Announcer) -> None:
         self.turn = turn
         self._writer = writer
@@ -199,7 +201,7 @@ class Engine:
         if self.turn.state.stopped:
             return None
         due = delays.next_due(self.turn)
-        return None if due is None else min(max(0.0, due - self._clock.now()), 1e6)
+        return None if due is None else min(max(0.0, due - self._clock.now()), self.LONGEST_WAIT)
 
     @contextmanager
     def _catching_interrupts(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -303,11 +303,13 @@ class Store:
         )  # fmt: skip
         return list(events), [(step, TaskStatus(status)) for step, status in rows]
 
-    def has_begun(self, row: RunRow) -> bool:
-        """Whether a turn of the present recovery is recorded."""
-        facts = t.facts
-        query = select(facts.c.event).where(facts.c.run == row.id, facts.c.recovery == row.recovery).limit(1)
-        return self._connection.execute(query).first() is not None
+    def unraised(self, row: RunRow, triggers: Iterable[tuple[str, str]]) -> int:
+        """How many of the triggers (event, sequence) are no facts of the present recovery yet."""
+        facts, wanted = t.facts, set(triggers)
+        query = select(facts.c.event, facts.c.sequence).where(
+            facts.c.run == row.id, facts.c.recovery == row.recovery, facts.c.event.in_({event for event, _ in wanted})
+        )
+        return len(wanted.difference((event, sequence) for event, sequence in self._connection.execute(query)))
 
     def todos(self, row: RunRow, control: set[str]) -> tuple[int, float | None]:
         """How many tasks (the steps of `control` apart) and delays are outstanding, and when the next is due."""

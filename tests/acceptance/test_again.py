@@ -159,6 +159,17 @@ def test_count_todos_when_all_is_done(tmp_path: Path) -> None:
     assert program.count_todos() == (0, None)
 
 
+def test_a_trigger_between_runs_is_outstanding_until_it_is_taken_up(tmp_path: Path) -> None:
+    calls = Calls()
+    program = chain(tmp_path, calls, nothing)
+    assert program.run()
+    program.trigger_event("e0", 7)
+    assert program.count_todos() == (1, None)
+    assert program.run()
+    assert calls == ["s0", "s0"]
+    assert program.count_todos() == (0, None)
+
+
 def test_count_todos_from_another_thread_while_the_run_changes(tmp_path: Path) -> None:
     def turn() -> None:
         here = evr.current()
