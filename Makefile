@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 .PHONY: demo test check bench clean
 
 demo: $(VENV)/.ready-demo
-	$(BIN)/python examples/stdlib_report/demo.py
+	@$(BIN)/python examples/stdlib_report/demo.py
 
 test: $(VENV)/.ready-test
 	$(BIN)/ruff check .
@@ -21,16 +21,16 @@ clean:
 	rm -rf $(VENV) build dist
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.ready-demo: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures]'
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures]'
+	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,test]'
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,test]'
+	@touch $@
 
 $(VENV)/.ready-bench: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,bench]'
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,bench]'
+	@touch $@
