@@ -71,12 +71,14 @@ class ContainerControl:
         self._advance(turn, task)
 
     def items_over(self, turn: Turn, sequence: str) -> None:
-        """The loop is computed, or could not be."""
-        task = self._own_task(turn, sequence)
-        items = turn.cell(self.scope, sequence).tasks[f"{self.path}#items"]
-        if items.status.is_done:
+        """The loop is computed, could not be, or never will be because its part of the flow was ended."""
+        task = turn.state.live.get((self.path, sequence))
+        if task is None:
+            return
+        items = turn.cell(self.scope, sequence).tasks.get(f"{self.path}#items")
+        if items is not None and items.status.is_done:
             self._walk(turn, task, self._recorded_keys(turn, sequence))
-        elif items.status is TaskStatus.failure:
+        elif items is not None and items.status is TaskStatus.failure:
             turn.finish(
                 task, TaskStatus.failure, error=f"its loop could not be computed: {items.memo or 'see its log'}"
             )

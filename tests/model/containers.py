@@ -8,7 +8,8 @@ What is determined, and so what may be compared with a real run:
 - Without `stop_on_exception`, or if nothing fails unhandled: everything, whatever the order (`run_tree`).
 - With it: the verdict, always that of the flow that does not stop; and what succeeded or failed did so there too
   (`stopped_tree_errors`).
-- With it, once the order of starts and ends of leaves is known: everything (`replay`).
+- With it, once the order of starts and ends of leaves is known: everything (`replay`), except how the run leaves
+  what it never finished: here it is cancelled, and its containers failed or cancelled.
 - With it, for a flow in which at most one leaf can be ready at a time, as `strategies.chained_trees` makes them:
   everything, without knowing the order (`run_tree`).
 """
@@ -141,6 +142,18 @@ def is_caught(tree: TreeSpec, instance: Instance) -> bool:
     return any(clause.path == instance.path and clause.status in takes for clause in clauses)
 
 
+def stops_the_run(tree: TreeSpec, instance: Instance) -> bool:
+    """Section 4, Failure: whether nothing at all starts after this leaf failed, because no clause handles that.
+
+    Section 5, Containers: one that a sibling, or a handler of a container around it, takes ends no more than it must.
+    """
+    names = instance.path.split("/")
+    around = ["/".join(names[:length]) for length in range(1, len(names) + 1)]
+    clauses = [clause for _, node in walk(tree) if node.require is not None for clause in atoms(node.require)]
+    takes = (StepStatus.failure, StepStatus.complete)
+    return tree.stop_on_exception and not any(clause.path in around and clause.status in takes for clause in clauses)
+
+
 def first(enabled: Sequence[Action]) -> Action:
     """First ready, first started; free slots are filled before anything ends."""
     return enabled[0]
@@ -177,7 +190,8 @@ def stopped_tree_errors(tree: TreeSpec, outcomes: Outcomes, observed: TreeResult
     errors = [
         f"{instance}: {status.value} instead of {unstopped.statuses.get(instance)}"
         for instance, status in observed.statuses.items()
-        if instance not in unstopped.statuses or status not in (unstopped.statuses[instance], TaskStatus.cancelled)
+        if instance not in unstopped.statuses
+        or ((status.is_done or status is TaskStatus.failure) and status is not unstopped.statuses[instance])
     ]
     if observed.verdict is not unstopped.verdict:
         errors.append(f"verdict: {observed.verdict} instead of {unstopped.verdict}")
@@ -196,6 +210,7 @@ class _Run:
         self.ended: set[Scope] = set()  #: iterations in which nothing new starts
         self.queue: list[Instance] = []
         self.running: list[Instance] = []
+        self.stopped = False
 
     def run(self, schedule: Schedule) -> TreeResult:
         trace: list[Action] = []
@@ -221,7 +236,9 @@ class _Run:
             self.moments.add((instance, StepStatus.active))
         else:
             self.running.remove(instance)
-            self.finish(instance, TaskStatus(self.outcomes(*instance)))
+            status = TaskStatus(self.outcomes(*instance))
+            self.finish(instance, status)
+            self.stopped |= status is TaskStatus.failure and stops_the_run(self.tree, instance)
 
     def finish(self, instance: Instance, status: TaskStatus) -> None:
         self.ends[instance] = status
@@ -241,7 +258,8 @@ class _Run:
     def advance(self, scope: Scope, path: Path, node: NodeSpec) -> bool:
         """Apply the first rule that changes something about one child of one iteration."""
         instance = Instance(path, scope.sequence)
-        if self.tree.stop_on_exception and self.has_failed(scope) and scope not in self.ended:
+        ends = self.stopped or (self.tree.stop_on_exception and self.has_failed(scope))
+        if ends and scope not in self.ended:
             self.ended.add(scope)
             return True
         if instance in self.ends:

@@ -359,6 +359,7 @@ class _InOrder:
         self.tasks: dict[Task, TaskStatus] = {}
         self.queue: list[Task] = []
         self.holding: set[Task] = set()
+        self.waiting: set[Task] = set()  # for units of a pool, since their turn came
         self.runs = False  # one that needs a worker
         self.order: list[Task] = []
         self.attempts: dict[Task, int] = dict(history[-1].attempts) if history else {}
@@ -434,6 +435,7 @@ class _InOrder:
             before = self.queue[: self.queue.index(task)]
             kept = {pool for other in before if other not in self.holding for pool, _ in self.acquires(other)}
             if any(amount > self.free[pool] or pool in kept for pool, amount in wanted):
+                self.waiting.add(task)
                 return False
             self.change_free(-1, wanted)
             self.holding.add(task)
@@ -450,7 +452,8 @@ class _InOrder:
         """Return what a step releases; those that wait take it at once."""
         self.change_free(1, step.acquires if step.releases is None else step.releases)
         for task in self.queue:
-            self.takes(task)
+            if task in self.waiting:
+                self.takes(task)
 
     def perform(self, task: Task) -> None:
         life = self.lives[task]

@@ -1,0 +1,71 @@
+"""Random flows of containers, loops and clauses, run by the real engine and by the model of DESIGN section 5."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventcore.record.store import Store
+from eventcore.status import TaskStatus
+from tests.model import strategies
+from tests.model.containers import Instance, TreeResult, replay, run_tree, stopped_tree_errors, stops_the_run
+from tests.property.flows import FlowRun
+from tests.property.reading import store_at
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Store]:
+    with store_at(":memory:") as store:
+        yield store
+
+
+def finished(result: TreeResult) -> dict[Instance, TaskStatus]:
+    """What came to its own end."""
+    return {
+        instance: status
+        for instance, status in result.statuses.items()
+        if status in (TaskStatus.success, TaskStatus.failure)
+    }
+
+
+@given(st.data(), st.sampled_from(("invoke", "thread")))
+def test_a_flow_that_does_not_stop_ends_as_the_model_says_whatever_the_order(
+    memory: Store, data: st.DataObject, construct: str
+) -> None:
+    tree = data.draw(strategies.trees(max_items=2))
+    outcomes = data.draw(strategies.tree_outcomes(tree))
+    found = FlowRun(tree, outcomes, memory, construct).start()
+    assert replace(found, trace=()) == replace(run_tree(tree, outcomes), trace=())
+
+
+@given(st.data())
+def test_a_flow_that_stops_follows_from_the_order_of_its_calls(memory: Store, data: st.DataObject) -> None:
+    tree = data.draw(strategies.trees(stop=True, max_items=2))
+    outcomes = data.draw(strategies.tree_outcomes(tree))
+    found = FlowRun(tree, outcomes, memory).start()
+    expected = replay(tree, outcomes, found.trace)
+    assert found.verdict is expected.verdict
+    if any(stops_the_run(tree, end.instance) for end in expected.trace if outcomes(*end.instance) == "failure"):
+        assert finished(found).items() <= finished(expected).items()
+        assert {action.instance for action in found.trace} <= finished(found).keys()
+    else:
+        assert found.statuses == expected.statuses
+
+
+@given(st.data())
+def test_a_flow_that_stops_with_several_at_once_keeps_its_verdict(memory: Store, data: st.DataObject) -> None:
+    tree = data.draw(strategies.trees(stop=True, max_items=2))
+    outcomes = data.draw(strategies.tree_outcomes(tree))
+    assert stopped_tree_errors(tree, outcomes, FlowRun(tree, outcomes, memory, "thread").start()) == []
+
+
+@given(st.data(), st.sampled_from(("invoke", "thread")))
+def test_a_flow_with_one_leaf_at_a_time_ends_as_the_model_says(
+    memory: Store, data: st.DataObject, construct: str
+) -> None:
+    tree = data.draw(strategies.chained_trees(max_items=2))
+    outcomes = data.draw(strategies.tree_outcomes(tree))
+    found, expected = FlowRun(tree, outcomes, memory, construct).start(), run_tree(tree, outcomes)
+    assert (finished(found), found.verdict, found.trace) == (finished(expected), expected.verdict, expected.trace)
