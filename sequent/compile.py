@@ -296,10 +296,24 @@ class _Compiler:
         hidden = Placement(path=path, scope=path, handled=True, hidden=True)
         closing = self._add_step(
             f"{path}#iteration", None, None, (), {}, {}, hidden, StepConfig(),
-            IterationControl(control, f"{path}#broken", f"{path}#flawed"),
+            self._iteration_control(container, control),
         )  # fmt: skip
         over = overs[0] if len(overs) == 1 else self.program.add_event(f"{path}#all-over", tuple(overs), scope=path)
         self.program.add_assoc(over, (closing,))
+
+    def _iteration_control(self, container: FlowStep, control: ContainerControl) -> IterationControl:
+        outward = {
+            child.path: statuses
+            for child in container.children.values()
+            if (
+                statuses := {
+                    clause.status for clause in clauses(self.wiring.of(child)) if _step(clause).parent is not container
+                }
+            )
+        }
+        handles = any(statuses & {StepStatus.failure, StepStatus.complete} for statuses in outward.values())
+        path = container.path
+        return IterationControl(control, f"{path}#broken", f"{path}#flawed", tuple(outward), handles=handles)
 
     def _add_step(self, name: str, step: FlowStep | None, func: Any, args: Iterable[Any], kwargs: Mapping[str, Any],
                   triggers: Mapping[StepStatus, list[Event]], placement: Placement, config: StepConfig,

@@ -8,7 +8,7 @@ lets the next one begin. What the container must know to go on is in its task's 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from eventcore.decide.recovery import CLEAN, CLOSED, CLOSED_CLEAN
@@ -184,8 +184,12 @@ class IterationControl:
     housekeeping = True
     walks_again = False
 
-    def __init__(self, container: ContainerControl, broken: str, flawed: str) -> None:
+    def __init__(
+        self, container: ContainerControl, broken: str, flawed: str, looking_out: Collection[str], *, handles: bool
+    ) -> None:
         self.container = container
+        self.looking_out = looking_out  #: the steps in it that require something of steps outside
+        self.handles = handles  #: one of them may be there to handle a failure outside
         self.broken = broken  #: the event of a failure that ended the iteration
         self.flawed = flawed  #: the event of one that did not
 
@@ -198,7 +202,7 @@ class IterationControl:
             status = TaskStatus.failure
         else:
             status = TaskStatus.cancelled if cell.halted else TaskStatus.success
-        clean = status is TaskStatus.success and _is_clean(cell, task)
+        clean = status is TaskStatus.success and self._is_clean(cell, task)
         task.memo = CLOSED_CLEAN if clean else CLOSED
         turn.finish(task, status)
         turn.close(path, sequence)
@@ -207,10 +211,16 @@ class IterationControl:
     def resumed(self, turn: Turn, task: Task) -> None:
         """See `eventcore.control.Control`; it ends in the turn in which it starts."""
 
-
-def _is_clean(cell: Cell, own: Task) -> bool:
-    return all(
-        task.status.is_done and (not isinstance(task.step.control, ContainerControl) or task.memo == CLEAN)
-        for task in cell.tasks.values()
-        if task is not own
-    )
+    def _is_clean(self, cell: Cell, own: Task) -> bool:
+        """Whether walking the iteration again could change nothing, whatever a recovery brings about outside."""
+        return (
+            not self.handles
+            and all(name in cell.tasks for name in self.looking_out)
+            and all(
+                task.status.is_done
+                and (not isinstance(task.step.control, ContainerControl) or task.memo == CLEAN)
+                and task.step.acquires == task.step.releases
+                for task in cell.tasks.values()
+                if task is not own
+            )
+        )

@@ -16,6 +16,7 @@ What is determined, and so what may be compared with a real run:
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
 from eventcore.status import StepStatus, TaskStatus
@@ -159,12 +160,22 @@ def first(enabled: Sequence[Action]) -> Action:
     return enabled[0]
 
 
-def run_tree(tree: TreeSpec, outcomes: Outcomes, schedule: Schedule = first) -> TreeResult:
-    """Run a flow to its end, in the order that `schedule` picks from what can happen next."""
-    return _Run(tree, outcomes).run(schedule)
+History: TypeAlias = Mapping[Instance, TaskStatus]  #: the latest status of each instance
 
 
-def replay(tree: TreeSpec, outcomes: Outcomes, trace: Sequence[Action]) -> TreeResult:
+def run_tree(
+    tree: TreeSpec, outcomes: Outcomes, schedule: Schedule = first, history: History = MappingProxyType({})
+) -> TreeResult:
+    """Run a flow to its end, or with `history` its next recovery, in the order that `schedule` picks.
+
+    What is recorded as success is a success at once in a recovery, unless a failure of this recovery brought it about.
+    """
+    return _Run(tree, outcomes, history).run(schedule)
+
+
+def replay(
+    tree: TreeSpec, outcomes: Outcomes, trace: Sequence[Action], history: History = MappingProxyType({})
+) -> TreeResult:
     """Follow a recorded run; raises `IllegalTraceError` where it departs from what could happen.
 
     The trace is in the order in which the engine recorded starts and ends, for `invoke` that of the calls.
@@ -178,7 +189,7 @@ def replay(tree: TreeSpec, outcomes: Outcomes, trace: Sequence[Action]) -> TreeR
             raise IllegalTraceError(f"{remaining[0]} happened when only {enabled} could")
         return remaining.pop(0)
 
-    result = run_tree(tree, outcomes, follow)
+    result = run_tree(tree, outcomes, follow, history)
     if remaining:
         raise IllegalTraceError(f"went on after its end: {remaining}")
     return result
@@ -201,8 +212,9 @@ def stopped_tree_errors(tree: TreeSpec, outcomes: Outcomes, observed: TreeResult
 class _Run:
     """Where a run stands, and the rules by which it moves."""
 
-    def __init__(self, tree: TreeSpec, outcomes: Outcomes) -> None:
-        self.tree, self.outcomes = tree, outcomes
+    def __init__(self, tree: TreeSpec, outcomes: Outcomes, history: History) -> None:
+        self.tree, self.outcomes, self.history = tree, outcomes, history
+        self.fresh: set[Instance | Scope] = set()  #: brought about by a failure of this recovery
         self.root = NodeSpec("", tree.children)
         self.moments: set[tuple[Instance, StepStatus]] = set()
         self.ends: dict[Instance, TaskStatus | None] = {}  #: None: not reached, and never will be
@@ -288,13 +300,25 @@ class _Run:
             self.ends[instance] = None
         elif node.require is None or holds(node.require, happened):
             self.moments.add((instance, StepStatus.ready))
-            if parts(path, node):
+            clauses = [] if node.require is None else atoms(node.require)
+            if scope in self.fresh or any(self.has_caught(clause, scope) for clause in clauses):
+                self.fresh.add(instance)
+            done = instance not in self.fresh and self.history.get(instance) is TaskStatus.success
+            if done and not parts(path, node):
+                self.moments.add((instance, StepStatus.active))
+                self.finish(instance, TaskStatus.success)
+            elif parts(path, node):
                 self.moments.add((instance, StepStatus.active))
             else:
                 self.queue.append(instance)
         else:
             return False
         return True
+
+    def has_caught(self, clause: Clause, scope: Scope) -> bool:
+        """Whether a clause holds by a failure."""
+        takes = clause.status in (StepStatus.failure, StepStatus.complete)
+        return takes and self.ends.get(self.target(clause, scope)) is TaskStatus.failure
 
     def target(self, clause: Clause, scope: Scope) -> Instance:
         """The instance a clause means: the one of the iteration that encloses, or is, this one."""
@@ -319,6 +343,8 @@ class _Run:
             return True
         if not no_more and len(going) < node.concurrent:
             self.iterations.append(mine[len(started)])
+            if Instance(path, scope.sequence) in self.fresh:
+                self.fresh.add(mine[len(started)])
             return True
         return False
 

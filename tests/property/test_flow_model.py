@@ -54,6 +54,44 @@ def test_a_flow_that_stops_follows_from_the_order_of_its_calls(memory: Store, da
         assert found.statuses == expected.statuses
 
 
+def known(found: TreeResult) -> dict[Instance, TaskStatus]:
+    """What one recovery knows, a skip being the success that it stands for."""
+    skipped = TaskStatus.skipped
+    return {i: TaskStatus.success if status is skipped else status for i, status in found.statuses.items()}
+
+
+@given(st.data(), st.booleans())
+def test_recoveries_of_a_flow_call_what_the_model_calls(memory: Store, data: st.DataObject, stop: bool) -> None:
+    tree = data.draw(strategies.trees(stop=stop, max_items=2))
+    run = FlowRun(tree, data.draw(strategies.tree_outcomes(tree)), memory)
+    history = known(run.start())
+    for _ in range(data.draw(st.integers(1, 3))):
+        run.outcomes = outcomes = data.draw(strategies.tree_outcomes(tree))
+        found = run.recover()
+        expected = replay(tree, outcomes, found.trace, history)
+        history |= known(found)
+        assert found.verdict is expected.verdict
+        if not any(stops_the_run(tree, end.instance) for end in found.trace if outcomes(*end.instance) == "failure"):
+            assert known(found).items() <= expected.statuses.items()
+            assert expected.statuses.items() <= history.items()
+
+
+@given(st.data(), st.booleans(), st.sampled_from(("invoke", "thread")))
+def test_a_flow_that_is_recovered_when_nothing_fails_any_more_ends_like_one_that_never_failed(
+    memory: Store, data: st.DataObject, stop: bool, construct: str
+) -> None:
+    tree = data.draw(strategies.trees(stop=stop, max_items=2))
+    run = FlowRun(tree, data.draw(strategies.tree_outcomes(tree)), memory, construct)
+    first = run.start()
+    run.outcomes = strategies.FailingLeaves()
+    second = run.recover()
+    assert second.verdict
+    called = {action.instance for action in second.trace}
+    assert not [instance for instance in called if first.statuses.get(instance) is TaskStatus.success]
+    undisturbed = run_tree(tree, strategies.FailingLeaves()).statuses
+    assert undisturbed.items() <= (known(first) | known(second)).items()
+
+
 @given(st.data())
 def test_a_flow_that_stops_with_several_at_once_keeps_its_verdict(memory: Store, data: st.DataObject) -> None:
     tree = data.draw(strategies.trees(stop=True, max_items=2))
