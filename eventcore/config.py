@@ -83,7 +83,8 @@ def load_config(
 ) -> Config:
     """Build the configuration from a mapping or a YAML file, with `overrides` (the call's arguments) on top.
 
-    `tag` names the section where the environment does not, `defaults` stand in for those of `Config`.
+    `tag` names the section where the environment does not, else it is `EVENTOR`; `defaults` stand in for those of
+    `Config`.
 
     Raises `ConfigError` naming the path of an unknown key, a wrong type, a missing file or section.
     """
@@ -94,7 +95,8 @@ def load_config(
     else:
         raise ConfigError(f"config is a mapping or the path of a YAML file, not {written!r}")
     if data:
-        section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), tag, where)
+        known = tag if tag in data else "EVENTOR"
+        section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), known, where)
         data = _with_databases(section, where)
     return checked_config({**defaults, **data, **overrides}, where)
 

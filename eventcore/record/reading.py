@@ -288,6 +288,13 @@ class Reader:
         for row in self._connection.execution_options(yield_per=1000).execute(query):
             yield ResultView(*row)
 
+    def facts(self, run: RunView, recovery: int) -> Iterator[tuple[str, str, float]]:
+        """The events that came in a recovery: name, sequence and time."""
+        facts = t.facts
+        query = select(facts.c.event, facts.c.sequence, facts.c.at)
+        for row in self._connection.execute(query.where(facts.c.run == run.id, facts.c.recovery == recovery)):
+            yield row.event, row.sequence, row.at
+
     def next_delay(self, run: RunView) -> tuple[int, float | None]:
         """How many delays are on their way, and when the next is due."""
         delays = t.delays
@@ -314,6 +321,7 @@ def reading(location: str) -> Iterator[Reader]:
         database = open_database(location, create=False)
         try:
             with database.connect() as connection:
+                connection.exec_driver_sql("BEGIN")  # everything that is read belongs to one moment
                 yield Reader(connection, location)
         finally:
             database.dispose()

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.recovery import CLOSED, CLOSED_CLEAN
@@ -264,18 +264,22 @@ class Store:
         )
 
     def result(self, row: RunRow, step: str, sequence: str) -> str | None:
-        """A task's latest recorded result, as tagged JSON."""
-        results = t.results
+        """A task's result as tagged JSON: that of its latest recovery, None where it is not done there."""
+        tasks, results = t.tasks, t.results
+        same = and_(*(results.c[name] == tasks.c[name] for name in ("run", "sequence", "step", "recovery")))
         query = (
-            select(results.c.value, results.c.file)
-            .where(results.c.run == row.id, results.c.sequence == sequence, results.c.step == step)
-            .order_by(results.c.recovery.desc())
+            select(tasks.c.status, results.c.value, results.c.file)
+            .select_from(tasks.outerjoin(results, same))
+            .where(tasks.c.run == row.id, tasks.c.sequence == sequence, tasks.c.step == step)
+            .order_by(tasks.c.recovery.desc())
             .limit(1)
         )
         found = self._connection.execute(query).first()
-        if found is None or found.file is None:
-            return None if found is None or found.value is None else str(found.value)
-        return (self._result_folder(row.run_id) / str(found.file)).read_text(encoding="utf-8")
+        if found is None or not TaskStatus(found.status).is_done:
+            return None
+        if found.file is not None:
+            return (self._result_folder(row.run_id) / str(found.file)).read_text(encoding="utf-8")
+        return None if found.value is None else str(found.value)
 
     def clean_iterations(self, row: RunRow, step: str, sequence: str) -> set[str]:
         """The sequences below `sequence` at which a control step ended clean."""

@@ -20,7 +20,7 @@ def command(target: str, store: str | None, as_json: bool) -> int:
     from sequent.cli.showing import print_json, run_data, runs_table
     from sequent.cli.target import parse_target, store_of
 
-    location = store or store_of(parse_target(target))
+    location = store_of(parse_target(target), store)
     with reading(location) as reader:
         runs = reader.runs(time.time())
     if as_json:

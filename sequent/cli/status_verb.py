@@ -24,7 +24,7 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
     from visual.standing import standings
     from visual.tree import run_tree
 
-    with reading(store or store_of(parse_target(target))) as reader:
+    with reading(store_of(parse_target(target), store)) as reader:
         now = time.time()
         run = reader.run(run_id, now)
         nodes = outline_of(reader.document(run))

@@ -18,6 +18,7 @@ import msgspec
 
 from eventcore.capture import capturing
 from eventcore.errors import EventcoreError
+from eventcore.record.location import store_location
 from eventcore.runner import Runner
 
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -225,8 +226,11 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def store_of(target: Target) -> str:
-    """The store that a target's runs are in, for reading: its own, or the one beside its program."""
+def store_of(target: Target, named: str | None = None) -> str:
+    """The store to read: the one that is named, by its path or by a tag of the program's config, or the target's own."""
+    if named is not None:
+        is_tag = target.store is None and not Path(named).exists() and named.isidentifier()
+        return store_location(named, load_program(target, {}).config.DATABASE, None) if is_tag else named
     if target.store is not None:
         return str(target.store)
     if target.file is not None:

@@ -215,3 +215,38 @@ def test_continue_finishes_what_a_killed_process_left(tmp_path: Path) -> None:
         "days/load@1.1", "days/extract@1.2", "days/load@1.2", "days/extract@1.3", "days/load@1.3", "report@1",
     ]  # fmt: skip
     assert rows(store, "select recovery from {runs}") == [(0,)]
+
+
+def test_a_rerun_that_returns_nothing_hands_nothing_on(tmp_path: Path) -> None:
+    got: list[Any] = []
+
+    def value() -> str | None:
+        return "first" if seq.current().recovery == 0 else None
+
+    def fails_at_first() -> None:
+        if seq.current().recovery == 0:
+            boom()
+
+    made = flow(tmp_path / "run.db")
+    a = made.add_step("a", value, recovery={STEP_SUCCESS: STEP_RERUN})
+    b = made.add_step("b", fails_at_first, require=((a, STEP_SUCCESS),))
+    made.add_step("c", got.append, args=(a.result,), require=((b, STEP_SUCCESS),))
+    assert made.run() is False
+    assert made.run(run_mode=seq.RUN_RECOVER) is True
+    assert got == [None]
+
+
+def test_units_that_a_finished_iteration_keeps_stay_taken_in_recovery(tmp_path: Path) -> None:
+    room = seq.ResourcePool("room", 1)
+
+    def fails_at_first() -> None:
+        if seq.current().recovery == 0:
+            boom()
+
+    made = flow(tmp_path / "run.db")
+    each = made.add_step("each", loop=[1])
+    each.add_step("enter", int, acquires=[(room, 1)], releases=[])
+    then = made.add_step("then", fails_at_first, require=((each, STEP_SUCCESS),))
+    made.add_step("needs", int, acquires=[(room, 1)], require=((then, STEP_SUCCESS),))
+    assert made.run() is False
+    assert made.run(run_mode=seq.RUN_RECOVER) is False  # stalled: nobody gives the unit back
