@@ -11,6 +11,7 @@ from eventcore.control import Control
 from eventcore.errors import ProgramError
 from eventcore.expression import Expression, leaves, normalized
 from eventcore.pools import ResourcePool, Units, as_units
+from eventcore.sequence import is_name
 from eventcore.status import StepReplay, StepStatus
 
 DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
@@ -199,8 +200,8 @@ class Program:
 
     @staticmethod
     def _check_name(kind: str, name: Any, taken: Mapping[str, Any]) -> None:
-        if not isinstance(name, str) or not name:
-            raise ProgramError(f"{kind} name {name!r}: a name is non-empty text")
+        if not is_name(name):
+            raise ProgramError(f"{kind} name {name!r}: a name is non-empty text, without NUL and half characters")
         if name in taken:
             raise ProgramError(f"{kind} {name!r} is defined already; names are unique in a program, choose another")
 

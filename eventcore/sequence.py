@@ -4,13 +4,22 @@ A sequence is dot-separated keys, such as `3` or `1.2.1`; one encloses those tha
 `1.2.1`.
 """
 
+from typing import TypeGuard
+
 from eventcore.errors import ProgramError
+
+
+def is_name(value: object) -> TypeGuard[str]:
+    """Whether it is text that can stand in stores and environments: not empty, no NUL, nothing that UTF-8 lacks."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def as_sequence(value: object) -> str:
     """`value`, an int or a text of dot-separated keys, as a sequence; raises `ProgramError` for anything else."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not text or not all(text.split(".")):
+    if not is_name(text) or not all(text.split(".")):
         raise ProgramError(f"{value!r} is not a sequence; use an int or dot-separated keys such as '1.2'")
     return text
 

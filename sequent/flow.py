@@ -12,8 +12,8 @@ from sequent.step import Container
 class Sequent(Runner, Container):
     """A flow of nested steps; for the arguments see `eventcore.runner.Runner`.
 
-    Build it with `add_step` and `add_event`, then `run` it, which is the same as calling it. Called again after it
-    came to an end, it starts a new run; to recover, `run(run_mode=RunMode.recover)`.
+    Build it with `add_step` and `add_event`, then `run` it, which is the same as calling it. Called again, it goes
+    on with the same run; `run(run_mode=RunMode.recover)` recovers that, `RunMode.restart` makes a new one.
 
     >>> flow = Sequent()
     >>> days = flow.add_step("days", loop=["mon", "tue"])
@@ -34,6 +34,7 @@ class Sequent(Runner, Container):
 
     def _build(self) -> Built:
         for step in self.walk():
+            step.check_as_built()
             self._step_config(step.config, step.func, step.path)
         from sequent.compile import compiled  # with networkx behind it, and only a run needs it
 

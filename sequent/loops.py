@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventcore.reference import Reference
+from eventcore.sequence import is_name
 from eventcore.values import NotStorableError, decode, encode
 from sequent.errors import LoopError
 
@@ -60,9 +61,9 @@ def plain_items(value: Any) -> dict[str, Any]:
 
 def _key(key: Any) -> str:
     text = str(key)
-    if not text or "." in text or "/" in text or "@" in text:
+    if not is_name(text) or "." in text or "/" in text or "@" in text:
         raise LoopError(
-            f"loop key {key!r}: keys stand in sequences, so they must not be empty or contain '.', '/' or '@'"
+            f"loop key {key!r}: keys stand in sequences, so they are non-empty text without '.', '/', '@' and NUL"
         )
     return text
 

@@ -11,6 +11,7 @@ from eventcore.expression import Expression
 from eventcore.pools import as_units
 from eventcore.program import check_call, replay_policy
 from eventcore.reference import Reference, references_in
+from eventcore.sequence import is_name
 from eventcore.status import StepReplay, StepStatus
 from sequent.errors import FlowError, LoopError
 from sequent.loops import is_static, static_items
@@ -84,7 +85,7 @@ class Container:
         return FlowEvent(tree)
 
     def _check_new_child(self, name: Any) -> None:
-        if not isinstance(name, str) or not name or any(mark in name for mark in RESERVED):
+        if not is_name(name) or any(mark in name for mark in RESERVED):
             raise FlowError(f"step name {name!r}: a name is non-empty text without {', '.join(RESERVED)}")
         if name in self.children:
             raise FlowError(f"step {self.children[name].path!r} is defined already; siblings need different names")
@@ -187,6 +188,14 @@ class FlowStep(Container):
                 if id(step) not in named and step.name not in named and step.path not in named:
                     found[step.path] = Clause(step, StepStatus.success)
         return list(found.values())
+
+    def check_as_built(self) -> None:
+        """Find what only shows when the step has all its children; raises `FlowError`."""
+        if self.children and self._config.max_concurrent is not None:
+            raise FlowError(
+                f"step {self.path!r}: max_concurrent limits a step that does something; this one contains steps, "
+                "so set it on those, or concurrent for the iterations"
+            )
 
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:

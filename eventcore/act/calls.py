@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from eventcore.decide.state import Task
 from eventcore.program import Step
 from eventcore.reference import references_in, resolved
 from eventcore.values import decode
+
+LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class CallMaker:
         environment = {**known.environment, known.sequence_variable: task.sequence}
         if known.refers:
             args, kwargs, extras, further = resolved(_parts(step), self, task.sequence)
-            environment.update((f"{known.prefix}{name}", str(value)) for name, value in further.items())
+            texts = ((f"{known.prefix}{name}", str(value)) for name, value in further.items())
+            environment.update((name, text) for name, text in texts if _fits_environment(text))
         assert step.func is not None
         path = self._folder.file(step.path, task.sequence, self._recovery, task.try_number)
         return Call(
@@ -83,6 +87,14 @@ class CallMaker:
                 del self._cache[next(iter(self._cache))]
             self._cache[key] = make()
         return self._cache[key]
+
+
+def _fits_environment(text: str) -> bool:
+    """False for what no process can have in its environment; steps find it in their arguments and in `current()`."""
+    try:
+        return "\0" not in text and len(os.fsencode(text)) <= LONGEST_VARIABLE
+    except UnicodeEncodeError:
+        return False
 
 
 def _parts(step: Step) -> tuple[Any, ...]:

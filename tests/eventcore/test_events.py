@@ -1,5 +1,6 @@
 """Events: something that can be triggered, once at each sequence."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 import eventcore as evr
 from eventcore.errors import ProgramError
+from eventcore.runner import Runner
 from tests.support import eventor, rows, start
 
 
@@ -97,6 +99,25 @@ def test_an_event_can_be_triggered_by_its_name() -> None:
     assert ran == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [(evr.Eventor.add_event, "self name expr"), (evr.Eventor.add_assoc, "self event assocs delay"),
+     (evr.Eventor.trigger_event, "self event sequence"),
+     (evr.Eventor.add_step, "self name func args kwargs triggers acquires releases recovery config")],
+)  # fmt: skip
+def test_arguments_stand_in_the_seeds_order(method: Any, words: str) -> None:
+    assert " ".join(inspect.signature(method).parameters) == words
+
+
+def test_the_constructor_and_run_take_what_the_seed_says() -> None:
+    words = "name store run_mode recovery_run run_id shared_db logging_level config"
+    taken = " ".join(inspect.signature(Runner.__init__).parameters)
+    assert taken.startswith(f"self {words}")
+    taken_by_run = list(inspect.signature(evr.Eventor.run).parameters)
+    assert taken_by_run[1] == "max_loops"
+    assert set(words.split()) - {"name"} <= set(taken_by_run)
+
+
 def _event_twice(ev: evr.Eventor) -> Any:
     ev.add_event("ready")
     return ev.add_event("ready")
@@ -130,6 +151,8 @@ BAD = {
     "an event name that is taken": (_event_twice, ["'ready'", "choose another"]),
     "a step name that is taken": (_step_twice, ["'load'", "choose another"]),
     "an empty name": (lambda ev: ev.add_step(""), ["step name ''", "non-empty text"]),
+    "a name that no store takes": (lambda ev: ev.add_step("a\udc80"), ["step name 'a\\udc80'", "half characters"]),
+    "a name that no environment takes": (lambda ev: ev.add_step("a\0b"), ["step name 'a\\x00b'", "NUL"]),
     "a name that is no text": (lambda ev: ev.add_event(5), ["event name 5", "non-empty text"]),
     "a function that is not callable": (lambda ev: ev.add_step("load", "rm"), ["'load'", "callable", "'rm'"]),
     "args as a text": (lambda ev: ev.add_step("load", print, "abc"), ["'load'", "('abc',)"]),

@@ -12,7 +12,7 @@ def test_a_sequence_is_keys_between_dots_and_ints_are_accepted(written: object, 
     assert as_sequence(written) == means
 
 
-@pytest.mark.parametrize("written", ["", ".", "1.", ".1", "1..2", 1.5, True, b"1", (1, 2), [1]])
+@pytest.mark.parametrize("written", ["", ".", "1.", ".1", "1..2", "a\0", "a\udc80", 1.5, True, b"1", (1, 2), [1]])
 def test_a_bad_sequence_is_refused_and_a_good_one_shown(written: object) -> None:
     ev = eventor()
     event = ev.add_event("e")

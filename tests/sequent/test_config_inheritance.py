@@ -111,6 +111,13 @@ def test_a_bad_config_is_refused_before_anything_runs(case: str) -> None:
         assert word in str(refused.value)
 
 
+def test_a_limit_that_would_limit_nothing_is_refused() -> None:
+    f = flow()
+    f.add_step("c", loop=[1], config={"max_concurrent": 1}).add_step("s", int)
+    with pytest.raises(seq.FlowError, match=r"'c': max_concurrent .* set it on those, or concurrent"):
+        f.run()
+
+
 def test_a_timeout_that_a_container_gives_its_steps_is_checked_with_them() -> None:
     f = flow()
     f.add_step("c", config={"timeout": 1}).add_step("s", int)

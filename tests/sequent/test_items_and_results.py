@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -34,8 +35,8 @@ class Point:
 
 VALUES: list[Any] = [
     None, True, 5, 10**30, 1.5, "ä", b"\0", datetime(2026, 1, 2, tzinfo=UTC), date(2026, 1, 2), timedelta(1),
-    Decimal("1.10"), UUID(int=1), Path("a/b"), Colour.red, Point(1, date(2026, 1, 2)), (1, (2,)), {1, 2}, frozenset("a"),
-    {"a": [1], 2: {"$": "x"}},
+    Decimal("1.10"), UUID(int=1), Path("a/b"), Colour.red, Point(1, date(2026, 1, 2)), (1, (2,)), {1, 2},
+    frozenset("a"), {"a": [1], 2: {"$": "x"}},
 ]  # fmt: skip
 
 
@@ -194,6 +195,19 @@ def test_a_step_knows_its_instance_and_its_item_in_every_executor(tmp_path: Path
             "SEQUENT_STEP_NAME": "c/d/s", "SEQUENT_STEP_SEQUENCE": "1.1.1", "SEQUENT_STEP_RECOVERY": "0",
             "SEQUENT_LOOP_VALUE": "{'day': datetime.date(2026, 1, 2)}",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("item", ["x" * 200_000, "a\0b", "a\ud800b"], ids=["long", "NUL", "half a character"])
+def test_an_item_that_no_environment_takes_still_reaches_its_step(item: str) -> None:
+    def step(got: str) -> None:
+        assert got == seq.current().item
+        assert "SEQUENT_LOOP_VALUE" not in os.environ
+        subprocess.run(["true"], check=True)
+
+    f = flow(task_construct="process")
+    c = f.add_step("c", loop=[item])
+    c.add_step("s", step, (c.item,))
+    assert f()
 
 
 def test_the_item_is_the_nearest_loops_and_none_outside() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 import eventcore as evr
 import sequent as seq
-from tests.support import flow, rows
+from tests.support import boom, flow, rows
 
 
 def where(ran: list[str]) -> Any:
@@ -44,6 +46,19 @@ def test_paths_join_names_and_sequences_begin_with_the_roots_1() -> None:
     f.add_step("s3", where(ran))
     assert f()
     assert sorted(ran) == ["s0/s00/s1@1.1.1", "s0/s00/s1@1.2.1", "s3@1"]
+
+
+def test_what_runs_inside_the_engine_never_shows_up_in_what_users_read(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    f = flow(logging_level="INFO", stop_on_exception=False)
+    s0 = f.add_step("s0", loop=lambda: [1, 2])
+    s1 = s0.add_step("s1", boom)
+    s0.add_step("s2", int, require=((s1, seq.STEP_SUCCESS),))
+    f.add_step("s3", int, loop=[1])
+    f()
+    said = [text.splitlines()[0] for text in caplog.messages]
+    assert "[ Step s0/s1/1.2 ] Trying to run" in said
+    assert not [text for text in said if "#" in text]
 
 
 def test_the_seeds_example_runs_in_the_seeds_order() -> None:
@@ -139,6 +154,12 @@ def test_flows_take_the_kernels_arguments(tmp_path: Path) -> None:
     f.add_step("a", int)
     assert f()
     assert rows(tmp_path / "run.db", "select run_id, program from {runs}") == [("run 1", "mine")]
+
+
+def test_steps_take_their_arguments_in_the_documented_order() -> None:
+    words = "self name func args kwargs require loop delay concurrent acquires releases recovery config hosts"
+    for add_step in (seq.Sequent.add_step, seq.FlowStep.add_step):
+        assert " ".join(inspect.signature(add_step).parameters) == f"{words} requires repeat repeats"
 
 
 def test_a_flow_is_a_context_manager() -> None:

@@ -65,8 +65,8 @@ class Worker:
         finally:
             for end in (calls, leash, outcomes):
                 os.close(end)
-        self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115  a worker is no block
-        self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115
+        self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115, PTH123  a worker is no block, a descriptor no path
+        self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115, PTH123
         os.set_blocking(self.outcomes, False)
         self.death = _death_of(self._process.pid)
         self.job: Job | None = None
@@ -179,7 +179,7 @@ def _unpackable(call: Call, error: Exception) -> Outcome:
 def _unpacked(message: bytes) -> Outcome:
     """What a worker wrote, as the outcome it should be."""
     try:
-        outcome: Outcome = pickle.loads(message)
+        outcome: Outcome = pickle.loads(message)  # noqa: S301  a worker of this engine wrote it, to a pipe of its own
     except Exception as error:
         return Outcome(False, error=f"the outcome cannot be read: {error!r}")
     return outcome

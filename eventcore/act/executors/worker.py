@@ -12,6 +12,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from eventcore.act.envelope import Outcome, failed, perform_packed
@@ -36,7 +37,7 @@ def main(calls: int, outcomes: int, leash: int, level: int) -> None:
     with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
         send(writer, READY)
         while (message := receive(reader)) is not None:
-            environment, body = pickle.loads(message)
+            environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):
                 reply = answer(body)
             if os.getpid() != own_pid:  # a child that the step forked came back here instead of exiting
@@ -86,7 +87,7 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._environment = dict(os.environ)
-        self._folder = os.getcwd()
+        self._folder = Path.cwd()
 
     @contextmanager
     def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
