@@ -81,7 +81,7 @@ def shape(value: Any) -> Any:
     if isinstance(value, dict):
         return dict, [(shape(key), shape(item)) for key, item in value.items()]
     if isinstance(value, (set, frozenset)):
-        return type(value), frozenset(map(repr, map(shape, value)))
+        return type(value), sorted(map(repr, map(shape, value)))
     if isinstance(value, Point):
         return Point, value.x, shape(value.label), value.tags
     return type(value), value
