@@ -46,6 +46,9 @@ def wait_before(delay: RetryDelay, tries_made: int, seed: str) -> float:
     if isinstance(delay, list):
         return delay[min(tries_made, len(delay)) - 1] if delay else 0.0
     if isinstance(delay, Backoff):
-        wait = min(delay.max, delay.first * delay.factor ** min(tries_made - 1, 1000))
+        try:
+            wait = min(delay.max, delay.first * delay.factor ** (tries_made - 1))
+        except OverflowError:
+            wait = delay.max if delay.first else 0.0
         return wait * (1 + delay.jitter * Random(f"{seed}.{tries_made}").random())
     return float(delay)
