@@ -111,16 +111,18 @@ class Session:
             return store.enter_again(row, document, holder, term, now)
         if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
             raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
-        return store.enter_recovery(row, self._source, document, holder, term, now)
+        return store.enter_recovery(row, request.recovery_run, self._source, document, holder, term, now)
 
-    def _history(self, row: RunRow, request: Request, document: str) -> History:
+    def _history(self, row: RunRow, document: str) -> History:
         """What the recoveries before this one left."""
-        upto = row.recovery - 1
+        upto = self._store.looks_back_to(row)
         if upto < 0:
             return History()
-        walk_all = reruns_successes(self._program) or not self._store.same_program_so_far(row, upto, document)
-        if request.mode is RunMode.recover and request.recovery_run is not None:
-            return self._store.history(row, request.recovery_run, walk_all=True)
+        walk_all = (
+            upto < row.recovery - 1
+            or reruns_successes(self._program)
+            or not self._store.same_program_so_far(row, upto, document)
+        )
         return self._store.history(row, upto, walk_all=walk_all)
 
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
@@ -139,7 +141,7 @@ class Session:
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
-        turn = Turn(plan, self._history(row, request, document), StoreArchive(store, row), capacities)
+        turn = Turn(plan, self._history(row, document), StoreArchive(store, row), capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn, store.snapshot(row))

@@ -250,3 +250,28 @@ def test_units_that_a_finished_iteration_keeps_stay_taken_in_recovery(tmp_path: 
     made.add_step("needs", int, acquires=[(room, 1)], require=((then, STEP_SUCCESS),))
     assert made.run() is False
     assert made.run(run_mode=seq.RUN_RECOVER) is False  # stalled: nobody gives the unit back
+
+
+def test_continuing_remembers_how_far_the_recovery_looked_back(tmp_path: Path) -> None:
+    ran: list[int] = []
+
+    def first() -> None:
+        if seq.current().recovery == 2 and seq.current().try_number == 1:
+            boom()
+
+    def second() -> None:
+        ran.append(seq.current().recovery)
+        if seq.current().recovery == 0:
+            boom()
+
+    made = flow(tmp_path / "run.db")
+    config = {"retries": 1, "retry_delay": 0.05}
+    a = made.add_step("a", first, recovery={STEP_SUCCESS: STEP_RERUN}, config=config)
+    b = made.add_step("b", second, require=((a, STEP_SUCCESS),))
+    made.add_step("c", boom, require=((b, STEP_SUCCESS),))
+    made.run()
+    made.run(run_mode=seq.RUN_RECOVER)
+    made.run(1, run_mode=seq.RUN_RECOVER, recovery_run=0)
+    assert ran == [0, 1]
+    made.run()
+    assert ran == [0, 1, 2]
