@@ -108,10 +108,11 @@ def repeated(calls: Calls, done: set[Instance], mode: RunMode) -> set[Instance]:
         (raw_program, RunMode.continue_),
     ],
 )
-def test_a_crash_at_any_moment_changes_no_end(program: Program, mode: RunMode, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_crash_at_any_moment_changes_no_end(program: Program, mode: RunMode, first: int, tmp_path: Path) -> None:
     expected = undisturbed(program, tmp_path)
     assert "failure" in expected.values()
-    for moment in count(1):
+    for moment in count(first, 2):
         store, calls = tmp_path / f"{moment}.db", Calls()
         try:
             with crash_at(moment):
