@@ -34,9 +34,6 @@ class FlowRun:
     def recover(self) -> TreeResult:
         return self._run(RunMode.recover)
 
-    def go_on(self) -> TreeResult:
-        return self._run(RunMode.continue_)
-
     def call(self) -> None:
         """The function of every leaf."""
         view = sequent.current()
