@@ -17,9 +17,9 @@ def target_argument(function: F) -> F:
 
 def store_option(function: F) -> F:
     """`--store`: another store than the program's own."""
-    return click.option("--store", metavar="STORE", help="A path, a URL or a tag of the config; default: the program's.")(
-        function
-    )
+    return click.option(
+        "--store", metavar="STORE", help="A path, a URL or a tag of the config; default: the program's."
+    )(function)
 
 
 def run_id_option(function: F) -> F:
@@ -32,12 +32,26 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def setting_option(function: F) -> F:
+    """`--set`: a configuration key."""
+    return click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a configuration key.")(
+        function
+    )
+
+
+def parameter_option(function: F) -> F:
+    """`--param`: what the function that builds the flow is called with."""
+    return click.option(
+        "--param", "parameters", metavar="NAME=VALUE", multiple=True,
+        help="A parameter of the function that builds the flow.",
+    )(function)  # fmt: skip
+
+
 def program_options(function: F) -> F:
     """What all verbs that run a program take."""
     for option in (
-        click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a configuration key."),
-        click.option("--param", "parameters", metavar="NAME=VALUE", multiple=True,
-                     help="A parameter of the function that builds the flow."),
+        setting_option,
+        parameter_option,
         click.option("--max-loops", default=-1, show_default=True,
                      help="Passes to make; -1: until nothing is left, delays included."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),

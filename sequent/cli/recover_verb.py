@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sequent.cli.options import program_options, run_id_option
+from sequent.cli.options import json_option, program_options, run_id_option
 
 
 @click.command("recover")
@@ -14,9 +14,19 @@ from sequent.cli.options import program_options, run_id_option
 @run_id_option
 @click.option("--recovery-run", type=int, metavar="N", help="Recover as if the recoveries after N had not been.")
 @click.option("--accept-removed", is_flag=True, help="Recover also where the program lost a step that has history.")
-def command(**options: Any) -> int:
+@click.option("--dry-run", is_flag=True, help="Tell what would run and what would be skipped; nothing is written.")
+@json_option
+def command(dry_run: bool, as_json: bool, **options: Any) -> int:
     """Recover a run of TARGET: what is recorded as done is skipped, everything else runs again."""
     from eventcore.status import RunMode
+
+    if dry_run:
+        from sequent.cli.rehearsing import tell_recovery
+
+        del options["max_loops"], options["quiet"]
+        return tell_recovery(as_json=as_json, **options)
+    if as_json:
+        raise click.UsageError("--json is for --dry-run; read a recovered run with `sequent status --json`")
     from sequent.cli.running import run_program
 
     return run_program(RunMode.recover, **options)

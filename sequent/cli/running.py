@@ -21,14 +21,10 @@ from sequent.cli.target import TargetError, load_program, pairs, parameters_of_r
 def run_program(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
                 parameters: Sequence[str], max_loops: int, quiet: bool, **more: object) -> int:  # fmt: skip
     """Run the target's program in a mode; returns the exit code."""
-    parsed, given = parse_target(target), pairs(parameters, "--param")
-    if mode is not RunMode.restart:
-        given = {**parameters_of_run(parsed, store, run_id), **given}
-    program = load_program(parsed, given, run_id)
-    if store is not None:
-        program.use_store(store)
-    program.configure(_settings(settings) | ({"logging_level": "WARNING"} if quiet else {}))
-    if mode is not RunMode.restart and (nothing := _nothing_to_do(program, run_id, mode)) is not None:
+    program = program_for(mode, target, store, run_id, settings, parameters)
+    if quiet:
+        program.configure({"logging_level": "WARNING"})
+    if mode is not RunMode.restart and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
     ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]
@@ -36,7 +32,21 @@ def run_program(mode: RunMode, target: str, store: str | None, run_id: str | Non
     return 0 if ok else EXIT_FAILED
 
 
-def _settings(texts: Sequence[str]) -> dict[str, object]:
+def program_for(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
+                parameters: Sequence[str]) -> Runner:  # fmt: skip
+    """The target's program with its settings; to go on with a run, built with the run's parameters."""
+    parsed, given = parse_target(target), pairs(parameters, "--param")
+    if mode is not RunMode.restart:
+        given = {**parameters_of_run(parsed, store, run_id), **given}
+    program = load_program(parsed, given, run_id)
+    if store is not None:
+        program.use_store(store)
+    program.configure(settings_of(settings))
+    return program
+
+
+def settings_of(texts: Sequence[str]) -> dict[str, object]:
+    """The configuration keys that `--set` names."""
     return {key: _value(text) for key, text in pairs(texts, "--set").items()}
 
 
@@ -49,7 +59,8 @@ def _value(text: str) -> object:
     return value
 
 
-def _nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
+def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
+    """Why there is nothing to go on with, None where there is something."""
     if program.store == ":memory:":
         raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
     with reading(program.store) as reader:

@@ -1,0 +1,95 @@
+"""What a recovery would do, found by deciding it: the program is walked as a recovery walks it, and nothing runs.
+
+Every step that would run is taken to succeed at once and every delay to be over, so the walk comes to all that is
+reached when nothing fails again. What depends on a result that is not recorded yet, such as a loop to be computed,
+stays unknown.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from eventcore.decide import delays
+from eventcore.decide.changes import Changes
+from eventcore.decide.plan import Plan
+from eventcore.decide.state import History, Limit, Task
+from eventcore.decide.turn import Archive, Turn
+from eventcore.status import TaskStatus
+
+
+@dataclass(slots=True)
+class StepForecast:
+    """What becomes of one step's instances."""
+
+    again: list[tuple[str, TaskStatus]] = field(default_factory=list)  #: sequence, and how the task stood
+    first: list[str] = field(default_factory=list)  #: sequences that no earlier recovery reached
+    skipped: list[str] = field(default_factory=list)  #: sequences whose result is carried over
+
+    @property
+    def is_known(self) -> bool:
+        """False for a step that the walk did not come to: it runs when it is reached, as after a failure."""
+        return bool(self.again or self.first or self.skipped)
+
+
+class _Walk(Turn):
+    """A turn of which the store will know nothing, so that no cell can be let go and read back."""
+
+    QUIET_CELLS = sys.maxsize
+
+
+def forecast(
+    plan: Plan, history: History, archive: Archive, starts: Iterable[tuple[str, str]]
+) -> dict[str, StepForecast]:
+    """What recovery would do with each step that users see, keyed by the kernel's name, in the program's order.
+
+    `history` must have all tasks (`same_program` False), or the inside of finished loops is left out.
+    """
+    found = {
+        step.name: StepForecast() for step in plan.steps.values() if step.control is None and not step.placement.hidden
+    }
+    turn = _Walk(plan, history, archive, {})
+    turn.state.limits["all"] = Limit(None)
+    for event, sequence in starts:
+        turn.trigger(event, sequence)
+    more = True
+    while more:
+        more = turn.settle()
+        changes = turn.taken_changes()
+        for task, _ in changes.carried:
+            if task.step.name in found:
+                found[task.step.name].skipped.append(task.sequence)
+        for task in _begun(changes):
+            if task.step.name in found:
+                _note(found[task.step.name], task, history)
+        more |= _goes_on(turn, changes.starts)
+    return found
+
+
+def _begun(changes: Changes) -> list[Task]:
+    """The tasks that began: those for workers, and those without a function, which are over at once."""
+    at_once = (task for task in (*changes.created.values(), *changes.updated.values()) if task.step.func is None)
+    return [*changes.starts, *(task for task in at_once if task.status is TaskStatus.success)]
+
+
+def _note(known: StepForecast, task: Task, history: History) -> None:
+    past = history.tasks.get(task.key)
+    if past is None:
+        known.first.append(task.sequence)
+    else:
+        known.again.append((task.sequence, past.status))
+
+
+def _goes_on(turn: Turn, started: list[Task]) -> bool:
+    """Have what started succeed, but what computes something unknown; else let the next delay be over."""
+    ended = [task for task in started if not task.step.placement.hidden]
+    for task in ended:
+        turn.ended(task, True, None, None, None, ())
+    if ended:
+        return True
+    due = delays.next_due(turn)
+    if due is None:
+        return False
+    turn.time_came(due)
+    return True

@@ -1,0 +1,103 @@
+"""What `recover --dry-run` prints: the recovery told beforehand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from eventcore.decide.forecast import StepForecast
+from eventcore.rehearsal import Rehearsal, rehearse
+from eventcore.status import RunMode
+from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
+from sequent.cli.running import nothing_to_do, program_for
+from sequent.cli.showing import print_json
+from visual.outline import outline_of
+
+MOST_LISTED = 10  #: instances of a step in a line; JSON has a hundred times as many
+
+
+def tell_recovery(target: str, store: str | None, run_id: str | None, settings: Sequence[str],
+                  parameters: Sequence[str], recovery_run: int | None, accept_removed: bool,
+                  as_json: bool) -> int:  # fmt: skip
+    """Print what a recovery would do; returns the exit code."""
+    program = program_for(RunMode.recover, target, store, run_id, settings, parameters)
+    if (nothing := nothing_to_do(program, run_id, RunMode.recover)) is not None:
+        click.echo(f"sequent: {nothing}", err=True)
+        return EXIT_NOTHING
+    told = rehearse(program, run_id or "", recovery_run)
+    if as_json:
+        print_json(_data(told))
+    else:
+        for line in _lines(told):
+            click.echo(line)
+    if told.refused and not accept_removed:
+        names = ", ".join(map(repr, told.refused))
+        click.echo(f"sequent: recover would refuse: the program lost steps that the run has history of: {names}; put "
+                   "them back or give --accept-removed", err=True)  # fmt: skip
+        return EXIT_USAGE
+    return 0
+
+
+def _lines(told: Rehearsal) -> Iterator[str]:
+    if told.differences:
+        yield f"the program differs from the one that the run has stored: {told.differences}"
+    yield f"recovery {told.recovery} of run {told.run_id}, if nothing fails (this is a dry run):"
+    rows = [row for path, known in _by_path(told) for row in _rows(path, known)]
+    width = max((len(path) for _, path, _ in rows), default=0)
+    for what, path, rest in rows:
+        yield f"  {what:<21}  {path:<{width}}  {rest}".rstrip()
+    again = sum(len(known.again) for known in told.steps.values())
+    first = sum(len(known.first) for known in told.steps.values())
+    skipped = sum(len(known.skipped) for known in told.steps.values())
+    yield f"{again} run again, {first} run for the first time, {skipped} are skipped"
+
+
+def _by_path(told: Rehearsal) -> Iterator[tuple[str, StepForecast]]:
+    """The steps in the order in which users see them."""
+    for node in (inner for top in outline_of(json.loads(told.document)) for inner in top.walk()):
+        if node.kernel_name in told.steps:
+            yield node.path, told.steps[node.kernel_name]
+
+
+def _rows(path: str, known: StepForecast) -> Iterator[tuple[str, str, str]]:
+    if known.again:
+        yield "runs again", path, _listed(f"@{sequence} ({status.value})" for sequence, status in known.again)
+    if known.first:
+        yield "will run when reached", path, _listed(f"@{sequence}" for sequence in known.first)
+    if known.skipped:
+        yield "skipped", path, _listed(f"@{sequence}" for sequence in known.skipped)
+    if not known.is_known:
+        yield "will run when reached", path, ""
+
+
+def _listed(instances: Iterable[str]) -> str:
+    found = list(instances)
+    return " ".join(found) if len(found) <= MOST_LISTED else f"{len(found)} instances"
+
+
+def _data(told: Rehearsal) -> dict[str, Any]:
+    changed = told.differences
+    return {
+        "run_id": told.run_id,
+        "recovery": told.recovery,
+        "differences": {
+            "added": list(changed.added), "removed": list(changed.removed.values()), "changed": list(changed.changed),
+        },
+        "refused": list(told.refused),
+        "steps": [_step_data(path, known) for path, known in _by_path(told)],
+    }  # fmt: skip
+
+
+def _step_data(path: str, known: StepForecast) -> dict[str, Any]:
+    instances = [
+        *({"sequence": sequence, "will": "run again", "was": status.value} for sequence, status in known.again),
+        *({"sequence": sequence, "will": "run when reached", "was": None} for sequence in known.first),
+        *({"sequence": sequence, "will": "be skipped", "was": "success"} for sequence in known.skipped),
+    ]
+    return {
+        "path": path, "again": len(known.again), "first": len(known.first), "skipped": len(known.skipped),
+        "reached": known.is_known, "instances": instances[: 100 * MOST_LISTED],
+    }  # fmt: skip
