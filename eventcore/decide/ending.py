@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,13 @@ def task_over(turn: Turn, task: Task, status: TaskStatus, result: str | None, er
         turn.raise_triggers(task, StepStatus.complete, fresh=True)
     elif status is TaskStatus.cancelled:
         halting.void(turn, task.step, task.sequence)
-    for event, sequence in raised:
+    if raised:
+        task.memo = json.dumps([(event, sequence or task.sequence) for event, sequence in raised])
+        raise_own(turn, task)
+
+
+def raise_own(turn: Turn, task: Task) -> None:
+    """Raise what the step itself raised while it ran; the task's memo keeps it for when recovery skips the step."""
+    for event, sequence in json.loads(task.memo or "[]"):
         if event in turn.plan.events:
-            turn.raise_event(turn.plan.events[event], sequence or task.sequence)
+            turn.raise_event(turn.plan.events[event], sequence)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventcore.decide import resources
+from eventcore.decide import ending, resources
 from eventcore.decide.state import Cell, History, Past, Task
 from eventcore.program import Step
 from eventcore.status import StepReplay, StepStatus, TaskStatus
@@ -56,3 +56,5 @@ def skip(turn: Turn, cell: Cell, step: Step, past: Past) -> None:
         resources.carry_over(turn, task)
     turn.raise_triggers(task, StepStatus.success)
     turn.raise_triggers(task, StepStatus.complete)
+    if step.control is None and past.status.is_done:
+        ending.raise_own(turn, task)

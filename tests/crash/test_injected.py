@@ -81,9 +81,6 @@ def raw_program(store: Path, calls: Calls) -> evr.Eventor:
     return program
 
 
-#: a step that is skipped must raise again what it had raised itself, or its loop ends with recovery
-loses_triggers = pytest.mark.xfail(reason="recovery forgets what current().trigger had raised")
-
 #: what a failure sets in motion is set in motion again when recovery makes it fail again
 HANDLERS = {"outer/inner/mend", "outer/inner/after", "mend"}
 
@@ -104,7 +101,7 @@ def repeated(calls: Calls, done: set[Instance], mode: RunMode) -> set[Instance]:
     [
         (nested_flow, RunMode.recover),
         (nested_flow, RunMode.continue_),
-        pytest.param(raw_program, RunMode.recover, marks=loses_triggers),
+        (raw_program, RunMode.recover),
         (raw_program, RunMode.continue_),
     ],
 )
@@ -136,7 +133,7 @@ LIVES = [(program, RunMode.continue_, moments) for program in (nested_flow, raw_
     [
         *LIVES,
         (nested_flow, RunMode.recover, 43),
-        pytest.param(raw_program, RunMode.recover, 43, marks=loses_triggers),
+        (raw_program, RunMode.recover, 43),
     ],
 )
 def test_engines_that_all_die_young_bring_the_run_to_its_end(
