@@ -1,0 +1,99 @@
+"""Deleting runs that nobody needs any more, beside engines that write to the same store.
+
+A run is first withdrawn, in one short transaction: nobody can find or enter it from then on, and its row keeps its
+number taken. Then its rows go in small transactions, its own row last. What a killed cleaning leaves, the next one ends.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, delete, select, update
+from sqlalchemy.exc import NoResultFound
+
+from eventcore.errors import RunHeldError
+from eventcore.record import lease
+from eventcore.record import schema as t
+from eventcore.record.database import reported, transaction
+from eventcore.record.reading import RunView
+from eventcore.record.store import Store
+
+BATCH = 2_000  #: rows of one transaction
+HISTORY = (t.facts, t.tasks, t.results, t.attempts, t.delays)
+
+
+def disposable(runs: Iterable[RunView], before: float | None, keep: int | None) -> list[RunView]:
+    """Of the runs, the latest first, those that may go: none that an engine holds.
+
+    They ended, or were last started, before a time and are beyond the `keep` latest of their program; a criterion that
+    is None is not asked for.
+    """
+    found, seen = [], dict[str, int]()
+    for run in runs:
+        seen[run.program] = seen.get(run.program, 0) + 1
+        is_old = before is None or (run.ended or run.started) < before
+        is_beyond = keep is None or seen[run.program] > keep
+        if is_old and is_beyond and not run.is_held:
+            found.append(run)
+    return found
+
+
+def delete_run(store: Store, run: RunView) -> bool:
+    """Delete the run's rows and result files; False where an engine has taken it up in the meantime."""
+    with reported(store.location):
+        if not _withdraw(store, run):
+            return False
+        finish(store)
+    return True
+
+
+def finish(store: Store) -> None:
+    """Delete what is left of runs that were withdrawn, and the programs that no run needs any more."""
+    entered = select(t.recoveries.c.run)
+    withdrawn = select(t.runs.c.id, t.runs.c.source).where(t.runs.c.id.not_in(entered))
+    for number, source in store.connection.execute(withdrawn).all():
+        shutil.rmtree(store._result_folder(json.loads(source)["deleted"]), ignore_errors=True)
+        for table in HISTORY:
+            for keys in _batches(store, table, number):
+                _delete(store, table, keys)
+        with transaction(store.connection) as connection:
+            connection.execute(delete(t.runs).where(t.runs.c.id == number))
+    with transaction(store.connection) as connection:
+        connection.execute(delete(t.programs).where(t.programs.c.id.not_in(select(t.recoveries.c.program_id))))
+
+
+def _withdraw(store: Store, run: RunView) -> bool:
+    """Take the run from all who might look for it; its lease goes to nobody, for good."""
+    holder = lease.this_engine()
+    with transaction(store.connection) as connection:
+        try:
+            lease.take(connection, run.id, holder, float("1e12"), time.time())
+        except (RunHeldError, NoResultFound):
+            return False
+        connection.execute(
+            update(t.runs)
+            .where(t.runs.c.id == run.id)
+            .values(
+                run_id=f"{holder.token} deleted", program="", source=json.dumps({"deleted": run.run_id}),
+                holder_host="nowhere, for it is being deleted",
+            )
+        )  # fmt: skip
+        connection.execute(delete(t.recoveries).where(t.recoveries.c.run == run.id))
+    return True
+
+
+def _batches(store: Store, table: Table, run: int) -> Iterator[Sequence[Any]]:
+    query = select(*table.primary_key.columns).where(table.c.run == run).limit(BATCH)
+    while keys := store.connection.execute(query).mappings().all():
+        yield keys
+
+
+def _delete(store: Store, table: Table, keys: Sequence[Any]) -> None:
+    names = [column.name for column in table.primary_key.columns]
+    one = delete(table).where(and_(*(table.c[name] == bindparam(f"b_{name}") for name in names)))
+    with transaction(store.connection) as connection:
+        connection.execute(one, [{f"b_{name}": key[name] for name in names} for key in keys])
