@@ -262,7 +262,12 @@ class _Compiler:
         return kernel_step
 
     def _last(self, container: FlowStep) -> list[FlowStep]:
-        """The children whose ends tell that all have ended: nobody waits for the end of just one of these."""
+        """The children whose ends tell that all have ended: nobody waits for the end of just one of these.
+
+        Where an iteration can be halted it takes all: one that waits is then over before the one that still runs.
+        """
+        if self.can_be_halted(container):
+            return list(container.children.values())
         followed = {
             _step(tree).path
             for child in container.children.values()
