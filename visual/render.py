@@ -18,7 +18,7 @@ FORMATS = ("svg", "png", "pdf")
 _BUNDLED = """\
 import sys
 from pygraphviz import AGraph
-sys.stdout.buffer.write(AGraph(string=sys.stdin.read()).draw(format=sys.argv[1], prog="dot"))
+sys.stdout.buffer.write(AGraph(string=sys.stdin.buffer.read().decode()).draw(format=sys.argv[1], prog="dot"))
 """
 
 
@@ -29,7 +29,7 @@ def rendered(dot: str, format: str) -> bytes:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=TIME_LIMIT, check=False)
     except subprocess.TimeoutExpired:
         raise PictureError(
-            f"laying out the picture took more than {TIME_LIMIT:g} s; take the DOT text and a faster layout, such as sfdp"
+            f"laying out the picture took more than {TIME_LIMIT:g} s; take its DOT text to a faster layout, as sfdp"
         ) from None
     if done.returncode != 0 or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().splitlines()
@@ -44,7 +44,7 @@ def _command(format: str) -> list[str]:
     if program is not None:
         return [program, f"-T{format}"]
     if find_spec("pygraphviz") is not None:
-        return [sys.executable, "-c", _BUNDLED, format]
+        return [sys.executable, "-P", "-c", _BUNDLED, format]
     raise PictureError(
         "there is no Graphviz on this machine; install it (package graphviz), or the extra 'pictures' of this package, "
         "or take the DOT text (a name ending in .dot) to a machine that has it"

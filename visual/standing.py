@@ -29,16 +29,19 @@ class Standing:
     state: str
     counts: Mapping[str, int]
     seconds: float | None
+    tries: int = 1  #: the most that one instance took
 
     @property
     def text(self) -> str:
-        """State, counts where there is more than one instance, and time."""
+        """State, counts where there is more than one instance, tries where there was a second, and time."""
         total = sum(self.counts.values())
         done = self.counts.get("success", 0) + self.counts.get("skipped", 0)
         parts = [self.state if total <= 1 else f"{self.state} {done}/{total}"]
         parts += [
             f"{count} {word}" for word, count in self.counts.items() if total > 1 and word in ("failure", "cancelled")
         ]
+        if self.tries > 1:
+            parts.append(f"{'up to ' if total > 1 else ''}{self.tries} tries")
         if self.seconds is not None:
             parts.append(duration(self.seconds))
         return ", ".join(parts)
@@ -62,7 +65,7 @@ def _standing(tally: Tally, run: RunView) -> Standing:
         state = INTERRUPTED
     if state == TaskStatus.skipped.value:
         state = TaskStatus.success.value
-    return Standing(state, counts, tally.seconds if tally.ended is not None else None)
+    return Standing(state, counts, tally.seconds if tally.ended is not None else None, tally.tries)
 
 
 def duration(seconds: float) -> str:

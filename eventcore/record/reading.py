@@ -113,6 +113,7 @@ class Tally:
     started: float | None
     ended: float | None
     seconds: float  #: what its instances took, all together
+    tries: int = 1  #: the most that one of them took
 
     @property
     def total(self) -> int:
@@ -181,22 +182,30 @@ class Reader:
         """Each step's instances, counted by the status of their latest recovery; keyed by the kernel's step name."""
         tasks, latest = t.tasks, self._latest(run)
         spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
+        most = func.max(tasks.c["try"])
         query = (
             select(
-                tasks.c.step, tasks.c.status, func.count(), func.min(tasks.c.started), func.max(tasks.c.ended), spent
+                tasks.c.step,
+                tasks.c.status,
+                func.count(),
+                func.min(tasks.c.started),
+                func.max(tasks.c.ended),
+                spent,
+                most,
             )
             .join(latest, _same_task(tasks, latest))
             .where(tasks.c.run == run.id)
             .group_by(tasks.c.step, tasks.c.status)
         )
         found: dict[str, Tally] = {}
-        for step, status, count, started, ended, seconds in self._connection.execute(query):
+        for step, status, count, started, ended, seconds, tries in self._connection.execute(query):
             known = found.get(step, Tally({}, None, None, 0.0))
             found[step] = Tally(
                 {**known.counts, TaskStatus(status): count},
                 min((x for x in (known.started, started) if x is not None), default=None),
                 max((x for x in (known.ended, ended) if x is not None), default=None),
                 known.seconds + (seconds or 0.0),
+                max(known.tries, tries or 1),
             )
         return found
 

@@ -1,0 +1,75 @@
+"""What pictures are made of: nodes, boxes around them, and arrows between both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Something to draw, with its text in three parts: what it is called, what it is, and how it stands."""
+
+    id: str
+    name: str
+    kind: str = "step"  #: step, control, event, and, or; fold for several alike in one
+    about: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    state: str | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All its text."""
+        return (self.name, *self.about, *self.said)
+
+
+@dataclass(slots=True)
+class Box:
+    """A container or a scope, or the whole picture; its text has the same parts as a node's."""
+
+    id: str
+    name: str
+    about: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    state: str | None = None
+    nodes: list[Node] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All its text."""
+        return (self.name, *self.about, *self.said)
+
+    @property
+    def members(self) -> Iterator[Node | Box]:
+        """What is directly inside."""
+        yield from self.nodes
+        yield from self.boxes
+
+    @property
+    def size(self) -> int:
+        """The nodes inside, at any depth."""
+        return len(self.nodes) + sum(box.size for box in self.boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow; `source` and `target` are ids of nodes or boxes."""
+
+    source: str
+    target: str
+    label: str = ""
+    delay: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """What is written at it."""
+        return " ".join(part for part in (self.label, f"after {self.delay:g} s" if self.delay else "") if part)
+
+
+@dataclass(slots=True)
+class Graph:
+    """Everything in a picture."""
+
+    root: Box
+    edges: list[Edge] = field(default_factory=list)
