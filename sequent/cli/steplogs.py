@@ -1,0 +1,75 @@
+"""The log files of a run's steps: which there are, in which order, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventcore.act.steplog import LogFolder
+from eventcore.record.reading import Reader, RunView
+from eventcore.status import TaskStatus
+from sequent.cli.instances import Named
+from sequent.cli.target import TargetError
+
+MOST_TASKS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try of an instance that has begun, and the file that has what it said, if it said anything."""
+
+    path: str
+    sequence: str
+    recovery: int
+    number: int
+    status: TaskStatus
+    file: Path
+
+    @property
+    def heading(self) -> str:
+        """Whose log it is."""
+        recovery = f"recovery {self.recovery}, " if self.recovery else ""
+        return f"{self.path}@{self.sequence} ({recovery}try {self.number}, {self.status.value})"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, 0 where there is none."""
+        return self.file.stat().st_size if self.file.is_file() else 0
+
+
+def loggers(document_steps: list[dict[str, object]]) -> dict[str, str]:
+    """The paths of the steps that can say something, by the kernel's names."""
+    return {str(step["name"]): str(step["path"]) for step in document_steps if step["function"] is not None}
+
+
+def tries(reader: Reader, run: RunView, named: Named | None, number: int | None, *, failed: bool) -> list[Try]:
+    """The tries of the run, in the order in which their tasks were reached; of those `named`, of one number, failed."""
+    steps = loggers(reader.document(run)["steps"])
+    if named is not None:
+        steps = {name: path for name, path in steps.items() if Named(named.path).covers(path, "")}
+    return [
+        found
+        for found in _all(reader, run, steps)
+        if (named is None or named.covers(found.path, found.sequence))
+        and number in (None, found.number)
+        and (not failed or found.status is TaskStatus.failure)
+    ]
+
+
+def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
+    logdir = run.origin.get("logdir")
+    if not isinstance(logdir, str):
+        raise TargetError(f"run {run.run_id!r} does not say where its steps log; look in its configured logdir")
+    folder = LogFolder(logdir, run.program, run.run_id)
+    ended = {(a.step, a.sequence, a.recovery, a.try_number): a.status for a in reader.attempts(run)}
+    for task in reader.tasks(run, steps.keys(), MOST_TASKS):
+        if task.status is TaskStatus.skipped:
+            continue
+        path = steps[task.step]
+        for number in range(1, task.try_number + 1):
+            status = ended.get((task.step, task.sequence, task.recovery, number))
+            if status is None and (number < task.try_number or task.started is None or task.status is TaskStatus.ready):
+                continue
+            file = Path(folder.file(path, task.sequence, task.recovery, number))
+            yield Try(path, task.sequence, task.recovery, number, status or task.status, file)
