@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from eventcore.act.announce import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.engine import Engine, Lost, Report, Triggered
+from eventcore.act.engine import Asked, Engine, Lost, Report, Triggered
 from eventcore.act.executors.choose import capacity
 from eventcore.act.keeper import LeaseKeeper
+from eventcore.act.waker import Waker
 from eventcore.config import Config
 from eventcore.decide.plan import Plan
 from eventcore.decide.restoring import restore
@@ -23,7 +24,7 @@ from eventcore.decide.turn import Turn
 from eventcore.document import differences, reruns_successes
 from eventcore.errors import ConfigError, ProgramChangedError
 from eventcore.program import Program
-from eventcore.record import lease
+from eventcore.record import lease, requests
 from eventcore.record.store import RunRow, Store
 from eventcore.request import Request
 from eventcore.status import RunMode, TaskStatus, Verdict
@@ -65,17 +66,20 @@ class Session:
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         """Work on the run as `request` says; raises `KeyboardInterrupt` after it was interrupted in an orderly way."""
-        holder = lease.this_engine()
-        row = self._row = self._enter(request, document, holder)
-        report = Report(Verdict.running)
-        try:
-            with self._kept(row, holder):
-                engine = self._engine = self._make_engine(row, request, document, holder)
-                for event, sequence in starts:
-                    engine.turn.trigger(event, sequence)
-                report = engine.run(passes)
-        finally:
-            self._leave(row, holder, report)
+        with closing(Waker()) as waker:
+            holder = lease.this_engine(waker.token, waker.port)
+            row = self._row = self._enter(request, document, holder)
+            report = Report(Verdict.running)
+            try:
+                with self._kept(row, holder):
+                    engine = self._engine = self._make_engine(row, request, document, holder)
+                    for event, sequence in starts:
+                        engine.turn.trigger(event, sequence)
+                    engine.post(Asked())
+                    waker.listen(lambda: engine.post(Asked()))
+                    report = engine.run(passes)
+            finally:
+                self._leave(row, holder, report)
         if report.interrupted:
             raise KeyboardInterrupt(f"run {row.run_id!r} was interrupted; it can be recovered or continued")
         return report.ok
@@ -147,7 +151,10 @@ class Session:
             restore(turn, store.snapshot(row))
         calls = CallMaker(plan, row.run_id, row.recovery, row.program, lambda step, seq: store.result(row, step, seq))
         writer = store.writer(row, holder, self._config.max_result_size)
-        return Engine(turn, writer, calls, self._clock, Announcer())
+        turn.state.paused = requests.is_paused(store.connection, row.id)
+        return Engine(
+            turn, writer, calls, self._clock, Announcer(), lambda: requests.pending(store.connection, row.id)
+        )  # fmt: skip
 
     @contextmanager
     def _kept(self, row: RunRow, holder: lease.Holder) -> Iterator[None]:
@@ -155,12 +162,18 @@ class Session:
         if self._store.path is None:
             yield
             return
-        beat, term = self._store.beat, self._config.lease_term
-        keeper = LeaseKeeper(lambda: beat(row, holder, self._clock.now()), self._lost, term)
+        term = self._config.lease_term
+        keeper = LeaseKeeper(lambda: self._beat(row, holder), self._lost, term)
         try:
             yield
         finally:
             keeper.close()
+
+    def _beat(self, row: RunRow, holder: lease.Holder) -> bool:
+        """Renew the lease; requests from other hosts, which cannot wake this engine, are found on the way."""
+        if self._engine is not None:
+            self._engine.post(Asked())
+        return self._store.beat(row, holder, self._clock.now())
 
     def _lost(self) -> None:
         if self._engine is not None:

@@ -69,6 +69,7 @@ class Verdict(StrEnum):
     pending = "pending"  #: its engine ended with delays or tasks outstanding
     success = "success"
     failure = "failure"
+    cancelled = "cancelled"  #: a user ended it
     stalled = "stalled"  #: something waits for what nothing can bring any more
 
 

@@ -28,17 +28,18 @@ class Walk:
     over: int = 0
     failed: bool = False  #: an iteration failed
     broken: bool = False  #: and no further one may begin
+    cancelled: bool = False  #: an iteration was cancelled, and no further one may begin
     clean: bool = True  #: everything so far succeeded
     done_before: set[str] = field(default_factory=set)  #: iterations that an earlier recovery ended clean
 
     @property
     def memo(self) -> str:
         """What the store keeps of it."""
-        return json.dumps([self.begun, self.over, self.failed, self.broken, self.clean])
+        return json.dumps([self.begun, self.over, self.failed, self.broken, self.cancelled, self.clean])
 
     def recall(self, memo: str) -> None:
         """Go on from what the store kept."""
-        self.begun, self.over, self.failed, self.broken, self.clean = json.loads(memo)
+        self.begun, self.over, self.failed, self.broken, self.cancelled, self.clean = json.loads(memo)
 
 
 class ContainerControl:
@@ -93,6 +94,7 @@ class ContainerControl:
         walk.clean &= clean
         walk.failed |= status is TaskStatus.failure
         walk.broken |= broken
+        walk.cancelled |= status is TaskStatus.cancelled
         self._advance(turn, task)
 
     def _walk(self, turn: Turn, task: Task, keys: Sequence[str]) -> None:
@@ -104,7 +106,7 @@ class ContainerControl:
     def _advance(self, turn: Turn, task: Task) -> None:
         walk = self._walks[task.sequence]
         halted = turn.cell(self.scope, task.sequence).halted
-        may_begin = not (walk.broken or halted or turn.state.stopped)
+        may_begin = not (walk.broken or walk.cancelled or halted or turn.state.stopped)
         while may_begin and walk.begun < len(walk.keys) and walk.begun - walk.over < self.concurrent:
             sequence = f"{task.sequence}.{walk.keys[walk.begun]}"
             walk.begun += 1
@@ -119,7 +121,7 @@ class ContainerControl:
             return
         if walk.failed:
             self._finish(turn, task, TaskStatus.failure)
-        elif halted:
+        elif halted or walk.cancelled:
             self._finish(turn, task, TaskStatus.cancelled)
         elif walk.begun == len(walk.keys):
             task.memo = CLEAN if walk.clean else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from eventcore.decide.changes import Attempt, Changes
 from eventcore.decide.state import Task
@@ -34,6 +36,10 @@ class Announcer:
                           attempt.try_number, attempt.error, _outlook(attempt),
                           f"\n{attempt.traceback}" if attempt.traceback else "",
                           extra=_origin(attempt.task))  # fmt: skip
+
+    def asked(self, verb: str, argument: Mapping[str, Any]) -> None:
+        """A user's request is taken up."""
+        log.warning("Requested: %s", " ".join([verb, *(str(part) for part in argument.values() if part is not None)]))
 
     def stopping(self, running: int) -> None:
         """The user asked the run to stop."""

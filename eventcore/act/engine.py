@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -25,6 +25,7 @@ from eventcore.decide import delays, scheduling, verdict
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.errors import LeaseLostError
+from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
 from eventcore.status import Verdict
 
@@ -55,7 +56,12 @@ class Interrupt:
     """The user pressed Ctrl-C."""
 
 
-Happening = Ended | Triggered | Lost | Interrupt
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody recorded a request."""
+
+
+Happening = Ended | Triggered | Lost | Interrupt | Asked
 
 
 @dataclass(slots=True)
@@ -80,12 +86,14 @@ class Engine:
 
     LONGEST_WAIT = 60.0  #: seconds between looks at the clock: a wait does not count the time that the machine sleeps
 
-    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announce: Announcer) -> None:
+    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announce: Announcer,
+                 requests: Callable[[], list[AskedRequest]] = list) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._calls = calls
         self._clock = clock
         self._announce = announce
+        self._requests = requests  #: reads what was asked and not taken up
         self._queue: SimpleQueue[Happening] = SimpleQueue()
         self._executors: dict[Any, Executor] = {}
         self._tickets: dict[int, Task] = {}
@@ -120,7 +128,7 @@ class Engine:
             self._until_idle()
             passes -= 1
             if passes < 0:
-                if not verdict.waits_for_time(self.turn):
+                if not (verdict.waits_for_time(self.turn) or verdict.waits_for_resume(self.turn)):
                     return
                 self._wait()
 
@@ -147,6 +155,8 @@ class Engine:
         self._announce.turn(changes)
         for task in changes.starts:
             self._start(task)
+        for task in changes.cancels:
+            self._cancel(task)
         return more
 
     def _apply(self, what: Happening) -> None:
@@ -157,6 +167,10 @@ class Engine:
                 self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
+        elif isinstance(what, Asked):
+            for request in self._requests():
+                self.turn.asked(request.id, request.verb, request.argument)
+                self._announce.asked(request.verb, request.argument)
         elif isinstance(what, Interrupt):
             self.turn.state.stopped = self._interrupted = True
             self._announce.stopping(len(self._tickets))
@@ -175,6 +189,11 @@ class Engine:
             return
         timeout = self.turn.plan.config.of_step(task.step.config, "timeout")
         self._executor(scheduling.executor_of(self.turn, task.step)).start(ticket, call, timeout)
+
+    def _cancel(self, task: Task) -> None:
+        ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
+        if ticket is not None:
+            self._executor(scheduling.executor_of(self.turn, task.step)).cancel(ticket)
 
     def _executor(self, construct: Any) -> Executor:
         found = self._executors.get(construct)

@@ -33,13 +33,15 @@ class Changes:
     delays_over: list[Delay] = field(default_factory=list)
     starts: list[Task] = field(default_factory=list)
     cancels: list[Task] = field(default_factory=list)
+    answers: list[tuple[int, str]] = field(default_factory=list)  #: requests taken up, and what came of them
     ended: list[Task] = field(default_factory=list)  #: worth a line in the log
 
     def __bool__(self) -> bool:
         """True when there is something to record."""
         return bool(
             self.facts or self.created or self.updated or self.attempts or self.delays_begun or self.delays_over
-        )
+            or self.answers
+        )  # fmt: skip
 
     def touched(self, task: Task) -> None:
         """The task's row differs from what is stored."""

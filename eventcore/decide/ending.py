@@ -26,6 +26,12 @@ def worker_ended(turn: Turn, task: Task, ok: bool, result: str | None, error: st
         ok, result, traceback = False, None, None
         error = f"the step raised event {unknown[0]!r}, which the program does not have"
     status = TaskStatus.success if ok else TaskStatus.failure
+    if task.ending and not ok:
+        turn.changes.attempts.append(
+            Attempt(task, task.try_number, TaskStatus.cancelled, task.started, turn.now, "cancelled on request", None)
+        )
+        task_over(turn, task, TaskStatus.cancelled, None, None, None, ())
+        return
     if not ok or task.try_number > 1:  # a first try that succeeds is told by its task alone
         turn.changes.attempts.append(Attempt(task, task.try_number, status, task.started, turn.now, error, traceback))
     if not ok and retrying.tries_again(turn, task):

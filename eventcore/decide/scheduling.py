@@ -27,7 +27,7 @@ def make_ready(turn: Turn, task: Task) -> None:
 def start_next(turn: Turn) -> bool:
     """Start one ready task, or find that none can start; True while there may be more to do."""
     state = turn.state
-    if state.stopped:
+    if state.stopped or state.paused:
         return False
     while True:
         _unpark(turn)

@@ -20,6 +20,7 @@ class Task:
         "arrival",
         "due",
         "ended",
+        "ending",
         "fresh",
         "holds",
         "memo",
@@ -41,6 +42,7 @@ class Task:
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None
         self.ended: float | None = None
+        self.ending = False  #: its worker is being ended, because somebody asked for that
         self.holds = False  #: whether it has its resources
         self.memo: str | None = None  #: what a control step keeps about itself
         self.result: str | None = None  #: kept where a control step reads it
@@ -174,6 +176,8 @@ class State:
     timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time
     pending_delays: int = 0
     failures: int = 0  #: unhandled ones
-    stopped: bool = False  #: an unhandled failure: nothing new starts
+    stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
+    paused: bool = False  #: nothing new starts until the run is resumed
+    cancelled: bool = False  #: a user ended the run
     has_evicted: bool = False  #: quiet cells were let go; a cell not in memory may be in the store
     timer_count: int = 0

@@ -8,10 +8,10 @@ raised, associations and expressions in the order of their definition.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
-from eventcore.decide import delays, ending, expressions, retrying, scheduling, triggering
+from eventcore.decide import delays, ending, expressions, retrying, scheduling, steering, triggering
 from eventcore.decide.changes import Changes
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Cell, Delay, History, Limit, PoolState, State, Task
@@ -66,6 +66,10 @@ class Turn:
               raised: Iterable[tuple[str, str | None]]) -> None:  # fmt: skip
         """A worker is through with the task's current try."""
         ending.worker_ended(self, task, ok, result, error, traceback, raised)
+
+    def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:
+        """A user asks something of the run, see `eventcore.decide.steering`."""
+        steering.take_up(self, request, verb, argument)
 
     def time_came(self, now: float) -> None:
         """Take the time, UTC in seconds, and what has fallen due by it."""

@@ -37,18 +37,25 @@ def waits_for_time(turn: Turn) -> bool:
     return not turn.state.stopped and delays.next_due(turn) is not None
 
 
+def waits_for_resume(turn: Turn) -> bool:
+    """True when the run is paused and has something left to do."""
+    return turn.state.paused and not turn.state.stopped and bool(turn.state.live)
+
+
 def of(turn: Turn) -> Verdict:
     """The verdict of a run that is idle."""
+    if turn.state.cancelled:
+        return Verdict.cancelled
     if turn.state.failures:
         return Verdict.failure
-    if waits_for_time(turn):
+    if waits_for_time(turn) or waits_for_resume(turn):
         return Verdict.pending
     return Verdict.stalled if stalled(turn) else Verdict.success
 
 
 def stalled(turn: Turn) -> list[Wait]:
     """The tasks of an idle run that wait for what nothing can bring any more."""
-    if turn.state.stopped or turn.state.running or delays.next_due(turn) is not None:
+    if turn.state.stopped or turn.state.paused or turn.state.running or delays.next_due(turn) is not None:
         return []
     waiting = [task for task in turn.state.live.values() if task.status is TaskStatus.ready]
     return [Wait(task, _reason(turn, task)) for task in waiting]

@@ -22,11 +22,13 @@ class Holder:
     host: str
     pid: int
     started: str  #: the process's start as the system tells it: a pid alone may be somebody else's by now
+    wake: int | None = None  #: the loopback port at which it hears of requests
 
 
-def this_engine() -> Holder:
+def this_engine(token: str | None = None, wake: int | None = None) -> Holder:
     """A new holder in this process."""
-    return Holder(secrets.token_hex(8), socket.gethostname(), os.getpid(), process_start(os.getpid()) or "")
+    token = token or secrets.token_hex(8)
+    return Holder(token, socket.gethostname(), os.getpid(), process_start(os.getpid()) or "", wake)
 
 
 def process_start(pid: int) -> str | None:
@@ -68,6 +70,7 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
             holder_started=holder.started,
             heartbeat=now,
             lease_term=term,
+            wake=holder.wake,
         )
     )
 

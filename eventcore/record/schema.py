@@ -45,6 +45,7 @@ runs = _table(
     Column("holder_started", Text),
     Column("heartbeat", Float),
     Column("lease_term", Float),
+    Column("wake", Integer),  # the loopback port at which the holder hears that there is a request
     rowid=True,
 )
 
@@ -59,6 +60,20 @@ recoveries = _table(
     Column("ended", Float),
     Column("verdict", Text, nullable=False),
     Column("report", Text),
+)
+
+#: what users asked of a run, by whom and when; an engine takes a request up in the commit that says so
+requests = _table(
+    "requests",
+    Column("id", Integer, primary_key=True),
+    Column("run", Integer, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("verb", Text, nullable=False),
+    Column("argument", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("taken_at", Float),
+    Column("answer", Text),
+    rowid=True,
 )
 
 facts = _table(

@@ -90,6 +90,7 @@ class TurnWriter:
             ],
         )
         yield "delay", [(run, d.sequence, d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
+        yield "answer", [(now, answer, request) for request, answer in changes.answers]
         yield "delay over", [(run, d.sequence, d.association.key, recovery) for d in changes.delays_over]
 
     def _key(self, task: Task) -> Row:
@@ -125,6 +126,11 @@ def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
         statement = update(table).where(where(table, *key)).values(values)
         return Statement(statement, positional, [*names, *(f"b_{name}" for name in key)])
 
+    answered = (
+        update(t.requests)
+        .where(t.requests.c.id == bindparam("b_id"))
+        .values(taken_at=bindparam("taken_at"), answer=bindparam("answer"))
+    )
     held = select(runs.c.id).where(runs.c.id == bindparam("b_id"), runs.c.holder == bindparam("b_holder"))
     earlier = select(
         results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
@@ -144,5 +150,6 @@ def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
         "carry": Statement(carry, positional, ["now", *(f"b_{name}" for name in KEY)]),
         "attempt": inserted(t.attempts, *KEY, "try", "status", "started", "ended", "error", "traceback"),
         "delay": inserted(t.delays, "run", "sequence", "association", "recovery", "due", "over"),
+        "answer": Statement(answered, positional, ["taken_at", "answer", "b_id"]),
         "delay over": Statement(delay_over, positional, ["b_run", "b_sequence", "b_association", "b_recovery"]),
     }
