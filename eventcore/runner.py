@@ -195,6 +195,12 @@ class Runner:
         built = self._build()
         return document_of(built.program, built.outline)
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows of it."""
+        from eventcore.notebook import shown
+
+        return shown(self)
+
     def configure(self, values: Mapping[str, Any]) -> None:
         """Set configuration keys over what holds now; raises `ConfigError`."""
         base = {key: getattr(self._config, key) for key in Config.__struct_fields__}

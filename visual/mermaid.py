@@ -22,6 +22,8 @@ _arrows = {"failure": "-.->", "complete": "==>"}
 #: what a text may have as it is; everything else is written as a number, so that no name can be markup
 _plain = re.compile(r"[^\w .,:;/()+=!?*'…-]")
 
+_untitled = re.compile(r"[^\w .,:;/()+=!?*…-]")
+
 
 def mermaid_text(graph: Graph) -> str:
     """The graph as a flowchart; the same graph gives the same text. States are classes."""
@@ -36,8 +38,7 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         """The whole flowchart."""
-        if self._graph.root.name:
-            yield from ("---", f'title: "{_title(self._graph.root)}"', "---")
+        yield from _front(self._graph.root)
         yield f"flowchart {direction(self._graph, Ranks(self._graph))}"
         yield from self._inside(self._graph.root, "  ")
         for edge in self._graph.edges:
@@ -79,6 +80,18 @@ def _text(line: str) -> str:
     return _plain.sub(lambda found: f"#{ord(found[0])};", line)
 
 
-def _title(root: Box) -> str:
-    """For the front matter, which is YAML and has other escapes."""
-    return re.sub(r"[^\w .,:;/()+=!?*…-]", " ", root.name)
+def _front(root: Box) -> Iterator[str]:
+    """The title, and room for the lines of the boxes' text, in YAML, which has other escapes than the labels."""
+    lines = max(map(_tallest, root.boxes), default=1)
+    if not root.name and lines == 1:
+        return
+    yield "---"
+    if root.name:
+        yield f'title: "{_untitled.sub(" ", root.name)}"'
+    if lines > 1:
+        yield f"config: {{flowchart: {{wrappingWidth: 400, subGraphTitleMargin: {{bottom: {22 * (lines - 1)}}}}}}}"
+    yield "---"
+
+
+def _tallest(box: Box) -> int:
+    return max([len(box.lines), *map(_tallest, box.boxes)])

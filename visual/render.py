@@ -39,7 +39,7 @@ def rendered(dot: str, format: str) -> bytes:
 
 def _command(format: str) -> list[str]:
     if format not in FORMATS:
-        raise PictureError(f"format {format!r} is not known; take dot, {', '.join(FORMATS)}")
+        raise PictureError(f"format {format!r} is not known; take dot, mermaid, {', '.join(FORMATS)}")
     program = shutil.which("dot")
     if program is not None:
         return [program, f"-T{format}"]
@@ -47,5 +47,5 @@ def _command(format: str) -> list[str]:
         return [sys.executable, "-P", "-c", _BUNDLED, format]
     raise PictureError(
         "there is no Graphviz on this machine; install it (package graphviz), or the extra 'pictures' of this package, "
-        "or take the DOT text (a name ending in .dot) to a machine that has it"
+        "or take the text (a name ending in .dot or .mmd) to where it can be drawn"
     )
