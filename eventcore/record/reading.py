@@ -39,10 +39,13 @@ class RunView:
     next_due: float | None
     stalled: list[str]
     not_reached: list[str]
+    is_paused: bool = False
 
     @property
     def state(self) -> str:
-        """The verdict, or `interrupted` where an engine is gone without leaving one."""
+        """The verdict, `paused`, or `interrupted` where an engine is gone without leaving a verdict."""
+        if self.is_paused and self.verdict in (Verdict.running, Verdict.pending):
+            return "paused"
         if self.verdict is Verdict.running and not self.is_held:
             return "interrupted"
         return self.verdict.value
@@ -144,10 +147,20 @@ class Reader:
         self._connection = connection
         self.location = location
 
+    @property
+    def connection(self) -> Connection:
+        """What it reads through."""
+        return self._connection
+
     def runs(self, now: float, program: str | None = None) -> list[RunView]:
         """All runs, or those of a program, the latest first."""
         query = select(
-            t.runs, t.recoveries.c.started, t.recoveries.c.ended, t.recoveries.c.verdict, t.recoveries.c.report
+            t.runs,
+            _last_word_on_pausing(),
+            t.recoveries.c.started,
+            t.recoveries.c.ended,
+            t.recoveries.c.verdict,
+            t.recoveries.c.report,
         )
         query = query.join(
             t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
@@ -340,6 +353,18 @@ def _same_task(one: Any, other: Any) -> Any:
     return (one.c.step == other.c.step) & (one.c.sequence == other.c.sequence) & (one.c.recovery == other.c.recovery)
 
 
+def _last_word_on_pausing() -> Any:
+    asked = t.requests
+    return (
+        select(asked.c.verb)
+        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.taken_at.is_not(None))
+        .order_by(asked.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("last_word")
+    )
+
+
 def _run_view(row: Any, now: float) -> RunView:
     said = json.loads(row.report) if row.report else {}
     held = lease.is_held(row, now)
@@ -347,4 +372,5 @@ def _run_view(row: Any, now: float) -> RunView:
         row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
         Verdict(row.verdict), held, f"process {row.holder_pid} on {row.holder_host}" if held else None,
         said.get("todos", 0), said.get("next_due"), said.get("stalled", []), said.get("not_reached", []),
+        row.last_word == "pause",
     )  # fmt: skip

@@ -10,8 +10,8 @@ import click
 from eventcore.record.reading import Reader, RunView, reading
 from eventcore.status import TaskStatus
 from sequent.cli.instances import Named
-from sequent.cli.showing_logs import copy, named_in, print_heading
 from sequent.cli.main import EXIT_NOTHING
+from sequent.cli.showing_logs import copy, named_in, print_heading
 from sequent.cli.steplogs import Try, tries
 from visual.outline import outline_of
 

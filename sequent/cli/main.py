@@ -11,11 +11,20 @@ import click
 #: each verb, the module that has it, and what `--help` says of it
 VERBS = {
     "run": "Start a new run of a flow.",
+    "check": "Find what is wrong with a flow, without running it.",
     "recover": "Run again what a run has not done: what succeeded is skipped.",
     "continue": "Go on with a run as it stands: due delays, ready steps.",
     "runs": "List the runs of a store.",
     "status": "Show how a run stands, as a tree.",
+    "why": "Tell why a step has not run, or stands as it does.",
+    "logs": "Show what steps printed and logged.",
     "graph": "Draw a flow or a run, as SVG, PNG, PDF or DOT.",
+    "report": "Write a run as one HTML page.",
+    "pause": "Let nothing new start in a run.",
+    "resume": "Let a paused run go on.",
+    "cancel": "End a run, or a step of it.",
+    "trigger": "Trigger an event in a run.",
+    "clean": "Delete old runs.",
 }
 
 EXIT_FAILED = 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from eventcore.record import requests
 from eventcore.record.reading import RunView, reading
 from eventcore.runner import Runner
 from eventcore.status import RunMode, TaskStatus
@@ -65,7 +66,7 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
         raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
     with reading(program.store) as reader:
         runs = [r for r in reader.runs(time.time(), program.name) if run_id is None or r.run_id == run_id]
-        if not runs or runs[0].state != "success":
+        if not runs or runs[0].state != "success" or requests.pending(reader.connection, runs[0].id):
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
         return f"nothing to {verb}: run {runs[0].run_id!r} ended with success; `sequent run` starts a new one"
@@ -93,5 +94,9 @@ def _advise(run: RunView, store: str) -> None:
     named = f"{shlex.quote(store)} --run-id {run.run_id}"
     if run.state == "failure":
         click.echo(f"mend the cause, then: sequent recover {named}")
+    elif run.state == "cancelled":
+        click.echo(f"run it on with: sequent recover {named}")
+    elif run.state == "paused":
+        click.echo(f"let it go on with: sequent resume {named}, then sequent continue {named}")
     elif run.state == "pending":
         click.echo(f"{run.todos} outstanding; go on with: sequent continue {named}")

@@ -57,7 +57,13 @@ def status_data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str,
         **run_data(run),
         "steps": [step_data(node) for node in nodes],
         "failures": [
-            {"path": paths[f.step], "sequence": f.sequence, "recovery": f.recovery, "try": f.try_number, "error": f.error}
+            {
+                "path": paths[f.step],
+                "sequence": f.sequence,
+                "recovery": f.recovery,
+                "try": f.try_number,
+                "error": f.error,
+            }
             for f in failures
             if f.step in paths
         ],

@@ -1,0 +1,23 @@
+"""`sequent cancel`."""
+
+from __future__ import annotations
+
+import click
+
+from sequent.cli.options import run_id_option, store_option, target_argument
+
+
+@click.command("cancel")
+@target_argument
+@click.argument("instance", metavar="[PATH[@SEQ]]", required=False)
+@store_option
+@run_id_option
+def command(target: str, instance: str | None, store: str | None, run_id: str | None) -> int:
+    """End a run of TARGET, or a step of it: PATH for all its instances, PATH@SEQ for one. It can be recovered."""
+    from sequent.cli import steering
+
+    argument = {}
+    if instance is not None:
+        path, sequence = steering.instance(instance)
+        argument = {"path": path, "sequence": sequence}
+    return steering.steer(target, store, run_id, "cancel", argument)

@@ -1,0 +1,18 @@
+"""`sequent pause`."""
+
+from __future__ import annotations
+
+import click
+
+from sequent.cli.options import run_id_option, store_option, target_argument
+
+
+@click.command("pause")
+@target_argument
+@store_option
+@run_id_option
+def command(target: str, store: str | None, run_id: str | None) -> int:
+    """Let nothing new start in a run of TARGET until it is resumed; what runs goes on."""
+    from sequent.cli.steering import steer
+
+    return steer(target, store, run_id, "pause", {})

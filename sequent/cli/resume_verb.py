@@ -1,0 +1,18 @@
+"""`sequent resume`."""
+
+from __future__ import annotations
+
+import click
+
+from sequent.cli.options import run_id_option, store_option, target_argument
+
+
+@click.command("resume")
+@target_argument
+@store_option
+@run_id_option
+def command(target: str, store: str | None, run_id: str | None) -> int:
+    """Let a paused run of TARGET go on."""
+    from sequent.cli.steering import steer
+
+    return steer(target, store, run_id, "resume", {})

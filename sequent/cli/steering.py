@@ -1,0 +1,72 @@
+"""What `pause`, `resume`, `cancel` and `trigger` have in common: record a request and say what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from eventcore.record import requests
+from eventcore.record.reading import RunView, reading
+from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
+from sequent.cli.target import TargetError, parse_target, store_of
+
+PATIENCE = 10.0  #: seconds to wait for the engine's answer
+
+
+def steer(target: str, store: str | None, run_id: str | None, verb: str, argument: Mapping[str, Any]) -> int:
+    """Ask something of a run, wait for its engine's answer where it has one; returns the exit code."""
+    location = store_of(parse_target(target), store)
+    with reading(location) as reader:
+        run = reader.run(run_id, time.time())
+    if verb != "trigger" and (done := _nothing_to_do(run)) is not None:
+        click.echo(f"sequent: nothing to {verb}: {done}", err=True)
+        return EXIT_NOTHING
+    request = requests.ask(location, run.id, verb, argument, time.time())
+    answer = _awaited(location, request, PATIENCE if run.is_held else 0.0)
+    if answer is None:
+        when = "its engine has not answered yet" if run.is_held else "the engine that goes on with the run will see it"
+        click.echo(f"{verb}: recorded for run {run.run_id}; {when}")
+        return 0
+    if answer != "done":
+        click.echo(f"sequent: {verb} {answer}", err=True)
+        return EXIT_USAGE
+    click.echo(f"{verb}: done for run {run.run_id}")
+    return 0
+
+
+def _nothing_to_do(run: RunView) -> str | None:
+    if run.state in ("success", "failure", "stalled", "cancelled"):
+        return f"run {run.run_id} has ended with {run.state}"
+    return None
+
+
+def _awaited(location: str, request: int, patience: float) -> str | None:
+    deadline = time.monotonic() + patience
+    while True:
+        with reading(location) as reader:
+            answer = requests.answer_of(reader.connection, request)
+        if answer is not None or time.monotonic() >= deadline:
+            return answer
+        time.sleep(0.05)
+
+
+def instance(text: str) -> tuple[str, str | None]:
+    """`PATH` or `PATH@SEQ` as a path and a sequence."""
+    path, separator, sequence = text.rpartition("@")
+    return (path, sequence) if separator else (text, None)
+
+
+def trigger_argument(
+    target: str, store: str | None, run_id: str | None, event: str, sequence: str | None
+) -> dict[str, str]:
+    """What `trigger` asks; raises `TargetError` for an event that the run's program does not have."""
+    with reading(store_of(parse_target(target), store)) as reader:
+        run = reader.run(run_id, time.time())
+        known = [known["name"] for known in reader.document(run)["events"]]
+        if event not in known:
+            shown = ", ".join(name for name in known if "#" not in name) or "none with a name of its own"
+            raise TargetError(f"the program of run {run.run_id!r} has no event {event!r}; it has {shown}")
+        return {"event": event, "sequence": sequence or requests.fresh_sequence(reader.connection, run.id)}

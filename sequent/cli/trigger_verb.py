@@ -1,0 +1,20 @@
+"""`sequent trigger`."""
+
+from __future__ import annotations
+
+import click
+
+from sequent.cli.options import run_id_option, store_option, target_argument
+
+
+@click.command("trigger")
+@target_argument
+@click.argument("event", metavar="EVENT")
+@click.argument("sequence", metavar="[SEQ]", required=False)
+@store_option
+@run_id_option
+def command(target: str, event: str, sequence: str | None, store: str | None, run_id: str | None) -> int:
+    """Trigger an event in a run of TARGET, at sequence SEQ or at a fresh one."""
+    from sequent.cli.steering import steer, trigger_argument
+
+    return steer(target, store, run_id, "trigger", trigger_argument(target, store, run_id, event, sequence))
