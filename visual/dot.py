@@ -6,7 +6,7 @@ import html
 
 import graphviz
 
-from visual.direction import direction
+from visual.direction import DOWN, direction
 from visual.looks import INK, MUTED, look_of
 from visual.ranks import Ranks
 from visual.shapes import Box, Edge, Graph, Node
@@ -26,10 +26,11 @@ _unprintable = dict.fromkeys([*range(32), *range(127, 160), *range(0xD800, 0xE00
 def dot_text(graph: Graph) -> str:
     """The graph as DOT; the same graph gives the same text. What a node or box stands for is its `id`."""
     ranks = Ranks(graph)
+    way = direction(graph, ranks)
+    beside, after = ("0.3", "0.4") if way == DOWN else ("0.15", "0.6")
     drawing = graphviz.Digraph("flow")
     drawing.attr("graph", **_title(graph.root), labelloc="t", labeljust="l", compound="true", fontname=FONT,
-                 fontsize="13", fontcolor=INK, rankdir=direction(graph, ranks), nodesep="0.3", ranksep="0.4",
-                 pad="0.2")  # fmt: skip
+                 fontsize="13", fontcolor=INK, rankdir=way, nodesep=beside, ranksep=after, pad="0.2")  # fmt: skip
     drawing.attr("node", shape="box", style="rounded,filled", fontname=FONT, fontsize="11", fontcolor=INK,
                  margin="0.14,0.07", height="0.35")  # fmt: skip
     drawing.attr("edge", fontname=FONT, fontsize="9", fontcolor=MUTED, color=MUTED, arrowsize="0.7")

@@ -1,32 +1,12 @@
 """What a picture shows: boxes, arrows, labels, states, whichever way the program was written."""
 
-import json
 from pathlib import Path
 
-import pytest
-
-import eventcore as evr
 import sequent as seq
-from visual import Picture, PictureError, draw
+from tests.visual.drawings import QUIET, nested, raw
+from visual import draw
 from visual.graph import Box, Edge, Graph
-
-QUIET = {"task_construct": "invoke", "logging_level": "ERROR", "console": False}
-
-
-def fail() -> None:
-    raise RuntimeError("on purpose")
-
-
-def nested(store: Path | str = ":memory:") -> seq.Sequent:
-    flow = seq.Sequent("nested", store, config={**QUIET, "stop_on_exception": False})
-    pool = seq.ResourcePool("licences", 2)
-    outer = flow.add_step("outer", loop=[1, 2], concurrent=2)
-    a = outer.add_step("a", print, acquires=[(pool, 1)])
-    outer.add_step("b", require=((a, seq.STEP_SUCCESS),))
-    bad = flow.add_step("bad", fail, require=((outer, seq.STEP_SUCCESS),))
-    flow.add_step("either", require=(seq.or_((bad, seq.STEP_SUCCESS), (outer, seq.STEP_FAILURE)),), delay=5)
-    flow.add_step("mop", require=((bad, seq.STEP_FAILURE),))
-    return flow
+from visual.standing import Standing
 
 
 def edges(graph: Graph) -> set[tuple[str, str, str]]:
@@ -42,7 +22,7 @@ def boxes(box: Box) -> dict[str, list[str]]:
 
 def test_containers_are_boxes_with_their_steps_inside() -> None:
     graph = draw(nested()).graph
-    assert boxes(graph.root) == {"flow": ["bad", "either", "or 1", "mop"], "outer": ["outer/a", "outer/b"]}
+    assert boxes(graph.root) == {"#flow": ["bad", "either", "#or 1", "mop"], "outer": ["outer/a", "outer/b"]}
 
 
 def test_require_edges_say_the_status_and_alternatives_meet_in_a_junction() -> None:
@@ -50,12 +30,18 @@ def test_require_edges_say_the_status_and_alternatives_meet_in_a_junction() -> N
     assert edges(graph) == {
         ("outer/a", "outer/b", "success"),
         ("outer", "bad", "success"),
-        ("bad", "or 1", "success"),
-        ("outer", "or 1", "failure"),
-        ("or 1", "either", ""),
+        ("bad", "#or 1", "success"),
+        ("outer", "#or 1", "failure"),
+        ("#or 1", "either", ""),
         ("bad", "mop", "failure"),
+        ("outer", "mop", "complete"),
     }
-    assert Edge("or 1", "either", "", 5.0) in graph.edges
+    assert Edge("#or 1", "either", "", 5.0) in graph.edges
+
+
+def test_a_step_that_needs_several_says_that_it_needs_all_of_them() -> None:
+    mop = draw(nested()).graph.root.nodes[-1]
+    assert mop.lines == ("mop", "needs both")
 
 
 def test_loops_and_resources_are_written_on_the_step() -> None:
@@ -64,77 +50,76 @@ def test_loops_and_resources_are_written_on_the_step() -> None:
     assert graph.root.boxes[0].nodes[0].lines == ("a", "takes 1 of licences")
 
 
+def test_a_step_may_have_the_name_of_anything_in_a_picture() -> None:
+    flow = seq.Sequent("odd", ":memory:", config=QUIET)
+    for name in ("flow", "or 1", "n1", "root"):
+        flow.add_step(name)
+    picture = draw(flow)
+    assert [node.id for node in picture.graph.root.nodes] == ["flow", "or 1", "n1", "root"]
+    assert picture.dot.count(" [label=") == 4
+
+
 def test_a_run_shows_states_as_words_and_counts(tmp_path: Path) -> None:
     store = tmp_path / "run.db"
     nested(store).run(max_loops=1)
     graph = draw(store).graph
     states = {node.id: node.state for node in graph.root.nodes}
-    assert states == {"bad": "failure", "or 1": None, "either": "not reached", "mop": "success"}
+    assert states == {"bad": "failure", "#or 1": None, "either": "not reached", "mop": "success"}
     outer = graph.root.boxes[0]
     assert outer.state == "success"
     assert outer.nodes[0].lines[-1].startswith("success 2/2")
 
 
+def test_a_step_that_was_tried_again_says_how_often(tmp_path: Path) -> None:
+    lost = ["the line", "the line again"]
+
+    def flaky() -> None:
+        if lost:
+            raise ConnectionError(lost.pop())
+
+    flow = seq.Sequent("retried", tmp_path / "run.db", config=QUIET)
+    flow.add_step("fetch", flaky, config={"retries": 3, "retry_delay": 0})
+    flow.run()
+    (fetch,) = draw(tmp_path / "run.db").graph.root.nodes
+    assert fetch.said[0].startswith("success, 3 tries, ")
+
+
+def test_of_several_instances_the_most_tries_are_told() -> None:
+    assert Standing("success", {"success": 4}, None, tries=2).text == "success 4/4, up to 2 tries"
+
+
 def test_a_raw_program_shows_its_events_and_steps() -> None:
-    ev = evr.Eventor("raw", ":memory:", config=QUIET)
-    a, b = ev.add_event("a"), ev.add_event("b")
-    both = ev.add_event("both", (a, b))
-    first = ev.add_step("first", triggers={evr.STEP_SUCCESS: (b,)})
-    ev.add_assoc(a, first, delay=2)
-    ev.add_assoc(both, ev.add_step("last"))
-    graph = draw(ev).graph
+    graph = draw(raw()).graph
     assert edges(graph) == {
         ("event a", "step first", ""),
         ("step first", "event b", "success"),
-        ("event a", "and 1", ""),
-        ("event b", "and 1", ""),
-        ("and 1", "event both", ""),
+        ("event a", "#and 1", ""),
+        ("event b", "#and 1", ""),
+        ("#and 1", "event both", ""),
         ("event both", "step last", ""),
     }
     assert Edge("event a", "step first", "", 2.0) in graph.edges
 
 
-def test_dot_is_the_same_text_each_time_and_quotes_any_name() -> None:
-    flow = seq.Sequent('say "hi"', ":memory:", config=QUIET)
-    odd = flow.add_step('a:b "c" \\n <d>')
-    flow.add_step("last", require=((odd, seq.STEP_COMPLETE),))
-    text = draw(flow).dot
-    assert text == draw(flow).dot
-    assert text.splitlines()[4:] == [
-        '\tn1 [label="a:b \\"c\\" \\\\n <d>" id="a:b \\"c\\" \\\\n <d>"]',
-        "\tn2 [label=last id=last]",
-        "\tn1 -> n2 [label=complete style=dotted]",
-        "}",
-    ]
+def test_the_kernel_graph_has_scopes_as_boxes_and_the_hidden_control_steps() -> None:
+    graph = draw(nested(), kernel=True).graph
+    found = boxes(graph.root)
+    assert found.keys() == {"#flow", "scope outer"}
+    assert {"step outer", "step outer#items", "event #begin", "event outer#begin"} & set(found["#flow"]) == {
+        "step outer", "step outer#items", "event #begin",
+    }  # fmt: skip
+    control = {node.name: node.about for node in graph.root.nodes if node.kind == "control"}
+    assert control["outer"] == ("control",)
+    assert control["outer#items"] == ("hidden control",)
+    assert Edge("event either#require", "step either", "", 5.0) in graph.edges
+    assert ("step bad", "event bad#failure", "failure") in edges(graph)
 
 
-@pytest.mark.parametrize("format", ["svg", "png", "pdf"])
-def test_pictures_render(format: str, tmp_path: Path) -> None:
-    file = draw(nested()).save(tmp_path / f"picture.{format}")
-    starts = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
-    assert file.read_bytes().startswith(starts[format])
+def test_the_kernel_graph_of_a_raw_program_is_its_picture() -> None:
+    assert draw(raw(), kernel=True).dot == draw(raw()).dot
 
 
-def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="svg, png, pdf"):
-        draw(nested()).save(tmp_path / "picture.bmp")
-
-
-def test_without_graphviz_the_error_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visual.render.shutil.which", lambda _: None)
-    monkeypatch.setattr("visual.render.find_spec", lambda _: None)
-    with pytest.raises(PictureError, match=r"install.*graphviz.*\.dot"):
-        draw(nested()).render()
-
-
-def test_a_layout_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visual.render._command", lambda _: ["sleep", "60"])
-    monkeypatch.setattr("visual.render.TIME_LIMIT", 0.1)
-    with pytest.raises(PictureError, match="took more than"):
-        draw(nested()).render()
-
-
-def test_the_document_is_all_a_picture_needs() -> None:
-    flow = nested()
-    json.loads(flow.document)
-    assert isinstance(draw(flow), Picture)
+def test_the_kernel_graph_of_a_run_has_the_states_of_hidden_steps(tmp_path: Path) -> None:
+    nested(tmp_path / "run.db").run(max_loops=1)
+    graph = draw(tmp_path / "run.db", kernel=True).graph
+    assert {node.state for node in graph.root.nodes if node.id == "step outer#items"} == {"success"}

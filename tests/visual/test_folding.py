@@ -1,0 +1,107 @@
+"""Graphs stay legible at any size: many alike are drawn as one, with their counts."""
+
+from pathlib import Path
+
+import pytest
+
+import sequent as seq
+from tests.visual.drawings import QUIET, fan
+from visual import draw
+from visual.direction import direction
+from visual.graph import Edge, Graph
+from visual.ranks import Ranks
+
+
+def edges(graph: Graph) -> set[tuple[str, str, str]]:
+    return {(edge.source, edge.target, edge.label) for edge in graph.edges}
+
+
+def names(graph: Graph) -> list[str]:
+    return [item.name for item in graph.root.members]
+
+
+@pytest.mark.parametrize("count", [5, 30])
+def test_a_small_graph_is_drawn_as_it_is(count: int) -> None:
+    assert draw(fan(count)).graph.root.size == count + 2
+
+
+@pytest.mark.parametrize("count", [31, 298])
+def test_many_alike_are_one_with_arrows_in_and_out(count: int) -> None:
+    graph = draw(fan(count)).graph
+    assert names(graph) == ["split", f"part000 … part{count - 1:03}", "join"]
+    assert edges(graph) == {("split", "#fold of part000", "success"), ("#fold of part000", "join", "success")}
+    assert graph.root.nodes[1].about == (f"{count} steps alike",)
+    assert graph.root.nodes[2].about == (f"needs all {count}",)
+
+
+def test_unfolded_every_step_is_there() -> None:
+    graph = draw(fan(298), unfold=True).graph
+    assert graph.root.size == 300
+    assert len(graph.edges) == 2 * 298
+
+
+def test_a_fold_counts_its_states_and_names_what_failed(tmp_path: Path) -> None:
+    fan(40, tmp_path / "run.db", failing=(3, 7, 8, 20, 31)).run()
+    fold = draw(tmp_path / "run.db").graph.root.nodes[1]
+    assert fold.state == "failure"
+    assert fold.said == ("5 failure, 35 success", "failed: part003, part007, part008 and 2 more")
+
+
+def test_parallel_lanes_are_folded_stage_by_stage() -> None:
+    flow = seq.Sequent("lanes", ":memory:", config=QUIET)
+    for i in range(40):
+        extract = flow.add_step(f"extract{i}")
+        flow.add_step(f"load{i}", require=((extract, seq.STEP_SUCCESS),))
+    graph = draw(flow).graph
+    assert names(graph) == ["extract0 … extract39", "load0 … load39"]
+    assert edges(graph) == {("#fold of extract0", "#fold of load0", "success")}
+
+
+def test_the_middle_of_a_long_chain_is_one() -> None:
+    flow = seq.Sequent("chain", ":memory:", config=QUIET)
+    before: seq.FlowStep | None = None
+    for i in range(300):
+        before = flow.add_step(f"s{i:03}", require=((before, seq.STEP_SUCCESS),) if before else ())
+    graph = draw(flow).graph
+    assert names(graph) == ["s000", "s001", "s002", "s003 … s296", "s297", "s298", "s299"]
+    assert "some after others" in graph.root.nodes[3].about
+    assert edges(graph) >= {("s002", "#fold of s003", "success"), ("#fold of s003", "s297", "success")}
+
+
+def test_containers_alike_are_one_and_others_are_not() -> None:
+    flow = seq.Sequent("boxes", ":memory:", config=QUIET)
+    for i in range(40):
+        box = flow.add_step(f"table{i:02}", loop=range(2))
+        first = box.add_step("first")
+        box.add_step("second", require=((first, seq.STEP_SUCCESS if i else seq.STEP_FAILURE),))
+    graph = draw(flow).graph
+    assert names(graph) == ["table01 … table39", "table00"]
+    assert graph.root.nodes[0].about == ("39 containers alike", "loop: 2 items")
+    assert graph.edges == [Edge("table00/first", "table00/second", "failure")]
+
+
+def test_alternatives_of_many_are_folded_with_them() -> None:
+    flow = seq.Sequent("junctions", ":memory:", config=QUIET)
+    a, b = flow.add_step("a"), flow.add_step("b")
+    for i in range(50):
+        flow.add_step(f"s{i}", require=(seq.or_((a, seq.STEP_SUCCESS), (b, seq.STEP_FAILURE)),))
+    graph = draw(flow).graph
+    assert names(graph) == ["a", "b", "s0 … s49", "or"]
+    assert len(graph.edges) == 3
+
+
+def test_what_goes_on_at_the_same_time_is_drawn_side_by_side_as_far_as_a_screen_is_wide() -> None:
+    def way(graph: Graph) -> str:
+        return direction(graph, Ranks(graph))
+
+    assert way(draw(fan(5)).graph) == "TB"
+    assert way(draw(fan(30)).graph) == "LR"
+
+
+def test_a_program_that_runs_in_circles_is_drawn() -> None:
+    import eventcore as evr
+
+    ev = evr.Eventor("circle", ":memory:", config=QUIET)
+    again = ev.add_event("again")
+    ev.add_assoc(again, ev.add_step("step", triggers={evr.STEP_SUCCESS: (again,)}))
+    assert draw(ev).dot.count("->") == 2
