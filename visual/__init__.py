@@ -1,10 +1,11 @@
 """Pictures of programs and runs, from what the store keeps of them; the user's code is not needed.
 
 `outline` reads a stored program, `standing` how a run stands, `graph` lays both out as nodes and edges, `dot` writes
-Graphviz's language and `render` makes pictures of it. `tree` is the terminal's view.
+Graphviz's language and `render` makes pictures of it. `tree` is the terminal's view, `report` a run as one HTML file.
 """
 
 from visual.draw import Picture, draw
 from visual.errors import PictureError
+from visual.report import report
 
-__all__ = ["Picture", "PictureError", "draw"]
+__all__ = ["Picture", "PictureError", "draw", "report"]
