@@ -23,7 +23,7 @@ from eventcore.record.reading import RunView
 from eventcore.record.store import Store
 
 BATCH = 2_000  #: rows of one transaction
-HISTORY = (t.facts, t.tasks, t.results, t.attempts, t.delays)
+HISTORY = [table for table in t.metadata.sorted_tables if "run" in table.c and table is not t.recoveries]
 
 
 def disposable(runs: Iterable[RunView], before: float | None, keep: int | None) -> list[RunView]:

@@ -1,4 +1,4 @@
-"""The delays of a run that are on their way, one by one."""
+"""What a run waits for beside its steps: delays on their way, and a user who paused it."""
 
 from __future__ import annotations
 
@@ -17,3 +17,15 @@ def pending_delays(reader: Reader, run: RunView) -> list[tuple[str, str, float]]
         .order_by(delays.c.due)
     )
     return [(row.association, row.sequence, row.due) for row in reader._connection.execute(query)]
+
+
+def last_pause(reader: Reader, run: RunView) -> tuple[str, float] | None:
+    """Who paused the run last, and when in UTC seconds; None where nobody did."""
+    asked = t.requests
+    query = (
+        select(asked.c.asked_by, asked.c.asked_at)
+        .where(asked.c.run == run.id, asked.c.verb == "pause")
+        .order_by(asked.c.id.desc())
+    )
+    row = reader._connection.execute(query.limit(1)).first()
+    return None if row is None else (row.asked_by, row.asked_at)

@@ -9,7 +9,7 @@ from eventcore.record.reading import InstanceView
 from eventcore.status import TaskStatus
 from visual.outline import StepNode
 from visual.reasoning.known import Known, Reason, listed, state_of
-from visual.reasoning.standing import why_it_stands, why_no_engine
+from visual.reasoning.standing import why_it_stands, why_nothing_starts
 
 
 def depth(path: str) -> int:
@@ -36,8 +36,7 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
     if container and (f"{container}#halted", sequence) in known.facts:
         text = f"a failure ended iteration {sequence} of {container}, and nothing new starts in it"
         found.append(Reason("container", text))
-    engine = why_no_engine(known)
-    return found + ([] if engine is None else [engine])
+    return found + why_nothing_starts(known)
 
 
 def _outside(known: Known, container: str, sequence: str) -> list[Reason] | None:
@@ -60,7 +59,7 @@ def _outside(known: Known, container: str, sequence: str) -> list[Reason] | None
 
 def about(name: str, reasons: list[Reason]) -> list[Reason]:
     """The reasons of another instance, told as such."""
-    is_told = ("engine", "run", "container")
+    is_told = ("engine", "paused", "run", "container")
     return [r if r.kind in is_told or ": it " in r.text else Reason(r.kind, f"{name}: {r.text}") for r in reasons]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from eventcore.sequence import enclosing
 from visual.reasoning.known import Known, Reason, listed, state_of
-from visual.reasoning.standing import why_no_engine
+from visual.reasoning.standing import why_nothing_starts
 
 DEEPEST = 4  #: events behind events that are told of
 
@@ -23,8 +23,7 @@ def why_not_reached(known: Known, step: str, sequence: str | None) -> list[Reaso
         found += _link(known, link, sequence, told)
     if not known.facts:
         found.append(Reason("run", "no event has been triggered in the run so far"))
-    engine = why_no_engine(known)
-    return found + ([] if engine is None else [engine])
+    return found + why_nothing_starts(known)
 
 
 def sequences(known: Known, step: str) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from eventcore.record.pending import pending_delays
+from eventcore.record.pending import last_pause, pending_delays
 from eventcore.record.reading import InstanceView, Reader, RunView, Tally
 from eventcore.status import TaskStatus
 from visual.outline import StepNode, outline_of
@@ -19,8 +19,8 @@ from visual.standing import duration
 class Reason:
     """One thing that an instance waits for, or that ended it.
 
-    `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `engine`, `run`, `running`,
-    `error` or `ended`.
+    `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
+    `running`, `error` or `ended`.
     """
 
     kind: str
@@ -84,6 +84,15 @@ class Known:
     def delays(self) -> list[tuple[str, str, float]]:
         """Delays on their way: association, sequence, due time."""
         return pending_delays(self.reader, self.run)
+
+    @property
+    def pause(self) -> str | None:
+        """That the run is paused, and by whom; None where it is not."""
+        if not self.run.is_paused or self.run.ended is not None:
+            return None
+        asked = last_pause(self.reader, self.run)
+        by = "" if asked is None else f" by {asked[0]} at {datetime.fromtimestamp(asked[1]):%Y-%m-%d %H:%M:%S}"
+        return f"the run is paused{by}; `sequent resume` lets it go on"
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:

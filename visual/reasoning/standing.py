@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from eventcore.record.reading import InstanceView
-from eventcore.status import TaskStatus
+from eventcore.status import TaskStatus, Verdict
 from visual.reasoning.known import Known, Reason, listed
 from visual.reasoning.units import missing_units
 from visual.standing import duration
@@ -20,33 +20,35 @@ def why_it_stands(known: Known, task: InstanceView) -> list[Reason]:
     return _over(known, task)
 
 
-def why_no_engine(known: Known) -> Reason | None:
-    """What the want of an engine means for whatever is not over; None while one is at work."""
+def why_nothing_starts(known: Known) -> list[Reason]:
+    """What keeps everything that is not over: the run is paused, over, or without an engine; empty while one works."""
+    found = [] if known.pause is None else [Reason("paused", known.pause)]
+    return found if known.run.is_held else [*found, _without_engine(known)]
+
+
+def _without_engine(known: Known) -> Reason:
     run = known.run
-    if run.is_held:
-        return None
-    if run.state == "interrupted":
+    if run.verdict is Verdict.running:
         return Reason("engine", "the engine that worked on the run is gone; `sequent recover` goes on from here")
-    if run.state == "pending":
+    if run.verdict is Verdict.pending:
         return Reason("engine", "no engine is at work on the run; `sequent continue` goes on with it")
-    if run.state == "failure":
+    if run.verdict is Verdict.failure:
         culprits = [f"{known.shown(task)}: {task.error or 'failed'}" for task in known.unhandled]
         return Reason("run", f"the run ended with failure{' of ' if culprits else ''}{listed(culprits, 3)}")
-    if run.state == "stalled":
+    if run.verdict is Verdict.stalled:
         return Reason("run", f"the run is stalled: {listed(run.stalled, 3)}")
-    return Reason("run", f"the run is over, with {run.state}")
+    return Reason("run", f"the run is over: {run.state}")
 
 
 def _ready(known: Known, task: InstanceView) -> list[Reason]:
-    engine = why_no_engine(known)
-    found = [] if engine is None else [engine]
+    everything = why_nothing_starts(known)
     if task.due is not None:
         error = _last_error(known, task)
         text = f"its next try, number {task.try_number}, is due {known.when(task.due)}"
-        return [Reason("retry", text + (f", after {error}" if error else "")), *found]
+        return [Reason("retry", text + (f", after {error}" if error else "")), *everything]
     units = missing_units(known, task)
-    if units or engine is not None:
-        return [*units, *found]
+    if units or everything:
+        return [*units, *everything]
     return [_slot(known, task)]
 
 
@@ -64,8 +66,8 @@ def _slot(known: Known, task: InstanceView) -> Reason:
 
 
 def _active(known: Known, task: InstanceView) -> list[Reason]:
-    if (engine := why_no_engine(known)) is not None:
-        return [engine]
+    if not known.run.is_held:
+        return [_without_engine(known)]
     since = duration(known.now - (task.started or known.now))
     if not known.steps[task.step]["control"]:
         return [Reason("running", f"it has been running for {since}, in try {task.try_number}")]
@@ -92,12 +94,19 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     if task.status is TaskStatus.skipped:
         return [Reason("ended", f"recovery {task.recovery} skipped it, for it had succeeded before{at}")]
     if task.status is TaskStatus.cancelled:
-        text = "it was ready, and a failure ended its part of the flow before it could start"
-        culprits = [f"{known.shown(other)}: {other.error or 'failed'}" for other in known.unhandled]
-        return [Reason("ended", text + (f" ({listed(culprits, 3)})" if culprits else ""))]
+        return [Reason("ended", _cancelled(known, task, at))]
     handled = "; the failure is handled" if known.steps.get(task.step, {}).get("handled") else ""
     found = [Reason("ended", f"it failed{in_recovery}{at}{took}, in try {task.try_number}{handled}")]
     return [Reason("error", task.error), *found] if task.error else found
+
+
+def _cancelled(known: Known, task: InstanceView, at: str) -> str:
+    if task.error:
+        return f"it was cancelled{at}: {task.error}"
+    culprits = [f"{known.shown(other)}: {other.error or 'failed'}" for other in known.unhandled]
+    if not culprits:
+        return f"it was cancelled{at} before it could start"
+    return f"it was ready, and its part of the flow was ended{at} before it could start ({listed(culprits, 3)})"
 
 
 def _last_error(known: Known, task: InstanceView) -> str | None:
