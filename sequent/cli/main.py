@@ -18,12 +18,13 @@ VERBS = {
     "status": "Show how a run stands, as a tree.",
     "why": "Tell why a step has not run, or stands as it does.",
     "logs": "Show what steps printed and logged.",
-    "graph": "Draw a flow or a run, as SVG, PNG, PDF or DOT.",
+    "graph": "Draw a flow or a run, as SVG, PNG, PDF, DOT or Mermaid.",
     "report": "Write a run as one HTML page.",
     "pause": "Let nothing new start in a run.",
     "resume": "Let a paused run go on.",
     "cancel": "End a run, or a step of it.",
     "trigger": "Trigger an event in a run.",
+    "rerun": "Run a step of a run again, although it is done.",
     "clean": "Delete old runs.",
 }
 
