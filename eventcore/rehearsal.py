@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from eventcore.decide.forecast import StepForecast, forecast
 from eventcore.decide.plan import Plan
+from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.state import History
 from eventcore.document import Differences, differences
 from eventcore.errors import ConfigError
@@ -29,10 +30,13 @@ class Rehearsal:
     steps: dict[str, StepForecast]  #: by the kernel's name
 
 
-def rehearse(runner: Runner, run_id: str = "", recovery_run: int | None = None) -> Rehearsal:
+def rehearse(
+    runner: Runner, run_id: str = "", recovery_run: int | None = None, rerun: Rerun | None = None
+) -> Rehearsal:
     """Tell what recovering the named run, or the program's latest, would do.
 
-    Raises `RunNotFoundError`, `ProgramError`, and `ConfigError` for a `recovery_run` that the run does not have.
+    `rerun` names what runs again although it is done. Raises `RunNotFoundError`, `ProgramError`, and `ConfigError` for
+    a `recovery_run` that the run does not have.
     """
     built, document = runner._build(), runner.document
     store = opened(runner.store, create=False)
@@ -42,7 +46,9 @@ def rehearse(runner: Runner, run_id: str = "", recovery_run: int | None = None) 
         gone = store.has_history(row, list(changed.removed)) if changed.removed else []
         plan = Plan(built.program, runner.config)
         archive = StoreArchive(store, replace(row, recovery=row.recovery + 1))
-        steps = forecast(plan, _history(store, row, recovery_run), archive, built.starts)
+        history = _history(store, row, recovery_run)
+        history = history if rerun is None else amended(plan, history, rerun)
+        steps = forecast(plan, history, archive, built.starts)
     finally:
         store.close()
     refused = tuple(changed.removed[name] for name in gone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eventcore.decide.rerunning import Rerun
 from eventcore.status import RunMode
 
 
@@ -16,9 +17,10 @@ class Request:
     recovery_run: int | None = None
     accept_removed: bool = False
     is_entered: bool = False  #: the run has been worked on by this object
+    rerun: Rerun | None = None  #: what runs again although it is done
 
     def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
-                accept_removed: bool | None) -> Request:  # fmt: skip
+                accept_removed: bool | None, rerun: Rerun | None = None) -> Request:  # fmt: skip
         """The request of the next call; called again without a mode, it goes on with the run it entered."""
         if mode is None:
             mode = RunMode.continue_ if self.is_entered and not run_id else self.mode
@@ -30,4 +32,5 @@ class Request:
             self.recovery_run if recovery_run is None and not self.is_entered else recovery_run,
             self.accept_removed if accept_removed is None else accept_removed,
             self.is_entered,
+            rerun,
         )

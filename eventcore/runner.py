@@ -21,6 +21,7 @@ from eventcore.act.steplog import installed
 from eventcore.capture import current_capture
 from eventcore.config import Config, StepConfig, checked_config, load_config
 from eventcore.construct import canonical, with_construct
+from eventcore.decide.rerunning import Rerun
 from eventcore.document import document_of
 from eventcore.errors import ProgramError
 from eventcore.program import Program
@@ -118,12 +119,14 @@ class Runner:
         logging_level: int | str | None = None,
         config: Mapping[str, Any] | str | Path | None = None,
         accept_removed: bool | None = None,
+        rerun: Rerun | None = None,
     ) -> bool:
         """Run the program; True while nothing unhandled has failed and nothing is stalled.
 
         `max_loops` -1: until nothing is left, pending delays included; n: n passes, each until nothing can be done
         without waiting for a delay. The other arguments stand in for the constructor's. Called again without
-        `run_mode`, it goes on with the same run. Raises `EventcoreError`s for what makes running impossible.
+        `run_mode`, it goes on with the same run. `rerun`, with `RunMode.recover`, names what runs again although it is
+        done. Raises `EventcoreError`s for what makes running impossible.
         """
         from eventcore.session import Session
 
@@ -131,7 +134,7 @@ class Runner:
         if capture is not None:
             capture.take(self)
         self._override(store, shared_db, logging_level, config)
-        self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed)
+        self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         built = self._build()
         document = document_of(built.program, built.outline)
         opened_store = self._open(create=self._request.mode is RunMode.restart)

@@ -9,6 +9,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
+
 from eventcore.act.announce import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
@@ -18,6 +20,7 @@ from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.waker import Waker
 from eventcore.config import Config
 from eventcore.decide.plan import Plan
+from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
 from eventcore.decide.state import History
 from eventcore.decide.turn import Turn
@@ -115,19 +118,24 @@ class Session:
             return store.enter_again(row, document, holder, term, now)
         if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
             raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
-        return store.enter_recovery(row, request.recovery_run, self._source, document, holder, term, now)
+        if request.rerun is not None:  # what cannot be run again is an error before the recovery begins
+            amended(Plan(self._program, self._config), store.history(row, row.recovery, walk_all=True), request.rerun)
+        rerun = None if request.rerun is None else msgspec.json.encode(request.rerun).decode()
+        return store.enter_recovery(row, request.recovery_run, rerun, self._source, document, holder, term, now)
 
-    def _history(self, row: RunRow, document: str) -> History:
-        """What the recoveries before this one left."""
-        upto = self._store.looks_back_to(row)
+    def _history(self, row: RunRow, plan: Plan, document: str) -> History:
+        """What the recoveries before this one left, as far as it counts."""
+        upto, rerun = self._store.looks_back_to(row)
         if upto < 0:
             return History()
         walk_all = (
-            upto < row.recovery - 1
+            rerun is not None
+            or upto < row.recovery - 1
             or reruns_successes(self._program)
             or not self._store.same_program_so_far(row, upto, document)
         )
-        return self._store.history(row, upto, walk_all=walk_all)
+        history = self._store.history(row, upto, walk_all=walk_all)
+        return history if rerun is None else amended(plan, history, msgspec.json.decode(rerun, type=Rerun))
 
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
         found = differences(self._store.document(row, row.recovery), document)
@@ -145,7 +153,7 @@ class Session:
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
-        turn = Turn(plan, self._history(row, document), StoreArchive(store, row), capacities)
+        turn = Turn(plan, self._history(row, plan, document), StoreArchive(store, row), capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn, store.snapshot(row))

@@ -156,6 +156,7 @@ class History:
 
     tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     delays: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
     same_program: bool = True  #: False when the program changed since: finished loops are then walked again
 
 
@@ -179,5 +180,6 @@ class State:
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
+    held_back: int = 0  #: steps that were reached and may not run, as only others are to run again
     has_evicted: bool = False  #: quiet cells were let go; a cell not in memory may be in the store
     timer_count: int = 0

@@ -63,6 +63,9 @@ def reach(turn: Turn, step: Step, sequence: str, fresh: bool) -> None:
     if past is not None and recovery.skips(step, past, turn.history):
         recovery.skip(turn, cell, step, past)
         return
+    if turn.history.only is not None and step.control is None and (step.name, sequence) not in turn.history.only:
+        turn.state.held_back += 1
+        return
     task = cell.tasks[step.name] = Task(step, sequence, TaskStatus.ready, fresh or cell.fresh)
     turn.changes.created[task.key] = task
     turn.state.live[task.key] = task

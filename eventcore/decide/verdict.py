@@ -48,7 +48,7 @@ def of(turn: Turn) -> Verdict:
         return Verdict.cancelled
     if turn.state.failures:
         return Verdict.failure
-    if waits_for_time(turn) or waits_for_resume(turn):
+    if waits_for_time(turn) or waits_for_resume(turn) or turn.state.held_back:
         return Verdict.pending
     return Verdict.stalled if stalled(turn) else Verdict.success
 

@@ -88,16 +88,19 @@ class Store:
             self._enter(connection, run, 0, -1, document, now)
         return RunRow(run, run_id, program, 0, source)
 
-    def enter_recovery(self, row: RunRow, looks_back_to: int | None, source: str | None, document: str,
-                       holder: lease.Holder, term: float, now: float) -> RunRow:  # fmt: skip
-        """Take the run's lease and begin its next recovery, which counts recoveries up to `looks_back_to` as history."""
+    def enter_recovery(self, row: RunRow, looks_back_to: int | None, rerun: str | None, source: str | None,
+                       document: str, holder: lease.Holder, term: float, now: float) -> RunRow:  # fmt: skip
+        """Take the run's lease and begin its next recovery.
+
+        It counts recoveries up to `looks_back_to` as history, and `rerun` says what of it runs again all the same.
+        """
         with transaction(self._connection) as connection:
             lease.take(connection, row.id, holder, term, now)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one() + 1
             changed = {"recovery": recovery} | ({"source": source} if source is not None else {})
             connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(**changed))
             looks_back_to = recovery - 1 if looks_back_to is None else looks_back_to
-            self._enter(connection, row.id, recovery, looks_back_to, document, now)
+            self._enter(connection, row.id, recovery, looks_back_to, document, now, rerun)
         return RunRow(row.id, row.run_id, row.program, recovery, row.source)
 
     def enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
@@ -114,11 +117,11 @@ class Store:
         return RunRow(row.id, row.run_id, row.program, recovery, row.source)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,
-               now: float) -> None:  # fmt: skip
+               now: float, rerun: str | None = None) -> None:  # fmt: skip
         connection.execute(
             insert(t.recoveries).values(
                 run=run, recovery=recovery, program_id=self._program(connection, document), started=now,
-                verdict=Verdict.running.value, looks_back_to=looks_back_to,
+                verdict=Verdict.running.value, looks_back_to=looks_back_to, rerun=rerun,
             )
         )  # fmt: skip
 
@@ -217,13 +220,14 @@ class Store:
         due = {(name, sequence): when for name, sequence, when in self._connection.execute(waits)}
         return History(past, due, same_program=not walk_all)
 
-    def looks_back_to(self, row: RunRow) -> int:
-        """The latest earlier recovery that counts as history for the present one; -1 for none."""
+    def looks_back_to(self, row: RunRow) -> tuple[int, str | None]:
+        """The latest earlier recovery that counts as history for the present one, -1 for none; and its `rerun`."""
         recoveries = t.recoveries
-        query = select(recoveries.c.looks_back_to).where(
+        query = select(recoveries.c.looks_back_to, recoveries.c.rerun).where(
             recoveries.c.run == row.id, recoveries.c.recovery == row.recovery
         )
-        return int(self._connection.execute(query).scalar_one())
+        found = self._connection.execute(query).one()
+        return found.looks_back_to, found.rerun
 
     def same_program_so_far(self, row: RunRow, upto: int, document: str) -> bool:
         """Whether recoveries 0 to `upto` all ran exactly this program."""

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from eventcore.decide.forecast import StepForecast
+from eventcore.decide.rerunning import Rerun
 from eventcore.rehearsal import Rehearsal, rehearse
 from eventcore.status import RunMode
 from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
@@ -21,13 +22,13 @@ MOST_LISTED = 10  #: instances of a step in a line; JSON has a hundred times as 
 
 def tell_recovery(target: str, store: str | None, run_id: str | None, settings: Sequence[str],
                   parameters: Sequence[str], recovery_run: int | None, accept_removed: bool,
-                  as_json: bool) -> int:  # fmt: skip
+                  as_json: bool, rerun: Rerun | None = None) -> int:  # fmt: skip
     """Print what a recovery would do; returns the exit code."""
     program = program_for(RunMode.recover, target, store, run_id, settings, parameters)
-    if (nothing := nothing_to_do(program, run_id, RunMode.recover)) is not None:
+    if rerun is None and (nothing := nothing_to_do(program, run_id, RunMode.recover)) is not None:
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
-    told = rehearse(program, run_id or "", recovery_run)
+    told = rehearse(program, run_id or "", recovery_run, rerun)
     if as_json:
         print_json(_data(told))
     else:

@@ -25,7 +25,8 @@ def run_program(mode: RunMode, target: str, store: str | None, run_id: str | Non
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
         program.configure({"logging_level": "WARNING"})
-    if mode is not RunMode.restart and (nothing := nothing_to_do(program, run_id, mode)) is not None:
+    goes_on = mode is not RunMode.restart and "rerun" not in more
+    if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
     ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]

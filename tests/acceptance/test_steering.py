@@ -199,3 +199,16 @@ def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
     (shell.folder / "go-b").touch()
     assert shell.ended()[0] == 0
     assert "has ended with success" in shell("pause", "flow.run.db", code=3)
+
+
+def test_a_step_that_is_done_can_be_run_again_and_is_first_told(shell: Shell) -> None:
+    (shell.folder / "go-a").touch()
+    (shell.folder / "go-b").touch()
+    shell("run", "flow.py")
+    told = shell("rerun", "flow.run.db", "each/then@1.2", "--dry-run")
+    assert "1 run again" in told
+    output = shell("rerun", "flow.run.db", "each/then@1.2")
+    assert output.count("then ran") == 1
+    assert "after each ran" not in output
+    assert "after each ran" in shell("rerun", "flow.run.db", "each/then@1.2", "--downstream")
+    assert "no instance of nothing" in shell("rerun", "flow.run.db", "nothing", code=2)

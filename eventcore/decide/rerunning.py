@@ -1,0 +1,114 @@
+"""Running again what is recorded as done: a recovery over a history from which the wanted instances are left out.
+
+History itself stays. An instance is named by its path and perhaps its sequence; a container stands for everything
+inside it, and `s0@1.2` for the second iteration of `s0` at `1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from eventcore.decide.plan import Plan
+from eventcore.decide.state import History
+from eventcore.errors import ProgramError
+from eventcore.program import Event, Step
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What is to run again.
+
+    `extent` says what runs besides: `also` what recovery would run anyway, `downstream` moreover what depends on the
+    wanted instances, `only` nothing.
+    """
+
+    path: str
+    sequence: str | None = None
+    extent: Literal["also", "downstream", "only"] = "also"
+
+
+def amended(plan: Plan, history: History, rerun: Rerun) -> History:
+    """The history to recover with; raises `ProgramError` where it has no such instance."""
+    wanted = set(_named(plan, history, rerun))
+    if not wanted:
+        where = rerun.path if rerun.sequence is None else f"{rerun.path}@{rerun.sequence}"
+        raise ProgramError(f"the run has no instance of {where} to run again; its status shows what there is")
+    left_out = wanted | set(_around(plan, wanted))
+    if rerun.extent == "downstream":
+        left_out |= set(_downstream(plan, history, wanted))
+    tasks = {key: past for key, past in history.tasks.items() if key not in left_out}
+    only = frozenset(wanted) if rerun.extent == "only" else None
+    return replace(history, tasks=tasks, same_program=False, only=only)
+
+
+def _named(plan: Plan, history: History, rerun: Rerun) -> Iterator[Key]:
+    for name, sequence in history.tasks:
+        step = plan.steps.get(name)
+        if step is not None and _is_at(step.path, rerun.path, "/") and (
+            rerun.sequence is None or _is_at(sequence, rerun.sequence, ".")
+        ):  # fmt: skip
+            yield name, sequence
+
+
+def _around(plan: Plan, wanted: Iterable[Key]) -> Iterator[Key]:
+    """The containers around the wanted instances: they are walked again, their other steps judged as ever."""
+    for name, sequence in wanted:
+        scope = plan.steps[name].placement.scope
+        while scope:
+            sequence = sequence.rpartition(".")[0]
+            yield scope, sequence
+            scope = plan.steps[scope].placement.scope
+
+
+def _downstream(plan: Plan, history: History, wanted: Iterable[Key]) -> Iterator[Key]:
+    """The instances of steps that follow from the wanted ones, at sequences that belong together with theirs."""
+    names = {name for name, _ in wanted}
+    sequences = {sequence for _, sequence in wanted}
+    following = _following(plan, names)
+    for name, sequence in history.tasks:
+        if name in following and any(_is_at(sequence, s, ".") or _is_at(s, sequence, ".") for s in sequences):
+            yield name, sequence
+
+
+def _following(plan: Plan, names: Iterable[str]) -> set[str]:
+    """All steps that the ends of these steps lead to, with the insides of containers among them."""
+    found: set[str] = set()
+    ended = [plan.steps[name] for name in names]
+    seen = {step.name for step in ended}
+    while ended:
+        step = ended.pop()
+        reached = [f for f in _led_to(plan, step) if f.name not in found and not f.placement.hidden]
+        inside = [
+            s for f in reached for s in plan.steps.values() if _is_at(s.placement.scope, f.path, "/") and f.control
+        ]
+        found |= {s.name for s in (*reached, *inside)}
+        container = plan.steps.get(step.placement.scope)
+        for other in (*reached, *inside, *([container] if container is not None else [])):
+            if other.name not in seen:
+                seen.add(other.name)
+                ended.append(other)
+    return found
+
+
+def _led_to(plan: Plan, step: Step) -> Iterator[Step]:
+    """The steps that the step's triggers lead to, through events alone."""
+    events = [event for group in step.triggers.values() for event in group]
+    seen = {event.name for event in events}
+    while events:
+        event = events.pop()
+        further: list[Event] = list(plan.dependents.get(event.name, ()))
+        for association in plan.followers.get(event.name, ()):
+            if isinstance(association.target, Step):
+                yield association.target
+            else:
+                further.append(association.target)
+        events += [other for other in further if other.name not in seen]
+        seen |= {other.name for other in further}
+
+
+def _is_at(text: str, outer: str, mark: str) -> bool:
+    return text == outer or text.startswith(f"{outer}{mark}")
