@@ -1,40 +1,61 @@
 
-// Failures first: the first is open, the others unfold, and their texts are made when they do.
+// Failures first, those alike together: one step, one error. The first is open, the others unfold, and their texts are
+// made when they do.
 
-const FAILURES_SHOWN = 50;
+const GROUPS_SHOWN = 30;
+const PLACES_SHOWN = 60;
 
-function showFailures(model, choose) {
+function showFailures(model, choose, search) {
   const failures = model.failures();
   byId("failures").hidden = byId("to-failures").hidden = failures.length === 0;
   byId("to-failures").textContent = byId("failures-title").textContent = `Failures (${failures.length.toLocaleString("en")})`;
-  const cards = failures.slice(0, FAILURES_SHOWN).map(({ row }, place) => failureCard(model, row, place === 0, choose));
-  if (failures.length > FAILURES_SHOWN) {
-    cards.push(make("p", { class: "note" },
-      `${(failures.length - FAILURES_SHOWN).toLocaleString("en")} more: choose the status failure in the table of instances.`));
-  }
+  const groups = alike(model, failures);
+  const cards = groups.slice(0, GROUPS_SHOWN).map((rows, place) => failureCard(model, rows, place === 0, choose));
   if (model.run.state === "success") cards.unshift(make("p", { class: "note" }, "The run succeeded: the flow handled what failed here."));
+  const rest = groups.slice(GROUPS_SHOWN).reduce((sum, rows) => sum + rows.length, 0);
+  const label = rest ? `${rest.toLocaleString("en")} more of other kinds: show all failures in the table` : "Show them in the table";
+  if (rest || failures.length > 1) cards.push(make("p", { class: "note" }, button(label, () => search({ status: "failure" }), { class: "link" })));
   byId("failures-body").replaceChildren(...cards);
 }
 
-function failureCard(model, row, open, choose) {
+function alike(model, failures) {
+  const groups = new Map();
+  for (const { row } of failures) {
+    const key = `${model.tasks.step[row]} ${model.error(row)}`;
+    if (groups.has(key)) groups.get(key).push(row); else groups.set(key, [row]);
+  }
+  return [...groups.values()].sort((one, other) => other.length - one.length);
+}
+
+function failureCard(model, rows, open, choose) {
+  const [row] = rows;
   const inside = make("div", { class: "inside" });
+  const where = rows.length === 1 ? model.name(row) : `${model.path(row)}, ${count(rows.length, "instance")}`;
   const card = make("details", { class: "failure card" },
     make("summary", {},
-      make("span", { class: "where" }, model.name(row)),
+      make("span", { class: "where" }, where),
       make("span", { class: "what" }, firstLine(model.error(row)))),
     inside);
-  card.addEventListener("toggle", () => { if (card.open && !inside.firstChild) fill(); });
   const fill = () => {
+    if (inside.firstChild) return;
     const failed = model.tries(row).findLast((attempt) => attempt.status === "failure");
+    if (rows.length > 1) inside.append(make("h4", {}, "Where"), places(model, rows, choose), make("h4", {}, `The first, @${model.tasks.sequence[row]}`));
     inside.append(...outcome(model, row, failed), make("p", {}, button("Show all tries and what it returned", () => choose({ row }), { class: "link" })));
   };
-  if (open) { card.open = true; fill(); }
+  card.addEventListener("toggle", () => { if (card.open) fill(); });
+  card.open = open;
   return card;
+}
+
+function places(model, rows, choose) {
+  const shown = rows.slice(0, PLACES_SHOWN).map((row) => button(`@${model.tasks.sequence[row]}`, () => choose({ row }), { class: "link" }));
+  const more = rows.length > PLACES_SHOWN ? [make("span", { class: "muted" }, `and ${(rows.length - PLACES_SHOWN).toLocaleString("en")} more`)] : [];
+  return make("p", { class: "places" }, ...shown, ...more);
 }
 
 const firstLine = (text) => text.split("\n", 1)[0].slice(0, 300);
 
-// Error, traceback and log of one try.
+// Traceback and log of one try.
 function outcome(model, row, attempt) {
   const parts = [];
   if (attempt?.traceback) parts.push(make("h4", {}, "Traceback"), make("pre", { tabindex: 0 }, attempt.traceback));

@@ -13,7 +13,7 @@ function start() {
   };
   setUpTheme(() => views.timeline?.repaint());
   showHead(model);
-  showFailures(model, choose);
+  showFailures(model, choose, (wanted) => views.table.find(wanted));
   views.graph = showSteps(model, choose);
   views.timeline = new Timeline(model, choose);
   views.table = new InstanceTable(model, choose);

@@ -232,7 +232,7 @@ class Timeline {
     const chain = this.recovery.critical;
     for (let place = 1; place < chain.length; place++) {
       const [one, other] = [this.#end(chain[place - 1]), this.#start(chain[place])];
-      if (!one || !other || (one.y === other.y && other.x - one.x < 3)) continue;
+      if (!one || !other || (one.row === other.row && (!one.row.open || other.x - one.x < 3))) continue;
       if (Math.max(one.x, other.x) < -20 || Math.min(one.x, other.x) > this.width + 20) continue;
       context.moveTo(one.x, one.y);
       context.lineTo(other.x, one.y);
@@ -249,7 +249,7 @@ class Timeline {
     const row = this.lanes.rowOf.get(this.model.tasks.step[bar]);
     if (!row) return null;
     const { y, height } = this.lanes.box(row, bar);
-    return { x: this.#x(time), y: y + height / 2 };
+    return { row, x: this.#x(time), y: y + height / 2 };
   }
 
   // The bar under the pointer; where bars lie on each other, one that failed before one that did not.

@@ -5,7 +5,7 @@ class Graph {
   constructor(model, choose) {
     this.box = byId("graph");
     this.svg = this.box.querySelector("svg");
-    if (!this.svg) return;
+    if (!this.svg) { this.nodes = []; return; }
     this.choose = choose;
     this.model = model;
     this.width = Number(this.svg.dataset.width);
@@ -14,10 +14,12 @@ class Graph {
     this.#prepare();
     this.#listen();
     this.fit();
+    new ResizeObserver(() => { if (!this.moved && !this.box.hidden) this.fit(); }).observe(this.box);
   }
 
   // Everything in view, not larger than life; the box is as high as the graph wants, within reason.
   fit() {
+    this.moved = false;
     const width = this.box.clientWidth - 32;
     const natural = Math.min(1.35, width / this.width);
     this.box.style.height = `${Math.max(180, Math.min(520, this.height * natural + 32))}px`;
@@ -28,6 +30,7 @@ class Graph {
   }
 
   zoom(factor, x = this.box.clientWidth / 2, y = this.box.clientHeight / 2) {
+    this.moved = true;
     const scale = Math.min(6, Math.max(0.05, this.scale * factor));
     this.x = x - (x - this.x) * (scale / this.scale);
     this.y = y - (y - this.y) * (scale / this.scale);
@@ -36,7 +39,7 @@ class Graph {
   }
 
   mark(path) {
-    for (const node of this.nodes ?? []) node.classList.toggle("chosen", node.dataset.step === path);
+    for (const node of this.nodes) node.classList.toggle("chosen", node.dataset.step === path);
   }
 
   #place() {
@@ -79,6 +82,7 @@ class Graph {
       if (!grip) return;
       this.x = event.clientX - grip.x;
       this.y = event.clientY - grip.y;
+      this.moved = true;
       this.box.classList.add("moving");
       this.#place();
     });
@@ -104,7 +108,7 @@ class Graph {
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);
     else if (event.key === "-") this.zoom(0.8);
     else if (event.key === "0") this.fit();
-    else if (moves[event.key]) { this.x += moves[event.key][0]; this.y += moves[event.key][1]; this.#place(); }
+    else if (moves[event.key]) { this.x += moves[event.key][0]; this.y += moves[event.key][1]; this.moved = true; this.#place(); }
     else return;
     event.preventDefault();
   }

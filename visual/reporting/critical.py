@@ -1,9 +1,9 @@
 """The critical path: the chain of tasks that determined when a run ended.
 
-The rule: begin with the task that ended last. Go back to the task that let it start: of the moments that its requirement
-asked for, the last to come where all were needed, the first to come where one was enough. Where nothing was required, it
-is what its container waited for, or in a loop the iteration whose end made room. Go on until nothing was waited for.
-Time between two tasks of the chain was spent on delays, resources or a free slot.
+The rule: begin with the task that ended last. Go back to the task that let it start: of the moments that its
+requirement asked for, the last to come where all were needed, the first to come where one was enough. Where nothing
+was required, it is what its container waited for, or in a loop the iteration whose end made room. Go on until nothing
+was waited for. Time between two tasks of the chain was spent on delays, resources or a free slot.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def critical_path(last: int, before: Callable[[int], int | None]) -> list[int]:
 
 
 def decisive(tree: Mapping[str, Any] | None, leaf: Leaf) -> Moment | None:
-    """The moment at which a requirement came to hold: `{"and": [...]}`, `{"or": [...]}` or a leaf; None if it never did.
+    """The moment at which a requirement came to hold, None if it never did.
 
-    `leaf` tells when a leaf came.
+    A requirement is `{"and": [...]}`, `{"or": [...]}` or a leaf; `leaf` tells when a leaf came.
     """
     if tree is None:
         return None

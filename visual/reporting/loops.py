@@ -17,7 +17,8 @@ TOTAL = 1_000_000  #: characters of all items together
 
 def loops_of(reader: Reader, run: RunView, nodes: Iterable[StepNode]) -> list[dict[str, Any]]:
     """For each recorded loop: its step, its instance's sequence, its keys (None: 1, 2, ...) and its items as text."""
-    found, left = [], TOTAL
+    found: list[dict[str, Any]] = []
+    left = TOTAL
     for node in (inner for top in nodes for inner in top.walk()):
         if node.loop is None:
             continue

@@ -1,7 +1,7 @@
 """The page around a run's data: one file, no request to anywhere, and no text of the run ever as markup.
 
-The data is JSON in a script block that browsers do not run, with `<`, `>` and `&` escaped. The page's own scripts run by
-their hash alone, and its policy forbids every connection: text that became markup would still not act.
+The data is JSON in a script block that browsers do not run, with `<`, `>` and `&` escaped. The page's own scripts run
+by their hash alone, and its policy forbids every connection: text that became markup would still not act.
 """
 
 from __future__ import annotations
