@@ -47,8 +47,8 @@ def rehearse(
         plan = Plan(built.program, runner.config)
         archive = StoreArchive(store, replace(row, recovery=row.recovery + 1))
         history = _history(store, row, recovery_run)
-        history = history if rerun is None else amended(plan, history, rerun)
-        steps = forecast(plan, history, archive, built.starts)
+        counted = history if rerun is None else amended(plan, history, rerun)
+        steps = forecast(plan, counted, archive, built.starts, history)
     finally:
         store.close()
     refused = tuple(changed.removed[name] for name in gone)

@@ -40,11 +40,12 @@ class _Walk(Turn):
 
 
 def forecast(
-    plan: Plan, history: History, archive: Archive, starts: Iterable[tuple[str, str]]
+    plan: Plan, history: History, archive: Archive, starts: Iterable[tuple[str, str]], known: History | None = None
 ) -> dict[str, StepForecast]:
     """What recovery would do with each step that users see, keyed by the kernel's name, in the program's order.
 
-    `history` must have all tasks (`same_program` False), or the inside of finished loops is left out.
+    `history` must have all tasks (`same_program` False), or the inside of finished loops is left out. `known` is the
+    whole history where `history` was amended.
     """
     found = {
         step.name: StepForecast() for step in plan.steps.values() if step.control is None and not step.placement.hidden
@@ -62,7 +63,7 @@ def forecast(
                 found[task.step.name].skipped.append(task.sequence)
         for task in _begun(changes):
             if task.step.name in found:
-                _note(found[task.step.name], task, history)
+                _note(found[task.step.name], task, known or history)
         more |= _goes_on(turn, changes.starts)
     return found
 
