@@ -15,7 +15,7 @@ from eventcore.act.executors.process import ProcessExecutor
 
 
 def core_commits(path: Path, durability: str, count: int) -> float:
-    """Seconds to open a new store and make `count` commits of one row each, by SQLAlchemy Core on SQLite in WAL mode."""
+    """Seconds to open a new store and make `count` commits of one row each: SQLAlchemy Core, SQLite, WAL."""
     began = time.perf_counter()
     engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
 

@@ -38,7 +38,8 @@ def paired(name: str, ours: Callable[[Path], float], floor: Callable[[Path], flo
         with fresh() as path:
             mine.append(ours(path))
         ratios.append(theirs[-1] / mine[-1])
-    print(f"{name:<44} {count / median(mine):>9,.0f}/s   floor {count / median(theirs):>9,.0f}/s   ratio {median(ratios):.2f}")
+    rate, floor_rate = count / median(mine), count / median(theirs)
+    print(f"{name:<44} {rate:>9,.0f}/s   floor {floor_rate:>9,.0f}/s   ratio {median(ratios):.2f}")
 
 
 def invoke_chain() -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eventcore.decide.rerunning import Rerun
+from eventcore.errors import ConfigError
 from eventcore.status import RunMode
+
+
+def as_mode(written: object) -> RunMode:
+    """The run mode that is meant; raises `ConfigError` for what is none."""
+    try:
+        return RunMode(written)  # type: ignore[arg-type]  # that is what is found out here
+    except ValueError:
+        raise ConfigError(f"run_mode {written!r} is not known; use one of {', '.join(map(repr, RunMode))}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ class Request:
         elif mode is RunMode.restart and self.is_entered and not run_id:
             run_id = ""
         return Request(
-            RunMode(mode),
+            as_mode(mode),
             self.run_id if run_id is None else run_id,
             self.recovery_run if recovery_run is None and not self.is_entered else recovery_run,
             self.accept_removed if accept_removed is None else accept_removed,

@@ -23,10 +23,10 @@ from eventcore.config import Config, StepConfig, checked_config, load_config
 from eventcore.construct import canonical, with_construct
 from eventcore.decide.rerunning import Rerun
 from eventcore.document import document_of
-from eventcore.errors import ProgramError
+from eventcore.errors import ConfigError, ProgramError
 from eventcore.program import Program
 from eventcore.record.location import MEMORY, store_location
-from eventcore.request import Request
+from eventcore.request import Request, as_mode
 from eventcore.status import RunMode
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ class Runner:
         config: Mapping[str, Any] | str | Path | None = None,
         accept_removed: bool = False,
     ) -> None:
+        _check("name", name, str)
+        _check("store", store, (str, Path))
+        _check("run_id", run_id, str)
         self._file = calling_file()
         capture = current_capture()
         if capture is not None and capture.file is not None:
@@ -83,7 +86,7 @@ class Runner:
         overrides = {key: value for key, value in given.items() if value is not None}
         self._config = self._checked(load_config(config, overrides, self._config_tag, self._defaults))
         self.name = name or (Path(self._file).stem if self._file else "program")
-        self._request = Request(RunMode(run_mode), run_id, recovery_run, accept_removed)
+        self._request = Request(as_mode(run_mode), run_id, recovery_run, accept_removed)
         self._location = store_location(store, self._config.DATABASE, self._file)
         self._session: Session | None = None
         self._memory: Store | None = None
@@ -133,6 +136,7 @@ class Runner:
         capture = current_capture()
         if capture is not None:
             capture.take(self)
+        _check("max_loops", max_loops, int)
         self._override(store, shared_db, logging_level, config)
         self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         built = self._build()
@@ -263,6 +267,12 @@ class Runner:
     def _close_store(self, opened_store: Store) -> None:
         if opened_store is not self._memory:
             opened_store.close()
+
+
+def _check(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        kinds = " or a ".join(known.__name__ for known in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ConfigError(f"{name} is a {kinds}, not {value!r}")
 
 
 def calling_file() -> str | None:

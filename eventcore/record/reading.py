@@ -295,8 +295,8 @@ class Reader:
         )
         for row in self._connection.execution_options(yield_per=1000).execute(query):
             yield AttemptView(
-                row.step, row.sequence, row.recovery, row._mapping["try"], TaskStatus(row.status), row.started, row.ended,
-                row.error, row.traceback,
+                row.step, row.sequence, row.recovery, row._mapping["try"], TaskStatus(row.status), row.started,
+                row.ended, row.error, row.traceback,
             )  # fmt: skip
 
     def results(self, run: RunView, limit: int, *, step: str | None = None) -> Iterator[ResultView]:

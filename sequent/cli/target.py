@@ -227,13 +227,12 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 
 
 def store_of(target: Target, named: str | None = None) -> str:
-    """The store to read: the one that is named, by its path or by a tag of the program's config, or the target's own."""
+    """The store to read: the one that is named, by path or by a tag of the program's config, or the target's own."""
     if named is not None:
         is_tag = target.store is None and not Path(named).exists() and named.isidentifier()
         return store_location(named, load_program(target, {}).config.DATABASE, None) if is_tag else named
     if target.store is not None:
         return str(target.store)
-    if target.file is not None:
-        if (beside := _beside(target.file)).is_file():
-            return str(beside)
+    if target.file is not None and (beside := _beside(target.file)).is_file():
+        return str(beside)
     return load_program(replace(target), {}).store

@@ -128,8 +128,8 @@ def test_recovering_a_named_builder_uses_the_parameters_of_its_run(folder: Path)
     text = BUILDER.replace('flow.add_step("each", print, args=(name,), loop=range(count))',
                            'flow.add_step("each", int, args=(name,), loop=range(count))')  # fmt: skip
     (folder / "builder.py").write_text(text)
-    failed = sequent(folder, "run", "builder.py:build", "--param", "count=2", "--param", "name=seven", "--store", "s.db",
-                     code=1)  # fmt: skip
+    parameters = ("--param", "count=2", "--param", "name=seven", "--store", "s.db")
+    failed = sequent(folder, "run", "builder.py:build", *parameters, code=1)
     assert "sequent recover s.db" in failed.stdout
     again = sequent(folder, "recover", "builder.py:build", "--store", "s.db", code=1)
     assert "'seven'" in again.stdout

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import eventcore as evr
 from eventcore import errors
-from eventcore.errors import EventcoreError, RunExistsError, RunHeldError, RunNotFoundError
+from eventcore.errors import ConfigError, EventcoreError, RunExistsError, RunHeldError, RunNotFoundError
 from tests.support import boom, eventor, rows, run_script, start
 
 
@@ -151,3 +152,22 @@ def test_a_programs_name_is_that_of_its_module(tmp_path: Path) -> None:
             print(program.name)
         """, tmp_path)  # fmt: skip
     assert done.stdout.split() == ["script", "script", "mine"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"run_mode": "recovr"}, "run_mode 'recovr'"),
+        ({"name": 5}, "name is a str"),
+        ({"store": 5}, "store is a str or a Path"),
+        ({"run_id": 7}, "run_id is a str"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_named(arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        evr.Eventor(**arguments)
+
+
+def test_max_loops_is_a_number() -> None:
+    with pytest.raises(ConfigError, match="max_loops"):
+        evr.Eventor(store=":memory:").run("1")  # type: ignore[arg-type]
