@@ -10,22 +10,31 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
+from visual.closing import closed
+from visual.counts import counted
 from visual.shapes import Box, Edge, Graph, Node
 
 SMALL = 60  #: nodes; a graph up to this size is drawn as it is, but for very wide parts
 WIDE = 30  #: alike that are folded in a small graph, when there are more of them
 MANY = 8  #: and in a large one
+CROWD = 200  #: nodes; in a graph that has more even then, containers are drawn closed, the innermost first
 ROUNDS = 3  #: how many arrows far things are compared
-NAMED = 3  #: failures that a fold names
-#: the state of a fold: the first of these that something in it is in
-ORDER = ("failure", "interrupted", "active", "ready", "cancelled", "waiting", "not reached", "success")
-_nouns = {"step": "steps", "control": "control steps", "event": "events", "box": "containers"}
+_nouns = {"step": "steps", "control": "control steps", "event": "events", "box": "containers", "fold": "containers"}
 
 Item = Node | Box
 
 
 def folded(graph: Graph) -> Graph:
-    """The graph with the larger groups of alike folded; the same graph where there are none."""
+    """The graph with the larger groups of alike folded, and where it is crowded, with closed containers."""
+    made = _alike(graph)
+    depth = graph.root.depth
+    while made.root.size > CROWD and depth > 0:
+        made = _alike(closed(graph, depth))
+        depth -= 1
+    return made
+
+
+def _alike(graph: Graph) -> Graph:
     most = WIDE if graph.root.size <= SMALL else MANY
     fold = _Fold(graph, most)
     root = fold.box(graph.root)
@@ -75,7 +84,7 @@ class _Fold:
         ids = {item.id for item in group}
         if any(source in ids and target in ids for source, target in self._chained):
             about.append("some after others")
-        state, said = _standing(group)
+        state, said = counted(group)
         return Node(id, f"{first.name} … {last.name}", "fold", tuple(about), said, state)
 
     def _redirect(self, item: Item, id: str) -> None:
@@ -83,20 +92,6 @@ class _Fold:
         if isinstance(item, Box):
             for inner in item.members:
                 self._redirect(inner, id)
-
-
-def _standing(group: Sequence[Item]) -> tuple[str | None, tuple[str, ...]]:
-    """The state of the fold, how many are in which state, and the names of some that failed."""
-    counts = Counter(item.state for item in group if item.state is not None)
-    if not counts:
-        return None, ()
-    words = [word for word in ORDER if counts[word]]
-    said = [", ".join(f"{counts[word]} {word}" for word in words)]
-    failed = [item.name for item in group if item.state == "failure"]
-    if 0 < len(failed) < len(group):
-        more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-        said.append(f"failed: {', '.join(failed[:NAMED])}{more}")
-    return words[0], tuple(said)
 
 
 def _shapes(graph: Graph) -> dict[str, Hashable]:

@@ -51,6 +51,11 @@ class Box:
         """The nodes inside, at any depth."""
         return len(self.nodes) + sum(box.size for box in self.boxes)
 
+    @property
+    def depth(self) -> int:
+        """How many boxes are in one another inside."""
+        return max((1 + box.depth for box in self.boxes), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:

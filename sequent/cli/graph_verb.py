@@ -18,7 +18,7 @@ FORMATS = ("dot", "mermaid", "svg", "png", "pdf")
               help="Default: by the FILE's ending, on standard output dot.")  # fmt: skip
 @click.option("--program", "program_only", is_flag=True, help="Draw the flow without a run.")
 @click.option("--kernel", is_flag=True, help="Draw the events and steps that the flow was compiled to.")
-@click.option("--unfold", is_flag=True, help="Draw each step, also where many alike would be drawn as one.")
+@click.option("--unfold", is_flag=True, help="Draw each step, also in a graph too large to be read.")
 @click.option("--param", "parameters", metavar="NAME=VALUE", multiple=True,
               help="A parameter of the function that builds the flow.")  # fmt: skip
 def command(target: str, store: str | None, run_id: str | None, output: str | None, format: str | None,

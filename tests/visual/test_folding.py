@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sequent as seq
-from tests.visual.drawings import QUIET, fan
+from tests.visual.drawings import QUIET, fail, fan
 from visual import draw
 from visual.direction import direction
 from visual.graph import Edge, Graph
@@ -78,6 +78,47 @@ def test_containers_alike_are_one_and_others_are_not() -> None:
     assert names(graph) == ["table01 … table39", "table00"]
     assert graph.root.nodes[0].about == ("39 containers alike", "loop: 2 items")
     assert graph.edges == [Edge("table00/first", "table00/second", "failure")]
+
+
+def stages(count: int, store: Path | str = ":memory:") -> seq.Sequent:
+    """Containers one after another, each with fourteen steps that are not alike."""
+    flow = seq.Sequent("stages", store, config=QUIET)
+    before: seq.FlowStep | None = None
+    for i in range(count):
+        stage = flow.add_step(f"stage{i:02}", require=((before, seq.STEP_SUCCESS),) if before else ())
+        inner = stage.add_step("inner", acquires=[(seq.ResourcePool(f"pool{i}", 1), 1)])
+        steps: list[seq.FlowStep] = []
+        for j in range(14):
+            needs = tuple((steps[k], seq.STEP_SUCCESS) for k in {j // 2 - 1, j // 3 - 1} if k >= 0)
+            steps.append(inner.add_step(f"work{j:02}", fail if (i, j) == (1, 3) else None, require=needs))
+        before = stage
+    return flow
+
+
+def test_a_crowded_graph_has_its_innermost_containers_closed(tmp_path: Path) -> None:
+    stages(20, tmp_path / "run.db").run()
+    graph = draw(tmp_path / "run.db").graph
+    assert [box.name for box in graph.root.boxes] == [f"stage{i:02}" for i in range(20)]
+    inner = graph.root.boxes[1].nodes[0]
+    assert (inner.id, inner.name, inner.state) == ("stage01/inner", "inner", "failure")
+    assert inner.about == ("takes 1 of pool1", "14 steps inside")
+    assert inner.said[-2:] == ("1 failure, 4 not reached, 9 success", "failed: work03")
+    assert [(edge.source, edge.target) for edge in graph.edges] == [
+        (f"stage{i:02}", f"stage{i + 1:02}") for i in range(19)
+    ]
+    assert draw(tmp_path / "run.db", unfold=True).graph.root.size == 280
+
+
+def test_as_many_levels_are_closed_as_it_takes() -> None:
+    flow = seq.Sequent("levels", ":memory:", config=QUIET)
+    for i in range(8):
+        outer = flow.add_step(f"outer{i}")
+        for j in range(6):
+            middle = outer.add_step(f"middle{j}", delay=i + j)
+            for k in range(7):
+                middle.add_step(f"inner{k}", delay=k).add_step("work", delay=i)
+    assert draw(flow).graph.root.size == 48
+    assert draw(flow).graph.root.boxes[0].nodes[0].about == ("7 steps inside",)
 
 
 def test_alternatives_of_many_are_folded_with_them() -> None:
