@@ -44,10 +44,9 @@ def _check(known: Known, node: StepNode, sequence: str) -> None:
     least = flows.depth(node.path)
     most = least + (node.kernel_name != node.path)
     if not least <= sequence.count(".") + 1 <= most:
-        example = ".".join("1" * least)
-        raise SequenceError(
-            f"{node.path}@{sequence}: this step's sequences have {least} keys; write {node.path}@{example} or the like"
-        )
+        keys = "one key" if least == 1 else f"{least} keys"
+        example = f"{node.path}@{'.'.join('1' * least)}"
+        raise SequenceError(f"{node.path}@{sequence}: this step's sequences have {keys}; write {example} or the like")
 
 
 def _explained(known: Known, node: StepNode, sequence: str) -> Explanation:
