@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 
@@ -36,12 +36,17 @@ def references_in(value: Any) -> Iterator[Reference]:
             yield from references_in(item)
 
 
-def resolved(value: Any, lookup: Lookup, sequence: str) -> Any:
-    """`value` with its references replaced."""
+def mapped(value: Any, replace: Callable[[Reference], Any]) -> Any:
+    """`value` with each reference in it replaced by what `replace` gives for it."""
     if isinstance(value, Reference):
-        return value.resolve(lookup, sequence)
+        return replace(value)
     if type(value) in (tuple, list):
-        return type(value)(resolved(item, lookup, sequence) for item in value)
-    if isinstance(value, Mapping) and type(value) is dict:
-        return {key: resolved(item, lookup, sequence) for key, item in value.items()}
+        return type(value)(mapped(item, replace) for item in value)
+    if type(value) is dict:
+        return {key: mapped(item, replace) for key, item in value.items()}
     return value
+
+
+def resolved(value: Any, lookup: Lookup, sequence: str) -> Any:
+    """`value` with its references resolved."""
+    return mapped(value, lambda reference: reference.resolve(lookup, sequence))

@@ -27,6 +27,7 @@ from eventcore.status import (
 from sequent.context import FlowContext, current
 from sequent.errors import FlowError
 from sequent.flow import Sequent
+from sequent.references import item
 from sequent.step import FlowStep
 
 __all__ = [
@@ -53,5 +54,6 @@ __all__ = [
     "StepStatus",
     "and_",
     "current",
+    "item",
     "or_",
 ]

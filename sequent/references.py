@@ -53,6 +53,13 @@ class ItemReference(Reference):
         return f"{self.step.path}.item"
 
 
+class NearestItem(Reference):
+    """`sequent.item`: the item of the nearest loop around a step, its own included; `add_step` finds out which."""
+
+    def __repr__(self) -> str:
+        return "item"
+
+
 class KeyReference(Reference):
     """`container.key`: the key of the iteration that encloses the step that asks, as it stands in its sequence."""
 
@@ -72,3 +79,6 @@ def items_at(lookup: Lookup, step: FlowStep, sequence: str) -> Items:
     key = f"{step.path}#items", sequence
     items: Items = lookup.cached(key, lambda: read_items(lookup.result(*key)))
     return items
+
+
+item = NearestItem()

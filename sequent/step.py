@@ -10,12 +10,12 @@ from eventcore.construct import with_construct
 from eventcore.expression import Expression
 from eventcore.pools import as_units
 from eventcore.program import check_call, replay_policy
-from eventcore.reference import Reference, references_in
+from eventcore.reference import Reference, mapped, references_in
 from eventcore.sequence import is_name
 from eventcore.status import StepReplay, StepStatus
 from sequent.errors import FlowError, LoopError
 from sequent.loops import is_static, static_items
-from sequent.references import ItemReference, KeyReference, ResultReference
+from sequent.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.require import Clause, FlowEvent, as_tree, clauses
 
 RESERVED = "/@#"
@@ -111,10 +111,10 @@ class FlowStep(Container):
         self.depth = parent.depth + 1  #: how many keys the sequences of its instances have
         check_call(self.path, func, args, kwargs)
         self.func = func
-        self.args = tuple(args)
-        self.kwargs = dict(kwargs)
         self.require: Expression | None = as_tree(require, f"step {self.path!r}, require")
         self.loop = self._checked_loop(loop)
+        self.args: tuple[Any, ...] = mapped(tuple(args), self._with_item)
+        self.kwargs: dict[str, Any] = mapped(dict(kwargs), self._with_item)
         self.delay = self._checked_delay(delay)
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
@@ -203,6 +203,15 @@ class FlowStep(Container):
                 f"step {self.path!r} has a function, so it cannot contain {name!r}; add the function as a step"
             )
         super()._check_new_child(name)
+
+    def _with_item(self, reference: Reference) -> Reference:
+        """The reference itself, or for `item` the one to the nearest loop."""
+        if not isinstance(reference, NearestItem):
+            return reference
+        for step in (self, *self.containers):
+            if step.loop is not None:
+                return ItemReference(step)
+        raise LoopError(f"step {self.path!r} takes an item, and no loop is around it; give it or a container a loop")
 
     def _checked_loop(self, loop: Any) -> Any:
         if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):

@@ -16,6 +16,7 @@ import pytest
 
 import sequent as seq
 from eventcore.values import decode
+from sequent.errors import LoopError
 from tests.support import boom, flow, rows
 
 
@@ -220,3 +221,20 @@ def test_the_item_is_the_nearest_loops_and_none_outside() -> None:
     a.add_step("leaf", lambda: got.append(seq.current().item), loop=["own"])
     assert f()
     assert sorted(got, key=str) == [None, "inner", "outer", "own"]
+
+
+def test_item_among_the_arguments_is_that_of_the_nearest_loop_a_steps_own_included() -> None:
+    got: list[Any] = []
+    made = flow()
+    made.add_step("alone", lambda item, more: got.append((item, more)), args=(seq.item,), kwargs={"more": [seq.item]},
+                  loop=["a", "b"])  # fmt: skip
+    outer = made.add_step("outer", loop={"k": 1})
+    box = outer.add_step("box")
+    box.add_step("inner", got.append, args=(seq.item,))
+    assert made.run()
+    assert sorted(map(str, got)) == ["('a', ['a'])", "('b', ['b'])", "1"]
+
+
+def test_item_where_no_loop_is_around_is_an_error() -> None:
+    with pytest.raises(LoopError, match="no loop is around it"):
+        flow().add_step("alone", print, args=(seq.item,))
