@@ -9,6 +9,7 @@ demo: $(VENV)/.ready-demo
 	@$(BIN)/python examples/stdlib_report/demo.py
 
 test: $(VENV)/.ready-test
+	@sh tests/services/packages.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -1,0 +1,171 @@
+"""The report in a browser: what a reader does with it in the morning."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import eventcore as evr
+import sequent as seq
+import visual
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+NASTY = "</script><img src=x onerror=\"document.title='acted'\">"
+
+
+def convert(amount: str) -> int:
+    logging.getLogger("convert").warning("converts %s %s", amount, NASTY)
+    if amount == "oops" and evr.current().recovery == 0:
+        raise ValueError(f"{amount} is no amount {NASTY}")
+    return int(amount) if amount.isdigit() else 0
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    settings = {"task_construct": "invoke", "console": False, "logdir": str(folder), "stop_on_exception": False}
+    flow = seq.Sequent("month end", folder / "month.run.db", config=settings)
+    amounts = flow.add_step("amounts", loop=["12", "30", "oops", *map(str, range(200))])
+    amounts.add_step("convert", convert, args=(amounts.item,))
+    flow.add_step("publish", print, require=((amounts, seq.STEP_SUCCESS),))
+    assert not flow.run()
+    path = folder / "report.html"
+    path.write_text(visual.report(folder / "month.run.db"), encoding="utf-8")
+    return path
+
+
+class Seen:
+    """What a page asked for and complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+@pytest.fixture
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    """The report, opened as a file; it must neither ask for anything nor complain."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    opened = context.new_page()
+    opened.set_default_timeout(10_000)
+    seen = Seen(opened)
+    opened.goto(report.as_uri())
+    yield opened
+    assert set(seen.requests) == {report.as_uri()}
+    assert seen.complaints == []
+    assert opened.title().startswith("month end: failure")
+    context.close()
+
+
+def text(page: Page, selector: str) -> str:
+    return page.locator(selector).inner_text()
+
+
+def test_the_failure_is_open_at_once_with_its_traceback_its_log_and_the_way_on(page: Page) -> None:
+    failures = text(page, "#failures")
+    assert "amounts/convert@1.3" in failures
+    assert 'raise ValueError(f"{amount} is no amount' in failures
+    assert f"converts oops {NASTY}" in failures
+    assert "sequent recover" in text(page, "#head")
+
+
+def test_a_click_on_a_step_shows_its_instances_and_one_of_them_its_traceback(page: Page) -> None:
+    page.locator('#graph [data-step="amounts/convert"]').click()
+    details = page.locator("#details")
+    assert "203 instances" in details.inner_text()
+    details.get_by_role("button", name="@1.3 ").first.click()
+    assert f"ValueError: oops is no amount {NASTY}" in details.inner_text()
+    assert "'oops'" in details.inner_text()
+    page.keyboard.press("Escape")
+    assert details.is_hidden()
+
+
+def test_a_step_is_reached_by_keyboard_alone(page: Page) -> None:
+    page.locator('#graph [data-step="publish"]').focus()
+    page.keyboard.press("Enter")
+    assert "No instance of it was reached" in text(page, "#details")
+
+
+def test_the_table_is_searched_sorted_and_walked_by_keyboard(page: Page) -> None:
+    table = page.locator("#instances")
+    assert "203 instances" in table.inner_text()
+    page.get_by_role("searchbox").fill("oops")
+    assert "1 of 203 instances" in table.inner_text()
+    assert "1.3" in table.get_by_role("row").nth(1).inner_text()
+    page.get_by_role("searchbox").fill("")
+    table.get_by_role("button", name="Sequence").click()
+    table.get_by_role("button", name="Sequence").click()
+    assert "1.203" in table.get_by_role("row").nth(1).inner_text()
+    table.locator(".body").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    assert "amounts/convert@1.1" in text(page, "#details h3")
+
+
+def test_the_table_holds_only_the_rows_in_view(page: Page) -> None:
+    assert page.locator("#instances .body .row").count() < 60
+
+
+def test_a_bar_of_the_timeline_is_chosen_by_a_click(page: Page) -> None:
+    page.locator("#timeline").scroll_into_view_if_needed()
+    box = page.locator("#timeline .lanes canvas").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 28 + 24 + 12)
+    assert text(page, "#details h3").startswith("amounts/convert@1.")
+
+
+def test_the_critical_path_goes_through_all_iterations_of_a_sequential_loop(page: Page) -> None:
+    assert "203 tasks" in text(page, "#critical summary")
+
+
+def test_dark_is_as_the_system_says_or_as_the_reader_chooses(page: Page) -> None:
+    def background() -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    light = background()
+    page.get_by_role("button", name="Switch to dark colours").click()
+    dark = background()
+    assert dark != light
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert background() == light
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    assert background() == dark
+
+
+def test_the_tree_says_the_same_as_the_graph(page: Page) -> None:
+    page.get_by_role("button", name="Tree", exact=True).click()
+    tree = text(page, "#tree")
+    assert "convert" in tree
+    assert "failure 202/203" in tree
+    assert "not reached" in tree
+    assert page.locator("#graph").is_hidden()
+
+
+def test_without_graphviz_the_page_works_with_the_tree(
+    browser: Browser, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(name: str) -> None:
+        return None
+
+    monkeypatch.setattr("visual.render.shutil.which", none)
+    monkeypatch.setattr("visual.render.find_spec", none)
+    plain = report.with_name("plain.html")
+    plain.write_text(visual.report(report.with_name("month.run.db")), encoding="utf-8")
+    page = browser.new_page()
+    seen = Seen(page)
+    page.goto(plain.as_uri())
+    page.locator('#tree [data-step="amounts/convert"]').click()
+    assert "203 instances" in text(page, "#details")
+    assert seen.complaints == []
+    page.close()
