@@ -13,7 +13,7 @@ from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.state import History
 from eventcore.document import Differences, differences
 from eventcore.errors import ConfigError
-from eventcore.record.store import RunRow, Store, opened
+from eventcore.record.store import RunRow, Store
 from eventcore.runner import Runner
 from eventcore.session import StoreArchive
 
@@ -39,7 +39,7 @@ def rehearse(
     a `recovery_run` that the run does not have.
     """
     built, document = runner._build(), runner.document
-    store = opened(runner.store, create=False)
+    store = runner._open(create=False)
     try:
         row = store.find_run(runner.name, run_id)
         changed = differences(store.document(row, row.recovery), document)
@@ -50,7 +50,7 @@ def rehearse(
         counted = history if rerun is None else amended(plan, history, rerun)
         steps = forecast(plan, counted, archive, built.starts, history)
     finally:
-        store.close()
+        runner._close_store(store)
     refused = tuple(changed.removed[name] for name in gone)
     return Rehearsal(row.run_id, row.recovery + 1, document, changed, refused, steps)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from eventcore.decide.forecast import StepForecast
 from eventcore.decide.rerunning import Rerun
+from eventcore.record.reading import reading
 from eventcore.rehearsal import Rehearsal, rehearse
 from eventcore.status import RunMode
 from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
@@ -29,6 +31,10 @@ def tell_recovery(target: str, store: str | None, run_id: str | None, settings: 
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
     told = rehearse(program, run_id or "", recovery_run, rerun)
+    with reading(program.store) as reader:
+        holder = reader.run(told.run_id, time.time()).holder
+    if holder is not None:
+        click.echo(f"sequent: {holder} is working on the run; it can be recovered once that has ended", err=True)
     if as_json:
         print_json(_data(told))
     else:

@@ -17,7 +17,7 @@ def missing_units(known: Known, task: InstanceView) -> list[Reason]:
         holders = _holders(known, pool)
         free = max(0, limit - sum(units for _, units in holders))
         if free < count:
-            names = listed([f"{name} ({units})" for name, units in holders])
+            names = listed([f"{name} ({units})" for name, units in holders if units > 0])
             text = f"it needs {count} of {pool!r}, of which {free} of {limit} are free"
             found.append(Reason("resource", text + (f"; held by {names}" if names else "")))
         elif ahead := _ahead(known, task, pool):
@@ -26,7 +26,7 @@ def missing_units(known: Known, task: InstanceView) -> list[Reason]:
 
 
 def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
-    """Who has units of the pool: active tasks, and steps whose ended tasks returned less than they took."""
+    """Who has units of the pool: active tasks, and steps whose ended tasks returned less (or more) than they took."""
     found = []
     for task in known.live:
         if task.status is TaskStatus.active and (units := _units(known, task.step, "acquires", pool)):
@@ -39,7 +39,7 @@ def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
             ended -= tally.counts.get(TaskStatus.cancelled, 0)
             if ended:
                 path = known.steps[name]["path"]
-                found.append((f"{path}, which ended and kept them" if kept > 0 else f"{path}, returned", kept * ended))
+                found.append((f"{path}, which ended and kept them", kept * ended))
     return found
 
 
