@@ -1,0 +1,141 @@
+"""Why instances stand as they do, told from stores of runs that are over, pending or recovered."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import eventcore as evr
+import sequent as seq
+from eventcore.record.reading import reading
+from sequent import STEP_FAILURE, STEP_READY, STEP_SUCCESS
+from tests.support import boom, eventor, flow, start
+from visual.reasoning import Explanation, Known, explanations
+from visual.reasoning.explain import SequenceError
+
+
+def why(store: Path, path: str, sequence: str | None = None) -> list[Explanation]:
+    with reading(str(store)) as reader:
+        now = time.time()
+        return explanations(Known(reader, reader.run(None, now), now), path, sequence)
+
+
+def texts(found: list[Explanation]) -> list[tuple[str, list[str]]]:
+    """The instances, each with the kinds of its reasons."""
+    return [(one.name, [reason.kind for reason in one.reasons]) for one in found]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "run.db"
+
+
+def test_only_the_parts_of_a_requirement_that_do_not_hold_are_told(store: Path) -> None:
+    f = flow(store, stop_on_exception=False)
+    good, bad = f.add_step("good", str), f.add_step("bad", boom)
+    late = f.add_step("late", str, require=((bad, STEP_SUCCESS),))
+    either = seq.or_((bad, STEP_SUCCESS), (late, STEP_READY))
+    f.add_step("asks", str, require=((good, STEP_SUCCESS), either))
+    assert not f()
+    (found,) = why(store, "asks")
+    assert found.name == "asks@1"
+    assert found.reasons[0].text == (
+        "it requires bad success or late ready, and bad@1 ended with failure, late@1 has not been reached"
+    )
+    assert [reason.kind for reason in found.reasons] == ["requirement", "run"]
+
+
+def test_a_failure_ends_with_its_error_and_is_called_handled_where_it_is(store: Path) -> None:
+    f = flow(store)
+    bad = f.add_step("bad", boom)
+    f.add_step("mends", str, require=((bad, STEP_FAILURE),))
+    assert f()
+    (found,) = why(store, "bad")
+    assert [(reason.kind, reason.text) for reason in found.reasons[:1]] == [("error", "ValueError: boom")]
+    assert "the failure is handled" in found.reasons[1].text
+    assert texts(why(store, "mends")) == [("mends@1", ["ended"])]
+
+
+def test_a_step_without_a_sequence_stands_for_its_instances_that_are_not_done(store: Path) -> None:
+    f = flow(store, stop_on_exception=False)
+    days = f.add_step("days", loop=["1", "x", "3", "y"])
+    load = days.add_step("load", int, args=(days.item,))
+    days.add_step("push", str, require=((load, STEP_SUCCESS),))
+    assert not f()
+    assert texts(why(store, "days/load")) == [
+        ("days/load@1.2", ["error", "ended"]),
+        ("days/load@1.4", ["error", "ended"]),
+    ]
+    assert texts(why(store, "days/push")) == [
+        ("days/push@1.2", ["requirement", "run"]),
+        ("days/push@1.4", ["requirement", "run"]),
+    ]
+
+
+def test_an_iteration_that_never_began_is_told_by_its_container(store: Path) -> None:
+    f = flow(store)
+    days = f.add_step("days", loop=["1", "x", "3"])
+    days.add_step("load", int, args=(days.item,))
+    f.add_step("after", str, require=((days, STEP_SUCCESS),))
+    box = f.add_step("box", require=(("after", STEP_SUCCESS),))
+    box.add_step("inner", str)
+    assert not f()
+    (found,) = why(store, "days/load", "1.3")
+    assert "days@1 ended (failure) without iteration 3" in found.reasons[0].text
+    (found,) = why(store, "box/inner")
+    assert found.sequence is None
+    assert "box@1: it requires after success" in found.reasons[1].text
+
+
+def test_what_a_recovery_had_no_need_to_come_to_stands_as_before(store: Path) -> None:
+    for mode, number in ((seq.RunMode.restart, "x"), (seq.RunMode.recover, "1")):
+        f = flow(store, mode)
+        days = f.add_step("days", loop=["mon", "tue"])
+        days.add_step("load", str)
+        f.add_step("after", int, args=(number,), require=((days, STEP_SUCCESS),))
+        f()
+    assert texts(why(store, "days")) == [("days@1", ["ended"])]
+    (found,) = why(store, "days/load", "1.1")
+    assert [reason.kind for reason in found.reasons] == ["ended", "run"]
+    assert "recovery 1 had no need to come to it" in found.reasons[1].text
+
+
+@pytest.mark.parametrize("sequence", ["1", "1.1.1.1"])
+def test_a_sequence_that_the_step_cannot_have_is_an_error(store: Path, sequence: str) -> None:
+    f = flow(store)
+    f.add_step("box").add_step("each", str, loop=[1])
+    assert f()
+    assert texts(why(store, "box/each", "1.1.1")) == [("box/each@1.1.1", ["ended"])]
+    with pytest.raises(SequenceError, match="2 keys"):
+        why(store, "box/each", sequence)
+
+
+def test_units_that_a_step_kept_are_told_with_its_name(store: Path) -> None:
+    program = eventor(store)
+    pool = evr.ResourcePool("pool", 2)
+    takes = program.add_step("takes", str, acquires=((pool, 1),), releases=())
+    start(program, takes, program.add_step("wants", str, acquires=((pool, 2),)))
+    assert not program()
+    (found,) = why(store, "wants")
+    assert found.state == "ready"
+    assert found.reasons[0].text == (
+        "it needs 2 of 'pool', of which 1 of 2 are free; held by takes, which ended and kept them (1)"
+    )
+    assert found.reasons[1].text.startswith("the run is stalled")
+
+
+def test_an_event_behind_an_event_is_told_to_where_it_could_come_from(store: Path) -> None:
+    program = eventor(store)
+    first = program.add_step("first", boom, triggers={STEP_SUCCESS: (done := program.add_event("done"),)})
+    far = program.add_event("far")
+    program.add_assoc(done, far)
+    program.add_assoc(far, program.add_step("last", str))
+    start(program, first)
+    assert not program()
+    (found,) = why(store, "last")
+    assert [reason.text for reason in found.reasons if reason.kind == "event"] == [
+        "event 'far' has not been triggered at 1: it follows 'done'",
+        "event 'done' has not been triggered at 1: first success brings it, and first is failure",
+    ]
