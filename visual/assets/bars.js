@@ -41,7 +41,7 @@ function paintBar(context, paint, { x, y, width, height, status, container, crit
   }
   if (critical) {
     context.fillStyle = paint.critical;
-    context.fillRect(x, y + height - 2, width, 3);
+    context.fillRect(x, y + height - (container ? 1 : 2), width, 3);
   }
 }
 

@@ -96,7 +96,7 @@ class Details {
   #try(row, attempt) {
     const { run, tasks } = this.model;
     const recovery = tasks.recovery[row];
-    const end = attempt.end ?? this.model.end(row);
+    const open = attempt.end === null ? this.model.took(row) : Math.max(0, attempt.end - attempt.start);
     const times = attempt.start === null ? "not started"
       : `${moment(run.created + attempt.start)}${attempt.end === null ? "" : ` to ${clock(run.created + attempt.end)}`}`;
     return make("div", { class: "try" },
@@ -104,7 +104,7 @@ class Details {
         make("strong", {}, `${recovery ? `Recovery ${recovery}, try` : "Try"} ${attempt.tried}`),
         stateBadge(attempt.status),
         make("span", { class: "muted" }, times),
-        make("span", {}, attempt.start === null ? "" : duration(Math.max(0, end - attempt.start)))),
+        make("span", {}, attempt.start === null ? "" : duration(open))),
       attempt.error ? make("p", { class: "error" }, attempt.error) : null,
       ...outcome(this.model, row, attempt));
   }

@@ -55,6 +55,13 @@ class Lanes {
     this.arrange();
   }
 
+  // Fold every row there is, or where all are folded unfold them.
+  toggleAll() {
+    const all = this.model.steps.map((_, place) => place).filter((place) => this.canFold(place));
+    this.folded = new Set(all.every((place) => this.folded.has(place)) ? [] : all);
+    this.arrange();
+  }
+
   between(top, bottom) { return this.rows.filter((row) => row.y + row.height >= top && row.y <= bottom); }
 
   // Where a bar stands in its row, from the row's top.

@@ -13,6 +13,7 @@ class Model {
     this.instanceAt = new Array(this.size);
     for (const instance of this.instances) for (const row of instance.rows) this.instanceAt[row] = instance;
     this.critical = new Set(data.recoveries.flatMap((recovery) => recovery.critical));
+    this.around = this.#around();
     this.attempts = this.#byRow(data.attempts);
     this.results = new Map(data.results.map(([row, text, size]) => [row, { text, size }]));
     this.logs = new Map(data.logs.map(([row, tried, text, leftOut]) => [`${row}.${tried}`, { text, leftOut }]));
@@ -60,7 +61,8 @@ class Model {
 
   took(row) {
     const start = this.tasks.start[row];
-    return start === null ? null : Math.max(0, this.end(row) - start);
+    if (start === null || this.status(row) === "interrupted") return null; // nobody saw how long it went on
+    return Math.max(0, this.end(row) - start);
   }
 
   // The row that did the work: where recovery skipped an instance, the one that had succeeded before.
@@ -97,6 +99,23 @@ class Model {
       return loop.items[at] ?? null;
     }
     return null;
+  }
+
+  // The containers' rows around the tasks of the critical path, which stand for them where they are folded.
+  #around() {
+    const { step, sequence, recovery } = this.tasks;
+    const name = (place, keys, row) => `${place} ${keys.join(".")} ${recovery[row]}`;
+    const wholes = new Map();
+    for (let row = 0; row < this.size; row++) if (this.isWhole(row)) wholes.set(name(step[row], sequence[row].split("."), row), row);
+    const found = new Set();
+    for (const row of this.critical) {
+      const keys = sequence[row].split(".");
+      for (let place = this.steps[step[row]].parent; place >= 0; place = this.steps[place].parent) {
+        const whole = wholes.get(name(place, keys.slice(0, this.steps[place].path.split("/").length), row));
+        if (whole !== undefined) found.add(whole);
+      }
+    }
+    return found;
   }
 
   instanceOf(row) { return this.instanceAt[row]; }

@@ -105,6 +105,7 @@ class InstanceTable {
   }
 
   #draw() {
+    this.body.style.height = `${Math.min(15, Math.max(3, this.found.length)) * LINE}px`;
     const height = this.body.clientHeight;
     this.space.style.height = `${this.found.length * LINE}px`;
     this.grid.style.setProperty("--bar", `${this.body.offsetWidth - this.body.clientWidth}px`);

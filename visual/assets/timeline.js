@@ -78,6 +78,7 @@ class Timeline {
     const parts = [
       button("+", () => this.zoom(1.6), { "aria-label": "Zoom in" }), button("−", () => this.zoom(1 / 1.6), { "aria-label": "Zoom out" }),
       button("Fit", () => this.fit()),
+      button("Fold all", () => { this.lanes.toggleAll(); this.#arrangeAll(); }, { title: "Fold all rows, or unfold them" }),
     ];
     if (recoveries.length > 1) {
       const choice = make("select", { on: { change: () => this.load(Number(choice.value)) } },
@@ -202,7 +203,7 @@ class Timeline {
     const from = Math.max(left, -4);
     const width = Math.min(right, this.width + 4) - from;
     const gap = width > 4 ? 1 : 0;
-    paintBar(context, this.paint, { x: from, y, width: width - gap, height, status, container, critical: this.critical.has(bar) });
+    paintBar(context, this.paint, { x: from, y, width: width - gap, height, status, container, critical: this.critical.has(bar) || (this.lanes.folded.has(row.place) && this.model.around.has(bar)) });
     if (!container && width > 6) this.#earlier(context, bar, y, height);
     if (bar !== this.chosen) return;
     context.strokeStyle = this.paint.focus;
@@ -310,7 +311,7 @@ class Timeline {
     this.canvas.style.cursor = bar === null ? "grab" : "pointer";
     if (bar === null) return;
     const { model } = this;
-    const parts = [model.name(bar), `${GLYPHS[model.status(bar)]} ${model.status(bar)}, ${duration(model.took(bar))}, started at ${clock(model.run.created + model.tasks.start[bar], 3)}`];
+    const parts = [model.name(bar), `${GLYPHS[model.status(bar)]} ${model.status(bar)}${model.took(bar) === null ? "" : `, ${duration(model.took(bar))}`}, started at ${clock(model.run.created + model.tasks.start[bar], 3)}`];
     if (model.item(bar) !== null) parts.push(`item: ${model.item(bar)}`);
     if (model.error(bar)) parts.push(firstLine(model.error(bar)));
     if (this.critical.has(bar)) parts.push("on the critical path");

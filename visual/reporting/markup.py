@@ -60,7 +60,7 @@ def _cleaned(element: ElementTree.Element, states: Mapping[str, str]) -> Element
 
 def _states(box: Box) -> Iterator[tuple[str, str]]:
     for node in box.nodes:
-        if node.kind in ("step", "fold"):
+        if node.kind not in ("and", "or", "event"):
             yield node.id, node.state or ""
     for inner in box.boxes:
         yield inner.id, inner.state or ""
