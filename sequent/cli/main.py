@@ -16,6 +16,7 @@ VERBS = {
     "continue": "Go on with a run as it stands: due delays, ready steps.",
     "runs": "List the runs of a store.",
     "status": "Show how a run stands, as a tree.",
+    "watch": "Watch a run as it goes on.",
     "why": "Tell why a step has not run, or stands as it does.",
     "logs": "Show what steps printed and logged.",
     "graph": "Draw a flow or a run, as SVG, PNG, PDF, DOT or Mermaid.",

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+from contextlib import nullcontext
 
 import click
 import msgspec
 
 from eventcore.record import requests
-from eventcore.record.reading import RunView, reading
+from eventcore.record.location import MEMORY
+from eventcore.record.reading import reading
 from eventcore.runner import Runner
-from eventcore.status import RunMode, TaskStatus
+from eventcore.status import RunMode
+from sequent.cli.live import live_view
 from sequent.cli.main import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
+from sequent.cli.telling import named, tell_end
 
 
 def run_program(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
-                parameters: Sequence[str], max_loops: int, quiet: bool, **more: object) -> int:  # fmt: skip
+                parameters: Sequence[str], max_loops: int, quiet: bool, plain: bool,
+                **more: object) -> int:  # fmt: skip
     """Run the target's program in a mode; returns the exit code."""
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
@@ -29,8 +31,19 @@ def run_program(mode: RunMode, target: str, store: str | None, run_id: str | Non
     if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
-    ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]
-    _tell(program)
+    is_shown = not (quiet or plain)
+    try:
+        with live_view(program) if is_shown else nullcontext():
+            ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        if not program.run_id or program.store == MEMORY:
+            raise
+        click.echo(
+            f"sequent: interrupted; go on with: sequent recover {named(program.store, program.run_id)}", err=True
+        )
+        return EXIT_FAILED
+    if program.store != MEMORY:
+        tell_end(program.store, program.run_id)
     return 0 if ok else EXIT_FAILED
 
 
@@ -63,7 +76,7 @@ def _value(text: str) -> object:
 
 def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
     """Why there is nothing to go on with, None where there is something."""
-    if program.store == ":memory:":
+    if program.store == MEMORY:
         raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
     with reading(program.store) as reader:
         runs = [r for r in reader.runs(time.time(), program.name) if run_id is None or r.run_id == run_id]
@@ -71,33 +84,3 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
         return f"nothing to {verb}: run {runs[0].run_id!r} ended with success; `sequent run` starts a new one"
-
-
-def _tell(program: Runner) -> None:
-    if program.store == ":memory:":
-        return
-    with reading(program.store) as reader:
-        run = reader.run(program.run_id, time.time())
-        failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=5)
-        steps = {step["name"]: step for step in reader.document(run)["steps"] if not step["control"]}
-    for failure in failures:
-        if (step := steps.get(failure.step)) is not None:
-            word = "failed, and handled" if step["handled"] else "failed"
-            click.echo(f"{word}: {step['path']}@{failure.sequence}: {failure.error}")
-    click.echo(f"run {run.run_id}: {run.state}")
-    _advise(run, program.store)
-
-
-def _advise(run: RunView, store: str) -> None:
-    """Name the store: it knows the program and its parameters, so nothing else has to be said again."""
-    with suppress(ValueError):
-        store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
-    named = f"{shlex.quote(store)} --run-id {run.run_id}"
-    if run.state == "failure":
-        click.echo(f"mend the cause, then: sequent recover {named}")
-    elif run.state == "cancelled":
-        click.echo(f"run it on with: sequent recover {named}")
-    elif run.state == "paused":
-        click.echo(f"let it go on with: sequent resume {named}, then sequent continue {named}")
-    elif run.state == "pending":
-        click.echo(f"{run.todos} outstanding; go on with: sequent continue {named}")

@@ -1,0 +1,124 @@
+"""The lines of a live view before they are laid out: each step with its counts, what is active and what waits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from eventcore.record.reading import InstanceView
+from visual.live.moment import Moment, Wait
+from visual.outline import StepNode
+from visual.standing import Standing, duration, unreached
+
+NAMED = 2  #: active instances of a step that are named
+OVER = ("success", "skipped", "failure", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line, and the lines below it."""
+
+    name: str
+    loop: str | None
+    state: str
+    counter: str  #: `3/12`, or where the number is not known `(3 done)`; empty where there is one only
+    share: float | None  #: how much of it is over, 0 to 1, where the number is known
+    about: str  #: times, tries, errors
+    children: tuple[Item, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """State, counts and the rest."""
+        return f"{self.state}{' ' if self.counter else ''}{self.counter}{', ' if self.about else ''}{self.about}"
+
+    @property
+    def size(self) -> int:
+        """How many lines it takes."""
+        return 1 + sum(child.size for child in self.children)
+
+
+def items_of(moment: Moment, now: float) -> tuple[Item, ...]:
+    """The run's steps as lines."""
+    return _items(moment, moment.nodes, 1, now)
+
+
+def _items(moment: Moment, nodes: Iterable[StepNode], around: int | None, now: float) -> tuple[Item, ...]:
+    return tuple(_item(moment, node, around, now) for node in nodes)
+
+
+def _item(moment: Moment, node: StepNode, around: int | None, now: float) -> Item:
+    """A step; `around` is the number of iterations in which it stands, None where that is not known yet."""
+    standing = moment.standings.get(node.kernel_name, unreached(moment.run))
+    counter, share = progress(moment, node, around)
+    about = ", ".join(_about(moment, node, standing, now, is_single=not counter))
+    children = _items(moment, node.children, total_of(node, around), now)
+    return Item(node.name, node.loop, standing.state, counter, share, about, children)
+
+
+def progress(moment: Moment, node: StepNode, around: int | None) -> tuple[str, float | None]:
+    """How many instances, of a container with a loop iterations, are over, and the share of all that this is."""
+    total = total_of(node, around)
+    if total == 1 or (node.is_container and node.loop is None):
+        return "", None
+    counted = f"{node.path}#iteration" if node.is_container else node.kernel_name
+    standing = moment.standings.get(counted)
+    over = 0 if standing is None else sum(standing.counts.get(word, 0) for word in OVER)
+    if total is None:
+        return f"({over} done)", None
+    return f"{over}/{total}", min(1.0, over / total) if total else None
+
+
+def total_of(node: StepNode, around: int | None) -> int | None:
+    """How many times what the step contains, or the step itself, comes; None where a loop's size is not known yet."""
+    if node.loop is None or around is None:
+        return around
+    size = re.fullmatch(r"(\d+) items?", node.loop)
+    return None if size is None else around * int(size[1])
+
+
+def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is_single: bool) -> Iterable[str]:
+    failed = standing.counts.get("failure", 0)
+    if failed and (standing.state != "failure" or not is_single):
+        yield f"{failed} failed"
+    if standing.tries > 1 and "ready" not in standing.counts:
+        yield f"{'' if is_single else 'up to '}{standing.tries} tries"
+    active = moment.active.get(node.kernel_name, [])
+    if active and moment.run.is_held:
+        count = standing.counts.get("active", len(active))
+        yield _active(active, count, now, is_single=is_single or node.is_container)
+    elif standing.state == "success" and standing.seconds is not None:
+        yield duration(standing.seconds)
+    if waits := [] if moment.is_over else moment.waits.get(node.path, []):
+        yield _waiting(waits, now)
+    for failure in moment.failures.get(node.kernel_name, [])[:1]:
+        if failure.error and not node.is_container:
+            yield f"@{failure.sequence}: {printable(failure.error)}"
+
+
+def _active(active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:
+    """What is active and for how long, the longest first."""
+    begun = sorted((task.started or now, task.sequence) for task in active)
+    if is_single and count == 1:
+        return whole(now - begun[0][0])
+    named = ", ".join(f"@{sequence} {whole(now - started)}" for started, sequence in begun[:NAMED])
+    more = f" and {count - NAMED} more" if count > NAMED else ""
+    return f"{count} active: {named}{more}"
+
+
+def _waiting(waits: Sequence[Wait], now: float) -> str:
+    first = waits[0]
+    what = "delay" if first.try_number is None else f"try {first.try_number}"
+    when = f"in {whole(ceil(max(0.0, first.due - now)))}"
+    return f"{what} {when}" if len(waits) == 1 else f"{len(waits)} wait, the next {when}"
+
+
+def whole(seconds: float) -> str:
+    """Seconds as a clock that is looked at shows them: `12 s`, `2 min 5 s`, `1 h 3 min`."""
+    return f"{max(0, int(seconds))} s" if seconds < 60 else duration(int(seconds))
+
+
+def printable(text: str) -> str:
+    """A text in one line, without what would move the cursor."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
