@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert
 
@@ -45,7 +45,12 @@ class BarePool:
     def __init__(self, workers: int) -> None:
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._executor = ProcessExecutor(lambda ticket, _: self._done.put(ticket), workers)
-        self.chain(workers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.close()
 
     def chain(self, count: int) -> float:
         """Seconds for `count` calls one after another."""
@@ -64,9 +69,21 @@ class BarePool:
             self._done.get()
         return time.perf_counter() - began
 
-    def close(self) -> None:
-        """End the workers."""
-        self._executor.close()
+
+def pool_chain(count: int) -> float:
+    """Seconds to start a bare pool of one worker, make `count` calls one after another, and end it."""
+    began = time.perf_counter()
+    with BarePool(1) as pool:
+        pool.chain(count)
+    return time.perf_counter() - began
+
+
+def pool_fan_out(count: int) -> float:
+    """Seconds to start a bare pool of two workers, make `count` calls submitted together, and end it."""
+    began = time.perf_counter()
+    with BarePool(2) as pool:
+        pool.fan_out(count)
+    return time.perf_counter() - began
 
 
 def _call() -> Call:

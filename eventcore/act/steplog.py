@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from eventcore.act.current import Current
+from eventcore.act.programs import ProgramOutput
 
 CONSOLE_FORMAT = "[ %(asctime)s ][ %(origin)-11s ][ %(levelname)-7s ][ %(message)s ]"
 
@@ -66,7 +67,7 @@ class StepLog:
     def __init__(self, target: LogTarget, view: Current) -> None:
         self.target = target
         self.view = view
-        self._file: int | None = None
+        self.file: int | None = None  #: its descriptor, once it is open
         self._broken = False
         self._own: list[tuple[int, int]] = []  #: from where to where the file is this process's
 
@@ -77,12 +78,12 @@ class StepLog:
 
     def write(self, text: str) -> None:
         """Append the text."""
-        if self._file is None:
-            self._file = self.opened()
-        if self._file is not None and text:
+        if self.file is None:
+            self.file = self.opened()
+        if self.file is not None and text:
             data = text.encode("utf-8", "replace")
-            os.write(self._file, data)
-            end = os.lseek(self._file, 0, os.SEEK_CUR)
+            os.write(self.file, data)
+            end = os.lseek(self.file, 0, os.SEEK_CUR)
             start = end - len(data)
             if self._own and self._own[-1][1] == start:
                 start = self._own.pop()[0]
@@ -113,9 +114,9 @@ class StepLog:
 
     def close(self) -> None:
         """Let the file go."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
 
 
 _running: ContextVar[StepLog | None] = ContextVar("eventcore_steplog", default=None)
@@ -126,21 +127,19 @@ class captured:
 
     def __init__(self, target: LogTarget | None, view: Current) -> None:
         self._log = None if target is None else StepLog(target, view)
-        self._programs = None if self._log is None else _routing.programs_caught(self._log)
 
     def __enter__(self) -> None:
         if self._log is not None:
             self._token = _running.set(self._log)
-        if self._programs is not None:
-            self._programs.__enter__()
+            if _routing.programs is not None:
+                _routing.programs.begin(self._log)
 
     def __exit__(self, *_: object) -> None:
-        try:
-            if self._programs is not None:
-                self._programs.__exit__(None, None, None)
-        finally:
-            if self._log is not None:
-                _running.reset(self._token)
+        if self._log is not None:
+            _running.reset(self._token)
+            if _routing.programs is not None:
+                _routing.programs.end(self._log)
+            else:
                 self._log.close()
 
 
@@ -238,15 +237,17 @@ class _Routing:
         self._lock = threading.Lock()
         self._users = 0
         self._undo = ExitStack()
-        self._catches_programs = False
+        self.programs: ProgramOutput | None = None  #: in a process that runs steps and nothing else
 
     def enter(self, level: int, console: bool, own_process: bool) -> None:
         with self._lock:
             self._users += 1
             if self._users > 1:
                 return
-            self._catches_programs = own_process
             self._route_streams(own_process)
+            if own_process:
+                self.programs = ProgramOutput()
+                self._undo.callback(self.programs.close)
             self._route_logging(level, console)
 
     def leave(self) -> None:
@@ -254,35 +255,6 @@ class _Routing:
             self._users -= 1
             if self._users == 0:
                 self._undo.close()
-
-    def programs_caught(self, log: StepLog) -> AbstractContextManager[None] | None:
-        """In a process of its own, have what the step's programs write go to its log, and in the end to the console."""
-        return self._caught(log) if self._catches_programs else None
-
-    @contextmanager
-    def _caught(self, log: StepLog) -> Iterator[None]:
-        file = log.opened()
-        if file is None:
-            yield
-            return
-        assert isinstance(sys.stdout, Tee)
-        streams = sys.stdout, sys.stderr
-        for stream in streams:
-            stream.flush()
-        console = [os.dup(1), os.dup(2)]
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        try:
-            yield
-        finally:
-            for number, descriptor in zip((1, 2), console, strict=True):
-                os.dup2(descriptor, number)
-                os.close(descriptor)
-            if os.fstat(file).st_size == 0:
-                Path(log.target.path).unlink(missing_ok=True)
-            elif text := log.foreign():
-                streams[0].stream.write(text)
-            os.close(file)
 
     def _route_streams(self, own_process: bool) -> None:
         out, err = sys.stdout, sys.stderr
