@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import LRUCache
 
 from eventcore.errors import StoreError, StoreVersionError
 from eventcore.record import schema
@@ -18,6 +19,9 @@ from eventcore.record.location import sqlite_path
 from eventcore.record.upgrades import UPGRADES
 
 BUSY_TIMEOUT = 60.0  #: seconds to wait for another writer
+
+#: rendered statements, shared by all stores of the process: a program that runs or reads often renders them once
+_compiled: MutableMapping[Any, Any] = LRUCache(200)
 
 
 def open_database(location: str, durability: str = "full", *, create: bool = True) -> Engine:
@@ -80,7 +84,11 @@ def _check_path(path: Path, create: bool) -> None:
 
 
 def _engine(path: Path | None, durability: str) -> Engine:
-    arguments: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "connect_args": {"timeout": BUSY_TIMEOUT}}
+    arguments: dict[str, Any] = {
+        "isolation_level": "AUTOCOMMIT",
+        "connect_args": {"timeout": BUSY_TIMEOUT},
+        "execution_options": {"compiled_cache": _compiled},
+    }
     if path is None:
         arguments["poolclass"] = StaticPool
         arguments["connect_args"]["check_same_thread"] = False
