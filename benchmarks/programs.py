@@ -56,6 +56,7 @@ def loop_flow(store: Path, iterations: int, last: Any = nothing) -> sequent.Sequ
     return flow
 
 
-def failing() -> None:
-    """A step that fails."""
-    raise RuntimeError("on purpose")
+def fails_at_first() -> None:
+    """A step that fails until it is recovered."""
+    if eventcore.current().recovery == 0:
+        raise RuntimeError("on purpose")

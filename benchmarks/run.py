@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.floors import core_commits, pool_chain, pool_fan_out
-from benchmarks.programs import chain, failing, fan_out, loop_flow, timed
+from benchmarks.programs import chain, fails_at_first, fan_out, loop_flow, timed
 
 ROUNDS = 5
 
@@ -85,8 +85,10 @@ def loops() -> None:
 def resume() -> None:
     """Recover a run with 100,000 finished steps and one that failed."""
     with fresh() as path:
-        loop_flow(path, 50_000, failing).run()
-        took = timed(loop_flow(path, 50_000), run_mode="recover")
+        flow = loop_flow(path, 50_000, fails_at_first)
+        flow.configure({"logging_level": "CRITICAL"})
+        flow.run()
+        took = timed(flow, run_mode="recover")
     print(f"{'recover a run with 100,000 finished steps':<44} {took:>9.2f} s")
 
 

@@ -32,6 +32,7 @@ class StoredTask:
     due: float | None
     started: float | None
     memo: str | None
+    lost: int = 0  #: tries that ended with their engine
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ def _restore_tasks(turn: Turn, stored: Iterable[StoredTask]) -> tuple[list[Task]
             continue
         task = Task(step, row.sequence, row.status)
         task.try_number, task.due, task.started, task.memo = row.try_number, row.due, row.started, row.memo
+        task.lost = row.lost
         turn.cell(step.placement.scope, row.sequence).tasks[step.name] = task
         if not task.status.is_over:
             turn.state.live[task.key] = task
@@ -142,6 +144,7 @@ def _take_up(turn: Turn, task: Task) -> None:
         task_over(turn, task, TaskStatus.success, None, None, None, ())
         return
     task.try_number += 1
+    task.lost += 1
     task.status = TaskStatus.ready
     turn.changes.touched(task)
     scheduling.make_ready(turn, task)

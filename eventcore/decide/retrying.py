@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def tries_again(turn: Turn, task: Task) -> bool:
     """Send the task back to ready where it has a try left; like all that is ready, it ends with its part."""
     config = turn.plan.config
-    if task.try_number > config.of_step(task.step.config, "retries"):
+    if task.try_number - task.lost > config.of_step(task.step.config, "retries"):
         return False
     wait = wait_before(config.of_step(task.step.config, "retry_delay"), task.try_number, f"{task!r}")
     task.try_number += 1

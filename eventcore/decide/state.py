@@ -23,6 +23,7 @@ class Task:
         "ending",
         "fresh",
         "holds",
+        "lost",
         "memo",
         "result",
         "sequence",
@@ -38,6 +39,7 @@ class Task:
         self.status = status
         self.fresh = fresh  #: reached by a failure of this recovery: history does not count
         self.try_number = 1
+        self.lost = 0  #: tries that ended with their engine: they are no failures
         self.arrival = 0  #: its place among the ready ones
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None

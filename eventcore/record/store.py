@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Table, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.recovery import CLOSED, CLOSED_CLEAN
@@ -260,8 +260,13 @@ class Store:
 
         read = self._connection.execute
         fact_rows = read(select(facts.c.event, facts.c.sequence).where(mine(facts), still_open(facts)))
-        columns = ("step", "sequence", "status", "try", "due", "started", "memo")
-        task_rows = read(select(*(tasks.c[name] for name in columns)).where(mine(tasks), still_open(tasks)))
+        lost = (
+            select(func.count())
+            .where(_same_task(t.attempts, tasks), t.attempts.c.run == row.id, t.attempts.c.status == "cancelled")
+            .scalar_subquery()
+        )
+        columns = [tasks.c[name] for name in ("step", "sequence", "status", "try", "due", "started", "memo")]
+        task_rows = read(select(*columns, lost).where(mine(tasks), still_open(tasks)))
         waits = read(
             select(delays.c.association, delays.c.sequence, delays.c.due).where(mine(delays), delays.c.over == 0)
         )
@@ -353,6 +358,11 @@ def _write_durably(file: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _same_task(one: Table, other: Table) -> ColumnElement[bool]:
+    """Whether rows of two tables speak of the same task, within one run."""
+    return and_(*(one.c[name] == other.c[name] for name in ("step", "sequence", "recovery")))
 
 
 def _new_id(made: CursorResult[Any]) -> int:

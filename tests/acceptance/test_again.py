@@ -2,9 +2,11 @@
 
 import logging
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from eventcore.status import RunMode, StepReplay, StepStatus
 from sequent import Sequent
 from tests.crash.processes import Scripts, eventually
 from tests.crash.sabotage import rows, statuses
+from tests.support import eventor, start
 
 Calls = list[str]
 
@@ -406,3 +409,24 @@ def test_a_second_interrupt_ends_what_runs(scripts: Scripts, tmp_path: Path) -> 
     (tmp_path / "go").touch()
     assert scripts.run(script, "process", "recover").stdout.split() == ["True"]
     assert (tmp_path / "log").read_text().split() == ["first", "second"]
+
+
+def test_a_try_that_was_lost_with_its_engine_uses_up_no_retry(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+
+    def fails_once() -> None:
+        if evr.current().try_number < 3:
+            raise ValueError
+
+    def program() -> evr.Eventor:
+        made = eventor(store, run_id="run")
+        start(made, made.add_step("step", fails_once, config={"retries": 1}))
+        return made
+
+    program().run(max_loops=0)
+    with closing(sqlite3.connect(store)) as connection, connection:  # an engine died in the middle of the first try
+        connection.execute("insert into eventcore_tasks (run, sequence, step, recovery, scope, status, try)"
+                           " values (1, '1', 'step', 0, '', 'active', 1)")  # fmt: skip
+        connection.execute("insert into eventcore_facts (run, sequence, event, recovery, scope, at)"
+                           " values (1, '1', 'start step at 1', 0, '', 0)")  # fmt: skip
+    assert program().run(run_mode=evr.RunMode.continue_, run_id="run")
