@@ -19,7 +19,7 @@ from eventcore.errors import EventcoreError
 from eventcore.record.location import sqlite_path
 from eventcore.runner import Runner
 from sequent.cli.lookout import Lookout, run_of_this_process
-from sequent.cli.terminal import FRAME, Screen, is_lively
+from sequent.cli.terminal import FRAME, Screen
 
 CHUNK = 1 << 16
 STOPPING = "stopping: nothing new starts, running steps finish; Ctrl-C again ends them"
@@ -28,8 +28,8 @@ ENDING = "ending the running steps"
 
 @contextmanager
 def live_view(program: Runner) -> Iterator[None]:
-    """Show the program's run while the block works on it, where there is a terminal to show it on."""
-    if not is_lively() or sqlite_path(program.store) is None:
+    """Show the program's run in the terminal while the block works on it; nobody can read one in memory."""
+    if sqlite_path(program.store) is None:
         yield
         return
     view = LiveView(program.store)

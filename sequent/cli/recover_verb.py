@@ -23,7 +23,8 @@ def command(dry_run: bool, as_json: bool, **options: Any) -> int:
     if dry_run:
         from sequent.cli.rehearsing import tell_recovery
 
-        del options["max_loops"], options["quiet"], options["plain"]
+        for name in ("max_loops", "quiet", "plain", "detach"):
+            del options[name]
         return tell_recovery(as_json=as_json, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read a recovered run with `sequent status --json`")

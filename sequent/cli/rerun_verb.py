@@ -33,7 +33,8 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     path, sequence = parsed(instance)
     rerun = Rerun(path, sequence, extent or "also")  # type: ignore[arg-type]  # click has checked it
     if dry_run:
-        del options["max_loops"], options["quiet"], options["plain"]
+        for name in ("max_loops", "quiet", "plain", "detach"):
+            del options[name]
         return tell_recovery(as_json=as_json, recovery_run=None, rerun=rerun, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read the run with `sequent status --json`")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import click
 import msgspec
@@ -14,16 +15,26 @@ from eventcore.record.location import MEMORY
 from eventcore.record.reading import reading
 from eventcore.runner import Runner
 from eventcore.status import RunMode
-from sequent.cli.live import live_view
+from sequent.cli.lively import is_lively
 from sequent.cli.main import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
 from sequent.cli.telling import named, tell_end
 
 
-def run_program(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
-                parameters: Sequence[str], max_loops: int, quiet: bool, plain: bool,
-                **more: object) -> int:  # fmt: skip
-    """Run the target's program in a mode; returns the exit code."""
+def run_program(mode: RunMode, *, detach: bool = False, quiet: bool = False, plain: bool = False,
+                **options: Any) -> int:  # fmt: skip
+    """Run the target's program in a mode, in the background with `detach`; returns the exit code."""
+    if detach:
+        from sequent.cli.detaching import detached
+
+        return detached(lambda background: _run(mode, background.begun, quiet=quiet, **options))
+    around = _viewed if is_lively() and not (quiet or plain) else _unseen
+    return _run(mode, around, quiet=quiet, **options)
+
+
+def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]], target: str, store: str | None,
+         run_id: str | None, settings: Sequence[str], parameters: Sequence[str], max_loops: int, quiet: bool,
+         **more: Any) -> int:  # fmt: skip
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
         program.configure({"logging_level": "WARNING"})
@@ -31,20 +42,28 @@ def run_program(mode: RunMode, target: str, store: str | None, run_id: str | Non
     if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
-    is_shown = not (quiet or plain)
     try:
-        with live_view(program) if is_shown else nullcontext():
-            ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)  # type: ignore[arg-type]
+        with around(program):
+            ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)
     except KeyboardInterrupt:
         if not program.run_id or program.store == MEMORY:
             raise
-        click.echo(
-            f"sequent: interrupted; go on with: sequent recover {named(program.store, program.run_id)}", err=True
-        )
+        this = named(program.store, program.run_id)
+        click.echo(f"sequent: interrupted; go on with: sequent recover {this}", err=True)
         return EXIT_FAILED
     if program.store != MEMORY:
         tell_end(program.store, program.run_id)
     return 0 if ok else EXIT_FAILED
+
+
+def _viewed(program: Runner) -> AbstractContextManager[None]:
+    from sequent.cli.live import live_view
+
+    return live_view(program)
+
+
+def _unseen(_: Runner) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def program_for(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],

@@ -1,4 +1,4 @@
-"""A terminal: whether a live view can be shown on it, and the view itself, with lines that go above it."""
+"""A terminal with a tree that is drawn again and again, and lines that go above it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from rich.text import Text
 from visual.live import Moment, picture
 
 FRAME = 0.25  #: seconds between two drawings at the least
-
-
-def is_lively(descriptor: int = 1) -> bool:
-    """Whether it is a terminal that can move its cursor, and this process is in its foreground."""
-    if not os.isatty(descriptor) or os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
-        return False
-    try:
-        return os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # a terminal that has no foreground for this session
-        return True
 
 
 class Screen:

@@ -7,10 +7,11 @@ import time
 
 import click
 
+from sequent.cli.lively import is_lively
 from sequent.cli.lookout import Lookout
 from sequent.cli.main import EXIT_FAILED
 from sequent.cli.telling import named, tell_end
-from sequent.cli.terminal import FRAME, Screen, is_lively
+from sequent.cli.terminal import FRAME, Screen
 from visual.live import Moment, changes
 
 

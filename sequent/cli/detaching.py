@@ -1,0 +1,164 @@
+"""`--detach`: the run goes on in the background, in a session of its own, once it has begun.
+
+The process is forked before anything but the command line is loaded. The child tells through a pipe where its output
+goes, and then that its run has begun; when the pipe is closed before that, its output says what was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
+
+if TYPE_CHECKING:
+    from eventcore.runner import Runner
+
+LOOK = 0.05  #: seconds between looks whether the run has begun
+
+
+class Background:
+    """The child's end: where its output goes, and the word that its run has begun."""
+
+    def __init__(self, telling: int, early: IO[bytes]) -> None:
+        self._telling: int | None = telling
+        self._early = early
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def begun(self, program: Runner) -> Iterator[None]:
+        """Send the output to the program's log, and tell when an engine of this process has its run."""
+        self._open_log(program)
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(program.store, over), name="sequent-detach", daemon=True)
+        watch.start()
+        try:
+            yield
+            self._tell_run(program.run_id, program.store)
+        finally:
+            over.set()
+            watch.join()
+
+    def _watch(self, location: str, over: threading.Event) -> None:
+        from eventcore.errors import EventcoreError
+        from sequent.cli.lookout import run_of_this_process
+
+        while not over.wait(LOOK):
+            with suppress(EventcoreError):
+                if (run_id := run_of_this_process(location)) is not None:
+                    self._tell_run(run_id, location)
+                    return
+
+    def _tell_run(self, run_id: str, location: str) -> None:
+        with self._lock:
+            if self._telling is not None:
+                self._tell({"run_id": run_id, "store": location})
+                os.close(self._telling)
+                self._telling = None
+
+    def _tell(self, said: dict[str, str]) -> None:
+        assert self._telling is not None
+        with suppress(BrokenPipeError):
+            os.write(self._telling, json.dumps(said).encode() + b"\n")
+
+    def _open_log(self, program: Runner) -> None:
+        """Have descriptors 1 and 2 write to a file beside the store or in the logdir, after what was said so far."""
+        file, path = _log_file(program)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._early.seek(0)
+        os.write(file, self._early.read())
+        for number in (1, 2):
+            os.dup2(file, number)
+        os.close(file)
+        self._tell({"log": str(path)})
+
+
+def detached(work: Callable[[Background], int]) -> int:
+    """Do the work in the background; returns 0 when its run has begun, or the exit code of what kept it from that."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    heard, telling = os.pipe()
+    with tempfile.TemporaryFile() as early:
+        pid = os.fork()
+        if pid == 0:
+            os.close(heard)
+            _leave_the_terminal(early.fileno())
+            return work(Background(telling, early))
+        os.close(telling)
+        try:
+            with open(heard, "rb") as pipe:  # noqa: PTH123  a descriptor is no path
+                said = {key: value for line in pipe for key, value in json.loads(line).items()}
+        except KeyboardInterrupt:
+            os.kill(pid, signal.SIGINT)
+            raise
+        if "run_id" not in said:
+            return _explain(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), early, said.get("log"))
+    _show(pid, **said)
+    return 0
+
+
+def _leave_the_terminal(output: int) -> None:
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    for number in (1, 2):
+        os.dup2(output, number)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a command that the shell itself put in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+
+
+def _log_file(program: Runner) -> tuple[int, Path]:
+    from eventcore.errors import StoreError
+    from eventcore.record.location import sqlite_path
+
+    store = sqlite_path(program.store)
+    if store is None:
+        raise StoreError("a run in memory cannot be detached, nobody could find it; give it a store with --store")
+    name = f"{store.stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (store.absolute().parent, Path(program.config.logdir).absolute()):
+        with suppress(OSError):
+            path = folder / name
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), path
+    raise StoreError(f"no log can be written beside {store} nor in {program.config.logdir}; configure another logdir")
+
+
+def _explain(code: int, early: IO[bytes], log: str | None) -> int:
+    """Say in a line why no run began; what ended with more than a line is kept in its log."""
+    early.seek(0)
+    output = Path(log).read_bytes() if log else early.read()
+    lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
+    last = lines[-1] if lines else f"its process ended with {code}"
+    if code in (EXIT_USAGE, EXIT_NOTHING) and last.startswith("sequent: "):
+        if log:
+            Path(log).unlink(missing_ok=True)
+        click.echo(last, err=True)
+        return code
+    kept = f"; its output is in {log}" if log else "; without --detach it says more"
+    click.echo(f"sequent: no run has begun: {last.removeprefix('sequent: ')}{kept}", err=True)
+    return EXIT_USAGE
+
+
+def _show(pid: int, run_id: str, store: str, log: str) -> None:
+    from sequent.cli.telling import named
+
+    click.echo(f"run {run_id} goes on in process {pid}, its output in {log}")
+    click.echo(f"watch it: sequent watch {named(store, run_id)}")
+    click.echo(f"end it: sequent cancel {named(store, run_id)}")
