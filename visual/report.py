@@ -32,19 +32,28 @@ def report(store: str | Path, run_id: str | None = None) -> str:
         Path("run.html").write_text(visual.report("nightly.run.db"), encoding="utf-8")
     """
     with reading(str(store)) as reader:
-        now = time.time()
-        run = reader.run(run_id, now)
-        document = reader.document(run)
-        known = standings(reader, run)
-        data = {
-            "made": now,
-            "run": _run_data(run, reader),
-            "steps": _steps(document, known, unreached(run)),
-            **History(reader, run, document, now).data(),
-        }
-    graph = graph_of(document, "", known, unreached(run))
-    svg, data["no_graph"] = _drawn(graph)
-    return page(data, f"{run.program}: {run.state}, run {run.run_id}", svg)
+        data, graph = report_data(reader, reader.run(run_id, now := time.time()), now)
+    svg, data["no_graph"] = drawn(graph)
+    return page(data, title_of(data), svg)
+
+
+def report_data(reader: Reader, run: RunView, now: float) -> tuple[dict[str, Any], Graph]:
+    """What a page about the run shows, ready for JSON, and its graph, which is still to be drawn."""
+    document = reader.document(run)
+    known = standings(reader, run)
+    data = {
+        "made": now,
+        "run": _run_data(run, reader),
+        "steps": _steps(document, known, unreached(run)),
+        **History(reader, run, document, now).data(),
+    }
+    return data, graph_of(document, "", known, unreached(run))
+
+
+def title_of(data: Mapping[str, Any]) -> str:
+    """The title of the page that shows the data."""
+    run = data["run"]
+    return f"{run['program']}: {run['state']}, run {run['id']}"
 
 
 def _steps(document: Mapping[str, Any], known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
@@ -78,7 +87,7 @@ def _command(run: RunView, store: str) -> str | None:
     return shlex.join(words)
 
 
-def _drawn(graph: Graph) -> tuple[str | None, str | None]:
+def drawn(graph: Graph) -> tuple[str | None, str | None]:
     """The picture as safe markup, or why there is none."""
     size = graph.root.size + len(graph.edges)
     if size > MOST_DRAWN:

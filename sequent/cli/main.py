@@ -21,6 +21,7 @@ VERBS = {
     "logs": "Show what steps printed and logged.",
     "graph": "Draw a flow or a run, as SVG, PNG, PDF, DOT or Mermaid.",
     "report": "Write a run as one HTML page.",
+    "serve": "Follow and steer runs on a page, in the browser.",
     "pause": "Let nothing new start in a run.",
     "resume": "Let a paused run go on.",
     "cancel": "End a run, or a step of it.",

@@ -25,5 +25,6 @@ function showChain(model, recovery, choose) {
       make("tbody", {}, ...rows)),
   ];
   if (chain.length > CHAIN_SHOWN) parts.push(make("p", {}, `These are the last ${CHAIN_SHOWN}; the timeline marks all.`));
-  byId("critical").replaceChildren(make("details", { class: "chain card" }, ...parts));
+  const open = byId("critical").querySelector("details")?.open ? "" : null;
+  renewed(byId("critical"), make("details", { class: "chain card", open }, ...parts));
 }

@@ -4,10 +4,11 @@
 const INSTANCES_LISTED = 200;
 
 class Details {
-  constructor(model, choose, searchStep) {
+  constructor(model, choose, searchStep, actions) {
     this.model = model;
     this.choose = choose;
     this.searchStep = searchStep;
+    this.actions = actions; // what can be done about an instance, as elements
     this.box = byId("details");
     this.box.addEventListener("keydown", (event) => { if (event.key === "Escape") this.choose(null); });
   }
@@ -16,11 +17,22 @@ class Details {
     if (this.box.hidden && chosen) this.from = document.activeElement;
     this.box.hidden = !chosen;
     if (!chosen) { this.from?.focus?.(); return; }
-    const content = chosen.row !== undefined ? this.#instance(chosen.row) : this.#step(chosen.step);
-    this.box.replaceChildren(...content);
+    this.box.replaceChildren(...this.#content(chosen));
     this.box.scrollTop = 0;
     this.box.focus({ preventScroll: true });
   }
+
+  renew(model, chosen) {
+    this.model = model;
+    if (!chosen) this.box.hidden = true;
+    if (this.box.hidden || isRead(this.box)) return;
+    const tops = () => [this.box, ...this.box.querySelectorAll("pre, ul")];
+    const before = tops().map(({ scrollTop }) => scrollTop);
+    renewed(this.box, ...this.#content(chosen));
+    tops().forEach((box, place) => { box.scrollTop = before[place] ?? 0; });
+  }
+
+  #content(chosen) { return chosen.row !== undefined ? this.#instance(chosen.row) : this.#step(chosen.step); }
 
   #title(text, state, label) {
     const close = button("Close", () => this.choose(null), { "aria-label": "Close the details" });
@@ -69,7 +81,7 @@ class Details {
     const result = instance.rows.map((row) => model.results.get(row)).findLast(Boolean);
     const about = facts([["Sequence", model.tasks.sequence[instance.row]], ["Item", model.item(instance.row)],
       ["Critical path", instance.rows.some((row) => model.critical.has(row)) ? "yes, it is part of it" : null]]);
-    const parts = [about];
+    const parts = [about, ...this.actions(model, instance.row)];
     for (const row of instance.rows.toReversed()) {
       const tries = model.tries(row).toReversed();
       if (!tries.length) parts.push(this.#unstarted(row));

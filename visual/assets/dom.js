@@ -12,6 +12,20 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// Put newer children into a box; what has the focus in it keeps it, by its place.
+function renewed(box, ...children) {
+  const inside = () => [...box.querySelectorAll("button, input, select, summary, [tabindex]")];
+  const place = inside().indexOf(document.activeElement);
+  box.replaceChildren(...children);
+  if (place >= 0) inside()[place]?.focus({ preventScroll: true });
+}
+
+// Whether the reader has selected text in the box, which newer text would take away.
+function isRead(box) {
+  const selection = getSelection();
+  return !selection.isCollapsed && box.contains(selection.anchorNode);
+}
+
 const byId = (id) => document.getElementById(id);
 
 function button(label, action, properties = {}) {

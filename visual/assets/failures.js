@@ -7,16 +7,23 @@ const PLACES_SHOWN = 60;
 
 function showFailures(model, choose, search) {
   const failures = model.failures();
+  const body = byId("failures-body");
+  const signature = JSON.stringify([model.run.state, failures.map(({ row }) => [row, model.error(row), model.log(row, model.tasks.try[row])?.text.length])]);
+  if (isRead(body) || body.dataset.shown === signature) return;
+  const wasOpen = new Set([...body.querySelectorAll("details[open]")].map(({ dataset }) => dataset.where));
+  body.dataset.shown = signature;
   byId("failures").hidden = byId("to-failures").hidden = failures.length === 0;
   byId("to-failures").textContent = byId("failures-title").textContent = `Failures (${failures.length.toLocaleString("en")})`;
   const groups = alike(model, failures);
-  const cards = groups.slice(0, GROUPS_SHOWN).map((rows, place) => failureCard(model, rows, place === 0, choose));
+  const cards = groups.slice(0, GROUPS_SHOWN).map((rows, place) => failureCard(model, rows, wasOpen.size ? wasOpen.has(groupName(model, rows)) : place === 0, choose));
   if (model.run.state === "success") cards.unshift(make("p", { class: "note" }, "The run succeeded: the flow handled what failed here."));
   const rest = groups.slice(GROUPS_SHOWN).reduce((sum, rows) => sum + rows.length, 0);
   const label = rest ? `${rest.toLocaleString("en")} more of other kinds: show all failures in the table` : "Show them in the table";
   if (rest || failures.length > 1) cards.push(make("p", { class: "note" }, button(label, () => search({ status: "failure" }), { class: "link" })));
-  byId("failures-body").replaceChildren(...cards);
+  renewed(body, ...cards);
 }
+
+const groupName = (model, [row]) => `${model.path(row)} ${model.error(row)}`;
 
 function alike(model, failures) {
   const groups = new Map();
@@ -31,7 +38,7 @@ function failureCard(model, rows, open, choose) {
   const [row] = rows;
   const inside = make("div", { class: "inside" });
   const where = rows.length === 1 ? model.name(row) : `${model.path(row)}, ${count(rows.length, "instance")}`;
-  const card = make("details", { class: "failure card" },
+  const card = make("details", { class: "failure card", "data-where": groupName(model, rows) },
     make("summary", {},
       make("span", { class: "where" }, where),
       make("span", { class: "what" }, firstLine(model.error(row)))),

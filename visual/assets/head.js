@@ -12,10 +12,10 @@ function showHead(model) {
   const { run, data } = model;
   byId("brand").textContent = run.program;
   const title = make("div", { class: "headline" }, make("h1", {}, run.program), stateBadge(run.state, run.state, "large"));
-  byId("head").replaceChildren(title, figures(model), ...callouts(model));
+  renewed(byId("head"), title, figures(model), ...callouts(model));
   const shown = model.size < data.total
     ? ` It has ${count(model.size, "task")} of ${data.total.toLocaleString("en")}: all that did not succeed, and the latest.` : "";
-  byId("foot").textContent = `Made ${moment(data.made)} from the store alone.${shown}`;
+  byId("foot").textContent = `${data.live ? "As of" : "Made"} ${moment(data.made)}, from the store alone.${shown}`;
 }
 
 function figures(model) {
@@ -43,14 +43,14 @@ function figure(name, value) {
   return make("div", {}, make("dt", {}, glyph + name), make("dd", {}, String(value)));
 }
 
-function callouts({ run }) {
+function callouts({ run, data }) {
   const found = [];
   if (run.command) {
     const code = make("code", {}, run.command);
     const copy = button("Copy", () => copyText(code, copy));
     found.push(callout(run.state, "Next:", ADVICE[run.state] ?? "", make("div", { class: "command" }, code, copy)));
   }
-  if (run.held) found.push(callout("running", "Running:", `${run.holder} works on it; this page is as of when it was made.`));
+  if (run.held) found.push(callout("running", "Running:", `${run.holder} works on it${data.live ? "." : "; this page is as of when it was made."}`));
   if (run.stalled.length) found.push(callout("stalled", "Stalled:", lines(run.stalled)));
   if (run.not_reached.length) found.push(callout("waiting", "Not reached:", lines(run.not_reached)));
   return found;

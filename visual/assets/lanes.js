@@ -11,6 +11,7 @@ class Lanes {
   constructor(model) {
     this.model = model;
     this.folded = new Set();
+    this.turned = new Map(); // rows that the reader folded or opened, by path
   }
 
   // The bars of one recovery, by step.
@@ -24,7 +25,7 @@ class Lanes {
       this.bars[step].push(row);
     }
     this.stacks = this.bars.map((bars) => this.#stacked(bars));
-    this.folded = new Set(steps.flatMap((step, place) => (this.stacks[place].lanes > OPEN_UP_TO ? [place] : [])));
+    this.folded = new Set(steps.flatMap((step, place) => ((this.turned.get(step.path) ?? this.stacks[place].lanes > OPEN_UP_TO) ? [place] : [])));
     this.arrange();
   }
 
@@ -52,6 +53,7 @@ class Lanes {
 
   toggle(place) {
     if (!this.folded.delete(place)) this.folded.add(place);
+    this.turned.set(this.model.steps[place].path, this.folded.has(place));
     this.arrange();
   }
 
@@ -59,6 +61,7 @@ class Lanes {
   toggleAll() {
     const all = this.model.steps.map((_, place) => place).filter((place) => this.canFold(place));
     this.folded = new Set(all.every((place) => this.folded.has(place)) ? [] : all);
+    for (const place of all) this.turned.set(this.model.steps[place].path, this.folded.has(place));
     this.arrange();
   }
 

@@ -1,23 +1,36 @@
 
-// One choice at a time, shown by every view.
-function start() {
-  const model = new Model(JSON.parse(byId("run-data").textContent));
+// One choice at a time, shown by every view. What is returned shows newer data of the same run.
+function showRun(data, actions = () => []) {
+  let model = new Model(data);
+  let chosen = null;
   const views = {};
-  const choose = (chosen) => {
+  const mark = () => {
     const row = chosen?.row ?? null;
     const step = chosen === null ? null : chosen.step ?? model.tasks.step[row];
-    views.details.show(chosen);
     views.graph.mark(step === null ? null : model.steps[step].path);
     views.timeline.mark(row);
     views.table.mark(row === null ? null : model.instanceOf(row).row);
   };
+  const choose = (wanted) => {
+    chosen = wanted;
+    views.details.show(chosen);
+    mark();
+  };
+  const search = (wanted) => views.table.find(wanted);
   setUpTheme(() => views.timeline?.repaint());
   showHead(model);
-  showFailures(model, choose, (wanted) => views.table.find(wanted));
+  showFailures(model, choose, search);
   views.graph = showSteps(model, choose);
   views.timeline = new Timeline(model, choose);
   views.table = new InstanceTable(model, choose);
-  views.details = new Details(model, choose, (path) => views.table.find({ text: `${path}@` }));
+  views.details = new Details(model, choose, (path) => search({ text: `${path}@` }), actions);
+  return (newer) => {
+    const before = model;
+    model = new Model(newer);
+    chosen = model.same(chosen, before);
+    showHead(model);
+    showFailures(model, choose, search);
+    for (const view of Object.values(views)) view.renew(model, chosen);
+    mark();
+  };
 }
-
-start();

@@ -118,6 +118,21 @@ class Model {
     return found;
   }
 
+  // What was chosen in an earlier model, in this one; null where it is not there.
+  same(chosen, before) {
+    if (chosen === null) return null;
+    if (chosen.row === undefined) {
+      const step = this.byPath.get(before.steps[chosen.step].path);
+      return step === undefined ? null : { step };
+    }
+    const key = before.key(chosen.row);
+    if (chosen.row < this.size && this.key(chosen.row) === key) return chosen;
+    for (let row = 0; row < this.size; row++) if (this.key(row) === key) return { row };
+    return null;
+  }
+
+  key(row) { return `${this.name(row)} ${this.tasks.whole[row]} ${this.tasks.recovery[row]}`; }
+
   instanceOf(row) { return this.instanceAt[row]; }
   ofStep(place) { return this.instances.filter((instance) => this.tasks.step[instance.row] === place); }
   failures() {

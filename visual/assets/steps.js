@@ -3,9 +3,16 @@
 
 class StepTree {
   constructor(model, choose) {
-    this.model = model;
+    this.choose = choose;
     this.box = byId("tree");
-    this.box.replaceChildren(...model.steps.map((step, place) => this.#line(step, place, choose)));
+    this.renew(model);
+  }
+
+  renew(model) {
+    this.model = model;
+    const top = this.box.scrollTop;
+    renewed(this.box, ...model.steps.map((step, place) => this.#line(step, place, this.choose)));
+    this.box.scrollTop = top;
   }
 
   #line(step, place, choose) {

@@ -10,15 +10,37 @@ const COLUMNS = [
 
 class InstanceTable {
   constructor(model, choose) {
-    this.model = model;
     this.choose = choose;
-    this.lines = model.instances.filter(({ row }) => !model.isWhole(row)).map((instance) => this.#line(instance));
-    this.whole = model.instances.filter(({ row }) => model.isWhole(row)).map((instance) => this.#line(instance));
+    this.#take(model);
     this.sort = { key: null, down: false };
     this.here = 0;
     this.draw = once(() => this.#draw());
     this.#build();
     this.update();
+  }
+
+  renew(model) {
+    const top = this.body.scrollTop;
+    const here = this.found[this.here];
+    const marked = here && this.model.key(here.row);
+    this.#take(model);
+    this.#statuses();
+    this.update();
+    if (marked) this.here = Math.max(0, this.found.findIndex(({ row }) => model.key(row) === marked));
+    this.body.scrollTop = top;
+  }
+
+  #take(model) {
+    this.model = model;
+    this.lines = model.instances.filter(({ row }) => !model.isWhole(row)).map((instance) => this.#line(instance));
+    this.whole = model.instances.filter(({ row }) => model.isWhole(row)).map((instance) => this.#line(instance));
+  }
+
+  // The statuses to choose from; those that have come stay.
+  #statuses() {
+    const known = new Set([...this.status.options].map(({ value }) => value));
+    const found = new Set([...this.lines, ...this.whole].map(({ status }) => status));
+    for (const status of found) if (!known.has(status)) this.status.append(make("option", { value: status }, status));
   }
 
   #line(instance) {
@@ -36,8 +58,8 @@ class InstanceTable {
 
   #build() {
     this.search = make("input", { type: "search", placeholder: "Search path, sequence, item, error", "aria-label": "Search the instances", on: { input: () => this.update() } });
-    const statuses = [...new Set([...this.lines, ...this.whole].map(({ status }) => status))];
-    this.status = make("select", { "aria-label": "Status", on: { change: () => this.update() } }, make("option", { value: "" }, "Every status"), ...statuses.map((status) => make("option", { value: status }, status)));
+    this.status = make("select", { "aria-label": "Status", on: { change: () => this.update() } }, make("option", { value: "" }, "Every status"));
+    this.#statuses();
     this.containers = make("input", { type: "checkbox", on: { change: () => this.update() } });
     this.said = make("span", { class: "muted", role: "status" });
     byId("instances-tools").classList.add("instances-tools");

@@ -18,6 +18,21 @@ class Timeline {
     new ResizeObserver(() => this.draw()).observe(this.scroller);
   }
 
+  // The latest recovery is followed while it is the one that is shown; so is the whole while all of it is.
+  renew(model) {
+    const { recoveries } = this.model.data;
+    const latest = this.recovery.recovery === recoveries.at(-1).recovery;
+    const more = model.data.recoveries.length !== recoveries.length;
+    const chosen = this.chosen;
+    this.model = this.lanes.model = model;
+    const { view, moved } = this;
+    this.load(latest ? model.data.recoveries.at(-1).recovery : this.recovery.recovery);
+    if (moved && !(latest && more)) Object.assign(this, { view, moved });
+    this.chosen = chosen;
+    if (more) this.#tools();
+    this.draw();
+  }
+
   load(recovery) {
     this.recovery = this.model.data.recoveries.find((one) => one.recovery === recovery);
     this.lanes.load(recovery);
@@ -33,6 +48,7 @@ class Timeline {
   }
 
   fit() {
+    this.moved = false;
     const margin = (this.whole.to - this.whole.from) * 0.015;
     this.view = { from: this.whole.from - margin, to: this.whole.to + margin };
     this.draw();
@@ -40,6 +56,7 @@ class Timeline {
 
   zoom(factor, at = 0.5) {
     const { from, to } = this.view;
+    this.moved = true;
     const most = (this.whole.to - this.whole.from) * 1.2;
     const width = Math.min(most, Math.max(0.002, (to - from) / factor));
     const fixed = from + (to - from) * at;
@@ -48,6 +65,7 @@ class Timeline {
   }
 
   pan(share) {
+    this.moved = true;
     const move = (this.view.to - this.view.from) * share;
     this.view = { from: this.view.from + move, to: this.view.to + move };
     this.draw();
@@ -83,10 +101,10 @@ class Timeline {
     if (recoveries.length > 1) {
       const choice = make("select", { on: { change: () => this.load(Number(choice.value)) } },
         ...recoveries.map(({ recovery, verdict }) => make("option", { value: recovery }, `${recovery ? `recovery ${recovery}` : "first run"} (${verdict})`)));
-      choice.value = recoveries.at(-1).recovery;
+      choice.value = (this.recovery ?? recoveries.at(-1)).recovery;
       parts.unshift(make("label", {}, "Shown", choice));
     }
-    byId("timeline-tools").append(...parts);
+    byId("timeline-tools").replaceChildren(...parts);
   }
 
   #arrangeAll() {
@@ -279,6 +297,7 @@ class Timeline {
       const move = event.clientX - grip.x;
       grip.moved ||= Math.abs(move) > 4;
       if (!grip.moved) return;
+      this.moved = true;
       const shift = (move / this.width) * (grip.view.to - grip.view.from);
       this.view = { from: grip.view.from - shift, to: grip.view.to - shift };
       this.draw();

@@ -4,17 +4,36 @@
 class Graph {
   constructor(model, choose) {
     this.box = byId("graph");
-    this.svg = this.box.querySelector("svg");
-    if (!this.svg) { this.nodes = []; return; }
     this.choose = choose;
+    this.nodes = [];
+    this.#listen();
+    this.#take(model);
+    if (this.svg) this.fit();
+    new ResizeObserver(() => { if (this.svg && !this.moved && !this.box.hidden) this.fit(); }).observe(this.box);
+  }
+
+  // A newer picture takes the place of the one before; it is parsed as an image, which cannot act.
+  renew(model) {
+    const { svg } = model.data;
+    if (svg && svg !== this.markup) {
+      const focused = this.nodes.indexOf(document.activeElement);
+      const image = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
+      this.box.replaceChildren(document.importNode(image, true));
+      this.markup = svg;
+      this.#take(model);
+      if (this.moved) this.#place(); else if (!this.box.hidden) this.fit();
+      this.nodes[focused]?.focus({ preventScroll: true });
+    } else this.#take(model);
+  }
+
+  #take(model) {
     this.model = model;
+    this.svg = this.box.querySelector("svg");
+    if (!this.svg) return;
     this.width = Number(this.svg.dataset.width);
     this.height = Number(this.svg.dataset.height);
     this.nodes = [...this.svg.querySelectorAll("[data-step]")];
     this.#prepare();
-    this.#listen();
-    this.fit();
-    new ResizeObserver(() => { if (!this.moved && !this.box.hidden) this.fit(); }).observe(this.box);
   }
 
   // Everything in view, not larger than life; the box is as high as the graph wants, within reason.
@@ -117,16 +136,17 @@ class Graph {
 // Graph or tree: both where there is a picture, the tree alone where there is none.
 function showSteps(model, choose) {
   const graph = new Graph(model, choose);
-  new StepTree(model, choose);
+  const tree = new StepTree(model, choose);
+  const views = { mark: (path) => graph.mark(path), renew: (newer) => { graph.renew(newer); tree.renew(newer); } };
   const note = byId("graph-note");
   if (model.data.no_graph) {
     note.textContent = `${model.data.no_graph} Here is the tree of its steps.`;
     note.hidden = false;
     byId("graph").hidden = true;
     byId("tree").hidden = false;
-    return graph;
+    return views;
   }
-  const views = ["graph", "tree"].map((name) => button(name === "graph" ? "Graph" : "Tree", () => show(name)));
+  const choices = ["graph", "tree"].map((name) => button(name === "graph" ? "Graph" : "Tree", () => show(name)));
   const zooms = [
     button("+", () => graph.zoom(1.25), { "aria-label": "Zoom in" }),
     button("−", () => graph.zoom(0.8), { "aria-label": "Zoom out" }),
@@ -135,10 +155,10 @@ function showSteps(model, choose) {
   const show = (name) => {
     byId("graph").hidden = name !== "graph";
     byId("tree").hidden = name !== "tree";
-    views.forEach((view, place) => view.setAttribute("aria-pressed", String((place === 0) === (name === "graph"))));
+    choices.forEach((choice, place) => choice.setAttribute("aria-pressed", String((place === 0) === (name === "graph"))));
     zooms.forEach((zoom) => { zoom.hidden = name !== "graph"; });
   };
-  byId("steps-tools").append(...views, ...zooms);
+  byId("steps-tools").append(...choices, ...zooms);
   show("graph");
-  return graph;
+  return views;
 }

@@ -1,0 +1,2 @@
+
+showRun(JSON.parse(byId("run-data").textContent));

@@ -1,0 +1,120 @@
+"""Who may talk to the server: whoever has the token, from a page of the server's own or from none at all.
+
+The address that the command prints carries the token; opening it turns the token into a cookie and leaves it out of
+the address bar. A name that somebody else points at this machine is refused by the Host header, a page of somebody
+else by Origin and by what browsers say of themselves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BODY = 4096  #: bytes of a request's body
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Access:
+    """Lets a request through to the app or refuses it, and puts what browsers must know on every response."""
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._cookie = f"sequent-{port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer = self._answer(scope)
+        if answer is None:
+            await self._app(scope, _limited(receive), guarded)
+        else:
+            await answer(scope, receive, guarded)
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """What to answer without asking the app; None where the app may answer."""
+        headers = Headers(scope=scope)
+        refusal = self._foreign(scope["method"], headers)
+        if refusal is not None:
+            return _refused(403, refusal)
+        if scope["method"] == "GET" and scope["path"] == "/" and scope["query_string"]:
+            return self._signed_in(scope["query_string"])
+        if not self._is_known(headers):
+            return _refused(401, "open the address that `sequent serve` printed; it carries the token")
+        if scope["method"] == "POST" and not _is_small(headers):
+            return _refused(413, f"a request has a Content-Length, of {MOST_BODY} bytes at the most")
+        return None
+
+    def _foreign(self, method: str, headers: Headers) -> str | None:
+        """Why a request comes from elsewhere; None for one of the server's own pages or of no page."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
+            return "this server has no such name"
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return "the request comes from another site; open the printed address in a window of its own"
+        origin = headers.get("origin")
+        if origin is None:
+            needed = method not in ("GET", "HEAD") and "authorization" not in headers
+            return "the request does not say which page it comes from" if needed else None
+        return None if origin == f"http://{hosts[0]}" else "the request comes from a page of another origin"
+
+    def _signed_in(self, query: bytes) -> Response:
+        given = parse_qs(query.decode("latin-1")).get("token", [])
+        if len(given) != 1 or not self._is_token(given[0]):
+            return _refused(401, "this is not the token of this server; open the address that it printed")
+        found = RedirectResponse("/", 303)
+        found.set_cookie(self._cookie, given[0], httponly=True, samesite="strict", path="/")
+        return found
+
+    def _is_known(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme:
+            return scheme.lower() == "bearer" and self._is_token(given.strip())
+        return self._is_token(cookie_parser(headers.get("cookie", "")).get(self._cookie, ""))
+
+    def _is_token(self, given: str) -> bool:
+        return secrets.compare_digest(given.encode(), self._token)
+
+
+def _is_small(headers: Headers) -> bool:
+    length = headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= MOST_BODY
+
+
+def _limited(receive: Receive) -> Receive:
+    """The same, for no more than a body may have, whatever its length was said to be."""
+    left = MOST_BODY
+
+    async def limited() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    return limited
+
+
+def _refused(status: int, why: str) -> Response:
+    return PlainTextResponse(f"{why}\n", status)
