@@ -224,7 +224,7 @@ def test_a_second_ctrl_c_ends_running_steps_and_the_run_can_be_recovered(
     assert status(folder)["state"] == "interrupted"
     go(folder, "mon", "tue", "wed")
     recovered = terminal("recover", "flow.py")
-    shown = recovered.until("2 waiting for their time, the next until", "3/3")
+    shown = recovered.until("2 wait for their time, the next until", "3/3")
     assert "delay in" in line_of(shown, "late")
     assert "try 2 in" in line_of(shown, "again")
 

@@ -95,4 +95,4 @@ def _summary(moment: Moment, now: float) -> str:
         return ""
     due = min(wait.due for wait in waits)
     at = datetime.fromtimestamp(due).strftime("%Y-%m-%d %H:%M:%S" if due - now > 43200 else "%H:%M:%S")
-    return f"{len(waits)} waiting for {'its' if len(waits) == 1 else 'their'} time, the next until {at}"
+    return f"waiting until {at}" if len(waits) == 1 else f"{len(waits)} wait for their time, the next until {at}"
