@@ -68,7 +68,23 @@ class Session:
         self._engine: Engine | None = None
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
-        """Work on the run as `request` says; raises `KeyboardInterrupt` after it was interrupted in an orderly way."""
+        """Work on the run as `request` says; raises `KeyboardInterrupt` after it was interrupted in an orderly way.
+
+        What users asked to run again meanwhile follows in recoveries of its own.
+        """
+        starts = list(starts)
+        while True:
+            report = self._work(request, document, starts, passes)
+            assert self._row is not None
+            if report.interrupted:
+                run_id = self._row.run_id
+                raise KeyboardInterrupt(f"run {run_id!r} was interrupted; it can be recovered or continued")
+            rerun = requests.taken_rerun(self._store.connection, self._row.id, self._clock.now())
+            if rerun is None or report.verdict is Verdict.cancelled:
+                return report.ok
+            request = replace(request, mode=RunMode.recover, run_id=self._row.run_id, rerun=Rerun(**rerun))
+
+    def _work(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> Report:
         with closing(Waker()) as waker:
             holder = lease.this_engine(waker.token, waker.port)
             row = self._row = self._enter(request, document, holder)
@@ -83,9 +99,7 @@ class Session:
                     report = engine.run(passes)
             finally:
                 self._leave(row, holder, report)
-        if report.interrupted:
-            raise KeyboardInterrupt(f"run {row.run_id!r} was interrupted; it can be recovered or continued")
-        return report.ok
+        return report
 
     def trigger(self, event: str, sequence: str) -> None:
         """Raise an event while the engine works."""

@@ -18,7 +18,7 @@ from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.schema import facts, recoveries, requests, runs
 from eventcore.status import Verdict
 
-PAUSE, RESUME, CANCEL, TRIGGER = "pause", "resume", "cancel", "trigger"
+PAUSE, RESUME, CANCEL, TRIGGER, RERUN = "pause", "resume", "cancel", "trigger", "rerun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class AskedRequest:
 def ask(location: str, run: int, verb: str, argument: Mapping[str, Any], now: float) -> int:
     """Record a request and wake the engine that holds the run; returns the request's id.
 
-    Where no engine does, pausing, resuming and cancelling the run as a whole are done with being recorded; the rest
-    waits for the engine that goes on with the run.
+    Where no engine does, pausing, resuming and cancelling the run as a whole are done with being recorded, and who asks
+    for a rerun does it; the rest waits for the engine that goes on with the run. A rerun waits for the run's end.
     """
     with reported(location):
         database = open_database(location, create=False)
         with database.connect() as connection, transaction(connection):
             holder = connection.execute(select(runs).where(runs.c.id == run)).one()
             held = lease.is_held(holder, now)
-            at_once = not held and (verb in (PAUSE, RESUME) or (verb == CANCEL and not argument))
+            at_once = not held and (verb in (PAUSE, RESUME, RERUN) or (verb == CANCEL and not argument))
             if at_once and verb == CANCEL:
                 _cancel_stopped(connection, run, holder.recovery, now)
             made = connection.execute(
@@ -74,9 +74,25 @@ def asker() -> str:
 
 
 def pending(connection: Connection, run: int) -> list[AskedRequest]:
-    """The run's requests that nobody has taken up, in the order in which they were asked."""
-    query = select(requests).where(requests.c.run == run, requests.c.taken_at.is_(None)).order_by(requests.c.id)
+    """The run's requests that nobody has taken up, in the order in which they were asked; reruns wait for its end."""
+    query = (
+        select(requests)
+        .where(requests.c.run == run, requests.c.taken_at.is_(None), requests.c.verb != RERUN)
+        .order_by(requests.c.id)
+    )
     return [AskedRequest(row.id, row.verb, json.loads(row.argument)) for row in connection.execute(query)]
+
+
+def taken_rerun(connection: Connection, run: int, now: float) -> dict[str, Any] | None:
+    """Take up the first rerun that was asked while an engine worked on the run: what it is to run again."""
+    asked = (requests.c.run == run) & requests.c.taken_at.is_(None) & (requests.c.verb == RERUN)
+    with transaction(connection):
+        row = connection.execute(select(requests).where(asked).order_by(requests.c.id).limit(1)).first()
+        if row is None:
+            return None
+        connection.execute(update(requests).where(requests.c.id == row.id).values(taken_at=now, answer="done"))
+    argument: dict[str, Any] = json.loads(row.argument)
+    return argument
 
 
 def is_paused(connection: Connection, run: int) -> bool:

@@ -22,12 +22,14 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     """Run PATH, or its instance PATH@SEQ, again in the next recovery of a run of TARGET; history stays.
 
     A container stands for everything in it, and its path with the sequence of an iteration for that iteration. What
-    recovery would run anyway runs as well, unless --only is given.
+    recovery would run anyway runs as well, unless --only is given. Where an engine works on the run, it does this when
+    the run has come to its end.
     """
     from eventcore.decide.rerunning import Rerun
     from eventcore.status import RunMode
     from sequent.cli.rehearsing import tell_recovery
     from sequent.cli.running import run_program
+    from sequent.cli.steering import asked_of_engine
     from sequent.cli.steering import instance as parsed
 
     path, sequence = parsed(instance)
@@ -38,4 +40,6 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
         return tell_recovery(as_json=as_json, recovery_run=None, rerun=rerun, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read the run with `sequent status --json`")
+    if asked_of_engine(rerun, options["target"], options["store"], options["run_id"]):
+        return 0
     return run_program(RunMode.recover, rerun=rerun, **options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from eventcore.decide.rerunning import Rerun
 from eventcore.record import requests
 from eventcore.record.reading import RunView, reading
 from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
@@ -70,3 +71,23 @@ def trigger_argument(
             shown = ", ".join(name for name in known if "#" not in name) or "none with a name of its own"
             raise TargetError(f"the program of run {run.run_id!r} has no event {event!r}; it has {shown}")
         return {"event": event, "sequence": sequence or requests.fresh_sequence(reader.connection, run.id)}
+
+
+def asked_of_engine(rerun: Rerun, target: str, store: str | None, run_id: str | None) -> bool:
+    """Record who wants what to run again; True where an engine works on the run and will do it at its end.
+
+    Raises `TargetError` for a path that the run's program does not have.
+    """
+    location = store_of(parse_target(target), store)
+    with reading(location) as reader:
+        run = reader.run(run_id, time.time())
+        paths = {step["path"] for step in reader.document(run)["steps"]}
+    if rerun.path not in paths:
+        raise TargetError(
+            f"run {run.run_id!r} has no instance of {rerun.path} to run again; its status shows what there is"
+        )
+    argument = {"path": rerun.path, "sequence": rerun.sequence, "extent": rerun.extent}
+    requests.ask(location, run.id, requests.RERUN, argument, time.time())
+    if run.is_held:
+        click.echo(f"rerun: recorded for run {run.run_id}; its engine does it when the run has come to its end")
+    return run.is_held

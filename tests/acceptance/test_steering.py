@@ -212,3 +212,15 @@ def test_a_step_that_is_done_can_be_run_again_and_is_first_told(shell: Shell) ->
     assert "after each ran" not in output
     assert "after each ran" in shell("rerun", "flow.run.db", "each/then@1.2", "--downstream")
     assert "no instance of nothing" in shell("rerun", "flow.run.db", "nothing", code=2)
+
+
+def test_a_rerun_that_is_asked_of_a_live_run_follows_its_end(shell: Shell) -> None:
+    (shell.folder / "go-b").touch()
+    shell.start("flow.py")
+    shell.until(lambda status: status["after_each"] == "success" and status["a"] == "active")
+    assert "recorded" in shell("rerun", "flow.run.db", "after_each@1")
+    (shell.folder / "go-a").touch()
+    code, output = shell.ended()
+    assert code == 0
+    assert output.count("after each ran") == 2
+    assert output.count("then ran") == 2
