@@ -149,6 +149,8 @@ class Feed:
         except (EventcoreError, KeyError) as error:
             gone = str(error) if isinstance(error, EventcoreError) else "The run is not in the store any more."
             return {"gone": json_block(gone)}, False
+        except Exception as error:  # whatever it is, the thread goes on and the pages say it
+            return {"gone": json_block(f"The store cannot be shown: {error!r}")}, False
         return {"gone": "null", **{key: json_block(value) for key, value in seen.data.items()}}, seen.is_live
 
 
