@@ -54,6 +54,8 @@ def as_tree(written: Any, where: str) -> Expression | None:
             if isinstance(part[0], (FlowStep, str)):
                 return Clause(part[0], part[1])
             raise RequireError(f"{where}: {part[0]!r} is not a step; require pairs of a step and a status")
+        if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], FlowStep) and _is_word(part[1]):
+            raise RequireError(f"{where}: {part[1]!r} is no status; use STEP_SUCCESS, STEP_FAILURE or another of them")
         if isinstance(part, FlowStep):
             raise RequireError(
                 f"{where}: a step alone says no status; write ({part.path}, STEP_SUCCESS), and for one requirement "
@@ -71,6 +73,10 @@ def as_tree(written: Any, where: str) -> Expression | None:
         except TypeError:
             raise RequireError(f"{where}: {written!r} is no requirement; give pairs of a step and a status") from None
     return normalized(written, leaf, where)
+
+
+def _is_word(part: Any) -> bool:
+    return part is None or (isinstance(part, (str, int)) and not isinstance(part, StepStatus))
 
 
 def clauses(tree: Expression | None) -> list[Clause]:

@@ -41,6 +41,10 @@ class Announcer:
         """A user's request is taken up."""
         log.warning("Requested: %s", " ".join([verb, *(str(part) for part in argument.values() if part is not None)]))
 
+    def paused(self) -> None:
+        """The engine enters a run that is paused."""
+        log.warning("The run is paused: nothing starts until it is resumed, as by `sequent resume`")
+
     def stopping(self, running: int) -> None:
         """The user asked the run to stop."""
         log.warning("Stopping: %d running steps may finish; press Ctrl-C again to end them", running)

@@ -124,6 +124,8 @@ class Engine:
         return report
 
     def _go(self, passes: int) -> None:
+        if self.turn.state.paused:
+            self._announce.paused()
         while passes != 0:
             self._until_idle()
             passes -= 1

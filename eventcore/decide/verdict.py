@@ -22,9 +22,10 @@ class Wait:
 
 
 def todos(turn: Turn) -> int:
-    """Tasks reached and not over, and delays on their way; control steps count as their children do."""
+    """Tasks reached and not over, delays on their way, events not followed; control steps count as their children."""
     state = turn.state
-    return sum(task.step.control is None for task in state.live.values()) + state.pending_delays
+    reached = sum(task.step.control is None for task in state.live.values())
+    return reached + state.pending_delays + len(turn.agenda)
 
 
 def is_idle(turn: Turn) -> bool:
@@ -48,7 +49,7 @@ def of(turn: Turn) -> Verdict:
         return Verdict.cancelled
     if turn.state.failures:
         return Verdict.failure
-    if waits_for_time(turn) or waits_for_resume(turn) or turn.state.held_back:
+    if turn.agenda or waits_for_time(turn) or waits_for_resume(turn) or turn.state.held_back:
         return Verdict.pending
     return Verdict.stalled if stalled(turn) else Verdict.success
 

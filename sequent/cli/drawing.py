@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventcore.errors import RunNotFoundError
 from sequent.cli.target import load_program, pairs, parse_target, store_of
 from visual.draw import Picture, draw, format_of
 from visual.errors import PictureError
@@ -29,7 +31,8 @@ class Wanted:
             location = store_of(parsed, self.store)
             named = self.store is not None or self.run_id is not None or parsed.store is not None
             if named or Path(location).is_file():
-                return draw(location, self.run_id, kernel=self.kernel, unfold=self.unfold)
+                with suppress(*([] if named else [RunNotFoundError])):
+                    return draw(location, self.run_id, kernel=self.kernel, unfold=self.unfold)
         program = load_program(parsed, pairs(self.parameters, "--param"), self.run_id)
         return draw(program, kernel=self.kernel, unfold=self.unfold)
 

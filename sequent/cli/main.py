@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -83,6 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; expected errors are one line on standard error."""
     try:
         code = sequent.main(args=arguments, prog_name="sequent", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = EXIT_USAGE
     except click.ClickException as error:
         _say(error.format_message())
         code = EXIT_USAGE
@@ -93,10 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()
         code = EXIT_FAILED
     except Exception as error:
-        if not _is_expected(error):
-            raise
-        _say(str(error))
-        code = EXIT_USAGE
+        if _is_expected(error):
+            _say(str(error))
+            code = EXIT_USAGE
+        else:
+            _show_traceback(error)
+            code = EXIT_FAILED
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -104,6 +110,21 @@ def _is_expected(error: Exception) -> bool:
     from eventcore.errors import EventcoreError
 
     return isinstance(error, EventcoreError)
+
+
+def _show_traceback(error: Exception) -> None:
+    """The traceback from the user's own code on, where it comes from there; else all of it."""
+    import traceback
+
+    trace = error.__traceback__
+    while trace is not None and not _is_users(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace or error.__traceback__)
+
+
+def _is_users(file: str) -> bool:
+    packages = [Path(__file__).parents[1], Path(__file__).parents[2] / "eventcore", Path(click.__file__).parent]
+    return not file.startswith("<") and not any(Path(file).is_relative_to(package) for package in packages)
 
 
 def _say(message: str) -> None:

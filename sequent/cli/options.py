@@ -59,7 +59,7 @@ def program_options(function: F) -> F:
         setting_option,
         parameter_option,
         click.option("--max-loops", default=-1, show_default=True,
-                     help="Passes to make; -1: until nothing is left, delays included."),
+                     help="Passes, each until only time can help; -1: until nothing is left, delays included."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
         click.option("--detach", is_flag=True, help="Run in the background; return when the run has begun."),
         click.option("--plain", is_flag=True, help="Show lines, no live view, also in a terminal."),

@@ -43,7 +43,11 @@ def parse_target(text: str) -> Target:
     """Tell a file, a module and a store apart; raises `TargetError` for a file that is not there."""
     path = Path(text)
     if path.is_file():
-        return Target(text, store=path) if _is_store(path) else Target(text, file=path)
+        if _is_store(path):
+            return Target(text, store=path)
+        if path.suffix == ".py":
+            return Target(text, file=path)
+        raise TargetError(f"{text} is neither a Python file (its name ends in .py) nor a store; name one of these")
     head, separator, name = text.rpartition(":")
     if separator and head.endswith(".py"):
         path = Path(head)
@@ -60,7 +64,7 @@ def parse_target(text: str) -> Target:
 def _is_store(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(len(SQLITE_MAGIC))
-    return start == SQLITE_MAGIC or (path.suffix == ".db" and not start.isascii())
+    return start == SQLITE_MAGIC or path.suffix == ".db"
 
 
 def load_program(target: Target, parameters: Mapping[str, str], run_id: str | None = None) -> Runner:
@@ -147,7 +151,7 @@ def _executed(file: Path, *, is_main: bool) -> ModuleType:
     """Run a file as a module of its own; what it defines reaches workers by value, not by import."""
     name = "__main__" if is_main else file.stem
     module = ModuleType(name)
-    module.__file__ = str(file)
+    module.__file__ = str(file.resolve())
     try:
         code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
     except (SyntaxError, ValueError) as error:

@@ -221,3 +221,32 @@ def test_help_imports_nothing_heavy() -> None:
     program = f"import sys, sequent.cli.main; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_run_that_was_given_no_pass_is_not_over(folder: Path) -> None:
+    done = sequent(folder, "run", "flow.py", "--max-loops", "0")
+    assert ": pending" in done.stdout
+    assert sequent(folder, "continue", "flow.py").stdout.count("loading") == 2
+
+
+def test_a_paused_run_says_so_when_it_is_gone_on_with(folder: Path) -> None:
+    sequent(folder, "run", "flow.py", "--max-loops", "0")
+    sequent(folder, "pause", "flow.py")
+    assert "is paused" in sequent(folder, "continue", "flow.py", "-q", "--max-loops", "1").stderr
+
+
+def test_a_file_that_is_neither_python_nor_a_store_is_not_run(folder: Path) -> None:
+    (folder / "notes.txt").write_text("junk\n")
+    (folder / "junk.run.db").write_text("junk\n")
+    assert "neither a Python file" in one_line_error(folder, "run", "notes.txt")
+    assert "not a database" in one_line_error(folder, "status", "junk.run.db")
+
+
+def test_the_traceback_of_a_program_is_its_own(folder: Path) -> None:
+    (folder / "bad.py").write_text("import nowhere_to_be_found\n")
+    done = sequent(folder, "check", "bad.py", code=1)
+    assert done.stderr.count("File ") == 1
+
+
+def test_without_a_verb_the_help_is_shown(folder: Path) -> None:
+    assert "Verbs:" in sequent(folder, code=2).stderr

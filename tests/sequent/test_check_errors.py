@@ -184,3 +184,10 @@ def test_a_requirement_used_as_a_boolean_names_the_operators(use: Callable[[Any]
 def test_outside_a_step_current_says_where_it_belongs() -> None:
     with pytest.raises(seq.EventcoreError, match="call it in the step's function"):
         seq.current()
+
+
+def test_a_status_that_is_none_is_named() -> None:
+    made = flow()
+    a = made.add_step("a")
+    with pytest.raises(FlowError, match="'succes' is no status"):
+        made.add_step("b", require=((a, "succes"),))
