@@ -14,7 +14,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -143,8 +143,15 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
     try:
         checked: Any = msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_readable(str(error))}") from None
+        raise ConfigError(f"{where}: {_readable(str(error))}{_choices(str(error), kind)}") from None
     return msgspec.structs.replace(checked, **construct)
+
+
+def _choices(message: str, kind: type) -> str:
+    """The values that a key with a few fixed ones takes, where the message is about one."""
+    found = re.search(r"Invalid enum value .* - at `\$\.(\w+)`$", message)
+    values = get_args(get_type_hints(kind).get(found[1])) if found else ()
+    return f"; use one of {', '.join(map(repr, values))}" if values else ""
 
 
 def _readable(message: str) -> str:

@@ -149,7 +149,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "a timeout of nothing": ({"timeout": 0}, ["timeout", "above 0"]),
     "an endless timeout": ({"timeout": float("inf")}, ["timeout", "seconds"]),
     "no result size": ({"max_result_size": 0}, ["max_result_size", "above 0"]),
-    "an unknown durability": ({"durability": "none"}, ["durability", "'none'"]),
+    "an unknown durability": ({"durability": "none"}, ["durability", "'none'", "'full', 'normal'"]),
     "an unknown level": ({"logging_level": "LOUD"}, ["logging_level", "'LOUD'", "INFO"]),
     "an unknown construct": ({"task_construct": "proces"}, ["task_construct", "'proces'", "process, thread"]),
     "a construct that is a class of something": ({"task_construct": dict}, ["task_construct", "dict", "Executor"]),
