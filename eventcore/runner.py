@@ -80,7 +80,7 @@ class Runner:
         self._file = calling_file()
         capture = current_capture()
         if capture is not None and capture.file is not None:
-            self._file = str(capture.file)
+            self._file = str(capture.file.resolve())
         self._origin = None if capture is None else capture.origin
         given = {"shared_db": shared_db, "logging_level": logging_level}
         overrides = {key: value for key, value in given.items() if value is not None}
