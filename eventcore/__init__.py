@@ -5,13 +5,11 @@ Layers, from the inside out: `decide` holds the semantics as pure functions, `re
 """
 
 from eventcore.act.current import Current, current
-from eventcore.construct import Invoke
-from eventcore.errors import EventcoreError
-from eventcore.eventor import Eventor
-from eventcore.expression import and_, or_
-from eventcore.pools import Resource, ResourcePool
-from eventcore.program import Event, Step
-from eventcore.status import (
+from eventcore.define.construct import Invoke
+from eventcore.define.expression import and_, or_
+from eventcore.define.pools import Resource, ResourcePool
+from eventcore.define.program import Event, Step
+from eventcore.define.status import (
     RUN_CONTINUE,
     RUN_RECOVER,
     RUN_RESTART,
@@ -29,6 +27,8 @@ from eventcore.status import (
     TaskStatus,
     Verdict,
 )
+from eventcore.errors import EventcoreError
+from eventcore.run.eventor import Eventor
 
 __all__ = [
     "RUN_CONTINUE",

@@ -5,11 +5,10 @@ values that flow between steps. `check` finds what cannot work, `compile` makes 
 what drives iterations while it runs.
 """
 
-from eventcore.construct import Invoke
-from eventcore.errors import EventcoreError
-from eventcore.expression import and_, or_
-from eventcore.pools import Resource, ResourcePool
-from eventcore.status import (
+from eventcore.define.construct import Invoke
+from eventcore.define.expression import and_, or_
+from eventcore.define.pools import Resource, ResourcePool
+from eventcore.define.status import (
     RUN_CONTINUE,
     RUN_RECOVER,
     RUN_RESTART,
@@ -24,11 +23,12 @@ from eventcore.status import (
     StepReplay,
     StepStatus,
 )
-from sequent.context import FlowContext, current
+from eventcore.errors import EventcoreError
 from sequent.errors import FlowError
-from sequent.flow import Sequent
-from sequent.references import item
-from sequent.step import FlowStep
+from sequent.language.context import FlowContext, current
+from sequent.language.flow import Sequent
+from sequent.language.references import item
+from sequent.language.step import FlowStep
 
 __all__ = [
     "RUN_CONTINUE",

@@ -47,17 +47,16 @@ def sources(part: str) -> list[Path]:
 RULES: dict[str, tuple[str, ...]] = {
     "eventcore": ("sequent", "visual", "networkx", "click", "rich", "graphviz"),
     "visual": ("sequent",),
+    "eventcore.define": ("eventcore.decide", "eventcore.record", "eventcore.act", "eventcore.run"),
     "eventcore.decide": (
-        "eventcore.record", "eventcore.act", "eventcore.runner", "eventcore.session", "eventcore.eventor", "sqlalchemy",
-        "sqlite3", "time", "datetime", "threading", "subprocess", "multiprocessing", "os", "asyncio", "logging",
+        "eventcore.record", "eventcore.act", "eventcore.run", "sqlalchemy", "sqlite3", "time", "datetime", "threading",
+        "subprocess", "multiprocessing", "os", "asyncio", "logging",
     ),
-    "eventcore.record": ("eventcore.act", "eventcore.runner", "eventcore.session", "eventcore.eventor"),
-    "eventcore.act": ("sqlalchemy", "sqlite3", "eventcore.runner", "eventcore.session", "eventcore.eventor"),
-    "eventcore.act.executors": ("eventcore.decide", "eventcore.record"),
-    "eventcore.program": ("eventcore.decide", "eventcore.record", "eventcore.act"),
-    "eventcore.values": ("eventcore.decide", "eventcore.record", "eventcore.act"),
-    "sequent.container": ("sqlalchemy", "eventcore.record", "eventcore.act", "time", "threading"),
-    "sequent.compile": ("sqlalchemy", "eventcore.record", "eventcore.act", "time", "threading"),
+    "eventcore.record": ("eventcore.act", "eventcore.run"),
+    "eventcore.act": ("sqlalchemy", "sqlite3", "eventcore.record", "eventcore.run"),
+    "eventcore.act.executors": ("eventcore.decide",),
+    "sequent.language": ("sequent.cli",),
+    "sequent.compiler": ("sqlalchemy", "eventcore.record", "eventcore.act", "sequent.cli", "time", "threading"),
 }  # fmt: skip
 
 

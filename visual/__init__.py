@@ -5,8 +5,8 @@ makes large graphs legible, `dot` and `mermaid` write text and `render` makes pi
 view, `report` a run as one HTML file.
 """
 
-from visual.draw import Picture, draw
 from visual.errors import PictureError
-from visual.report import report
+from visual.graph.draw import Picture, draw
+from visual.report.build import report
 
 __all__ = ["Picture", "PictureError", "draw", "report"]

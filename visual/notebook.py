@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eventcore.errors import EventcoreError, StoreError
-from visual.draw import Picture, draw
+from visual.graph.draw import Picture, draw
 
 
 class Shown(Protocol):

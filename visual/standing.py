@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eventcore.define.status import TaskStatus
 from eventcore.record.reading import Reader, RunView, Tally
-from eventcore.status import TaskStatus
 
 #: the word for a step with instances in several states: the first of these that one of them is in
 ORDER = (

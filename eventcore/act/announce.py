@@ -8,7 +8,7 @@ from typing import Any
 
 from eventcore.decide.changes import Attempt, Changes
 from eventcore.decide.state import Task
-from eventcore.status import TaskStatus, Verdict
+from eventcore.define.status import TaskStatus, Verdict
 
 log = logging.getLogger("eventcore")
 

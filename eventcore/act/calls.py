@@ -10,12 +10,12 @@ from typing import Any
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
 from eventcore.act.steplog import LogFolder, LogTarget
-from eventcore.config import Config
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
-from eventcore.program import Step
-from eventcore.reference import references_in, resolved
-from eventcore.values import decode
+from eventcore.define.config import Config
+from eventcore.define.program import Step
+from eventcore.define.reference import references_in, resolved
+from eventcore.define.values import decode
 
 LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
 
@@ -76,12 +76,12 @@ class CallMaker:
         return _Known(any(references_in(_parts(step))), prefix, f"{prefix}STEP_SEQUENCE", constant)
 
     def result(self, step: str, sequence: str) -> Any:
-        """A recorded result, read back (see `eventcore.reference.Lookup`)."""
+        """A recorded result, read back (see `eventcore.define.reference.Lookup`)."""
         text = self._result_text(step, sequence)
         return None if text is None else decode(text)
 
     def cached(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
-        """See `eventcore.reference.Lookup`; the last few are kept."""
+        """See `eventcore.define.reference.Lookup`; the last few are kept."""
         if key not in self._cache:
             while len(self._cache) >= self.CACHED:
                 del self._cache[next(iter(self._cache))]

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from eventcore.define.sequence import as_sequence
 from eventcore.errors import NotInStepError
-from eventcore.sequence import as_sequence
 
 
 class Named(Protocol):

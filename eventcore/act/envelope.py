@@ -16,7 +16,7 @@ import msgspec
 
 from eventcore.act.current import Current, entered
 from eventcore.act.steplog import LogTarget, captured
-from eventcore.values import encode_result
+from eventcore.define.values import encode_result
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ from concurrent.futures import Executor as FuturesApi
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from eventcore.config import Config
-from eventcore.program import Program, Step
-from eventcore.reference import references_in
+from eventcore.define.config import Config
+from eventcore.define.program import Program, Step
+from eventcore.define.reference import references_in
 
 
 def unsendable(program: Program, config: Config) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from eventcore.decide.state import Delay, Task
-from eventcore.status import TaskStatus
+from eventcore.define.status import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from eventcore.decide.state import Cell, Delay, Task
-from eventcore.program import Association
+from eventcore.define.program import Association
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

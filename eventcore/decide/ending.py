@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eventcore.decide import failure, halting, resources, retrying, scheduling
 from eventcore.decide.changes import Attempt
 from eventcore.decide.state import Task
-from eventcore.status import StepStatus, TaskStatus
+from eventcore.define.status import StepStatus, TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

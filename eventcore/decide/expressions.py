@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventcore.expression import And, Expression, Or
-from eventcore.program import Event
-from eventcore.sequence import enclosing
+from eventcore.define.expression import And, Expression, Or
+from eventcore.define.program import Event
+from eventcore.define.sequence import enclosing
 
 if TYPE_CHECKING:
     from eventcore.decide.state import Cell

@@ -16,7 +16,7 @@ from eventcore.decide.changes import Changes
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import History, Limit, Task
 from eventcore.decide.turn import Archive, Turn
-from eventcore.status import TaskStatus
+from eventcore.define.status import TaskStatus
 
 
 @dataclass(slots=True)

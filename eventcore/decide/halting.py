@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide import delays, resources
 from eventcore.decide.state import Cell, Task
-from eventcore.program import Step
-from eventcore.status import TaskStatus
+from eventcore.define.program import Step
+from eventcore.define.status import TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

@@ -1,8 +1,8 @@
 """A program made ready for deciding: who follows from whom, found without searching."""
 
-from eventcore.config import Config
 from eventcore.decide.expressions import Shape
-from eventcore.program import Association, Event, Program, Step
+from eventcore.define.config import Config
+from eventcore.define.program import Association, Event, Program, Step
 
 
 class Plan:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide import ending, resources
 from eventcore.decide.state import Cell, History, Past, Task
-from eventcore.program import Step
-from eventcore.status import StepReplay, StepStatus, TaskStatus
+from eventcore.define.program import Step
+from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

@@ -12,8 +12,8 @@ from typing import Literal
 
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import History
+from eventcore.define.program import Event, Step
 from eventcore.errors import ProgramError
-from eventcore.program import Event, Step
 
 Key = tuple[str, str]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from eventcore.decide.state import PoolState, Task
-from eventcore.pools import Units
-from eventcore.status import TaskStatus
+from eventcore.define.pools import Units
+from eventcore.define.status import TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

@@ -14,8 +14,8 @@ from eventcore.decide import delays, expressions, recovery, scheduling
 from eventcore.decide.changes import Attempt
 from eventcore.decide.ending import task_over
 from eventcore.decide.state import Delay, Task
-from eventcore.program import Event, Step
-from eventcore.status import StepReplay, TaskStatus
+from eventcore.define.program import Event, Step
+from eventcore.define.status import StepReplay, TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

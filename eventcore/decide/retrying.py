@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from eventcore.config import Backoff, RetryDelay
 from eventcore.decide import delays, halting, scheduling
 from eventcore.decide.state import Task
-from eventcore.status import TaskStatus
+from eventcore.define.config import Backoff, RetryDelay
+from eventcore.define.status import TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

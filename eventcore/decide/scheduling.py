@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide import ending, resources
 from eventcore.decide.state import Limit, Task
-from eventcore.program import Step
-from eventcore.status import StepStatus, TaskStatus
+from eventcore.define.program import Step
+from eventcore.define.status import StepStatus, TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

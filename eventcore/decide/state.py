@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eventcore.decide.expressions import Gate
-from eventcore.pools import ResourcePool
-from eventcore.program import Association, Step
-from eventcore.status import TaskStatus
+from eventcore.define.pools import ResourcePool
+from eventcore.define.program import Association, Step
+from eventcore.define.status import TaskStatus
 
 
 class Task:

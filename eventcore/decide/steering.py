@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from eventcore.decide import halting
 from eventcore.decide.state import Task
+from eventcore.define.sequence import as_sequence
+from eventcore.define.status import TaskStatus
 from eventcore.errors import ProgramError
-from eventcore.sequence import as_sequence
-from eventcore.status import TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

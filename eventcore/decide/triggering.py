@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide import delays, expressions, halting, recovery, scheduling
 from eventcore.decide.state import Task
-from eventcore.program import Event, Step
-from eventcore.status import StepStatus, TaskStatus
+from eventcore.define.program import Event, Step
+from eventcore.define.status import StepStatus, TaskStatus
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

@@ -15,9 +15,9 @@ from eventcore.decide import delays, ending, expressions, retrying, scheduling, 
 from eventcore.decide.changes import Changes
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Cell, Delay, History, Limit, PoolState, State, Task
+from eventcore.define.program import Event
+from eventcore.define.status import StepStatus, TaskStatus
 from eventcore.errors import ProgramError
-from eventcore.program import Event
-from eventcore.status import StepStatus, TaskStatus
 
 
 class Archive(Protocol):

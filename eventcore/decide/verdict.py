@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide import delays
 from eventcore.decide.state import Task
-from eventcore.status import TaskStatus, Verdict
+from eventcore.define.status import TaskStatus, Verdict
 
 if TYPE_CHECKING:
     from eventcore.decide.turn import Turn

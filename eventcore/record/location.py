@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eventcore.config import expanded
+from eventcore.define.config import expanded
 from eventcore.errors import ConfigError, StoreError
 
 MEMORY = ":memory:"

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.database import open_database, reported
-from eventcore.status import TaskStatus, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Reader:
         )
 
     def document(self, run: RunView) -> dict[str, Any]:
-        """The program that the run executes, as data (see `eventcore.document`)."""
+        """The program that the run executes, as data (see `eventcore.define.document`)."""
         query = (
             select(t.programs.c.document)
             .join(t.recoveries, t.recoveries.c.program_id == t.programs.c.id)

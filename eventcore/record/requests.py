@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, cast, func, insert, select, update
 
+from eventcore.define.status import Verdict
 from eventcore.record import lease
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.schema import facts, recoveries, requests, runs
-from eventcore.status import Verdict
 
 PAUSE, RESUME, CANCEL, TRIGGER, RERUN = "pause", "resume", "cancel", "trigger", "rerun"
 

@@ -1,6 +1,6 @@
 """The tables. Every identity that DESIGN section 3 names is a primary or unique key here.
 
-Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.values`).
+Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.define.values`).
 """
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text

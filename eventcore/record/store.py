@@ -16,13 +16,13 @@ from sqlalchemy.exc import IntegrityError
 from eventcore.decide.recovery import CLOSED, CLOSED_CLEAN
 from eventcore.decide.restoring import Snapshot, StoredTask
 from eventcore.decide.state import History, Past, Task
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunExistsError, RunNotFoundError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.location import sqlite_path
 from eventcore.record.turns import TurnWriter
-from eventcore.status import TaskStatus, Verdict
 
 
 @dataclass(frozen=True, slots=True)

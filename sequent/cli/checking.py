@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from eventcore import reachability
 from eventcore.act.sendable import unsendable
-from eventcore.pools import ResourcePool
-from eventcore.program import Program
+from eventcore.define import reachability
+from eventcore.define.pools import ResourcePool
+from eventcore.define.program import Program
 from eventcore.record.location import sqlite_path
-from eventcore.runner import Runner
+from eventcore.run.runner import Runner
 from visual.outline import outline_of
 
 

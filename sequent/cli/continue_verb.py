@@ -15,7 +15,7 @@ from sequent.cli.options import program_options, run_id_option
 @click.option("--accept-removed", is_flag=True, help="Go on also where the program lost a step that has history.")
 def command(**options: Any) -> int:
     """Go on with a run of TARGET as it stands: due delays and ready steps; a failure stays a failure."""
-    from eventcore.status import RunMode
+    from eventcore.define.status import RunMode
     from sequent.cli.running import run_program
 
     return run_program(RunMode.continue_, **options)

@@ -24,7 +24,7 @@ import click
 from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
 
 if TYPE_CHECKING:
-    from eventcore.runner import Runner
+    from eventcore.run.runner import Runner
 
 LOOK = 0.05  #: seconds between looks whether the run has begun
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from eventcore.errors import RunNotFoundError
 from sequent.cli.target import load_program, pairs, parse_target, store_of
-from visual.draw import Picture, draw, format_of
 from visual.errors import PictureError
+from visual.graph.draw import Picture, draw, format_of
 
 
 @dataclass(frozen=True, slots=True)

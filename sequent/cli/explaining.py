@@ -11,7 +11,7 @@ import click
 from eventcore.record.reading import RunView, reading
 from sequent.cli.instances import named_instance
 from sequent.cli.showing import print_json
-from visual.reasoning import Explanation, Known, explanations
+from visual.reasons import Explanation, Known, explanations
 
 
 def explain(location: str, run_id: str | None, instance: str, *, as_json: bool) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from eventcore.define.status import TaskStatus
 from eventcore.record.reading import Reader, RunView, reading
-from eventcore.status import TaskStatus
 from sequent.cli.instances import Named
 from sequent.cli.main import EXIT_NOTHING
 from sequent.cli.showing_logs import copy, named_in, print_heading

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 
 from eventcore.errors import EventcoreError
 from eventcore.record.location import sqlite_path
-from eventcore.runner import Runner
+from eventcore.run.runner import Runner
 from sequent.cli.lookout import Lookout, run_of_this_process
 from sequent.cli.terminal import FRAME, Screen
 

@@ -18,7 +18,7 @@ from sequent.cli.options import json_option, program_options, run_id_option
 @json_option
 def command(dry_run: bool, as_json: bool, **options: Any) -> int:
     """Recover a run of TARGET: what is recorded as done is skipped, everything else runs again."""
-    from eventcore.status import RunMode
+    from eventcore.define.status import RunMode
 
     if dry_run:
         from sequent.cli.rehearsing import tell_recovery

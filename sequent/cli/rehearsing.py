@@ -11,9 +11,9 @@ import click
 
 from eventcore.decide.forecast import StepForecast
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.status import RunMode
 from eventcore.record.reading import reading
-from eventcore.rehearsal import Rehearsal, rehearse
-from eventcore.status import RunMode
+from eventcore.run.rehearsal import Rehearsal, rehearse
 from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
 from sequent.cli.running import nothing_to_do, program_for
 from sequent.cli.showing import print_json

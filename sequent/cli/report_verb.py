@@ -17,7 +17,7 @@ def command(target: str, store: str | None, run_id: str | None, output: str) -> 
     from pathlib import Path
 
     from sequent.cli.target import parse_target, store_of
-    from visual.report import report
+    from visual.report.build import report
 
     text = report(store_of(parse_target(target), store), run_id)
     try:

@@ -26,7 +26,7 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     the run has come to its end.
     """
     from eventcore.decide.rerunning import Rerun
-    from eventcore.status import RunMode
+    from eventcore.define.status import RunMode
     from sequent.cli.rehearsing import tell_recovery
     from sequent.cli.running import run_program
     from sequent.cli.steering import asked_of_engine

@@ -14,7 +14,7 @@ from sequent.cli.options import program_options
 @click.option("--run-id", metavar="ID", help="A name for the run; default: made from the time.")
 def command(**options: Any) -> int:
     """Start a new run of TARGET: FILE.py, FILE.py:NAME, module:NAME, or a store that knows its program."""
-    from eventcore.status import RunMode
+    from eventcore.define.status import RunMode
     from sequent.cli.running import run_program
 
     return run_program(RunMode.restart, **options)

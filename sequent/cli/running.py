@@ -10,11 +10,11 @@ from typing import Any
 import click
 import msgspec
 
+from eventcore.define.status import RunMode
 from eventcore.record import requests
 from eventcore.record.location import MEMORY
 from eventcore.record.reading import reading
-from eventcore.runner import Runner
-from eventcore.status import RunMode
+from eventcore.run.runner import Runner
 from sequent.cli.lively import is_lively
 from sequent.cli.main import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target

@@ -14,7 +14,7 @@ from sequent.cli.target import parse_target, store_of
 def serving(target: str, store: str | None, port: int, is_opened: bool) -> int:
     """Serve until Ctrl-C; returns the exit code."""
     try:
-        from visual.serving.server import serve
+        from visual.page.server import serve
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in ("visual", "eventcore"):
             raise

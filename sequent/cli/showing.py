@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from eventcore.record.reading import InstanceView, RunView
+from visual.live.tree import STYLES
 from visual.outline import StepNode
 from visual.standing import Standing, duration, unreached
-from visual.tree import STYLES
 
 
 def console() -> Console:

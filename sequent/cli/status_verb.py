@@ -16,13 +16,13 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
     """Show how a run of TARGET stands: the tree of its steps with states, counts and times."""
     import time
 
+    from eventcore.define.status import TaskStatus
     from eventcore.record.reading import reading
-    from eventcore.status import TaskStatus
     from sequent.cli.showing import console, print_json, status_data
     from sequent.cli.target import parse_target, store_of
+    from visual.live.tree import run_tree
     from visual.outline import outline_of
     from visual.standing import standings
-    from visual.tree import run_tree
 
     with reading(store_of(parse_target(target), store)) as reader:
         now = time.time()

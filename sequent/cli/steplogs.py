@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eventcore.act.steplog import LogFolder
+from eventcore.define.status import TaskStatus
 from eventcore.record.reading import Reader, RunView
-from eventcore.status import TaskStatus
 from sequent.cli.instances import Named
 from sequent.cli.target import TargetError
 

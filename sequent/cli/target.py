@@ -16,10 +16,10 @@ from typing import Any
 import cloudpickle
 import msgspec
 
-from eventcore.capture import capturing
 from eventcore.errors import EventcoreError
 from eventcore.record.location import store_location
-from eventcore.runner import Runner
+from eventcore.run.capture import capturing
+from eventcore.run.runner import Runner
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 

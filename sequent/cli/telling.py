@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from eventcore.define.status import TaskStatus
 from eventcore.record.reading import RunView, reading
-from eventcore.status import TaskStatus
 
 
 def tell_end(location: str, run_id: str | None) -> None:

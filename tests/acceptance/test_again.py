@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import eventcore as evr
+from eventcore.define.status import RunMode, StepReplay, StepStatus
 from eventcore.errors import EventcoreError, ProgramChangedError, RunExistsError, RunNotFoundError, StoreError
-from eventcore.status import RunMode, StepReplay, StepStatus
 from sequent import Sequent
 from tests.crash.processes import Scripts, eventually
 from tests.crash.sabotage import rows, statuses

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import pytest
 
 import eventcore as evr
-from eventcore.status import StepStatus
+from eventcore.define.status import StepStatus
 from sequent import Sequent
 
 DEADLINE = 20.0

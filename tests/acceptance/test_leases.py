@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import eventcore as evr
+from eventcore.define.status import RunMode
 from eventcore.errors import RunHeldError
-from eventcore.status import RunMode
 from tests.crash.processes import Scripts, eventually
 from tests.crash.sabotage import rows, statuses
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventcore.act.engine import Engine
 from eventcore.record.turns import TurnWriter
+from eventcore.run.engine import Engine
 
 Instance = tuple[str, str]
 

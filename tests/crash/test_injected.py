@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import eventcore as evr
-from eventcore.status import RunMode, StepStatus
+from eventcore.define.status import RunMode, StepStatus
 from sequent import ResourcePool, Sequent, or_
 from tests.crash.sabotage import Crash, Instance, crash_at, statuses, successes
 

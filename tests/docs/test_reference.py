@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import eventcore
 import sequent
 import visual
-from eventcore.config import Config, StepConfig
+from eventcore.define.config import Config, StepConfig
 from eventcore.record import schema
 from sequent.cli.main import VERBS
 from sequent.cli.main import sequent as command

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import eventcore as evr
+from eventcore.define.status import Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import cleaning, lease
 from eventcore.record.reading import RunView, reading
 from eventcore.record.store import opened
-from eventcore.status import Verdict
 from tests.support import eventor, rows, start
 
 

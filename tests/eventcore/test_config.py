@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import eventcore as evr
-from eventcore.config import Config
+from eventcore.define.config import Config
 from eventcore.errors import ConfigError
 from tests.support import eventor, start
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import eventcore as evr
+from eventcore.define.values import decode
 from eventcore.errors import NotInStepError
-from eventcore.values import decode
 from tests.support import boom, eventor, rows, start
 
 CONSTRUCTS = ["invoke", "thread", "process", "async"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import eventcore as evr
-from eventcore.document import differences, document_of, function_name
-from eventcore.program import Program
+from eventcore.define.document import differences, document_of, function_name
+from eventcore.define.program import Program
 from tests.support import boom, eventor, rows, start
 
 

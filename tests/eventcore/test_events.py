@@ -8,7 +8,7 @@ import pytest
 
 import eventcore as evr
 from eventcore.errors import ProgramError
-from eventcore.runner import Runner
+from eventcore.run.runner import Runner
 from tests.support import eventor, rows, start
 
 

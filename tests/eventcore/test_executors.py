@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import eventcore as evr
-from eventcore.values import decode
+from eventcore.define.values import decode
 from tests.support import boom, eventor, rows, run_script, start
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import eventcore as evr
-from eventcore.reachability import warnings
+from eventcore.define.reachability import warnings
 from tests.support import eventor
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import eventcore as evr
-from eventcore.values import decode
+from eventcore.define.values import decode
 from tests.support import eventor, rows, start
 
 Pair = namedtuple("Pair", "a b")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from eventcore.define.sequence import as_sequence, enclosing, natural
 from eventcore.errors import ProgramError
-from eventcore.sequence import as_sequence, enclosing, natural
 from tests.support import eventor
 
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventcore.values import NotStorableError, decode, encode, encode_result
+from eventcore.define.values import NotStorableError, decode, encode, encode_result
 
 
 class Colour(Enum):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-from eventcore.status import StepStatus, TaskStatus
+from eventcore.define.status import StepStatus, TaskStatus
 from tests.model.kernel import Outcome, Tree, atoms, holds
 
 Path: TypeAlias = str  #: names joined with `/`; the root is the empty path

@@ -1,7 +1,7 @@
 """An executable reading of DESIGN section 4, slow on purpose: what a raw kernel program must end with.
 
 Everything is derived from the whole state again and again until nothing new appears; nothing here is incremental, and
-nothing is shared with the engine but the words of `eventcore.status`.
+nothing is shared with the engine but the words of `eventcore.define.status`.
 
 - `settle` is for runs in which everything goes on to the end: facts only ever grow and a task's life depends on nothing
   but its own outcomes, so the result is the same whatever the order. Where that is not so, it says so.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from eventcore.status import StepReplay, StepStatus, TaskStatus
+from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
 T = TypeVar("T")
 Fact: TypeAlias = tuple[str, str]  #: event, sequence

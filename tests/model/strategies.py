@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
-from eventcore.status import StepReplay, StepStatus
+from eventcore.define.status import StepReplay, StepStatus
 from tests.model.containers import Clause, Instance, NodeSpec, Path, TreeSpec, executions
 from tests.model.kernel import AllOf, Amounts, AnyOf, AssocSpec, EventSpec, Outcome, ProgramSpec, StepSpec, Tree
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from eventcore.status import StepReplay, StepStatus, TaskStatus
+from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 from tests.model import strategies
 from tests.model.containers import (
     Action,

@@ -6,8 +6,8 @@ from itertools import count
 from typing import Any
 
 import sequent
+from eventcore.define.status import RunMode, TaskStatus
 from eventcore.record.store import Store
-from eventcore.status import RunMode, TaskStatus
 from tests.model.containers import Action, Clause, Instance, NodeSpec, Outcomes, TreeResult, TreeSpec
 from tests.model.kernel import AllOf, AnyOf, Tree
 from tests.property.programs import ToldToFailError, in_time

@@ -9,8 +9,8 @@ from itertools import count
 from typing import Any
 
 import eventcore as evr
+from eventcore.define.status import RunMode, TaskStatus
 from eventcore.record.store import Store
-from eventcore.status import RunMode, TaskStatus
 from tests.model.kernel import AllOf, AnyOf, KernelResult, Outcomes, ProgramSpec, StepSpec, Task, Tree
 from tests.property.reading import Recorded, recorded, share
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from eventcore.define.status import TaskStatus
 from eventcore.record.store import Store, opened
-from eventcore.runner import Runner
-from eventcore.status import TaskStatus
+from eventcore.run.runner import Runner
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventcore.config import Backoff, Config, StepConfig
 from eventcore.decide import verdict
 from eventcore.decide.plan import Plan
 from eventcore.decide.retrying import wait_before
 from eventcore.decide.state import History, Task
 from eventcore.decide.turn import Turn
-from eventcore.pools import ResourcePool
-from eventcore.program import Program
-from eventcore.status import StepStatus, TaskStatus, Verdict
+from eventcore.define.config import Backoff, Config, StepConfig
+from eventcore.define.pools import ResourcePool
+from eventcore.define.program import Program
+from eventcore.define.status import StepStatus, TaskStatus, Verdict
 from tests.model import strategies
 from tests.model.kernel import enclosing, fulfilled
 from tests.property.programs import expression

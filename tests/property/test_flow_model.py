@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventcore.define.status import TaskStatus
 from eventcore.record.store import Store
-from eventcore.status import TaskStatus
 from tests.model import strategies
 from tests.model.containers import Instance, TreeResult, replay, run_tree, stopped_tree_errors, stops_the_run
 from tests.property.flows import FlowRun

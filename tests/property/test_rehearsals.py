@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventcore.define.status import RunMode
 from eventcore.record.store import Store
-from eventcore.rehearsal import rehearse
-from eventcore.status import RunMode
+from eventcore.run.rehearsal import rehearse
 from tests.model import strategies
 from tests.property.flows import FlowRun
 from tests.property.reading import store_at

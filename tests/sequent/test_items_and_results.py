@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 
 import sequent as seq
-from eventcore.values import decode
+from eventcore.define.values import decode
 from sequent.errors import LoopError
 from tests.support import boom, flow, rows
 

@@ -9,8 +9,8 @@ import pytest
 
 import eventcore as evr
 import sequent as seq
-from eventcore.rehearsal import Rehearsal, rehearse
-from eventcore.status import TaskStatus
+from eventcore.define.status import TaskStatus
+from eventcore.run.rehearsal import Rehearsal, rehearse
 from sequent import STEP_FAILURE, STEP_RERUN, STEP_SUCCESS
 from tests.sequent.test_recovery import RECOVER, RESTART, Work
 from tests.support import eventor, flow, rows

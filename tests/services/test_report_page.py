@@ -158,8 +158,8 @@ def test_without_graphviz_the_page_works_with_the_tree(
     def none(name: str) -> None:
         return None
 
-    monkeypatch.setattr("visual.render.shutil.which", none)
-    monkeypatch.setattr("visual.render.find_spec", none)
+    monkeypatch.setattr("visual.graph.render.shutil.which", none)
+    monkeypatch.setattr("visual.graph.render.find_spec", none)
     plain = report.with_name("plain.html")
     plain.write_text(visual.report(report.with_name("month.run.db")), encoding="utf-8")
     page = browser.new_page()

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import sequent as seq
+from eventcore.define.status import TaskStatus
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from eventcore.record.requests import pending
-from eventcore.status import TaskStatus
 from tests.services.conftest import not_there
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import eventcore as evr
 import sequent as seq
 from visual.outline import outline_of
-from visual.reporting.critical import Moment, Span, critical_path, decisive
-from visual.reporting.waits import waits_of
+from visual.report.critical import Moment, Span, critical_path, decisive
+from visual.report.waits import waits_of
 
 QUIET = {"task_construct": "invoke", "logging_level": "ERROR", "console": False}
 

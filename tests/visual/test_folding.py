@@ -7,9 +7,9 @@ import pytest
 import sequent as seq
 from tests.visual.drawings import QUIET, fail, fan
 from visual import draw
-from visual.direction import direction
-from visual.graph import Edge, Graph
-from visual.ranks import Ranks
+from visual.graph.direction import direction
+from visual.graph.layout import Edge, Graph
+from visual.graph.ranks import Ranks
 
 
 def edges(graph: Graph) -> set[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.visual import drawings
 from visual import Picture, draw
-from visual.graph import graph_of
+from visual.graph.layout import graph_of
 from visual.standing import Standing
 
 GOLDEN = Path(__file__).parent / "golden"

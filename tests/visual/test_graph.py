@@ -5,7 +5,7 @@ from pathlib import Path
 import sequent as seq
 from tests.visual.drawings import QUIET, nested, raw
 from visual import draw
-from visual.graph import Box, Edge, Graph
+from visual.graph.layout import Box, Edge, Graph
 from visual.standing import Standing
 
 

@@ -17,13 +17,13 @@ from visual import draw
 def offered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `pyproject.toml` says, also where the package is not installed from it."""
     point = EntryPoint("visual", "visual.notebook:bundle", "eventcore.notebook")
-    monkeypatch.setattr("eventcore.notebook.entry_points", lambda group: [point])
+    monkeypatch.setattr("eventcore.run.notebook.entry_points", lambda group: [point])
 
 
 @pytest.fixture
 def undrawable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visual.render.shutil.which", lambda _: None)
-    monkeypatch.setattr("visual.render.find_spec", lambda _: None)
+    monkeypatch.setattr("visual.graph.render.shutil.which", lambda _: None)
+    monkeypatch.setattr("visual.graph.render.find_spec", lambda _: None)
 
 
 def test_a_flow_and_a_raw_program_are_pictures() -> None:
@@ -55,7 +55,7 @@ def test_a_flow_that_cannot_run_says_why_instead() -> None:
 
 
 def test_with_nobody_to_draw_it_is_its_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventcore.notebook.entry_points", lambda group: [])
+    monkeypatch.setattr("eventcore.run.notebook.entry_points", lambda group: [])
     flow = nested()
     assert flow._repr_mimebundle_() == {"text/plain": repr(flow)}
 

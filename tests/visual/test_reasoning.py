@@ -12,8 +12,8 @@ import sequent as seq
 from eventcore.record.reading import reading
 from sequent import STEP_FAILURE, STEP_READY, STEP_SUCCESS
 from tests.support import boom, eventor, flow, start
-from visual.reasoning import Explanation, Known, explanations
-from visual.reasoning.explain import SequenceError
+from visual.reasons import Explanation, Known, explanations
+from visual.reasons.explain import SequenceError
 
 
 def why(store: Path, path: str, sequence: str | None = None) -> list[Explanation]:

@@ -23,7 +23,7 @@ def test_a_picture_is_saved_in_the_format_of_its_ending(ending: str, tmp_path: P
 
 @pytest.mark.parametrize("format", ["svg", "png", "pdf"])
 def test_pictures_appear_without_dot(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visual.render.shutil.which", lambda _: None)
+    monkeypatch.setattr("visual.graph.render.shutil.which", lambda _: None)
     assert draw(nested()).render(format).startswith(STARTS[format])
 
 
@@ -37,15 +37,15 @@ def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_without_graphviz_the_error_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visual.render.shutil.which", lambda _: None)
-    monkeypatch.setattr("visual.render.find_spec", lambda _: None)
+    monkeypatch.setattr("visual.graph.render.shutil.which", lambda _: None)
+    monkeypatch.setattr("visual.graph.render.find_spec", lambda _: None)
     with pytest.raises(PictureError, match=r"install.*graphviz.*\.dot"):
         draw(nested()).render()
 
 
 def test_a_layout_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visual.render._command", lambda _: ["sleep", "60"])
-    monkeypatch.setattr("visual.render.TIME_LIMIT", 0.1)
+    monkeypatch.setattr("visual.graph.render._command", lambda _: ["sleep", "60"])
+    monkeypatch.setattr("visual.graph.render.TIME_LIMIT", 0.1)
     with pytest.raises(PictureError, match="took more than"):
         draw(nested()).render()
 

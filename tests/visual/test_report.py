@@ -130,8 +130,8 @@ def test_without_graphviz_the_tree_of_steps_takes_the_graphs_place(
     flow = a_flow(tmp_path)
     flow.add_step("one", print)
     flow.run()
-    monkeypatch.setattr("visual.render.shutil.which", lambda name: None)
-    monkeypatch.setattr("visual.render.find_spec", lambda name: None)
+    monkeypatch.setattr("visual.graph.render.shutil.which", lambda name: None)
+    monkeypatch.setattr("visual.graph.render.find_spec", lambda name: None)
     page = parsed(tmp_path / "a.run.db")
     assert "svg" not in [tag for tag, _ in page.tags]
     assert "there is no Graphviz" in page.data["no_graph"]

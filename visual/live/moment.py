@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record.pending import pending_delays
 from eventcore.record.reading import InstanceView, Reader, RunView
-from eventcore.status import TaskStatus, Verdict
 from visual.outline import StepNode, outline_of
 from visual.standing import Standing, standings
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from visual.live.fitting import fitted
 from visual.live.items import Item, items_of, whole
 from visual.live.moment import Moment
-from visual.tree import STYLES
+from visual.live.tree import STYLES
 
 BAR = 12  #: characters of a progress bar
 WIDE = 60  #: columns from which on there is room for bars

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from eventcore.act.executors.base import Executor, Report
-from eventcore.config import Config
+from eventcore.define.config import Config
 
 
 def capacity(construct: Any, max_concurrent: int) -> int | None:

@@ -1,0 +1,1 @@
+"""What a program is: events, expressions, associations, steps, pools, values and configuration."""

@@ -1,0 +1,77 @@
+"""`Eventor`: build a program from events, steps and associations, and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from eventcore.define.config import step_config
+from eventcore.define.program import Event, Program, Step
+from eventcore.define.sequence import as_sequence
+from eventcore.run.runner import Built, Runner
+
+
+class Eventor(Runner):
+    """A program of events, steps and associations, and its run; for the arguments see `Runner`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._program = Program(self.name)
+        self._starts: dict[tuple[str, str], None] = {}
+        self._fresh = 0
+
+    def add_event(self, name: str, expr: Any = None) -> Event:
+        """Declare an event, unique by its name.
+
+        With `expr`, it is triggered at every sequence at which the expression holds: an event, a tuple or list (and),
+        `or_(...)`, `and_(...)`, `&`, `|`, nested to any depth. Raises `ProgramError`.
+        """
+        return self._program.add_event(name, expr)
+
+    def add_step(
+        self,
+        name: str,
+        func: Callable[..., Any] | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] = {},
+        triggers: Mapping[Any, Any] = {},
+        acquires: Iterable[Any] = (),
+        releases: Iterable[Any] | None = None,
+        recovery: Mapping[Any, Any] = {},
+        config: Mapping[str, Any] = {},
+    ) -> Step:
+        """Declare a step, unique by its name: `func(*args, **kwargs)`, or nothing to do where `func` is None.
+
+        `triggers` maps a `StepStatus` to the events to raise, `recovery` one to a `StepReplay`; `acquires` and
+        `releases` (default: what was acquired) are pairs of `ResourcePool` and count; `config` may set what
+        `eventcore.define.config.StepConfig` has. Raises `ProgramError` and `ConfigError`.
+        """
+        own = self._step_config(step_config(config, name), func, name)
+        return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
+
+    def add_assoc(self, event: Event, *assocs: Event | Step, delay: float = 0) -> None:
+        """When `event` is triggered, engage `assocs` at the same sequence, after `delay` seconds."""
+        self._program.add_assoc(event, assocs, delay)
+
+    def trigger_event(self, event: Event | str, sequence: object = None) -> str:
+        """Trigger an event at a sequence, by default a fresh one; once it is triggered there, again does nothing.
+
+        Before `run`, it is part of the program's start. While the program runs, also from another thread, it is taken
+        up at once. Returns the sequence.
+        """
+        name = self._program.event_named(event, "trigger_event").name
+        at = self._fresh_sequence() if sequence is None else as_sequence(sequence)
+        self._starts[name, at] = None
+        if self._session is not None:
+            self._session.trigger(name, at)
+        return at
+
+    def _fresh_sequence(self) -> str:
+        taken = {sequence for _, sequence in self._starts}
+        while True:
+            self._fresh += 1
+            if str(self._fresh) not in taken:
+                return str(self._fresh)
+
+    def _build(self) -> Built:
+        return Built(self._program, tuple(self._starts))

@@ -1,0 +1,61 @@
+"""A recovery told beforehand: what would run again, what would be skipped, how the program has changed.
+
+Nothing is written, and no lease is taken, so a run can be looked at while an engine works on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from eventcore.decide.forecast import StepForecast, forecast
+from eventcore.decide.plan import Plan
+from eventcore.decide.rerunning import Rerun, amended
+from eventcore.decide.state import History
+from eventcore.define.document import Differences, differences
+from eventcore.errors import ConfigError
+from eventcore.record.store import RunRow, Store
+from eventcore.run.runner import Runner
+from eventcore.run.session import StoreArchive
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a recovery would do."""
+
+    run_id: str
+    recovery: int  #: the number that it would have
+    document: str
+    differences: Differences
+    refused: tuple[str, ...]  #: steps with history that the program lost: recovery wants `accept_removed` for them
+    steps: dict[str, StepForecast]  #: by the kernel's name
+
+
+def rehearse(
+    runner: Runner, run_id: str = "", recovery_run: int | None = None, rerun: Rerun | None = None
+) -> Rehearsal:
+    """Tell what recovering the named run, or the program's latest, would do.
+
+    `rerun` names what runs again although it is done. Raises `RunNotFoundError`, `ProgramError`, and `ConfigError` for
+    a `recovery_run` that the run does not have.
+    """
+    built, document = runner._build(), runner.document
+    store = runner._open(create=False)
+    try:
+        row = store.find_run(runner.name, run_id)
+        changed = differences(store.document(row, row.recovery), document)
+        gone = store.has_history(row, list(changed.removed)) if changed.removed else []
+        plan = Plan(built.program, runner.config)
+        archive = StoreArchive(store, replace(row, recovery=row.recovery + 1))
+        history = _history(store, row, recovery_run)
+        counted = history if rerun is None else amended(plan, history, rerun)
+        steps = forecast(plan, counted, archive, built.starts, history)
+    finally:
+        runner._close_store(store)
+    refused = tuple(changed.removed[name] for name in gone)
+    return Rehearsal(row.run_id, row.recovery + 1, document, changed, refused, steps)
+
+
+def _history(store: Store, row: RunRow, recovery_run: int | None) -> History:
+    if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
+        raise ConfigError(f"recovery_run {recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
+    return store.history(row, row.recovery if recovery_run is None else recovery_run, walk_all=True)

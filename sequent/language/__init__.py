@@ -1,0 +1,1 @@
+"""What users write: steps, containers, requirements, loops, references."""

@@ -1,0 +1,93 @@
+"""Require clauses: from what users write to a tree over (step, status)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eventcore.define.expression import Expression, normalized, rebuilt
+from eventcore.define.status import StepStatus
+from sequent.errors import RequireError
+
+if TYPE_CHECKING:
+    from sequent.language.step import FlowStep
+
+
+class Clause(Expression):
+    """The leaf of a require tree: a step reached a status; the step may be written by its name."""
+
+    __slots__ = ("status", "step")
+
+    def __init__(self, step: FlowStep | str, status: StepStatus) -> None:
+        self.step = step
+        self.status = status
+
+    def __repr__(self) -> str:
+        return f"({self.step!r}, {self.status.value})"
+
+
+class FlowEvent(Expression):
+    """A requirement with a name of its own, made by `add_event`; it can stand in further requirements."""
+
+    __slots__ = ("tree",)
+
+    def __init__(self, tree: Expression) -> None:
+        self.tree = tree
+
+    def __repr__(self) -> str:
+        return f"FlowEvent({self.tree!r})"
+
+
+def as_tree(written: Any, where: str) -> Expression | None:
+    """The tree of a `require` argument, None where it asks for nothing.
+
+    An iterable means that all of its parts must hold: pairs of step and status, events, nested iterables, `or_(...)`,
+    `and_(...)`, `&`, `|`. Raises `RequireError` for anything else.
+    """
+    from sequent.language.step import FlowStep
+
+    def leaf(part: Any) -> Expression | None:
+        if isinstance(part, FlowEvent):
+            return part.tree
+        if isinstance(part, Clause):
+            return part
+        if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[1], StepStatus):
+            if isinstance(part[0], (FlowStep, str)):
+                return Clause(part[0], part[1])
+            raise RequireError(f"{where}: {part[0]!r} is not a step; require pairs of a step and a status")
+        if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], FlowStep) and _is_word(part[1]):
+            raise RequireError(f"{where}: {part[1]!r} is no status; use STEP_SUCCESS, STEP_FAILURE or another of them")
+        if isinstance(part, FlowStep):
+            raise RequireError(
+                f"{where}: a step alone says no status; write ({part.path}, STEP_SUCCESS), and for one requirement "
+                "require=((step, STEP_SUCCESS),)"
+            )
+        if isinstance(part, (StepStatus, str)):
+            raise RequireError(f"{where}: {part!r} stands alone; write pairs such as ((step, STEP_SUCCESS),)")
+        return None
+
+    if written is None or (isinstance(written, (tuple, list, set, frozenset)) and not written):
+        return None
+    if not isinstance(written, (Expression, tuple, list)):
+        try:
+            written = tuple(written)
+        except TypeError:
+            raise RequireError(f"{where}: {written!r} is no requirement; give pairs of a step and a status") from None
+    return normalized(written, leaf, where)
+
+
+def _is_word(part: Any) -> bool:
+    return part is None or (isinstance(part, (str, int)) and not isinstance(part, StepStatus))
+
+
+def clauses(tree: Expression | None) -> list[Clause]:
+    """The clauses of a tree, from left to right."""
+    found: list[Clause] = []
+
+    def note(leaf: Expression) -> Expression:
+        assert isinstance(leaf, Clause)
+        found.append(leaf)
+        return leaf
+
+    if tree is not None:
+        rebuilt(tree, note)
+    return found

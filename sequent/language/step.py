@@ -1,0 +1,237 @@
+"""Steps of a flow as users define them: a tree of containers and leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from eventcore.define.config import StepConfig, merged, step_config
+from eventcore.define.construct import with_construct
+from eventcore.define.expression import Expression
+from eventcore.define.pools import as_units
+from eventcore.define.program import check_call, replay_policy
+from eventcore.define.reference import Reference, mapped, references_in
+from eventcore.define.sequence import is_name
+from eventcore.define.status import StepReplay, StepStatus
+from sequent.errors import FlowError, LoopError
+from sequent.language.loops import is_static, static_items
+from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
+from sequent.language.require import Clause, FlowEvent, as_tree, clauses
+
+RESERVED = "/@#"
+
+
+class Container:
+    """What steps can be added to: a flow, or a step that becomes a container by it."""
+
+    path = ""
+    depth = 0
+
+    def __init__(self) -> None:
+        self.children: dict[str, FlowStep] = {}
+
+    def add_step(
+        self,
+        name: str,
+        func: Callable[..., Any] | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] = {},
+        require: Any = (),
+        loop: Any = None,
+        delay: float = 0,
+        concurrent: int = 1,
+        acquires: Iterable[Any] = (),
+        releases: Iterable[Any] | None = None,
+        recovery: Mapping[Any, Any] = {},
+        config: Mapping[str, Any] = {},
+        hosts: Iterable[str] | None = None,
+        *,
+        requires: Any = (),
+        repeat: Any = None,
+        repeats: Any = None,
+    ) -> FlowStep:
+        """Add a step here; a step that gets steps of its own is a container and has no function.
+
+        - `func(*args, **kwargs)` is the work; `other.result` and `container.item` may stand among the arguments.
+        - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
+          container has.
+        - `loop`: an iterable, a mapping, a callable without arguments or another step's result; `concurrent`
+          iterations run side by side.
+        - `delay`: seconds between the requirement and the start.
+        - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
+        - `recovery`, `config`: as in the kernel; what is set on a container holds for its steps, unless they say other.
+        - `requires`, `repeat` and `repeats` are later spellings of `require` and `loop`.
+
+        Raises `FlowError` and its kin for what could not run.
+        """
+        if hosts is not None:
+            raise FlowError(f"step {name!r}: hosts: this version runs flows on one machine; leave hosts out")
+        loops = [given for given in (loop, repeat, repeats) if given is not None]
+        requirements = [given for given in (require, requires) if given is not None and given != ()]
+        if len(loops) > 1 or len(requirements) > 1:
+            raise FlowError(f"step {name!r}: loop and require are given twice, under two spellings; give each once")
+        self._check_new_child(name)
+        step = FlowStep(
+            self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
+            delay, concurrent, acquires, releases, recovery, config,
+        )  # fmt: skip
+        self.children[name] = step
+        return step
+
+    def add_event(self, require: Any) -> FlowEvent:
+        """A requirement to use in several places, by itself or in further requirements."""
+        tree = as_tree(require, "add_event")
+        if tree is None:
+            raise FlowError("add_event: an event needs a requirement, such as ((step, STEP_SUCCESS),)")
+        return FlowEvent(tree)
+
+    def _check_new_child(self, name: Any) -> None:
+        if not is_name(name) or any(mark in name for mark in RESERVED):
+            raise FlowError(f"step name {name!r}: a name is non-empty text without {', '.join(RESERVED)}")
+        if name in self.children:
+            raise FlowError(f"step {self.children[name].path!r} is defined already; siblings need different names")
+
+    def walk(self) -> Iterator[FlowStep]:
+        """All steps below, containers before their children."""
+        for child in self.children.values():
+            yield child
+            yield from child.walk()
+
+
+class FlowStep(Container):
+    """One step of a flow; made by `add_step`."""
+
+    def __init__(
+        self, parent: Container, name: str, func: Any, args: Any, kwargs: Any, require: Any, loop: Any, delay: float,
+        concurrent: int, acquires: Any, releases: Any, recovery: Any, config: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.parent = parent
+        self.name = name
+        self.path = f"{parent.path}/{name}" if parent.path else name
+        self.depth = parent.depth + 1  #: how many keys the sequences of its instances have
+        check_call(self.path, func, args, kwargs)
+        self.func = func
+        self.require: Expression | None = as_tree(require, f"step {self.path!r}, require")
+        self.loop = self._checked_loop(loop)
+        self.args: tuple[Any, ...] = mapped(tuple(args), self._with_item)
+        self.kwargs: dict[str, Any] = mapped(dict(kwargs), self._with_item)
+        self.delay = self._checked_delay(delay)
+        self.concurrent = self._checked_concurrent(concurrent)
+        self.acquires = as_units(acquires, self.path, "acquires")
+        self.releases = None if releases is None else as_units(releases, self.path, "releases")
+        replay_policy(self.path, recovery)
+        self._recovery: Mapping[StepStatus, StepReplay] = dict(recovery)
+        self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
+
+    def __repr__(self) -> str:
+        return f"FlowStep({self.path!r})"
+
+    @property
+    def result(self) -> ResultReference:
+        """A stand-in for this step's result, for other steps' args, kwargs and loop; it implies the order."""
+        return ResultReference(self)
+
+    @property
+    def item(self) -> ItemReference:
+        """A stand-in for the item of this step's loop, for the arguments of the steps inside it."""
+        if self.loop is None:
+            raise LoopError(f"step {self.path!r} has no loop, so it has no item; give it a loop")
+        return ItemReference(self)
+
+    @property
+    def key(self) -> KeyReference:
+        """A stand-in for the key of this step's iteration: a mapping's key as text, else `1`, `2` and so on."""
+        if self.loop is None:
+            raise LoopError(f"step {self.path!r} has no loop, so it has no key; give it a loop")
+        return KeyReference(self)
+
+    @property
+    def is_container(self) -> bool:
+        """Whether it has iterations: steps of its own, or a loop."""
+        return bool(self.children) or self.loop is not None
+
+    @property
+    def has_static_loop(self) -> bool:
+        """Whether the loop's items are known when the flow is built."""
+        return isinstance(self.loop, StaticLoop)
+
+    @property
+    def config(self) -> StepConfig:
+        """Its own config over what its containers say."""
+        around = self.parent
+        return merged(around.config, self._config) if isinstance(around, FlowStep) else self._config
+
+    @property
+    def recovery(self) -> Mapping[StepStatus, StepReplay]:
+        """Its own recovery policy over what its containers say."""
+        around = self.parent
+        return {**around.recovery, **self._recovery} if isinstance(around, FlowStep) else self._recovery
+
+    @property
+    def containers(self) -> list[FlowStep]:
+        """The containers around it, nearest first."""
+        found, around = [], self.parent
+        while isinstance(around, FlowStep):
+            found.append(around)
+            around = around.parent
+        return found
+
+    def implied(self) -> list[Clause]:
+        """The requirements that references among its arguments imply; a step that `require` names is left to it."""
+        named = {id(clause.step) for clause in clauses(self.require)} | {
+            clause.step for clause in clauses(self.require) if isinstance(clause.step, str)
+        }
+        found: dict[str, Clause] = {}
+        for reference in references_in((self.args, self.kwargs, self.loop)):
+            if isinstance(reference, ResultReference):
+                step = reference.step
+                if id(step) not in named and step.name not in named and step.path not in named:
+                    found[step.path] = Clause(step, StepStatus.success)
+        return list(found.values())
+
+    def check_as_built(self) -> None:
+        """Find what only shows when the step has all its children; raises `FlowError`."""
+        if self.children and self._config.max_concurrent is not None:
+            raise FlowError(
+                f"step {self.path!r}: max_concurrent limits a step that does something; this one contains steps, "
+                "so set it on those, or concurrent for the iterations"
+            )
+
+    def _check_new_child(self, name: Any) -> None:
+        if self.func is not None:
+            raise FlowError(
+                f"step {self.path!r} has a function, so it cannot contain {name!r}; add the function as a step"
+            )
+        super()._check_new_child(name)
+
+    def _with_item(self, reference: Reference) -> Reference:
+        """The reference itself, or for `item` the one to the nearest loop."""
+        if not isinstance(reference, NearestItem):
+            return reference
+        for step in (self, *self.containers):
+            if step.loop is not None:
+                return ItemReference(step)
+        raise LoopError(f"step {self.path!r} takes an item, and no loop is around it; give it or a container a loop")
+
+    def _checked_loop(self, loop: Any) -> Any:
+        if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):
+            return loop
+        return StaticLoop(static_items(loop, self.path))
+
+    def _checked_delay(self, delay: Any) -> float:
+        if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not 0 <= delay < float("inf"):
+            raise FlowError(f"step {self.path!r}: delay is in seconds and not negative, not {delay!r}")
+        return float(delay)
+
+    def _checked_concurrent(self, concurrent: Any) -> int:
+        if isinstance(concurrent, bool) or not isinstance(concurrent, int) or concurrent < 1:
+            raise FlowError(f"step {self.path!r}: concurrent is a number of iterations, 1 or more, not {concurrent!r}")
+        return concurrent
+
+
+class StaticLoop:
+    """A loop known when the flow is built, in its recorded form."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text

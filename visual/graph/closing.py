@@ -1,0 +1,52 @@
+"""Containers drawn closed: one node with the counts of what is inside, for graphs that are crowded otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from visual.graph.counts import counted
+from visual.graph.shapes import Box, Edge, Graph, Node
+
+
+def closed(graph: Graph, depth: int) -> Graph:
+    """The graph with the containers that have `depth` - 1 others around them closed; a closed one keeps its id."""
+    stand_in: dict[str, str] = {}
+    root = _without(graph.root, depth, stand_in)
+    return Graph(root, list(dict.fromkeys(_arrows(graph.edges, stand_in))))
+
+
+def _without(box: Box, depth: int, stand_in: dict[str, str]) -> Box:
+    if depth > 1:
+        return replace(box, boxes=[_without(inner, depth - 1, stand_in) for inner in box.boxes])
+    stand_in |= {inner: shut.id for shut in box.boxes for inner in _ids(shut)}
+    return replace(box, nodes=[*box.nodes, *map(_shut, box.boxes)], boxes=[])
+
+
+def _shut(box: Box) -> Node:
+    steps = [node for node in _nodes(box) if node.kind in ("step", "control")]
+    state, said = counted(steps)
+    about = (*box.about, f"{len(steps)} step{'' if len(steps) == 1 else 's'} inside")
+    return Node(box.id, box.name, "fold", about, (*box.said, *said), box.state or state)
+
+
+def _nodes(box: Box) -> Iterator[Node]:
+    yield from box.nodes
+    for inner in box.boxes:
+        yield from _nodes(inner)
+
+
+def _ids(box: Box) -> Iterator[str]:
+    for item in box.members:
+        yield item.id
+        if isinstance(item, Box):
+            yield from _ids(item)
+
+
+def _arrows(edges: Iterable[Edge], stand_in: dict[str, str]) -> Iterator[Edge]:
+    """The arrows without those that are inside of what is closed."""
+    inside = set(stand_in.values())
+    for edge in edges:
+        moved = (stand_in.get(edge.source, edge.source), stand_in.get(edge.target, edge.target))
+        if moved[0] != moved[1] or moved[0] not in inside:
+            yield replace(edge, source=moved[0], target=moved[1])

@@ -1,0 +1,123 @@
+"""Graphs in Graphviz's language."""
+
+from __future__ import annotations
+
+import html
+
+import graphviz
+
+from visual.graph.direction import DOWN, direction
+from visual.graph.looks import INK, MUTED, look_of
+from visual.graph.ranks import Ranks
+from visual.graph.shapes import Box, Edge, Graph, Node
+
+FONT = "Helvetica,Arial,sans-serif"
+_dashes = {"failure": "dashed", "complete": "dotted"}
+_kinds: dict[str, dict[str, str]] = {
+    "control": {"style": "rounded,filled,dashed"},
+    "event": {"shape": "ellipse", "margin": "0.06,0.03"},
+    "fold": {"shape": "box3d", "style": "filled", "margin": "0.2,0.1"},
+    "and": {"shape": "circle", "style": "filled", "margin": "0.02", "fontsize": "9", "width": "0.3", "height": "0.3"},
+    "or": {"shape": "diamond", "style": "filled", "margin": "0.01", "fontsize": "9", "width": "0.5", "height": "0.4"},
+}
+_unprintable = dict.fromkeys([*range(32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], " ")
+
+
+def dot_text(graph: Graph) -> str:
+    """The graph as DOT; the same graph gives the same text. What a node or box stands for is its `id`."""
+    ranks = Ranks(graph)
+    way = direction(graph, ranks)
+    beside, after = ("0.3", "0.4") if way == DOWN else ("0.15", "0.6")
+    drawing = graphviz.Digraph("flow")
+    drawing.attr("graph", **_title(graph.root), labelloc="t", labeljust="l", compound="true", fontname=FONT,
+                 fontsize="13", fontcolor=INK, rankdir=way, nodesep=beside, ranksep=after, pad="0.2")  # fmt: skip
+    drawing.attr("node", shape="box", style="rounded,filled", fontname=FONT, fontsize="11", fontcolor=INK,
+                 margin="0.14,0.07", height="0.35")  # fmt: skip
+    drawing.attr("edge", fontname=FONT, fontsize="9", fontcolor=MUTED, color=MUTED, arrowsize="0.7")
+    writer = _Writer(drawing, ranks)
+    writer.fill(drawing, graph.root)
+    for edge in graph.edges:
+        writer.arrow(edge)
+    return str(drawing.source)
+
+
+class _Writer:
+    """Gives nodes and boxes short names: any text can be an id, and not any text can be a name in DOT."""
+
+    def __init__(self, drawing: graphviz.Digraph, ranks: Ranks) -> None:
+        self._drawing = drawing
+        self._ranks = ranks
+        self._items: dict[str, Node | Box] = {}
+        self._names: dict[str, str] = {}
+        self._clusters: dict[str, str] = {}
+
+    def fill(self, drawing: graphviz.Digraph, box: Box) -> None:
+        """Draw what is in the box."""
+        for node in box.nodes:
+            self._items[node.id] = node
+            self._names[node.id] = f"n{len(self._names) + 1}"
+            drawing.node(self._names[node.id], **_node(node))
+        for inner in box.boxes:
+            self._items[inner.id] = inner
+            self._clusters[inner.id] = f"cluster_{len(self._clusters) + 1}"
+            with drawing.subgraph(name=self._clusters[inner.id]) as cluster:
+                cluster.attr("graph", **_cluster(inner))
+                self.fill(cluster, inner)
+
+    def arrow(self, edge: Edge) -> None:
+        """Draw an arrow; at a box it ends at the border, and all that the box begins with stands behind it."""
+        look = {"style": _dashes.get(edge.label, "solid")}
+        if edge.source in self._clusters:
+            look["ltail"] = self._clusters[edge.source]
+        if edge.target in self._clusters:
+            look["lhead"] = self._clusters[edge.target]
+        if edge.text:
+            look["label"] = graphviz.escape(f" {edge.text} ")
+        sources = self._ranks.exits(self._items[edge.source])
+        targets = self._ranks.entries(self._items[edge.target])
+        source, target = sources[len(sources) // 2], targets[len(targets) // 2]
+        self._drawing.edge(self._names[source.id], self._names[target.id], **look)
+        for one, other in [(source, t) for t in targets if t is not target] + [
+            (s, target) for s in sources if s is not source
+        ]:
+            self._drawing.edge(self._names[one.id], self._names[other.id], style="invis")
+
+
+def _node(node: Node) -> dict[str, str]:
+    look = look_of(node.state)
+    drawn = {"id": graphviz.escape(_clean(node.id)), "fillcolor": look.fill, "color": look.border}
+    if look.width != 1:
+        drawn["penwidth"] = f"{look.width:g}"
+    drawn |= _kinds.get(node.kind, {})
+    return drawn | {"label": node.name if node.kind in ("and", "or") else _label(node, "center")}
+
+
+def _cluster(box: Box) -> dict[str, str]:
+    look = look_of(box.state, box=True)
+    return {
+        "label": _label(box, "left"), "id": graphviz.escape(_clean(box.id)), "style": "rounded,filled",
+        "fillcolor": look.fill, "color": look.border, "penwidth": f"{look.width:g}", "fontname": FONT,
+        "fontsize": "11", "fontcolor": INK, "labeljust": "l", "margin": "12",
+    }  # fmt: skip
+
+
+def _title(root: Box) -> dict[str, str]:
+    return {"label": _label(root, "left")} if root.name else {}
+
+
+def _label(item: Node | Box, align: str) -> str:
+    """Graphviz's own markup: the name, under it in small what it is, and how it stands."""
+    end = f'<br align="{align}"/>'
+    is_event = isinstance(item, Node) and item.kind == "event"
+    name = _text(item.name) if is_event else f"<b>{_text(item.name)}</b>"
+    about = [f'<font point-size="9" color="{MUTED}">{_text(line)}</font>' for line in item.about]
+    said = [f'<font point-size="10">{_text(line)}</font>' for line in item.said]
+    return f"<{end.join([name, *about, *said])}{end}>"
+
+
+def _text(line: str) -> str:
+    return html.escape(_clean(line), quote=False) or " "
+
+
+def _clean(text: str) -> str:
+    return text.translate(_unprintable)

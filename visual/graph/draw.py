@@ -1,0 +1,94 @@
+"""`draw`: the picture of a program, or of a run in a store."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from eventcore.record.reading import reading
+from visual.errors import PictureError
+from visual.graph.dot import dot_text
+from visual.graph.layout import Graph, graph_of
+from visual.graph.mermaid import mermaid_text
+from visual.graph.render import FORMATS, rendered
+from visual.standing import standings, unreached
+
+TEXTS = ("dot", "mermaid")  #: formats that need no Graphviz
+ENDINGS = {"mmd": "mermaid", "gv": "dot"}
+
+
+class Drawable(Protocol):
+    """A program that can say what it is as data: an `Eventor` or a `Sequent`."""
+
+    @property
+    def document(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn program or run; a notebook shows it by itself."""
+
+    graph: Graph
+
+    @property
+    def dot(self) -> str:
+        """The picture as DOT text."""
+        return dot_text(self.graph)
+
+    @property
+    def mermaid(self) -> str:
+        """The picture as a Mermaid flowchart."""
+        return mermaid_text(self.graph)
+
+    def render(self, format: str = "svg") -> bytes:
+        """The picture as SVG, PNG or PDF, or its text as DOT or Mermaid; raises `PictureError`."""
+        word = ENDINGS.get(format, format)
+        if word == "dot":
+            return self.dot.encode()
+        return self.mermaid.encode() if word == "mermaid" else rendered(self.dot, word)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture in the format that the file's name ends in; returns the path. Raises `PictureError`."""
+        target = Path(path)
+        target.write_bytes(self.render(format_of(target)))
+        return target
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: the picture, or where it cannot be made its text, which newer notebooks draw."""
+        try:
+            return {"image/svg+xml": self.render("svg").decode()}
+        except PictureError:
+            return {"text/vnd.mermaid": self.mermaid, "text/plain": self.dot}
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name ends in; SVG where it has no ending. Raises `PictureError` for an unknown one."""
+    ending = path.suffix.removeprefix(".").lower() or "svg"
+    word = ENDINGS.get(ending, ending)
+    if word not in (*FORMATS, *TEXTS):
+        known = ", ".join((*FORMATS, *TEXTS))
+        raise PictureError(f"{path}: format {ending!r} is not known; take a name ending in one of {known}, mmd")
+    return word
+
+
+def draw(
+    subject: Drawable | str | Path, run_id: str | None = None, *, kernel: bool = False, unfold: bool = False
+) -> Picture:
+    """Draw a program, or the run of a store: the one named by `run_id`, by default the latest.
+
+    `kernel` draws the events and steps that a flow was compiled to. In large graphs many steps alike are drawn as one,
+    with their counts by state; `unfold` draws each. Raises `eventcore.errors.StoreError` for a store or a run that is
+    not there, `PictureError` when rendering.
+    """
+    if not isinstance(subject, (str, Path)):
+        document = json.loads(subject.document)
+        return Picture(graph_of(document, document["name"], kernel=kernel, unfold=unfold))
+    with reading(str(subject)) as reader:
+        run = reader.run(run_id, time.time())
+        document = reader.document(run)
+        title = f"{run.program}, run {run.run_id}: {run.state}"
+        known = standings(reader, run)
+        return Picture(graph_of(document, title, known, unreached(run), kernel=kernel, unfold=unfold))

@@ -1,0 +1,86 @@
+"""A program, and perhaps a run of it, as nodes, boxes and arrows: what every kind of picture is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from visual.graph.folding import folded
+from visual.graph.kernel import kernel_graph
+from visual.graph.shapes import Box, Edge, Graph, Node
+from visual.outline import StepNode, outline_of
+from visual.standing import Standing
+
+__all__ = ["Box", "Edge", "Graph", "Node", "graph_of"]
+
+
+def graph_of(document: Mapping[str, Any], title: str, standings: Mapping[str, Standing] | None = None,
+             unreached: Standing | None = None, *, kernel: bool = False, unfold: bool = False) -> Graph:  # fmt: skip
+    """Lay a stored program out; with `standings`, keyed by the kernel's step names, as a run of it stands.
+
+    Flows are drawn as they were written, with `kernel` as the events and steps they were compiled to, like raw
+    programs. In wide graphs many alike are folded to one, unless `unfold`.
+    """
+    if kernel or document["outline"] is None:
+        graph = kernel_graph(document, title, standings, unreached)
+    else:
+        graph = Graph(Box("#flow", title))
+        layout = _Layout(graph, standings, unreached)
+        for node in outline_of(document):
+            layout.add(node, graph.root)
+    return graph if unfold else folded(graph)
+
+
+class _Layout:
+    def __init__(self, graph: Graph, standings: Mapping[str, Standing] | None, unreached: Standing | None) -> None:
+        self._graph = graph
+        self._standings = standings
+        self._unreached = unreached
+        self._junctions = 0
+
+    def add(self, step: StepNode, box: Box) -> None:
+        """Draw a step of a flow into its container's box, and what it requires."""
+        standing = None if self._standings is None else self._standings.get(step.kernel_name, self._unreached)
+        said, state = ((), None) if standing is None else ((standing.text,), standing.state)
+        if step.is_container:
+            inner = Box(step.path, step.name, _about(step), said, state)
+            box.boxes.append(inner)
+            for child in step.children:
+                self.add(child, inner)
+        else:
+            box.nodes.append(Node(step.path, step.name, "step", _about(step), said, state))
+        if step.require is not None:
+            self._require(step.require, step.path, box, step.delay)
+
+    def _require(self, tree: Mapping[str, Any], target: str, box: Box, delay: float) -> None:
+        """A conjunction at the top is one arrow for each part; what is nested gets a junction of its own."""
+        for part in tree.get("and", [tree]):
+            if "step" in part:
+                self._graph.edges.append(Edge(part["step"], target, part["status"], delay))
+            else:
+                self._junction(part, target, box, delay)
+
+    def _junction(self, tree: Mapping[str, Any], target: str, box: Box, delay: float = 0.0) -> None:
+        word, parts = next(iter(tree.items()))
+        self._junctions += 1
+        name = f"#{word} {self._junctions}"
+        box.nodes.append(Node(name, word, word))
+        self._graph.edges.append(Edge(name, target, "", delay))
+        for part in parts:
+            if "step" in part:
+                self._graph.edges.append(Edge(part["step"], name, part["status"]))
+            else:
+                self._junction(part, name, box)
+
+
+def _about(step: StepNode) -> tuple[str, ...]:
+    lines = []
+    if step.loop is not None:
+        lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))
+    if step.delay and step.require is None:
+        lines.append(f"after {step.delay:g} s")
+    lines += [f"takes {count} of {pool}" for pool, count in step.acquires]
+    parts = len((step.require or {}).get("and", ()))
+    if parts > 1:
+        lines.append("needs both" if parts == 2 else f"needs all {parts}")
+    return tuple(lines)

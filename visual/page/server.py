@@ -1,0 +1,46 @@
+"""The server around the pages: on loopback alone, and over at once when it is told to end."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from visual.page.access import Access
+from visual.page.app import Pages
+from visual.page.feed import Feed
+
+HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Open pages are let go first: the server waits for them."""
+        self._feed.close()
+        super().handle_exit(sig, frame)
+
+
+def serve(location: str, port: int, tell: Callable[[str], None]) -> None:
+    """Serve the runs of a store until Ctrl-C; `tell` gets the address, which carries the token.
+
+    Port 0 is any that is free. Raises `OSError` where the port is taken.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen(64)
+        port = listening.getsockname()[1]
+        token, feed = secrets.token_urlsafe(32), Feed(location)
+        config = uvicorn.Config(
+            Access(Pages(location, feed).app(), token, port), http="h11", ws="none", lifespan="off", log_config=None,
+            access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        tell(f"http://{HOST}:{port}/?token={token}")
+        _Server(config, feed).run(sockets=[listening])

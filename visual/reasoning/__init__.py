@@ -1,6 +1,0 @@
-"""Why an instance of a run stands as it does, told from the store alone: what it waits for, or how it ended."""
-
-from visual.reasoning.explain import explanations
-from visual.reasoning.known import Explanation, Known, Reason
-
-__all__ = ["Explanation", "Known", "Reason", "explanations"]

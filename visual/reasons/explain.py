@@ -1,0 +1,93 @@
+"""From a step, and perhaps a sequence, to the explanations of its instances."""
+
+from __future__ import annotations
+
+from eventcore.define.sequence import natural
+from eventcore.errors import EventcoreError
+from eventcore.record.reading import InstanceView
+from visual.outline import StepNode
+from visual.reasons import flows, kernel
+from visual.reasons.known import Explanation, Known, Reason, state_of
+from visual.reasons.standing import why_it_stands
+from visual.standing import unreached
+
+MOST = 10  #: instances of one step that are told of
+
+
+class SequenceError(EventcoreError):
+    """The step has no instances at sequences of this form; the message says which it has."""
+
+
+def explanations(known: Known, path: str, sequence: str | None = None) -> list[Explanation]:
+    """Why the instance, or those instances of the step that are not done, stand as they do.
+
+    Raises `SequenceError` for a sequence that the step cannot have.
+    """
+    node = known.nodes[path]
+    if sequence is not None:
+        _check(known, node, sequence)
+        return [_explained(known, node, sequence)]
+    tasks = known.reader.instances(known.run, step=node.kernel_name, limit=100_000)
+    undone = [task for task in tasks if not task.status.is_done]
+    chosen = [task.sequence for task in undone[:MOST]]
+    if not undone:
+        waiting = _where_it_waits(known, node, {task.sequence for task in tasks})
+        if waiting or not tasks:
+            return waiting or [_nowhere(known, node)]
+        chosen = [tasks[-1].sequence]
+    return [_explained(known, node, one) for one in chosen]
+
+
+def _check(known: Known, node: StepNode, sequence: str) -> None:
+    if not known.is_flow:
+        return
+    least = flows.depth(node.path)
+    most = least + (node.kernel_name != node.path)
+    if not least <= sequence.count(".") + 1 <= most:
+        keys = "one key" if least == 1 else f"{least} keys"
+        example = f"{node.path}@{'.'.join('1' * least)}"
+        raise SequenceError(f"{node.path}@{sequence}: this step's sequences have {keys}; write {example} or the like")
+
+
+def _explained(known: Known, node: StepNode, sequence: str) -> Explanation:
+    task = known.instance(flows.kernel_name(node, sequence) if known.is_flow else node.kernel_name, sequence)
+    if task is not None:
+        found = Explanation(node.path, sequence, state_of(task, known.run), why_it_stands(known, task))
+        return _with_recovery(known, task, found)
+    reached = flows.why_not_reached(known, node, sequence) if known.is_flow else None
+    reasons = kernel.why_not_reached(known, node.kernel_name, sequence) if reached is None else reached
+    return Explanation(node.path, sequence, unreached(known.run).state, reasons)
+
+
+def _with_recovery(known: Known, task: InstanceView, found: Explanation) -> Explanation:
+    if task.recovery < known.run.recovery:
+        passed = "had no need to come" if task.status.is_done else "has not come"
+        text = f"this is how recovery {task.recovery} left it; recovery {known.run.recovery} {passed} to it"
+        found.reasons.append(Reason("run", text))
+    return found
+
+
+def _where_it_waits(known: Known, node: StepNode, reached: set[str]) -> list[Explanation]:
+    """The instances that a begun iteration, or an event that came, lets expect, and that are not there."""
+    if not known.is_flow:
+        expected = [] if reached else kernel.sequences(known, node.kernel_name)
+    elif "/" in node.path:
+        begin = f"{node.path.rpartition('/')[0]}#begin"
+        expected = [sequence for event, sequence in known.facts if event == begin]
+    else:
+        expected = [] if reached else ["1"]
+    waiting = sorted(set(expected) - reached, key=natural)
+    return [_explained(known, node, sequence) for sequence in waiting[-MOST:]]
+
+
+def _nowhere(known: Known, node: StepNode) -> Explanation:
+    """No instance of it can be named yet."""
+    state = unreached(known.run).state
+    if not known.is_flow:
+        return Explanation(node.path, None, state, kernel.why_not_reached(known, node.kernel_name, None))
+    container = node.path.rpartition("/")[0]
+    around = explanations(known, container)
+    reasons = [Reason("container", f"no iteration of its container {container} has begun")]
+    for one in around[:1]:
+        reasons += flows.about(one.name, one.reasons)
+    return Explanation(node.path, None, state, reasons)

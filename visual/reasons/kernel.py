@@ -1,0 +1,111 @@
+"""Why a step of a raw program was not reached at a sequence: the events it waits for, and what would bring them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from eventcore.define.sequence import enclosing
+from visual.reasons.known import Known, Reason, listed, state_of
+from visual.reasons.standing import why_nothing_starts
+
+DEEPEST = 4  #: events behind events that are told of
+
+
+def why_not_reached(known: Known, step: str, sequence: str | None) -> list[Reason]:
+    """What keeps the step from being reached."""
+    links = _leading(known, "step", step)
+    if not links:
+        return [Reason("event", "no association leads to it")]
+    found: list[Reason] = []
+    told: set[str] = set()
+    for link in links:
+        found += _link(known, link, sequence, told)
+    if not known.facts:
+        found.append(Reason("run", "no event has been triggered in the run so far"))
+    return found + why_nothing_starts(known)
+
+
+def sequences(known: Known, step: str) -> list[str]:
+    """The sequences at which something that leads to the step has come, or else at which anything has."""
+    events = {link["event"] for link in _leading(known, "step", step)}
+    exprs = {event["name"]: event["expr"] for event in known.document["events"]}
+    near = events | {atom for event in events for atom in _atoms(exprs.get(event))}
+    found = {sequence for event, sequence in known.facts if event in near}
+    return sorted(found or {sequence for _, sequence in known.facts})
+
+
+def _leading(known: Known, kind: str, name: str) -> list[dict[str, Any]]:
+    """The associations that lead to a step or an event."""
+    return [link for link in known.document["associations"] if (link["to"], link["target"]) == (kind, name)]
+
+
+def _link(known: Known, link: dict[str, Any], sequence: str | None, told: set[str]) -> Iterator[Reason]:
+    """What an association waits for."""
+    event = link["event"]
+    if sequence is None or (event, sequence) not in known.facts:
+        yield from _event(known, event, sequence, told, 1)
+        return
+    key = f"{event} -> {link['to']} {link['target']}"
+    for association, at, due in known.delays:
+        if (association, at) == (key, sequence):
+            text = f"event {event!r} came, and the delay of {link['delay']:g} s is due {known.when(due)}"
+            yield Reason("delay", text)
+            return
+    yield Reason("event", f"event {event!r} came at {sequence}, and nothing has followed from it yet")
+
+
+def _event(known: Known, name: str, sequence: str | None, told: set[str], depth: int) -> Iterator[Reason]:
+    """Why an event has not come, and why what would bring it has not."""
+    if name in told or depth > DEEPEST:
+        return
+    told.add(name)
+    expr = next(event["expr"] for event in known.document["events"] if event["name"] == name)
+    where = "" if sequence is None else f" at {sequence}"
+    if expr is not None:
+        atoms = list(dict.fromkeys(_atoms(expr)))
+        missing = [atom for atom in atoms if not _visible(known, atom, sequence)]
+        came = [atom for atom in atoms if atom not in missing]
+        yield Reason("event", f"event {name!r} holds when {_words(expr)}; missing{where}: {listed(missing)}; "
+                     f"came: {listed(came) or 'none'}")  # fmt: skip
+        for atom in missing:
+            yield from _event(known, atom, sequence, told, depth + 1)
+        return
+    bringers = list(_bringers(known, name, sequence))
+    said = f": {listed(bringers)}" if bringers else ": only the program's start or a step's own code can trigger it"
+    yield Reason("event", f"event {name!r} has not been triggered{where}{said}")
+    for link in _leading(known, "event", name):
+        yield from _link(known, link, sequence, told)
+
+
+def _bringers(known: Known, event: str, sequence: str | None) -> Iterator[str]:
+    for step in known.document["steps"]:
+        for status, events in step["triggers"].items():
+            if event in events:
+                task = None if sequence is None else known.instance(step["name"], sequence)
+                is_here = task is not None and task.recovery == known.run.recovery
+                stands = state_of(task, known.run) if task is not None and is_here else "not reached"
+                yield f"{step['path']} {status} brings it, and {step['path']} is {stands}"
+    for link in _leading(known, "event", event):
+        yield f"it follows {link['event']!r}"
+
+
+def _visible(known: Known, event: str, sequence: str | None) -> bool:
+    """Whether the event came at the sequence, or at one that encloses it."""
+    return sequence is not None and any((event, at) in known.facts for at in (sequence, *enclosing(sequence)))
+
+
+def _atoms(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif tree is not None:
+        for part in next(iter(tree.values())):
+            yield from _atoms(part)
+
+
+def _words(tree: Any, *, inner: bool = False) -> str:
+    if isinstance(tree, str):
+        return tree
+    word, parts = next(iter(tree.items()))
+    text = f" {word} ".join(_words(part, inner=True) for part in parts)
+    return f"({text})" if inner else text

@@ -1,0 +1,136 @@
+"""What the store knows of a run, asked for bit by bit, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from eventcore.define.status import TaskStatus
+from eventcore.record.pending import last_pause, pending_delays
+from eventcore.record.reading import InstanceView, Reader, RunView, Tally
+from visual.outline import StepNode, outline_of
+from visual.standing import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that an instance waits for, or that ended it.
+
+    `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
+    `running`, `error` or `ended`.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Explanation:
+    """An instance, its state in a word, and why; `sequence` is None where none is known yet."""
+
+    path: str
+    sequence: str | None
+    state: str
+    reasons: list[Reason] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The instance as users write it."""
+        return self.path if self.sequence is None else f"{self.path}@{self.sequence}"
+
+
+class Known:
+    """A run's stored picture; reads what is asked for and keeps it."""
+
+    def __init__(self, reader: Reader, run: RunView, now: float) -> None:
+        self.reader = reader
+        self.run = run
+        self.now = now
+        self.document: dict[str, Any] = reader.document(run)
+        self.steps: dict[str, Any] = {step["name"]: step for step in self.document["steps"]}
+        self.nodes: dict[str, StepNode] = {
+            node.path: node for top in outline_of(self.document) for node in top.walk()
+        }  # fmt: skip
+        self._instances: dict[tuple[str, str], InstanceView | None] = {}
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether the program was written as a flow; else it is a raw one."""
+        return self.document["outline"] is not None
+
+    def instance(self, step: str, sequence: str) -> InstanceView | None:
+        """The task of a kernel step in its latest recovery."""
+        key = step, sequence
+        if key not in self._instances:
+            found = self.reader.instances(self.run, step=step, sequence=sequence, limit=1)
+            self._instances[key] = found[0] if found else None
+        return self._instances[key]
+
+    @cached_property
+    def live(self) -> list[InstanceView]:
+        """The tasks that are not over, in the order in which they were reached."""
+        found = self.reader.instances(self.run, statuses=(TaskStatus.ready, TaskStatus.active), limit=100_000)
+        return [task for task in found if task.recovery == self.run.recovery]
+
+    @cached_property
+    def facts(self) -> set[tuple[str, str]]:
+        """The events that came in the present recovery, each with its sequence."""
+        return {(event, sequence) for event, sequence, _ in self.reader.facts(self.run, self.run.recovery)}
+
+    @cached_property
+    def delays(self) -> list[tuple[str, str, float]]:
+        """Delays on their way: association, sequence, due time."""
+        return pending_delays(self.reader, self.run)
+
+    @property
+    def pause(self) -> str | None:
+        """That the run is paused, and by whom; None where it is not."""
+        if not self.run.is_paused or self.run.ended is not None:
+            return None
+        asked = last_pause(self.reader, self.run)
+        by = "" if asked is None else f" by {asked[0]} at {datetime.fromtimestamp(asked[1]):%Y-%m-%d %H:%M:%S}"
+        return f"the run is paused{by}; `sequent resume` lets it go on"
+
+    @cached_property
+    def tallies(self) -> Mapping[str, Tally]:
+        """All instances counted, by kernel step."""
+        return self.reader.tallies(self.run)
+
+    @cached_property
+    def unhandled(self) -> list[InstanceView]:
+        """The failures that nothing handles, the first few."""
+        failed = self.reader.instances(self.run, statuses=(TaskStatus.failure,), limit=200)
+        return [task for task in failed if not self._is_silent(task.step) and not self.steps[task.step]["handled"]]
+
+    def _is_silent(self, step: str) -> bool:
+        return step not in self.steps or self.steps[step]["control"] or self.steps[step]["hidden"]
+
+    def shown(self, task: InstanceView) -> str:
+        """A task as users write it."""
+        return f"{self.steps[task.step]['path'] if task.step in self.steps else task.step}@{task.sequence}"
+
+    def does_work(self, task: InstanceView) -> bool:
+        """Whether a worker runs the task, so that it takes a slot."""
+        step = self.steps.get(task.step)
+        return step is not None and step["function"] is not None and not step["control"]
+
+    def when(self, due: float) -> str:
+        """A time to come, or one that has passed, in words."""
+        at = datetime.fromtimestamp(due).strftime("%Y-%m-%d %H:%M:%S")
+        return f"in {duration(due - self.now)} (at {at})" if due > self.now else f"since {at}"
+
+
+def state_of(task: InstanceView, run: RunView) -> str:
+    """The state of a task in a word."""
+    if task.status is TaskStatus.active and not run.is_held:
+        return "interrupted"
+    return task.status.value
+
+
+def listed(names: list[str], most: int = 5) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,118 @@
+"""Why a task that was reached stands as it does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from eventcore.define.status import TaskStatus, Verdict
+from eventcore.record.reading import InstanceView
+from visual.reasons.known import Known, Reason, listed
+from visual.reasons.units import missing_units
+from visual.standing import duration
+
+
+def why_it_stands(known: Known, task: InstanceView) -> list[Reason]:
+    """The reasons for a task's status."""
+    if task.status is TaskStatus.ready:
+        return _ready(known, task)
+    if task.status is TaskStatus.active:
+        return _active(known, task)
+    return _over(known, task)
+
+
+def why_nothing_starts(known: Known) -> list[Reason]:
+    """What keeps everything that is not over: the run is paused, over, or without an engine; empty while one works."""
+    found = [] if known.pause is None else [Reason("paused", known.pause)]
+    return found if known.run.is_held else [*found, _without_engine(known)]
+
+
+def _without_engine(known: Known) -> Reason:
+    run = known.run
+    if run.verdict is Verdict.running:
+        return Reason("engine", "the engine that worked on the run is gone; `sequent recover` goes on from here")
+    if run.verdict is Verdict.pending:
+        return Reason("engine", "no engine is at work on the run; `sequent continue` goes on with it")
+    if run.verdict is Verdict.failure:
+        culprits = [f"{known.shown(task)}: {task.error or 'failed'}" for task in known.unhandled]
+        return Reason("run", f"the run ended with failure{' of ' if culprits else ''}{listed(culprits, 3)}")
+    if run.verdict is Verdict.stalled:
+        return Reason("run", f"the run is stalled: {listed(run.stalled, 3)}")
+    return Reason("run", f"the run is over: {run.state}")
+
+
+def _ready(known: Known, task: InstanceView) -> list[Reason]:
+    everything = why_nothing_starts(known)
+    if task.due is not None:
+        error = _last_error(known, task)
+        text = f"its next try, number {task.try_number}, is due {known.when(task.due)}"
+        return [Reason("retry", text + (f", after {error}" if error else "")), *everything]
+    units = missing_units(known, task)
+    if units or everything:
+        return [*units, *everything]
+    return [_slot(known, task)]
+
+
+def _slot(known: Known, task: InstanceView) -> Reason:
+    running = [other for other in known.live if other.status is TaskStatus.active and known.does_work(other)]
+    own = [other for other in running if other.step == task.step]
+    most = known.steps[task.step]["config"].get("max_concurrent")
+    if most is not None and 1 <= most <= len(own):
+        names = listed([known.shown(other) for other in own])
+        return Reason("slot", f"it waits for a free slot: its own max_concurrent is {most}, and {names} are active")
+    if running:
+        names = listed([known.shown(other) for other in running])
+        return Reason("slot", f"it waits for a free slot under max_concurrent; active: {names}")
+    return Reason("slot", "it is ready, and the engine is about to start it")
+
+
+def _active(known: Known, task: InstanceView) -> list[Reason]:
+    if not known.run.is_held:
+        return [_without_engine(known)]
+    since = duration(known.now - (task.started or known.now))
+    if not known.steps[task.step]["control"]:
+        return [Reason("running", f"it has been running for {since}, in try {task.try_number}")]
+    inside = listed([f"{known.shown(other)} ({other.status.value})" for other in _inside(known, task)])
+    return [Reason("running", f"it has been active for {since}; inside it: {inside or 'nothing yet'}")]
+
+
+def _inside(known: Known, task: InstanceView) -> list[InstanceView]:
+    """What is not over inside a container's instance."""
+    path = known.steps[task.step]["path"]
+    return [
+        other
+        for other in known.live
+        if other.step.startswith((f"{path}/", f"{path}#")) and f"{other.sequence}.".startswith(f"{task.sequence}.")
+    ]
+
+
+def _over(known: Known, task: InstanceView) -> list[Reason]:
+    at = "" if task.ended is None else datetime.fromtimestamp(task.ended).strftime(" at %Y-%m-%d %H:%M:%S")
+    took = "" if task.ended is None or task.started is None else f" after {duration(task.ended - task.started)}"
+    in_recovery = f" in recovery {task.recovery}" if task.recovery else ""
+    if task.status is TaskStatus.success:
+        return [Reason("ended", f"it succeeded{in_recovery}{at}{took}, in try {task.try_number}")]
+    if task.status is TaskStatus.skipped:
+        return [Reason("ended", f"recovery {task.recovery} skipped it, for it had succeeded before{at}")]
+    if task.status is TaskStatus.cancelled:
+        return [Reason("ended", _cancelled(known, task, at))]
+    handled = "; the failure is handled" if known.steps.get(task.step, {}).get("handled") else ""
+    found = [Reason("ended", f"it failed{in_recovery}{at}{took}, in try {task.try_number}{handled}")]
+    return [Reason("error", task.error), *found] if task.error else found
+
+
+def _cancelled(known: Known, task: InstanceView, at: str) -> str:
+    if task.error:
+        return f"it was cancelled{at}: {task.error}"
+    culprits = [f"{known.shown(other)}: {other.error or 'failed'}" for other in known.unhandled]
+    if not culprits:
+        return f"it was cancelled{at} before it could start"
+    return f"it was ready, and its part of the flow was ended{at} before it could start ({listed(culprits, 3)})"
+
+
+def _last_error(known: Known, task: InstanceView) -> str | None:
+    """The error of the try before the one that is due."""
+    for attempt in known.reader.attempts(known.run):
+        same = (attempt.step, attempt.sequence, attempt.recovery) == (task.step, task.sequence, task.recovery)
+        if same and attempt.try_number == task.try_number - 1:
+            return attempt.error
+    return None

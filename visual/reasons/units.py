@@ -1,0 +1,58 @@
+"""Which units of resources a task still misses, and who has them."""
+
+from __future__ import annotations
+
+from eventcore.define.status import TaskStatus
+from eventcore.record.reading import InstanceView
+from visual.reasons.known import Known, Reason, listed
+
+
+def missing_units(known: Known, task: InstanceView) -> list[Reason]:
+    """The pools that have too little for the task, or that others wait for before it."""
+    found = []
+    for pool, count in known.steps[task.step]["acquires"]:
+        limit = known.document["pools"].get(pool)
+        if limit is None:
+            continue
+        holders = _holders(known, pool)
+        free = max(0, limit - sum(units for _, units in holders))
+        if free < count:
+            names = listed([f"{name} ({units})" for name, units in holders if units > 0])
+            text = f"it needs {count} of {pool!r}, of which {free} of {limit} are free"
+            found.append(Reason("resource", text + (f"; held by {names}" if names else "")))
+        elif ahead := _ahead(known, task, pool):
+            found.append(Reason("resource", f"others are before it in the queue for {pool!r}: {listed(ahead)}"))
+    return found
+
+
+def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
+    """Who has units of the pool: active tasks, and steps whose ended tasks returned less (or more) than they took."""
+    found = []
+    for task in known.live:
+        if task.status is TaskStatus.active and (units := _units(known, task.step, "acquires", pool)):
+            found.append((known.shown(task), units))
+    for name in known.steps:
+        kept = _units(known, name, "acquires", pool) - _units(known, name, "releases", pool)
+        tally = known.tallies.get(name)
+        if kept and tally is not None:
+            ended = sum(tally.counts.get(status, 0) for status in TaskStatus if status.is_over)
+            ended -= tally.counts.get(TaskStatus.cancelled, 0)
+            if ended:
+                path = known.steps[name]["path"]
+                found.append((f"{path}, which ended and kept them", kept * ended))
+    return found
+
+
+def _ahead(known: Known, task: InstanceView, pool: str) -> list[str]:
+    found = []
+    for other in known.live:
+        if (other.step, other.sequence) == (task.step, task.sequence):
+            break
+        if other.status is TaskStatus.ready and other.due is None and _units(known, other.step, "acquires", pool):
+            found.append(known.shown(other))
+    return found
+
+
+def _units(known: Known, step: str, word: str, pool: str) -> int:
+    pairs = known.steps[step][word] if step in known.steps else ()
+    return sum(count for name, count in pairs if name == pool)

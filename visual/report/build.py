@@ -1,0 +1,98 @@
+"""`report`: a run as one HTML file."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from eventcore.record.reading import Reader, RunView, reading
+from visual.errors import PictureError
+from visual.graph.dot import dot_text
+from visual.graph.layout import Graph, graph_of
+from visual.graph.render import rendered
+from visual.outline import outline_of
+from visual.report.history import History, steps_data
+from visual.report.markup import safe_svg
+from visual.report.page import page
+from visual.standing import Standing, standings, unreached
+
+MOST_DRAWN = 400  #: nodes and arrows of a graph; a larger one is shown as the tree of its steps
+
+
+def report(store: str | Path, run_id: str | None = None) -> str:
+    """A page about the run of a store, the one named by `run_id` or the latest: HTML that needs nothing else.
+
+    It has the graph, a timeline with the critical path, all instances with their tries, results, tracebacks and logs as
+    far as their files are there. Raises `eventcore.errors.StoreError` for a store or a run that is not there.
+
+        Path("run.html").write_text(visual.report("nightly.run.db"), encoding="utf-8")
+    """
+    with reading(str(store)) as reader:
+        data, graph = report_data(reader, reader.run(run_id, now := time.time()), now)
+    svg, data["no_graph"] = drawn(graph)
+    return page(data, title_of(data), svg)
+
+
+def report_data(reader: Reader, run: RunView, now: float) -> tuple[dict[str, Any], Graph]:
+    """What a page about the run shows, ready for JSON, and its graph, which is still to be drawn."""
+    document = reader.document(run)
+    known = standings(reader, run)
+    data = {
+        "made": now,
+        "run": _run_data(run, reader),
+        "steps": _steps(document, known, unreached(run)),
+        **History(reader, run, document, now).data(),
+    }
+    return data, graph_of(document, "", known, unreached(run))
+
+
+def title_of(data: Mapping[str, Any]) -> str:
+    """The title of the page that shows the data."""
+    run = data["run"]
+    return f"{run['program']}: {run['state']}, run {run['id']}"
+
+
+def _steps(document: Mapping[str, Any], known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
+    nodes = [inner for top in outline_of(document) for inner in top.walk()]
+    found = list(steps_data(outline_of(document), document))
+    for node, data in zip(nodes, found, strict=True):
+        data.update(asdict(known.get(node.kernel_name, nothing)))
+    return found
+
+
+def _run_data(run: RunView, reader: Reader) -> dict[str, Any]:
+    outstanding, next_due = reader.next_delay(run)
+    return {
+        "id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery, "created": run.created,
+        "started": run.started, "ended": run.ended, "held": run.is_held, "holder": run.holder, "todos": run.todos,
+        "delays": outstanding, "next_due": next_due, "stalled": run.stalled, "not_reached": run.not_reached,
+        "command": _command(run, reader.location),
+    }  # fmt: skip
+
+
+def _command(run: RunView, store: str) -> str | None:
+    """What to type to go on with the run; None where there is nothing to go on with."""
+    verb = {"failure": "recover", "interrupted": "recover", "stalled": "recover", "pending": "continue"}.get(run.state)
+    if verb is None:
+        return None
+    target = run.origin.get("target")
+    words = ["sequent", verb, str(target or store), "--run-id", run.run_id]
+    beside = Path(str(target).rpartition(":")[0] or str(target)) if ":" in str(target) else Path(str(target))
+    if target and beside.with_suffix(".run.db").resolve() != Path(store).resolve() and "://" not in store:
+        words += ["--store", store]
+    return shlex.join(words)
+
+
+def drawn(graph: Graph) -> tuple[str | None, str | None]:
+    """The picture as safe markup, or why there is none."""
+    size = graph.root.size + len(graph.edges)
+    if size > MOST_DRAWN:
+        return None, f"The graph has {size} nodes and arrows, too many to be read as a picture."
+    try:
+        return safe_svg(rendered(dot_text(graph), "svg"), graph), None
+    except PictureError as error:
+        return None, f"The graph could not be drawn: {error}."

@@ -1,0 +1,67 @@
+"""Graphviz's picture as markup that may stand in a page: known elements, known attributes, nothing that acts.
+
+What a node stands for moves from `id` to `data-step`, so that a step's name is never an id of the page. Colours go, and
+`data-state` comes: the page has a style for each state, in light and in dark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from xml.etree import ElementTree
+
+from visual.graph.layout import Box, Graph
+
+SVG = "http://www.w3.org/2000/svg"
+_elements = {"svg", "g", "title", "path", "polygon", "polyline", "ellipse", "text"}
+_attributes = {
+    "viewBox", "transform", "d", "points", "cx", "cy", "rx", "ry", "x", "y", "text-anchor", "font-size", "font-weight",
+    "stroke-dasharray",
+}  # fmt: skip
+_classes = {"graph", "node", "edge", "cluster"}
+
+
+def safe_svg(svg: bytes, graph: Graph) -> str:
+    """The picture of the graph, made safe; what a screen reader hears are the labels."""
+    states = dict(_states(graph.root))
+    root = ElementTree.fromstring(re.sub(rb"<!DOCTYPE[^>]*>", b"", svg, count=1))
+    ElementTree.register_namespace("", SVG)
+    cleaned = _cleaned(root, states)
+    assert cleaned is not None
+    for side in ("width", "height"):
+        cleaned.set(f"data-{side}", _points(root.get(side, "")))
+    cleaned.set("role", "group")
+    cleaned.set("aria-label", "graph of the steps")
+    return ElementTree.tostring(cleaned, encoding="unicode")
+
+
+def _points(text: str) -> str:
+    found = re.fullmatch(r"([0-9.]+)(pt)?", text)
+    return found[1] if found else "0"
+
+
+def _cleaned(element: ElementTree.Element, states: Mapping[str, str]) -> ElementTree.Element | None:
+    name = element.tag.removeprefix(f"{{{SVG}}}")
+    if name not in _elements or name == "title":
+        return None
+    made = ElementTree.Element(f"{{{SVG}}}{name}", {k: v for k, v in element.attrib.items() if k in _attributes})
+    kind = element.get("class", "")
+    if kind in _classes:
+        made.set("class", kind)
+    step = element.get("id", "")
+    if kind in ("node", "cluster") and step in states:
+        made.set("data-state", states[step])
+        if not step.startswith("#"):  # the graph's own: junctions and folds
+            made.set("data-step", step)
+    made.text = element.text if name == "text" else None
+    made.extend(child for inner in element if (child := _cleaned(inner, states)) is not None)
+    return made
+
+
+def _states(box: Box) -> Iterator[tuple[str, str]]:
+    for node in box.nodes:
+        if node.kind not in ("and", "or", "event"):
+            yield node.id, node.state or ""
+    for inner in box.boxes:
+        yield inner.id, inner.state or ""
+        yield from _states(inner)
