@@ -18,14 +18,14 @@ class Announcer:
 
     def starting(self, task: Task) -> None:
         """A try of the task begins."""
-        if log.isEnabledFor(logging.INFO) and not task.step.placement.hidden:
+        if log.isEnabledFor(logging.INFO) and not task.step.is_hidden:
             log.info("[ Step %s/%s ] Trying to run", task.step.path, task.sequence, extra=_origin(task))
 
     def turn(self, changes: Changes) -> None:
         """A turn is recorded."""
         if log.isEnabledFor(logging.INFO):
             for task in changes.ended:
-                if task.step.control is None and not task.step.placement.hidden:
+                if not (task.step.is_container or task.step.is_hidden):
                     log.info("[ Step %s/%s ] Completed, status: %s", task.step.path, task.sequence, task.status,
                              extra=_origin(task))  # fmt: skip
             for task, source in changes.carried:

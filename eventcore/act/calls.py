@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
+from eventcore.act.items import ItemRecord, LoopItems
 from eventcore.act.steplog import LogFolder, LogTarget
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
-from eventcore.define.program import Step
+from eventcore.define.program import Loop, Step
 from eventcore.define.reference import references_in, resolved
 from eventcore.define.values import decode
 
@@ -30,21 +31,26 @@ class _Known:
     environment: Mapping[str, str]
 
 
+class Record(ItemRecord, Protocol):
+    """What calls are made from, as recorded."""
+
+    def result(self, step: str, sequence: str) -> str | None:
+        """A task's result as tagged JSON."""
+
+
 class CallMaker:
-    """Makes the calls of one run and recovery; `result_text` reads what is recorded."""
+    """Makes the calls of one run and recovery from what is recorded."""
 
-    CACHED = 32  #: so many loops' items are kept read
-
-    def __init__(self, plan: Plan, run_id: str, recovery: int, program: str,
-                 result_text: Callable[[str, str], str | None]) -> None:  # fmt: skip
+    def __init__(self, plan: Plan, run_id: str, recovery: int, program: str, record: Record) -> None:
+        self._plan = plan
         self._config: Config = plan.config
         self._run_id = run_id
         self._recovery = recovery
-        self._result_text = result_text
+        self._record = record
         assert isinstance(plan.config.logging_level, int)
         self._level: int = plan.config.logging_level
         self._folder = LogFolder(plan.config.logdir, program, run_id)
-        self._cache: dict[tuple[str, str], Any] = {}
+        self._items = LoopItems(record)
         self._steps = {step.name: self._known_of(step) for step in plan.steps.values() if step.func is not None}
 
     def make(self, task: Task) -> Call:
@@ -52,7 +58,7 @@ class CallMaker:
         step, known = task.step, self._steps[task.step.name]
         args: Any = step.args
         kwargs: Any = step.kwargs
-        extras: Any = step.placement.extras
+        extras: Any = step.place.extras
         environment = {**known.environment, known.sequence_variable: task.sequence}
         if known.refers:
             args, kwargs, extras, further = resolved(_parts(step), self, task.sequence)
@@ -67,7 +73,7 @@ class CallMaker:
             Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
             environment,
             LogTarget(path, self._level, self._config.console),
-            step.placement.result_needed,
+            step.place.result_needed,
         )
 
     def _known_of(self, step: Step) -> _Known:
@@ -77,16 +83,21 @@ class CallMaker:
 
     def result(self, step: str, sequence: str) -> Any:
         """A recorded result, read back (see `eventcore.define.reference.Lookup`)."""
-        text = self._result_text(step, sequence)
+        text = self._record.result(step, sequence)
         return None if text is None else decode(text)
 
-    def cached(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
-        """See `eventcore.define.reference.Lookup`; the last few are kept."""
-        if key not in self._cache:
-            while len(self._cache) >= self.CACHED:
-                del self._cache[next(iter(self._cache))]
-            self._cache[key] = make()
-        return self._cache[key]
+    def item(self, container: str, sequence: str, key: str) -> Any:
+        """See `eventcore.define.reference.Lookup`."""
+        return self._items.value(self._loop(container), sequence, key)
+
+    def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
+        """See `eventcore.define.reference.Lookup`."""
+        return self._items.keys(self._loop(container), sequence)
+
+    def _loop(self, container: str) -> Loop:
+        loop = self._plan.steps[container].loop
+        assert loop is not None
+        return loop
 
 
 def _fits_environment(text: str) -> bool:
@@ -98,4 +109,4 @@ def _fits_environment(text: str) -> bool:
 
 
 def _parts(step: Step) -> tuple[Any, ...]:
-    return step.args, dict(step.kwargs), dict(step.placement.extras), dict(step.placement.environment)
+    return step.args, dict(step.kwargs), dict(step.place.extras), dict(step.place.environment)

@@ -33,7 +33,7 @@ def _leaves_the_process(construct: Any) -> bool:
 
 
 def _stuck(step: Step) -> Iterator[tuple[str, str]]:
-    parts: list[tuple[str, Any]] = [("its loop" if step.placement.hidden else "its function", step.func)]
+    parts: list[tuple[str, Any]] = [("its loop" if step.is_hidden else "its function", step.func)]
     parts += [(f"its argument {number}", value) for number, value in enumerate(step.args, 1)]
     parts += [(f"its argument {name!r}", value) for name, value in step.kwargs.items()]
     for part, value in parts:

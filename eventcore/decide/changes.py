@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from eventcore.decide.state import Delay, Task
+from eventcore.decide.state import Delay, Iteration, Progress, Task
+from eventcore.define.program import Items
 from eventcore.define.status import TaskStatus
 
 
@@ -26,6 +27,10 @@ class Changes:
     facts: list[tuple[str, str, str]] = field(default_factory=list)  #: (scope, event, sequence)
     created: dict[tuple[str, str], Task] = field(default_factory=dict)
     updated: dict[tuple[str, str], Task] = field(default_factory=dict)
+    begun: dict[tuple[str, str], Iteration] = field(default_factory=dict)
+    over: dict[tuple[str, str], Iteration] = field(default_factory=dict)  #: ended, or halted
+    loops: dict[tuple[str, str], Progress] = field(default_factory=dict)
+    items: list[tuple[Task, Items]] = field(default_factory=list)
     carried: list[tuple[Task, int]] = field(default_factory=list)  #: skipped tasks, and the recovery of their result
     results: dict[tuple[str, str], str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
@@ -39,8 +44,8 @@ class Changes:
     def __bool__(self) -> bool:
         """True when there is something to record."""
         return bool(
-            self.facts or self.created or self.updated or self.attempts or self.delays_begun or self.delays_over
-            or self.answers
+            self.facts or self.created or self.updated or self.begun or self.over or self.loops or self.attempts
+            or self.delays_begun or self.delays_over or self.answers
         )  # fmt: skip
 
     def touched(self, task: Task) -> None:

@@ -3,55 +3,54 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
-from eventcore.decide.state import Cell, Delay, Task
+from eventcore.decide.context import Context
+from eventcore.decide.state import Delay, Iteration, Task
 from eventcore.define.program import Association
 
-if TYPE_CHECKING:
-    from eventcore.decide.turn import Turn
+
+def begin(context: Context, association: Association, at: Iteration) -> bool:
+    """Start the wait, or go on with one that is recorded; True where that one is over, so nothing is to wait for."""
+    if at.halted:
+        return False
+    recorded = context.state.recorded_delays.get((association.key, at.sequence))
+    if recorded is None:
+        known = context.history.delays.get((association.key, at.sequence))
+        delay = Delay(association, at, context.now + association.delay if known is None else known)
+        context.changes.delays_begun.append(delay)
+    elif recorded[1]:
+        return True
+    else:
+        delay = Delay(association, at, recorded[0])
+    at.delays.append(delay)
+    context.state.pending_delays += 1
+    set_timer(context, delay.due, delay)
+    return False
 
 
-def begin(turn: Turn, association: Association, cell: Cell, fresh: bool) -> None:
-    """Start the wait, or go on with the one that an earlier recovery began."""
-    if cell.halted:
-        return
-    known = None if fresh or cell.fresh else turn.history.delays.get((association.key, cell.sequence))
-    delay = Delay(association, cell.sequence, turn.now + association.delay if known is None else known, fresh)
-    turn.changes.delays_begun.append(delay)
-    await_delay(turn, delay, cell)
-
-
-def await_delay(turn: Turn, delay: Delay, cell: Cell) -> None:
-    """Have the delay served when it is due."""
-    cell.delays.append(delay)
-    turn.state.pending_delays += 1
-    set_timer(turn, delay.due, delay)
-
-
-def set_timer(turn: Turn, due: float, what: Delay | Task) -> None:
+def set_timer(context: Context, due: float, what: Delay | Task) -> None:
     """Put something on the heap of what comes due."""
-    turn.state.timer_count += 1
-    heapq.heappush(turn.state.timers, (due, turn.state.timer_count, what))
+    context.state.timer_count += 1
+    heapq.heappush(context.state.timers, (due, context.state.timer_count, what))
 
 
-def taken_due(turn: Turn) -> list[Delay | Task]:
+def taken_due(context: Context) -> list[Delay | Task]:
     """Everything whose time has come, earliest first; a dropped or ended entry falls out silently."""
     found: list[Delay | Task] = []
-    timers = turn.state.timers
-    while timers and timers[0][0] <= turn.now:
+    timers = context.state.timers
+    while timers and timers[0][0] <= context.now:
         what = heapq.heappop(timers)[2]
         if isinstance(what, Task):
             found.append(what)
         elif not what.dropped:
-            _over(turn, what)
+            _over(context, what)
             found.append(what)
     return found
 
 
-def next_due(turn: Turn) -> float | None:
+def next_due(context: Context) -> float | None:
     """When the next delay or retry is due, UTC in seconds; None where nothing waits for time."""
-    timers = turn.state.timers
+    timers = context.state.timers
     while timers:
         what = timers[0][2]
         stale = what.dropped if isinstance(what, Delay) else (what.status.is_over or what.due is None)
@@ -61,15 +60,13 @@ def next_due(turn: Turn) -> float | None:
     return None
 
 
-def drop(turn: Turn, delay: Delay) -> None:
+def drop(context: Context, delay: Delay) -> None:
     """The delay's part of the program was ended: it is not awaited any more."""
     delay.dropped = True
-    _over(turn, delay)
+    _over(context, delay)
 
 
-def _over(turn: Turn, delay: Delay) -> None:
-    turn.state.pending_delays -= 1
-    turn.changes.delays_over.append(delay)
-    cell = turn.state.cells.get((delay.association.event.scope, delay.sequence))
-    if cell is not None:
-        cell.delays.remove(delay)
+def _over(context: Context, delay: Delay) -> None:
+    context.state.pending_delays -= 1
+    context.changes.delays_over.append(delay)
+    delay.at.delays.remove(delay)

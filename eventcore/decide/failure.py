@@ -7,18 +7,14 @@ not awaited.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 
-if TYPE_CHECKING:
-    from eventcore.decide.turn import Turn
 
-
-def happened(turn: Turn, task: Task) -> None:
+def happened(context: Context, task: Task) -> None:
     """Count the failure where nothing handles it, and stop the run where the step is configured to."""
     if task.step.handles_failure:
         return
-    turn.state.failures += 1
-    if turn.plan.config.of_step(task.step.config, "stop_on_exception"):
-        turn.state.stopped = True
+    context.state.failures += 1
+    if context.plan.config.of_step(task.step.config, "stop_on_exception"):
+        context.state.stopped = True

@@ -12,10 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from eventcore.decide import delays
+from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
+from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
-from eventcore.decide.state import History, Limit, Task
-from eventcore.decide.turn import Archive, Turn
+from eventcore.decide.state import Limit, Task
+from eventcore.decide.turn import Turn
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 
 
@@ -34,9 +37,9 @@ class StepForecast:
 
 
 class _Walk(Turn):
-    """A turn of which the store will know nothing, so that no cell can be let go and read back."""
+    """A turn of which the store will know nothing, so that no iteration can be let go and read back."""
 
-    QUIET_CELLS = sys.maxsize
+    QUIET_ITERATIONS = sys.maxsize
 
 
 def forecast(
@@ -47,11 +50,9 @@ def forecast(
     `history` must have all tasks (`same_program` False), or the inside of finished loops is left out. `known` is the
     whole history where `history` was amended.
     """
-    found = {
-        step.name: StepForecast() for step in plan.steps.values() if step.control is None and not step.placement.hidden
-    }
+    found = {step.name: StepForecast() for step in plan.steps.values() if not (step.is_container or step.is_hidden)}
     turn = _Walk(plan, history, archive, {})
-    turn.state.limits["all"] = Limit(None)
+    turn.context.state.limits["all"] = Limit(None)
     for event, sequence in starts:
         turn.trigger(event, sequence)
     more = True
@@ -84,12 +85,12 @@ def _note(known: StepForecast, task: Task, history: History) -> None:
 
 def _goes_on(turn: Turn, started: list[Task]) -> bool:
     """Have what started succeed, but what computes something unknown; else let the next delay be over."""
-    ended = [task for task in started if not task.step.placement.hidden]
+    ended = [task for task in started if task.step.role is not Role.items]
     for task in ended:
         turn.ended(task, True, None, None, None, ())
     if ended:
         return True
-    due = delays.next_due(turn)
+    due = delays.next_due(turn.context)
     if due is None:
         return False
     turn.time_came(due)

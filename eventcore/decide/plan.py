@@ -1,6 +1,6 @@
 """A program made ready for deciding: who follows from whom, found without searching."""
 
-from eventcore.decide.expressions import Shape
+from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
 from eventcore.define.program import Association, Event, Program, Step
 
@@ -14,6 +14,7 @@ class Plan:
         self.steps = dict(program.steps)
         self.associations = dict(program.associations)
         self.pools = dict(program.pools)
+        self.scopes = dict(program.scopes)
         self.followers: dict[str, list[Association]] = {}
         for association in program.associations.values():
             self.followers.setdefault(association.event.name, []).append(association)
@@ -21,14 +22,21 @@ class Plan:
         self.dependents: dict[str, list[Event]] = {}
         for event in program.events.values():
             if event.expr is not None:
-                self.shapes[event.name] = Shape(event.expr)
+                self.shapes[event.name] = Shape(event.expr, event.scope)
                 for atom in program.atoms(event):
                     self.dependents.setdefault(atom.name, []).append(event)
-        self.members: dict[str, list[Step]] = {}
+        self.members: dict[str, list[Step]] = {}  #: the steps of each scope
+        self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
+        self.served: dict[str, Step] = {}  #: the container, by the event that says that its items are computed
         for step in program.steps.values():
-            self.members.setdefault(step.placement.scope, []).append(step)
+            self.members.setdefault(step.place.scope, []).append(step)
+            if step.loop is not None:
+                self.container_of[step.loop.scope.name] = step
+                items = program.steps.get(step.loop.items or "")
+                if items is not None and items.place.void is not None:
+                    self.served[items.place.void.name] = step
 
     @property
-    def has_parts(self) -> bool:
-        """Whether a layer above divides the program into parts, and closes their cells itself."""
-        return len(self.members) > 1
+    def has_scopes(self) -> bool:
+        """Whether there is more than the root, so that iterations end and leave memory by themselves."""
+        return len(self.scopes) > 1

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
-from eventcore.decide.state import History
 from eventcore.define.program import Event, Step
 from eventcore.errors import ProgramError
 
@@ -57,11 +57,11 @@ def _named(plan: Plan, history: History, rerun: Rerun) -> Iterator[Key]:
 def _around(plan: Plan, wanted: Iterable[Key]) -> Iterator[Key]:
     """The containers around the wanted instances: they are walked again, their other steps judged as ever."""
     for name, sequence in wanted:
-        scope = plan.steps[name].placement.scope
-        while scope:
+        container = plan.container_of.get(plan.steps[name].place.scope)
+        while container is not None:
             sequence = sequence.rpartition(".")[0]
-            yield scope, sequence
-            scope = plan.steps[scope].placement.scope
+            yield container.name, sequence
+            container = plan.container_of.get(container.place.scope)
 
 
 def _downstream(plan: Plan, history: History, wanted: Iterable[Key]) -> Iterator[Key]:
@@ -81,12 +81,12 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     seen = {step.name for step in ended}
     while ended:
         step = ended.pop()
-        reached = [f for f in _led_to(plan, step) if f.name not in found and not f.placement.hidden]
+        reached = [f for f in _led_to(plan, step) if f.name not in found and not f.is_hidden]
         inside = [
-            s for f in reached for s in plan.steps.values() if _is_at(s.placement.scope, f.path, "/") and f.control
+            s for f in reached for s in plan.steps.values() if _is_at(s.place.scope, f.path, "/") and f.is_container
         ]
         found |= {s.name for s in (*reached, *inside)}
-        container = plan.steps.get(step.placement.scope)
+        container = plan.container_of.get(step.place.scope)
         for other in (*reached, *inside, *([container] if container is not None else [])):
             if other.name not in seen:
                 seen.add(other.name)

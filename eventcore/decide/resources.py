@@ -7,19 +7,16 @@ large request is never starved by small ones, and no two tasks can hold what the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from eventcore.decide.context import Context
 from eventcore.decide.state import PoolState, Task
 from eventcore.define.pools import Units
 from eventcore.define.status import TaskStatus
 
-if TYPE_CHECKING:
-    from eventcore.decide.turn import Turn
 
-
-def take(turn: Turn, task: Task) -> bool:
+def take(context: Context, task: Task) -> bool:
     """Give the task its units now, or put it in the queues; True when it has them."""
-    needed = [(turn.state.pools[pool.name], count) for pool, count in task.step.acquires]
+    needed = [(context.state.pools[pool.name], count) for pool, count in task.step.acquires]
     if all(_first(pool, task) and pool.has_free(count) for pool, count in needed):
         for pool, count in needed:
             pool.taken += count
@@ -33,45 +30,45 @@ def take(turn: Turn, task: Task) -> bool:
     return False
 
 
-def give_back(turn: Turn, task: Task) -> None:
+def give_back(context: Context, task: Task) -> None:
     """Return what the task's step releases, and let those at the heads of the queues try again."""
     if not task.step.releases and not task.holds:
         return
     task.holds = False
-    _return(turn, task.step.releases)
+    _return(context, task.step.releases)
 
 
-def carry_over(turn: Turn, task: Task) -> None:
+def carry_over(context: Context, task: Task) -> None:
     """A skipped task leaves the pools as its run had left them."""
     for pool, count in task.step.acquires:
-        turn.state.pools[pool.name].taken += count
-    _return(turn, task.step.releases)
+        context.state.pools[pool.name].taken += count
+    _return(context, task.step.releases)
 
 
-def withdraw(turn: Turn, task: Task) -> None:
-    """A cancelled task asks for nothing more."""
+def withdraw(context: Context, task: Task) -> None:
+    """A task that is cancelled, or waits for its next try, asks for nothing for now and gives back what it took."""
     if task.holds:
         task.holds = False
-        _return(turn, task.step.acquires)
+        _return(context, task.step.acquires)
     else:
-        _let_heads_try(turn, (pool.name for pool, _ in task.step.acquires))
+        _let_heads_try(context, (pool.name for pool, _ in task.step.acquires))
 
 
-def _return(turn: Turn, units: Units) -> None:
+def _return(context: Context, units: Units) -> None:
     for pool, count in units:
-        state = turn.state.pools[pool.name]
+        state = context.state.pools[pool.name]
         state.taken = max(0, state.taken - count)
-    _let_heads_try(turn, (pool.name for pool, _ in units))
+    _let_heads_try(context, (pool.name for pool, _ in units))
 
 
-def _let_heads_try(turn: Turn, names: Iterable[str]) -> None:
+def _let_heads_try(context: Context, names: Iterable[str]) -> None:
     to_look_at = list(names)
     while to_look_at:
-        pool = turn.state.pools[to_look_at.pop()]
+        pool = context.state.pools[to_look_at.pop()]
         while pool.waiting and pool.waiting[0].status is not TaskStatus.ready:
             pool.waiting.popleft()
-        if pool.waiting and take(turn, head := pool.waiting[0]):
-            turn.state.ready.push(head)
+        if pool.waiting and take(context, head := pool.waiting[0]):
+            context.state.ready.push(head)
             to_look_at += [other.name for other, _ in head.step.acquires]
 
 

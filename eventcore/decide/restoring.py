@@ -1,24 +1,34 @@
 """Continue: take a recovery up where its last engine left it.
 
-Facts, tasks and delays come from the store as they are. A task that a dead engine left active meets its step's policy:
-rerun means another try, skip counts it as done. A failure stays a failure.
+The store tells which tasks there are, which iterations are open, how far loops came and which delays are on their way.
+Whatever follows from these is derived again, by the same rules, from how the tasks stand: so what a changed program has
+added to an iteration that is open is reached now, and what was reached before is found to be there. A task that a dead
+engine left active meets its step's policy: rerun means another try, skip counts it as done. A failure stays a failure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from eventcore.decide import delays, expressions, recovery, scheduling
+from eventcore.decide import delays, ending, halting, loops, places, recovery, scheduling, tasks, triggering
 from eventcore.decide.changes import Attempt
-from eventcore.decide.ending import task_over
-from eventcore.decide.state import Delay, Task
-from eventcore.define.program import Event, Step
-from eventcore.define.status import StepReplay, TaskStatus
+from eventcore.decide.context import Context
+from eventcore.decide.history import DelayKey
+from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.define.program import Step
+from eventcore.define.status import StepReplay, StepStatus, TaskStatus
+from eventcore.errors import ProgramChangedError
 
-if TYPE_CHECKING:
-    from eventcore.decide.turn import Turn
+#: what a task that stands so has raised by now
+_raised_by = {
+    TaskStatus.ready: (StepStatus.ready,),
+    TaskStatus.active: (StepStatus.ready, StepStatus.active),
+    TaskStatus.success: (StepStatus.ready, StepStatus.active, StepStatus.success, StepStatus.complete),
+    TaskStatus.failure: (StepStatus.ready, StepStatus.active, StepStatus.failure, StepStatus.complete),
+    TaskStatus.skipped: (StepStatus.success, StepStatus.complete),
+    TaskStatus.cancelled: (StepStatus.ready,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,120 +41,197 @@ class StoredTask:
     try_number: int
     due: float | None
     started: float | None
-    memo: str | None
+    raised: str | None
+    clean: bool | None
     lost: int = 0  #: tries that ended with their engine
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIteration:
+    """An iteration that is open."""
+
+    scope: str
+    sequence: str
+    number: int
+    halted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProgress:
+    """How far the loop of an active container came."""
+
+    step: str
+    sequence: str
+    items: int
+    begun: int
+    over: int
+    failed: int
+    cancelled: int
+    broken: bool
+    clean: bool
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """What the store has of a recovery, without the cells that are closed for good."""
+    """What the store has of a recovery, without the iterations that are over."""
 
     facts: list[tuple[str, str]] = field(default_factory=list)  #: (event, sequence)
     tasks: list[StoredTask] = field(default_factory=list)
-    delays: list[tuple[str, str, float]] = field(default_factory=list)  #: (association, sequence, due)
+    iterations: list[StoredIteration] = field(default_factory=list)
+    loops: list[StoredProgress] = field(default_factory=list)
+    delays: dict[DelayKey, tuple[float, bool]] = field(default_factory=dict)  #: when due, and whether it is over
     over: list[tuple[str, TaskStatus, int]] = field(default_factory=list)  #: how many tasks of a step ended how
 
 
-def restore(turn: Turn, snapshot: Snapshot) -> None:
-    """Build the state from the store; what changed or left the program since is passed over."""
-    for name, sequence in snapshot.facts:
-        event = turn.plan.events.get(name)
-        if event is not None:
-            cell = turn.cell(event.scope, sequence)
-            cell.facts.add(name)
-            cell.halted |= event.halts
-    left_active, open_tasks = _restore_tasks(turn, snapshot.tasks)
-    for name, sequence, due in snapshot.delays:
-        association = turn.plan.associations.get(name)
-        if association is not None:
-            delays.await_delay(
-                turn, Delay(association, sequence, due, False), turn.cell(association.event.scope, sequence)
-            )
-    _count_what_is_over(turn, snapshot)
-    for task in left_active:
-        if task.step.control is not None and task.step.acquires:
-            task.holds = True
-            _count_units(turn, task.step, 1, 0)
-    for name, sequence in snapshot.facts:
-        if (event := turn.plan.events.get(name)) is not None:
-            _restore_gates(turn, event.scope, sequence, turn.plan.dependents.get(name, ()))
-    for task in open_tasks:
-        _wait_again(turn, task)
-    for task in left_active:
-        _take_up(turn, task)
+def restore(context: Context, snapshot: Snapshot) -> None:
+    """Build the state from the store; raises `ProgramChangedError` where the program changed beyond that."""
+    state = context.state
+    state.recorded_delays = snapshot.delays
+    known = _restore_tasks(context, snapshot)
+    _restore_loops(context, snapshot.loops)
+    _count_what_is_over(context, snapshot.over)
+    for stored in snapshot.iterations:
+        iteration = state.iterations.get((stored.scope, stored.sequence))
+        if iteration is not None and stored.halted:
+            halting.halt(context, iteration)
+    _derive(context, snapshot.facts, known)
+    for task in known:
+        if task.status is TaskStatus.ready:
+            _wait_again(context, task)
+    for task in known:
+        if task.status is TaskStatus.active:
+            _take_up(context, task)
 
 
-def _restore_tasks(turn: Turn, stored: Iterable[StoredTask]) -> tuple[list[Task], list[Task]]:
-    active: list[Task] = []
-    waiting: list[Task] = []
-    for row in stored:
-        step = turn.plan.steps.get(row.step)
-        if step is None:
+def _restore_tasks(context: Context, snapshot: Snapshot) -> list[Task]:
+    """The tasks, from the outermost iterations to the innermost."""
+    rows: dict[tuple[str, str], list[tuple[Step, StoredTask]]] = {}
+    for row in snapshot.tasks:
+        step = context.plan.steps.get(row.step)
+        if step is not None:
+            rows.setdefault((step.place.scope, row.sequence), []).append((step, row))
+    known: list[Task] = []
+    for scope, sequence in [key for key in rows if not key[0]]:
+        known += _restore_iteration(context, context.iteration(scope, sequence), rows.pop((scope, sequence)))
+    for stored in sorted(snapshot.iterations, key=lambda one: one.sequence.count(".")):
+        container = context.plan.container_of.get(stored.scope)
+        if container is None:
             continue
-        task = Task(step, row.sequence, row.status)
-        task.try_number, task.due, task.started, task.memo = row.try_number, row.due, row.started, row.memo
-        task.lost = row.lost
-        turn.cell(step.placement.scope, row.sequence).tasks[step.name] = task
+        around = context.state.iterations.get((container.place.scope, stored.sequence.rpartition(".")[0]))
+        task = None if around is None else around.tasks.get(container.name)
+        if task is None or task.status is not TaskStatus.active:
+            continue
+        iteration = Iteration(stored.scope, stored.sequence, task, stored.number)
+        place = stored.scope, stored.sequence
+        context.state.iterations[place] = task.at.inner[place] = iteration
+        known += _restore_iteration(context, iteration, rows.pop(place, []))
+    return known
+
+
+def _restore_iteration(context: Context, at: Iteration, rows: Iterable[tuple[Step, StoredTask]]) -> list[Task]:
+    for step, row in rows:
+        task = at.tasks[step.name] = Task(step, at, row.status)
+        task.try_number, task.due, task.started, task.lost = row.try_number, row.due, row.started, row.lost
+        task.raised, task.clean = row.raised, row.clean
         if not task.status.is_over:
-            turn.state.live[task.key] = task
-            (active if task.status is TaskStatus.active else waiting).append(task)
-    return active, waiting
+            context.state.live[task.key] = task
+    return list(at.tasks.values())
 
 
-def _restore_gates(turn: Turn, scope: str, sequence: str, dependents: Iterable[Event]) -> None:
-    for dependent in dependents:
-        if dependent.scope != scope:
+def _restore_loops(context: Context, stored: Iterable[StoredProgress]) -> None:
+    for row in stored:
+        task = context.state.live.get((row.step, row.sequence))
+        if task is None or task.step.loop is None:
             continue
-        cell = turn.cell(scope, sequence)
-        if dependent.name in cell.facts or dependent.name in cell.gates:
+        progress = context.state.progress[task.key] = Progress(task, row.items)
+        progress.begun, progress.over, progress.failed = row.begun, row.over, row.failed
+        progress.cancelled, progress.broken, progress.clean = row.cancelled, row.broken, row.clean
+        loops.resume(context, progress)
+    for task in context.state.live.values():
+        if not task.step.is_container or task.status is not TaskStatus.active or task.key in context.state.progress:
             continue
-        gate = expressions.gate_at(turn, dependent, cell)
-        for atom in () if gate is None else gate.shape.groups_of:
-            if atom in cell.facts and gate is not None and gate.count_in(atom, False):
-                expressions.opened(turn, gate)
-                break
+        begun = [one for one in task.at.inner.values() if one.container is task]
+        if begun and task.step.loop is not None and task.step.loop.items is not None:
+            raise ProgramChangedError(
+                f"step {task!r} was under way without a loop and has one now, which cannot be adopted in the middle; "
+                "recover the run instead: that walks the step anew and skips what is done"
+            )
+        if begun:
+            context.state.progress[task.key] = progress = Progress(task, 1)
+            progress.begun = 1
 
 
-def _count_what_is_over(turn: Turn, snapshot: Snapshot) -> None:
+def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[Task]) -> None:
+    """Follow again what is recorded; what is there already stays as it is."""
+    recorded = []
+    for name, sequence in facts:
+        event = context.plan.events.get(name)
+        if event is not None:
+            at = context.iteration(event.scope, sequence)
+            at.facts.add(name)
+            recorded.append((event, at))
+    for event, at in recorded:
+        triggering.consequences(context, event, at)
+    for iteration in list(context.state.iterations.values()):
+        begin = context.plan.scopes[iteration.scope].begin
+        if begin is not None:
+            context.agenda.append((begin, iteration))
+    for task in known:
+        for status in _raised_by[task.status]:
+            context.raise_triggers(task, status)
+        if task.status is TaskStatus.ready and task.try_number > 1:
+            context.raise_triggers(task, StepStatus.active)
+        if task.status is TaskStatus.cancelled:
+            halting.void(context, task.step, task.at)
+        if task.raised and task.status.is_done:
+            ending.raise_own(context, task)
+
+
+def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, int]]) -> None:
     """Failures stay failures, and units stay taken by what is over and did not return them."""
-    for name, status, count in snapshot.over:
-        step = turn.plan.steps.get(name)
+    for name, status, count in over:
+        step = context.plan.steps.get(name)
         if step is None:
             continue
         if status is TaskStatus.failure and not step.handles_failure:
-            turn.state.failures += count
+            context.state.failures += count
         if status is not TaskStatus.cancelled:
-            _count_units(turn, step, count, count)
+            _count_units(context, step, count, count)
 
 
-def _count_units(turn: Turn, step: Step, taken: int, returned: int) -> None:
+def _count_units(context: Context, step: Step, taken: int, returned: int) -> None:
     for pool, count in step.acquires:
-        turn.state.pools[pool.name].taken += taken * count
+        context.state.pools[pool.name].taken += taken * count
     for pool, count in step.releases:
-        state = turn.state.pools[pool.name]
+        state = context.state.pools[pool.name]
         state.taken = max(0, state.taken - returned * count)
 
 
-def _wait_again(turn: Turn, task: Task) -> None:
+def _wait_again(context: Context, task: Task) -> None:
     if task.due is not None:
-        delays.set_timer(turn, task.due, task)
+        delays.set_timer(context, task.due, task)
     else:
-        scheduling.make_ready(turn, task)
+        places.make_ready(context, task)
 
 
-def _take_up(turn: Turn, task: Task) -> None:
-    if task.step.control is not None:
-        task.step.control.resumed(turn, task)
+def _take_up(context: Context, task: Task) -> None:
+    if task.step.is_container:
+        if task.step.acquires:
+            task.holds = True
+            _count_units(context, task.step, 1, 0)
+        if task.key in context.state.progress:
+            loops.advance(context, task)
+        else:
+            scheduling.start_container(context, task)
         return
     lost = "the engine that ran this try is gone; how far the step came is not known"
-    turn.changes.attempts.append(
-        Attempt(task, task.try_number, TaskStatus.cancelled, task.started, turn.now, lost, None)
+    context.changes.attempts.append(
+        Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, lost, None)
     )
     if recovery.replay(task.step, TaskStatus.active) is StepReplay.skip:
-        task_over(turn, task, TaskStatus.success, None, None, None, ())
+        ending.task_over(context, task, TaskStatus.success)
         return
     task.try_number += 1
     task.lost += 1
-    task.status = TaskStatus.ready
-    turn.changes.touched(task)
-    scheduling.make_ready(turn, task)
+    tasks.set_status(context, task, TaskStatus.ready)
+    places.make_ready(context, task)

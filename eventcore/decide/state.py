@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from eventcore.decide.expressions import Gate
+from eventcore.decide.gates import Gate
 from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Association, Step
 from eventcore.define.status import TaskStatus
@@ -17,27 +17,15 @@ class Task:
     """One step at one sequence in this recovery."""
 
     __slots__ = (
-        "arrival",
-        "due",
-        "ended",
-        "ending",
-        "fresh",
-        "holds",
-        "lost",
-        "memo",
-        "result",
-        "sequence",
-        "started",
-        "status",
-        "step",
-        "try_number",
-    )
+        "arrival", "at", "clean", "due", "ended", "ending", "holds", "lost", "raised", "result", "sequence", "started",
+        "status", "step", "try_number",
+    )  # fmt: skip
 
-    def __init__(self, step: Step, sequence: str, status: TaskStatus, fresh: bool = False) -> None:
+    def __init__(self, step: Step, at: Iteration, status: TaskStatus) -> None:
         self.step = step
-        self.sequence = sequence
+        self.at = at
+        self.sequence = at.sequence
         self.status = status
-        self.fresh = fresh  #: reached by a failure of this recovery: history does not count
         self.try_number = 1
         self.lost = 0  #: tries that ended with their engine: they are no failures
         self.arrival = 0  #: its place among the ready ones
@@ -46,8 +34,9 @@ class Task:
         self.ended: float | None = None
         self.ending = False  #: its worker is being ended, because somebody asked for that
         self.holds = False  #: whether it has its resources
-        self.memo: str | None = None  #: what a control step keeps about itself
-        self.result: str | None = None  #: kept where a control step reads it
+        self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
+        self.clean: bool | None = None  #: of a container: whether everything inside succeeded
+        self.result: str | None = None  #: kept where a step in the engine reads it
 
     @property
     def key(self) -> tuple[str, str]:
@@ -60,37 +49,73 @@ class Task:
 class Delay:
     """A delayed association on its way."""
 
-    __slots__ = ("association", "dropped", "due", "fresh", "sequence")
+    __slots__ = ("association", "at", "dropped", "due")
 
-    def __init__(self, association: Association, sequence: str, due: float, fresh: bool) -> None:
+    def __init__(self, association: Association, at: Iteration, due: float) -> None:
         self.association = association
-        self.sequence = sequence
+        self.at = at
         self.due = due  #: UTC in seconds
-        self.fresh = fresh
         self.dropped = False
 
+    @property
+    def sequence(self) -> str:
+        return self.at.sequence
 
-class Cell:
-    """One part of the program at one sequence: its facts, its tasks and its half-fulfilled expressions."""
 
-    __slots__ = ("delays", "facts", "fresh", "fresh_facts", "gates", "halted", "scope", "sequence", "tasks")
+class Iteration:
+    """One scope at one sequence: its facts, its tasks and its half-fulfilled expressions.
 
-    def __init__(self, scope: str, sequence: str) -> None:
+    For a raw program, and at the top of a flow, it is what happens at one sequence of the root scope.
+    """
+
+    __slots__ = (
+        "broken", "clean", "container", "delays", "facts", "failed", "gates", "halted", "inner", "number", "scope",
+        "sequence", "started", "status", "tasks",
+    )  # fmt: skip
+
+    def __init__(self, scope: str, sequence: str, container: Task | None = None, number: int = 0) -> None:
         self.scope = scope
         self.sequence = sequence
+        self.container = container  #: the task whose iteration it is; None in the root scope
+        self.number = number  #: its place in its loop, from 1
         self.facts: set[str] = set()
-        self.fresh_facts: set[str] = set()  #: those of them that a failure of this recovery set in motion
         self.tasks: dict[str, Task] = {}
         self.gates: dict[str, Gate] = {}
         self.delays: list[Delay] = []
-        self.halted = False
-        self.fresh = False  #: everything reached in it runs, whatever history says
+        self.inner: dict[tuple[str, str], Iteration] = {}  #: the open iterations of containers in it
+        self.halted = False  #: nothing new starts in it
+        self.broken = False  #: a failure that nobody handles ended it
+        self.failed = False  #: it had such a failure, whether that ended it or not
+        self.status = TaskStatus.active
+        self.clean = False  #: it is over, and walking it again could change nothing
+        self.started: float | None = None
 
     @property
     def is_quiet(self) -> bool:
         """True when nothing in it is under way or half fulfilled, and the store knows all of it."""
-        over = all(task.status.is_over for task in self.tasks.values())
-        return over and not (self.gates or self.delays or self.fresh_facts)
+        return not (self.gates or self.delays) and all(task.status.is_over for task in self.tasks.values())
+
+
+class Progress:
+    """One instance of a container on its way through its loop."""
+
+    __slots__ = (
+        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "is_recorded", "keys", "over", "size",
+        "task",
+    )  # fmt: skip
+
+    def __init__(self, task: Task, size: int) -> None:
+        self.task = task
+        self.size = size
+        self.keys: Iterator[str] | None = None  #: of the iterations that have not begun; None where numbers serve
+        self.begun = 0
+        self.over = 0
+        self.failed = 0
+        self.cancelled = 0
+        self.broken = False  #: a failure ended an iteration, so no further one may begin
+        self.clean = True  #: everything so far succeeded
+        self.clean_before: bytearray | None = None  #: by number, which iterations an earlier recovery ended clean
+        self.is_recorded = False
 
 
 class Queue:
@@ -141,32 +166,12 @@ class PoolState:
         return self.limit is None or self.taken + count <= self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """How a task stood in the latest earlier recovery that knew it."""
-
-    status: TaskStatus
-    recovery: int
-    memo: str | None = None
-    started: float | None = None
-    ended: float | None = None
-
-
-@dataclass(slots=True)
-class History:
-    """What earlier recoveries left: the latest status of each task, and when delays fall due."""
-
-    tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
-    delays: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
-    same_program: bool = True  #: False when the program changed since: finished loops are then walked again
-
-
 @dataclass(slots=True)
 class State:
     """The run as it stands."""
 
-    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    iterations: dict[tuple[str, str], Iteration] = field(default_factory=dict)
+    progress: dict[tuple[str, str], Progress] = field(default_factory=dict)  #: of containers that walk their loops
     gates_under: dict[tuple[str, str], dict[str, Gate]] = field(default_factory=dict)
     live: dict[tuple[str, str], Task] = field(default_factory=dict)  #: every task that is not over
     running: dict[tuple[str, str], Task] = field(default_factory=dict)  #: those that a worker has
@@ -177,11 +182,13 @@ class State:
     limits_by_step: dict[str, list[Limit]] = field(default_factory=dict)  #: all that apply to a step, its own included
     pools: dict[str, PoolState] = field(default_factory=dict)
     timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time
+    timer_count: int = 0
     pending_delays: int = 0
+    recorded_delays: Mapping[tuple[tuple[str, str, str], str], tuple[float, bool]] = field(default_factory=dict)
+    #: by association and sequence, when each that this recovery knows already is due, and whether it is over
     failures: int = 0  #: unhandled ones
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
     held_back: int = 0  #: steps that were reached and may not run, as only others are to run again
-    has_evicted: bool = False  #: quiet cells were let go; a cell not in memory may be in the store
-    timer_count: int = 0
+    has_evicted: bool = False  #: quiet iterations were let go; one that is not in memory may be in the store

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from eventcore.decide import delays, expressions, halting, recovery, scheduling
-from eventcore.decide.state import Task
-from eventcore.define.program import Event, Step
-from eventcore.define.status import StepStatus, TaskStatus
-
-if TYPE_CHECKING:
-    from eventcore.decide.turn import Turn
+from eventcore.decide import delays, expressions, halting, loops, places, recovery, tasks
+from eventcore.decide.context import Context
+from eventcore.decide.state import Iteration
+from eventcore.define.program import Event, EventKind, Step
+from eventcore.define.status import StepStatus
 
 
-def spread(turn: Turn) -> None:
+def spread(context: Context) -> None:
     """Follow every event on the agenda; one that is triggered at its sequence already does nothing."""
-    agenda = turn.agenda
+    agenda, plan = context.agenda, context.plan
     while agenda:
-        event, sequence, fresh = agenda.popleft()
-        cell = turn.cell(event.scope, sequence)
-        if event.name in cell.facts:
+        event, at = agenda.popleft()
+        name = event.name
+        if name in at.facts or at.status.is_over:
             continue
-        cell.facts.add(event.name)
-        if fresh:
-            cell.fresh_facts.add(event.name)
-        if event.name in cell.gates:
-            expressions.forget(turn, cell.gates.pop(event.name))
-        turn.changes.facts.append((event.scope, event.name, sequence))
-        for association in turn.plan.followers.get(event.name, ()):
-            if association.delay > 0:
-                delays.begin(turn, association, cell, fresh)
-            else:
-                follow(turn, association.target, sequence, fresh)
-        expressions.fact_came(turn, event, cell, fresh)
-        if event.halts:
-            halting.halt(turn, cell)
+        at.facts.add(name)
+        if name in at.gates:
+            expressions.forget(context, at.gates.pop(name))
+        if event.kind is EventKind.public:
+            context.changes.facts.append((event.scope, name, at.sequence))
+        if name in plan.followers or name in plan.dependents:
+            consequences(context, event, at)
+        if event.kind is not EventKind.public and event.kind is not EventKind.inner:
+            _govern(context, event, at)
 
 
-def follow(turn: Turn, target: Event | Step, sequence: str, fresh: bool) -> None:
+def consequences(context: Context, event: Event, at: Iteration) -> None:
+    """Engage what the event is associated with, and count it in where expressions speak of it."""
+    for association in context.plan.followers.get(event.name, ()):
+        if association.delay == 0 or delays.begin(context, association, at):
+            follow(context, association.target, at)
+    expressions.fact_came(context, event, at)
+
+
+def follow(context: Context, target: Event | Step, at: Iteration) -> None:
     """Engage what an association leads to."""
-    if isinstance(target, Event):
-        turn.raise_event(target, sequence, fresh)
+    if isinstance(target, Step):
+        reach(context, target, at)
     else:
-        reach(turn, target, sequence, fresh)
+        context.agenda.append((target, at))
 
 
-def reach(turn: Turn, step: Step, sequence: str, fresh: bool) -> None:
+def reach(context: Context, step: Step, at: Iteration) -> None:
     """A step is reached at a sequence: make its one task there, or skip it as history and policy say."""
-    cell = turn.cell(step.placement.scope, sequence)
-    if step.name in cell.tasks:
+    if step.name in at.tasks:
         return
-    if step.control is not None and step.control.housekeeping:
-        task = cell.tasks[step.name] = Task(step, sequence, TaskStatus.ready, fresh)
-        turn.changes.created[task.key] = task
-        turn.state.live[task.key] = task
-        turn.controls.append(task)
+    if at.halted:
+        halting.void(context, step, at)
         return
-    if cell.halted:
-        halting.void(turn, step, sequence)
+    history = context.history
+    past = history.tasks.get((step.name, at.sequence)) if history.tasks else None
+    if past is not None and recovery.skips(step, past, history):
+        recovery.skip(context, step, at, past)
         return
-    past = None if fresh or cell.fresh else turn.history.tasks.get((step.name, sequence))
-    if past is not None and recovery.skips(step, past, turn.history):
-        recovery.skip(turn, cell, step, past)
+    if history.only is not None and not step.is_container and (step.name, at.sequence) not in history.only:
+        context.state.held_back += 1
         return
-    if turn.history.only is not None and step.control is None and (step.name, sequence) not in turn.history.only:
-        turn.state.held_back += 1
-        return
-    task = cell.tasks[step.name] = Task(step, sequence, TaskStatus.ready, fresh or cell.fresh)
-    turn.changes.created[task.key] = task
-    turn.state.live[task.key] = task
-    turn.raise_triggers(task, StepStatus.ready)
-    scheduling.make_ready(turn, task)
+    task = tasks.create(context, step, at)
+    context.raise_triggers(task, StepStatus.ready)
+    places.make_ready(context, task)
+
+
+def _govern(context: Context, event: Event, at: Iteration) -> None:
+    """What the events do that govern iterations."""
+    if event.kind is EventKind.over:
+        loops.iteration_over(context, at)
+    elif event.kind is EventKind.items:
+        loops.items_over(context, context.plan.served[event.name], at)
+    else:
+        at.failed = True
+        if event.kind is EventKind.broken:
+            at.broken = True
+            halting.halt(context, at)

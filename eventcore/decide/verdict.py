@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from eventcore.decide import delays
+from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
-
-if TYPE_CHECKING:
-    from eventcore.decide.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,62 +18,64 @@ class Wait:
     waits_for: str
 
 
-def todos(turn: Turn) -> int:
-    """Tasks reached and not over, delays on their way, events not followed; control steps count as their children."""
-    state = turn.state
-    reached = sum(task.step.control is None for task in state.live.values())
-    return reached + state.pending_delays + len(turn.agenda)
+def todos(context: Context) -> int:
+    """Tasks reached and not over, delays on their way, events not followed; containers count as what is inside."""
+    state = context.state
+    reached = sum(not task.step.is_container for task in state.live.values())
+    return reached + state.pending_delays + len(context.agenda)
 
 
-def is_idle(turn: Turn) -> bool:
+def is_idle(context: Context) -> bool:
     """True when nothing goes on until time passes or someone acts."""
-    return not turn.state.running
+    return not context.state.running
 
 
-def waits_for_time(turn: Turn) -> bool:
+def waits_for_time(context: Context) -> bool:
     """True when a delay or a retry is still to be awaited; a stopped run awaits none."""
-    return not turn.state.stopped and delays.next_due(turn) is not None
+    return not context.state.stopped and delays.next_due(context) is not None
 
 
-def waits_for_resume(turn: Turn) -> bool:
+def waits_for_resume(context: Context) -> bool:
     """True when the run is paused and has something left to do."""
-    return turn.state.paused and not turn.state.stopped and bool(turn.state.live)
+    return context.state.paused and not context.state.stopped and bool(context.state.live)
 
 
-def of(turn: Turn) -> Verdict:
+def of(context: Context) -> Verdict:
     """The verdict of a run that is idle."""
-    if turn.state.cancelled:
+    if context.state.cancelled:
         return Verdict.cancelled
-    if turn.state.failures:
+    if context.state.failures:
         return Verdict.failure
-    if turn.agenda or waits_for_time(turn) or waits_for_resume(turn) or turn.state.held_back:
+    if context.agenda or waits_for_time(context) or waits_for_resume(context) or context.state.held_back:
         return Verdict.pending
-    return Verdict.stalled if stalled(turn) else Verdict.success
+    return Verdict.stalled if stalled(context) else Verdict.success
 
 
-def stalled(turn: Turn) -> list[Wait]:
+def stalled(context: Context) -> list[Wait]:
     """The tasks of an idle run that wait for what nothing can bring any more."""
-    if turn.state.stopped or turn.state.paused or turn.state.running or delays.next_due(turn) is not None:
+    if context.state.stopped or context.state.paused or context.state.running or delays.next_due(context) is not None:
         return []
-    waiting = [task for task in turn.state.live.values() if task.status is TaskStatus.ready]
-    return [Wait(task, _reason(turn, task)) for task in waiting]
+    waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready]
+    return [Wait(task, _reason(context, task)) for task in waiting or context.state.live.values()]
 
 
-def _reason(turn: Turn, task: Task) -> str:
+def _reason(context: Context, task: Task) -> str:
+    if task.status is TaskStatus.active:
+        return "steps inside it that nothing can bring on"
     missing = []
     for pool, count in task.step.acquires:
-        state = turn.state.pools[pool.name]
+        state = context.state.pools[pool.name]
         if not task.holds and not state.has_free(count):
             free = 0 if state.limit is None else state.limit - state.taken
             missing.append(f"{count} of resource {pool.name!r} ({free} of {state.limit} free)")
     return ", ".join(missing) or "its turn in a queue that does not move"
 
 
-def not_reached(turn: Turn) -> list[tuple[str, str, list[str]]]:
+def not_reached(context: Context) -> list[tuple[str, str, list[str]]]:
     """Half-fulfilled expressions: (event, sequence, the events still missing); what a branch not taken looks like."""
     found = []
-    for cell in turn.state.cells.values():
-        for gate in cell.gates.values():
+    for iteration in context.state.iterations.values():
+        for gate in iteration.gates.values():
             missing = [atom for atom in gate.shape.groups_of if atom not in gate.seen]
             found.append((gate.event.name, gate.sequence, missing))
     return found

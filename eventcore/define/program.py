@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple, Protocol
 
 from eventcore.define.config import StepConfig
-from eventcore.define.control import Control
 from eventcore.define.expression import Expression, leaves, normalized
 from eventcore.define.pools import ResourcePool, Units, as_units
 from eventcore.define.sequence import is_name
@@ -22,38 +22,116 @@ DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
 }
 
 
+class EventKind(StrEnum):
+    """What an event is there for; all but public ones belong to a layer above and are not recorded as facts."""
+
+    public = "public"  #: declared by a user, recorded wherever it is triggered
+    inner = "inner"  #: derived from how steps stand, again whenever a run goes on
+    over = "over"  #: every step of an iteration has ended or can no longer run
+    broken = "broken"  #: a failure that nobody handles, and that ends its iteration
+    flawed = "flawed"  #: one that lets the rest of its iteration go on
+    items = "items"  #: a container's items are computed, or never will be
+
+
 class Event(Expression):
     """Something that can be triggered, once at each sequence; made by `add_event`.
 
-    `scope` names the part of the program that the event belongs to (raw programs have one part, the flow language
-    gives each container one). An event that `halts` ends its part where it is triggered: steps there that have not
-    started never will.
+    `scope` names the scope that the event belongs to: raw programs have one, the flow language gives each container
+    one of its own.
     """
 
-    __slots__ = ("expr", "halts", "name", "scope")
+    __slots__ = ("expr", "kind", "name", "scope")
 
-    def __init__(self, name: str, expr: Expression | None = None, scope: str = "", halts: bool = False) -> None:
+    def __init__(
+        self, name: str, expr: Expression | None = None, scope: str = "", kind: EventKind = EventKind.public
+    ) -> None:
         self.name = name
         self.expr = expr
         self.scope = scope
-        self.halts = halts
+        self.kind = kind
 
     def __repr__(self) -> str:
         return f"Event({self.name!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Scope:
+    """A part of a program that is walked once for each of its container's iterations; the root has the empty name."""
+
+    name: str
+    parent: str | None = None
+    begin: Event | None = None  #: triggered when an iteration begins; the root has none
+
+
+class Role(StrEnum):
+    """What a step is in its program."""
+
+    action = "action"  #: a function, or a point that is passed
+    container = "container"  #: it walks the iterations of a scope of its own
+    items = "items"  #: it computes the items of a container's loop
+    body = "body"  #: the function of a step with a loop of its own
+
+
+class Slice(NamedTuple):
+    """Some consecutive items of a loop, as they are recorded."""
+
+    first: int  #: the number of the first of them, from 1
+    size: int
+    keys: str | None  #: their keys as a JSON list; None where numbers serve
+    values: str  #: their values as tagged JSON, a list
+
+
+class Items(Protocol):
+    """The items of a loop, handed over slice by slice so that nobody has to hold them all."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether they have keys of their own."""
+
+    def slices(self) -> Iterator[Slice]:
+        """The slices in order, the same each time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """How a container walks its scope."""
+
+    scope: Scope
+    items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
+    concurrent: int = 1  #: so many iterations side by side
+    looking_out: tuple[str, ...] = ()  #: the steps inside that require something of steps outside
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What pictures show of a step as its user wrote it, where the kernel's own terms say less."""
+
+    loop: Literal["items", "result", "function"] | None = (
+        None  #: `items` known beforehand, the `result` of a step, or a `function`
+    )
+    size: int | None = None  #: how many items, where that is known beforehand
+    source: str | None = None  #: the step or the function that gives the items
+    concurrent: int = 1
+    delay: float = 0.0
+    require: Any = None  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where a step stands in a layer above the kernel; raw programs leave it as it is."""
 
     path: str = ""  #: the name that users see, the step's own where empty
-    scope: str = ""  #: the part of the program it belongs to
+    scope: str = ""
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
-    hidden: bool = False  #: shown only to those who ask
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
     extras: Mapping[str, Any] = field(default_factory=dict)  #: for `current()`, resolved like arguments
     environment: Mapping[str, Any] = field(default_factory=dict)  #: further variables, resolved like arguments
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,23 +147,32 @@ class Step:
     releases: Units
     replay: Mapping[StepStatus, StepReplay]
     config: StepConfig
-    placement: Placement = Placement()
-    control: Control | None = None
+    place: Place = Place()
+    role: Role = Role.action
+    loop: Loop | None = None  #: of a container
+    items: Items | None = None  #: of a step that hands over what is known beforehand
+    path: str = field(init=False)  #: the name that users see
+    handles_failure: bool = field(init=False)  #: whether something in the program takes its failure in hand
+    is_container: bool = field(init=False)
+    is_hidden: bool = field(init=False)  #: there for the sake of another step, and shown only to those who ask
 
-    @property
-    def path(self) -> str:
-        """The name that users see."""
-        return self.placement.path or self.name
-
-    @property
-    def handles_failure(self) -> bool:
-        """Whether something in the program takes this step's failure in hand."""
-        if self.placement.handled is not None:
-            return self.placement.handled
-        return bool(self.triggers.get(StepStatus.failure) or self.triggers.get(StepStatus.complete))
+    def __post_init__(self) -> None:
+        handled = self.place.handled
+        if handled is None:
+            handled = bool(self.triggers.get(StepStatus.failure) or self.triggers.get(StepStatus.complete))
+        for name, value in (
+            ("path", self.place.path or self.name),
+            ("handles_failure", handled),
+            ("is_container", self.role is Role.container),
+            ("is_hidden", self.role is Role.items),
+        ):
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"Step({self.name!r})"
+
+
+AssociationKey = tuple[str, Literal["event", "step"], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +184,9 @@ class Association:
     delay: float = 0.0
 
     @property
-    def key(self) -> str:
-        """The association's name in the store."""
-        kind = "event" if isinstance(self.target, Event) else "step"
-        return f"{self.event.name} -> {kind} {self.target.name}"
+    def key(self) -> AssociationKey:
+        """What the store knows it by: its event, and the kind and the name of its target."""
+        return self.event.name, "event" if isinstance(self.target, Event) else "step", self.target.name
 
 
 class Program:
@@ -108,16 +194,29 @@ class Program:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.scopes: dict[str, Scope] = {"": Scope("")}
         self.events: dict[str, Event] = {}
         self.steps: dict[str, Step] = {}
-        self.associations: dict[str, Association] = {}
+        self.associations: dict[AssociationKey, Association] = {}
         self.pools: dict[str, ResourcePool] = {}
 
-    def add_event(self, name: str, expr: Any = None, *, scope: str = "", halts: bool = False) -> Event:
+    def add_root_begin(self) -> Event:
+        """The event with which the root scope begins; programs of raw events begin with events of their own."""
+        begin = self.add_event("#begin", kind=EventKind.inner)
+        self.scopes[""] = Scope("", None, begin)
+        return begin
+
+    def add_scope(self, name: str, parent: str) -> Scope:
+        """Declare a scope inside another; its container is a step of the outer one."""
+        begin = self.add_event(f"{name}#begin", scope=name, kind=EventKind.inner)
+        scope = self.scopes[name] = Scope(name, parent, begin)
+        return scope
+
+    def add_event(self, name: str, expr: Any = None, *, scope: str = "", kind: EventKind = EventKind.public) -> Event:
         """Declare an event; with `expr`, it is triggered wherever the expression holds."""
         self._check_name("event", name, self.events)
         tree = None if expr is None else normalized(expr, self._event_leaf, f"event {name!r}")
-        event = self.events[name] = Event(name, tree, scope, halts)
+        event = self.events[name] = Event(name, tree, scope, kind)
         return event
 
     def add_step(
@@ -131,8 +230,10 @@ class Program:
         releases: Iterable[Any] | None,
         recovery: Mapping[Any, Any],
         config: StepConfig,
-        placement: Placement = Placement(),
-        control: Control | None = None,
+        place: Place = Place(),
+        role: Role = Role.action,
+        loop: Loop | None = None,
+        items: Items | None = None,
     ) -> Step:
         """Declare a step; raises `ProgramError` for whatever could not run."""
         self._check_name("step", name, self.steps)
@@ -144,7 +245,7 @@ class Program:
                 raise ProgramError(f"step {name!r}: another pool is named {pool.name!r} already; share one object")
         step = self.steps[name] = Step(
             name, func, tuple(args), dict(kwargs), self._triggers(name, triggers), takes, gives,
-            replay_policy(name, recovery), config, placement, control,
+            replay_policy(name, recovery), config, place, role, loop, items,
         )  # fmt: skip
         return step
 
@@ -162,7 +263,8 @@ class Program:
             before = self.associations.setdefault(association.key, association)
             if before.delay != association.delay:
                 raise ProgramError(
-                    f"association {association.key!r} is there already, with delay {before.delay:g}; give one delay"
+                    f"association of {event.name!r} with {target.name!r} is there already, with delay "
+                    f"{before.delay:g}; give one delay"
                 )
 
     def event_named(self, event: Event | str, where: str) -> Event:

@@ -12,8 +12,11 @@ class Lookup(Protocol):
     def result(self, step: str, sequence: str) -> Any:
         """The recorded result of a step at a sequence, None where it has none."""
 
-    def cached(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
-        """What `make` returned for the key lately, or returns now; not to be changed by whoever gets it."""
+    def item(self, container: str, sequence: str, key: str) -> Any:
+        """The item of one iteration of a container's loop; not to be changed by whoever gets it."""
+
+    def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
+        """The keys of all iterations of a container's loop, and whether they are those of a mapping."""
 
 
 class Reference:

@@ -1,12 +1,12 @@
-"""The tables. Every identity that DESIGN section 3 names is a primary or unique key here.
+"""The tables. Every identity of the design is a primary or unique key here.
 
 Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.define.values`).
 """
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 PREFIX = "eventcore_"
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -37,6 +37,8 @@ runs = _table(
     Column("run_id", Text, nullable=False, unique=True),
     Column("program", Text, nullable=False),
     Column("source", Text),
+    Column("user", Text, nullable=False),
+    Column("host", Text, nullable=False),
     Column("recovery", Integer, nullable=False),
     Column("created", Float, nullable=False),
     Column("holder", Text),
@@ -77,6 +79,7 @@ requests = _table(
     rowid=True,
 )
 
+#: the events that users declared, wherever they came; what is derived from how steps stand is not kept
 facts = _table(
     "facts",
     _run(),
@@ -100,7 +103,52 @@ tasks = _table(
     Column("created", Float),
     Column("started", Float),
     Column("ended", Float),
-    Column("memo", Text),
+    Column("raised", Text),  # the events that its function raised, as a JSON list of names and sequences
+    Column("clean", Boolean),  # of a container: whether everything inside succeeded
+)
+
+#: one row for each iteration of a container that was walked
+iterations = _table(
+    "iterations",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),  # its place in its loop, from 1
+    Column("status", Text, nullable=False),
+    Column("halted", Boolean, nullable=False),  # nothing new starts in it
+    Column("clean", Boolean, nullable=False),  # it is over, and walking it again could change nothing
+    Column("started", Float),
+    Column("ended", Float),
+)
+
+#: one row for each instance of a container with a loop: how far it came
+loops = _table(
+    "loops",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("items", Integer, nullable=False),
+    Column("begun", Integer, nullable=False),
+    Column("over", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Column("broken", Boolean, nullable=False),  # a failure ended an iteration, so no further one begins
+    Column("clean", Boolean, nullable=False),
+)
+
+#: the items of loops, in slices; by the step that computed them
+items = _table(
+    "items",
+    _run(),
+    Column("sequence", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("recovery", Integer, primary_key=True),
+    Column("first", Integer, primary_key=True),  # the number of the slice's first item, from 1
+    Column("size", Integer, nullable=False),
+    Column("keys", Text),  # a JSON list; null where numbers serve
+    Column("values", Text, nullable=False),  # tagged JSON, a list
 )
 
 #: results live apart from their tasks, which change more often and are read together
@@ -129,11 +177,14 @@ attempts = _table(
     Column("traceback", Text),
 )
 
+#: associations with a delay on their way, or over
 delays = _table(
     "delays",
     _run(),
     Column("sequence", Text, primary_key=True),
-    Column("association", Text, primary_key=True),
+    Column("event", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # of the target: event or step
+    Column("target", Text, primary_key=True),
     Column("recovery", Integer, primary_key=True),
     Column("due", Float, nullable=False),
     Column("over", Integer, nullable=False, default=0),

@@ -6,7 +6,7 @@ statements over and over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -29,11 +29,11 @@ class Statement:
         self.text = str(compiled)
         self._in_order = None if wanted == list(names) else itemgetter(*(names.index(name) for name in wanted))
 
-    def run(self, cursor: DBAPICursor, rows: Sequence[Row]) -> None:
+    def run(self, cursor: DBAPICursor, rows: Iterable[Row]) -> None:
         """Execute for each row."""
         if self._in_order is not None:
             rows = [self._in_order(row) for row in rows]
-        if len(rows) == 1:
+        if isinstance(rows, list) and len(rows) == 1:
             cursor.execute(self.text, rows[0])
         else:
-            cursor.executemany(self.text, rows)
+            cursor.executemany(self.text, rows)  # type: ignore[arg-type]  # drivers take whatever can be walked

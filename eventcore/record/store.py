@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Table, and_, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from eventcore.decide.recovery import CLOSED, CLOSED_CLEAN
-from eventcore.decide.restoring import Snapshot, StoredTask
-from eventcore.decide.state import History, Past, Task
+from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunExistsError, RunNotFoundError
 from eventcore.record import lease
 from eventcore.record import schema as t
+from eventcore.record.asker import this_user
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.location import sqlite_path
+from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run as the store lists it."""
-
-    id: int
-    run_id: str
-    program: str
-    recovery: int
-    source: str | None
 
 
 class Store:
@@ -76,7 +65,8 @@ class Store:
                    term: float, now: float) -> RunRow:  # fmt: skip
         """Make a new run and take its lease; raises `RunExistsError` where the id is taken."""
         with transaction(self._connection) as connection:
-            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now}
+            whose = {"user": this_user(), "host": socket.gethostname()}
+            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now, **whose}
             try:
                 made = connection.execute(insert(t.runs).values(**values))
             except IntegrityError:
@@ -189,99 +179,6 @@ class Store:
         query = select(tasks.c.step).where(tasks.c.run == row.id, tasks.c.step.in_(steps)).distinct()
         return sorted(self._connection.execute(query).scalars())
 
-    def history(self, row: RunRow, upto: int, *, walk_all: bool) -> History:
-        """What recoveries 0 to `upto` left; without `walk_all`, the inside of what ended clean is passed over."""
-        tasks, delays = t.tasks, t.delays
-        closing = tasks.alias()
-        query = (
-            select(*(tasks.c[name] for name in ("step", "sequence", "status", "recovery", "memo", "started", "ended")))
-            .where(tasks.c.run == row.id, tasks.c.recovery <= upto)
-            .order_by(tasks.c.recovery)
-        )
-        if not walk_all:
-            query = query.where(
-                ~select(closing.c.run)
-                .where(
-                    closing.c.run == tasks.c.run, closing.c.sequence == tasks.c.sequence,
-                    closing.c.scope == tasks.c.scope, closing.c.memo == CLOSED_CLEAN, closing.c.recovery <= upto,
-                )
-                .exists()
-            )  # fmt: skip
-        status = {status.value: status for status in TaskStatus}
-        past = {
-            (step, sequence): Past(status[word], *rest)
-            for step, sequence, word, *rest in self._connection.execute(query)
-        }
-        waits = (
-            select(delays.c.association, delays.c.sequence, delays.c.due)
-            .where(delays.c.run == row.id, delays.c.recovery <= upto)
-            .order_by(delays.c.recovery)
-        )
-        due = {(name, sequence): when for name, sequence, when in self._connection.execute(waits)}
-        return History(past, due, same_program=not walk_all)
-
-    def looks_back_to(self, row: RunRow) -> tuple[int, str | None]:
-        """The latest earlier recovery that counts as history for the present one, -1 for none; and its `rerun`."""
-        recoveries = t.recoveries
-        query = select(recoveries.c.looks_back_to, recoveries.c.rerun).where(
-            recoveries.c.run == row.id, recoveries.c.recovery == row.recovery
-        )
-        found = self._connection.execute(query).one()
-        return found.looks_back_to, found.rerun
-
-    def same_program_so_far(self, row: RunRow, upto: int, document: str) -> bool:
-        """Whether recoveries 0 to `upto` all ran exactly this program."""
-        digest = sha256(document.encode()).hexdigest()
-        query = (
-            select(func.count())
-            .select_from(t.recoveries.join(t.programs, t.recoveries.c.program_id == t.programs.c.id))
-            .where(t.recoveries.c.run == row.id, t.recoveries.c.recovery <= upto, t.programs.c.digest != digest)
-        )
-        return self._connection.execute(query).scalar_one() == 0
-
-    def snapshot(self, row: RunRow) -> Snapshot:
-        """The present recovery as it stands, without the cells that are closed for good."""
-        facts, tasks, delays = t.facts, t.tasks, t.delays
-        closing = tasks.alias()
-
-        def still_open(table: Any) -> Any:
-            return (
-                ~select(closing.c.run)
-                .where(
-                    closing.c.run == table.c.run, closing.c.sequence == table.c.sequence,
-                    closing.c.scope == table.c.scope, closing.c.recovery == table.c.recovery,
-                    closing.c.memo.in_([CLOSED, CLOSED_CLEAN]),
-                )
-                .exists()
-            )  # fmt: skip
-
-        def mine(table: Any) -> Any:
-            return (table.c.run == row.id) & (table.c.recovery == row.recovery)
-
-        read = self._connection.execute
-        fact_rows = read(select(facts.c.event, facts.c.sequence).where(mine(facts), still_open(facts)))
-        lost = (
-            select(func.count())
-            .where(_same_task(t.attempts, tasks), t.attempts.c.run == row.id, t.attempts.c.status == "cancelled")
-            .scalar_subquery()
-        )
-        columns = [tasks.c[name] for name in ("step", "sequence", "status", "try", "due", "started", "memo")]
-        task_rows = read(select(*columns, lost).where(mine(tasks), still_open(tasks)))
-        waits = read(
-            select(delays.c.association, delays.c.sequence, delays.c.due).where(mine(delays), delays.c.over == 0)
-        )
-        over = read(
-            select(tasks.c.step, tasks.c.status, func.count())
-            .where(mine(tasks), tasks.c.status.not_in(["ready", "active"]))
-            .group_by(tasks.c.step, tasks.c.status)
-        )
-        return Snapshot(
-            facts=[(event, sequence) for event, sequence in fact_rows],
-            tasks=[StoredTask(step, seq, TaskStatus(word), *rest) for step, seq, word, *rest in task_rows],
-            delays=[(name, sequence, due) for name, sequence, due in waits],
-            over=[(step, TaskStatus(word), count) for step, word, count in over],
-        )
-
     def result(self, row: RunRow, step: str, sequence: str) -> str | None:
         """A task's result as tagged JSON: that of its latest recovery, None where it is not done there."""
         tasks, results = t.tasks, t.results
@@ -300,32 +197,6 @@ class Store:
             return (self._result_folder(row.run_id) / str(found.file)).read_text(encoding="utf-8")
         return None if found.value is None else str(found.value)
 
-    def clean_iterations(self, row: RunRow, step: str, sequence: str) -> set[str]:
-        """The sequences below `sequence` at which a control step ended clean."""
-        tasks = t.tasks
-        query = select(tasks.c.sequence).where(
-            tasks.c.run == row.id, tasks.c.sequence > f"{sequence}.", tasks.c.sequence < f"{sequence}/",
-            tasks.c.step == step, tasks.c.memo == CLOSED_CLEAN, tasks.c.recovery < row.recovery,
-        )  # fmt: skip
-        return set(self._connection.execute(query).scalars())
-
-    def cell(self, row: RunRow, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
-        """One cell of the present recovery: its facts, its tasks."""
-        facts, tasks = t.facts, t.tasks
-        events = self._connection.execute(
-            select(facts.c.event).where(
-                facts.c.run == row.id, facts.c.sequence == sequence, facts.c.scope == scope,
-                facts.c.recovery == row.recovery,
-            )
-        ).scalars()  # fmt: skip
-        rows = self._connection.execute(
-            select(tasks.c.step, tasks.c.status).where(
-                tasks.c.run == row.id, tasks.c.sequence == sequence, tasks.c.scope == scope,
-                tasks.c.recovery == row.recovery,
-            )
-        )  # fmt: skip
-        return list(events), [(step, TaskStatus(status)) for step, status in rows]
-
     def unraised(self, row: RunRow, triggers: Iterable[tuple[str, str]]) -> int:
         """How many of the triggers (event, sequence) are no facts of the present recovery yet."""
         facts, wanted = t.facts, set(triggers)
@@ -334,8 +205,8 @@ class Store:
         )
         return len(wanted.difference((event, sequence) for event, sequence in self._connection.execute(query)))
 
-    def todos(self, row: RunRow, control: set[str]) -> tuple[int, float | None]:
-        """How many tasks (the steps of `control` apart) and delays are outstanding, and when the next is due."""
+    def todos(self, row: RunRow, containers: set[str]) -> tuple[int, float | None]:
+        """How many tasks (those of `containers` apart) and delays are outstanding, and when the next is due."""
         tasks, delays = t.tasks, t.delays
         mine = (tasks.c.run == row.id) & (tasks.c.recovery == row.recovery) & tasks.c.status.in_(["ready", "active"])
         open_tasks = list(self._connection.execute(select(tasks.c.step, tasks.c.due).where(mine)))
@@ -343,7 +214,7 @@ class Store:
             select(delays.c.due).where(delays.c.run == row.id, delays.c.recovery == row.recovery, delays.c.over == 0)
         ).scalars().all()  # fmt: skip
         due = [when for _, when in open_tasks if when is not None] + list(waits)
-        return sum(step not in control for step, _ in open_tasks) + len(waits), min(due, default=None)
+        return sum(step not in containers for step, _ in open_tasks) + len(waits), min(due, default=None)
 
 
 def _write_durably(file: Path, text: str) -> None:
@@ -358,11 +229,6 @@ def _write_durably(file: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _same_task(one: Table, other: Table) -> ColumnElement[bool]:
-    """Whether rows of two tables speak of the same task, within one run."""
-    return and_(*(one.c[name] == other.c[name] for name in ("step", "sequence", "recovery")))
 
 
 def _new_id(made: CursorResult[Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import registry
 
 from eventcore.decide.changes import Changes
-from eventcore.decide.state import Task
+from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.statements import Row, Statement
@@ -69,17 +70,47 @@ class TurnWriter:
                 if rows:
                     self._statements[name].run(cursor, rows)
             cursor.execute("COMMIT")
+            for progress in changes.loops.values():
+                progress.is_recorded = True
         except BaseException:
             with suppress(self._driver_error):  # the database has rolled back by itself
                 cursor.execute("ROLLBACK")
             raise
 
-    def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, list[Row]]]:
+    def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
         run, recovery = self._run, self._recovery
         yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
-        yield "task", [(*self._key(task), task.step.placement.scope, now, *_standing(task))
+        yield (
+            "iteration",
+            [
+                (
+                    *self._place(i),
+                    i.number,
+                    i.status.value,
+                    i.halted,
+                    i.clean,
+                    i.started,
+                    _ended(i, now),
+                )
+                for i in changes.begun.values()
+            ],
+        )
+        yield (
+            "iteration update",
+            [
+                (i.status.value, i.halted, i.clean, _ended(i, now), *self._place(i))
+                for place, i in changes.over.items()
+                if place not in changes.begun
+            ],
+        )
+        yield "task", [(*self._key(task), task.step.place.scope, now, *_standing(task))
                        for task in changes.created.values()]  # fmt: skip
         yield "task update", [(*_standing(task), *self._key(task)) for task in changes.updated.values()]
+        loops = list(changes.loops.values())
+        yield "loop", [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
+        yield "loop update", [(*_progress(p), *self._key(p.task)) for p in loops if p.is_recorded]
+        for task, source in changes.items:
+            yield "items", ((*self._key(task), *part) for part in source.slices())
         yield "result", [self._result(key, text, changes) for key, text in changes.results.items()]
         yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
         yield (
@@ -89,12 +120,15 @@ class TurnWriter:
                 for a in changes.attempts
             ],
         )
-        yield "delay", [(run, d.sequence, d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
+        yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
         yield "answer", [(now, answer, request) for request, answer in changes.answers]
-        yield "delay over", [(run, d.sequence, d.association.key, recovery) for d in changes.delays_over]
+        yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
 
     def _key(self, task: Task) -> Row:
         return self._run, task.sequence, task.step.name, self._recovery
+
+    def _place(self, iteration: Iteration) -> Row:
+        return self._run, iteration.sequence, iteration.scope, self._recovery
 
     def _result(self, key: tuple[str, str], text: str, changes: Changes) -> Row:
         task = changes.updated.get(key) or changes.created[key]
@@ -102,12 +136,24 @@ class TurnWriter:
         return (*self._key(task), text if file is None else None, file)
 
 
+def _ended(iteration: Iteration, now: float) -> float | None:
+    return None if iteration.status is TaskStatus.active else now
+
+
 def _standing(task: Task) -> Row:
-    return task.status.value, task.try_number, task.due, task.started, task.ended, task.memo
+    return task.status.value, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
+
+
+def _progress(progress: Progress) -> Row:
+    p = progress
+    return p.begun, p.over, p.failed, p.cancelled, p.broken, p.clean
 
 
 KEY = ("run", "sequence", "step", "recovery")
-STANDING = ("status", "try", "due", "started", "ended", "memo")
+STANDING = ("status", "try", "due", "started", "ended", "raised", "clean")
+PLACE = ("run", "sequence", "scope", "recovery")
+PROGRESS = ("begun", "over", "failed", "cancelled", "broken", "clean")
+WAIT = ("run", "sequence", "event", "kind", "target", "recovery")
 
 
 @cache
@@ -136,11 +182,7 @@ def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
         results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
     ).where(where(results, *KEY))
     carry = insert(results).from_select([*KEY, "value", "file"], earlier)
-    delay_over = (
-        update(t.delays)
-        .where(where(t.delays, "run", "sequence", "association", "recovery"))
-        .values(over=literal_column("1"))
-    )
+    delay_over = update(t.delays).where(where(t.delays, *WAIT)).values(over=literal_column("1"))
     return {
         "lease": Statement(held, positional, ["b_id", "b_holder"]),
         "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
@@ -149,7 +191,12 @@ def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
         "result": inserted(results, *KEY, "value", "file"),
         "carry": Statement(carry, positional, ["now", *(f"b_{name}" for name in KEY)]),
         "attempt": inserted(t.attempts, *KEY, "try", "status", "started", "ended", "error", "traceback"),
-        "delay": inserted(t.delays, "run", "sequence", "association", "recovery", "due", "over"),
+        "iteration": inserted(t.iterations, *PLACE, "number", "status", "halted", "clean", "started", "ended"),
+        "iteration update": updated(t.iterations, ("status", "halted", "clean", "ended"), PLACE),
+        "loop": inserted(t.loops, *KEY, "items", *PROGRESS),
+        "loop update": updated(t.loops, PROGRESS, KEY),
+        "items": inserted(t.items, *KEY, "first", "size", "keys", "values"),
+        "delay": inserted(t.delays, *WAIT, "due", "over"),
         "answer": Statement(answered, positional, ["taken_at", "answer", "b_id"]),
-        "delay over": Statement(delay_over, positional, ["b_run", "b_sequence", "b_association", "b_recovery"]),
+        "delay over": Statement(delay_over, positional, [f"b_{name}" for name in WAIT]),
     }

@@ -21,7 +21,7 @@ from eventcore.act.envelope import Outcome, failed
 from eventcore.act.executors.base import Executor
 from eventcore.act.executors.choose import make_executor
 from eventcore.act.steplog import installed
-from eventcore.decide import delays, scheduling, verdict
+from eventcore.decide import delays, places, verdict
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.define.status import Verdict
@@ -110,7 +110,7 @@ class Engine:
 
         The first Ctrl-C lets what runs finish and starts nothing new, a second ends it with `KeyboardInterrupt`.
         """
-        config = self.turn.plan.config
+        config = self.turn.context.plan.config
         assert isinstance(config.logging_level, int)
         try:
             with installed(config.logging_level, console=config.console), self._catching_interrupts():
@@ -124,13 +124,13 @@ class Engine:
         return report
 
     def _go(self, passes: int) -> None:
-        if self.turn.state.paused:
+        if self.turn.context.state.paused:
             self._announce.paused()
         while passes != 0:
             self._until_idle()
             passes -= 1
             if passes < 0:
-                if not (verdict.waits_for_time(self.turn) or verdict.waits_for_resume(self.turn)):
+                if not (verdict.waits_for_time(self.turn.context) or verdict.waits_for_resume(self.turn.context)):
                     return
                 self._wait()
 
@@ -139,7 +139,7 @@ class Engine:
         while True:
             if self._turn():
                 continue
-            if not verdict.is_idle(self.turn):
+            if not verdict.is_idle(self.turn.context):
                 self._wait()
             elif not self._inbox and self._queue.empty() and self._seconds_to_next_due() != 0:
                 return
@@ -153,7 +153,7 @@ class Engine:
         more = turn.settle()
         changes = turn.taken_changes()
         if changes:
-            self._writer.write(changes, turn.now)
+            self._writer.write(changes, turn.context.now)
         self._announce.turn(changes)
         for task in changes.starts:
             self._start(task)
@@ -174,7 +174,7 @@ class Engine:
                 self.turn.asked(request.id, request.verb, request.argument)
                 self._announce.asked(request.verb, request.argument)
         elif isinstance(what, Interrupt):
-            self.turn.state.stopped = self._interrupted = True
+            self.turn.context.state.stopped = self._interrupted = True
             self._announce.stopping(len(self._tickets))
         else:
             raise LeaseLostError("another engine took this run over; this engine ends without recording more")
@@ -189,18 +189,18 @@ class Engine:
         except Exception as error:
             self._reported(ticket, failed(error))
             return
-        timeout = self.turn.plan.config.of_step(task.step.config, "timeout")
-        self._executor(scheduling.executor_of(self.turn, task.step)).start(ticket, call, timeout)
+        timeout = self.turn.context.plan.config.of_step(task.step.config, "timeout")
+        self._executor(places.executor_of(self.turn.context, task.step)).start(ticket, call, timeout)
 
     def _cancel(self, task: Task) -> None:
         ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
         if ticket is not None:
-            self._executor(scheduling.executor_of(self.turn, task.step)).cancel(ticket)
+            self._executor(places.executor_of(self.turn.context, task.step)).cancel(ticket)
 
     def _executor(self, construct: Any) -> Executor:
         found = self._executors.get(construct)
         if found is None:
-            found = self._executors[construct] = make_executor(construct, self._reported, self.turn.plan.config)
+            found = self._executors[construct] = make_executor(construct, self._reported, self.turn.context.plan.config)
         return found
 
     def _reported(self, ticket: int, outcome: Outcome) -> None:
@@ -219,9 +219,9 @@ class Engine:
         return taken
 
     def _seconds_to_next_due(self) -> float | None:
-        if self.turn.state.stopped:
+        if self.turn.context.state.stopped:
             return None
-        due = delays.next_due(self.turn)
+        due = delays.next_due(self.turn.context)
         return None if due is None else min(max(0.0, due - self._clock.now()), self.LONGEST_WAIT)
 
     @contextmanager
@@ -245,19 +245,19 @@ class Engine:
             signal.signal(signal.SIGINT, before)
 
     def _standing(self) -> Report:
-        turn = self.turn
-        found = verdict.of(turn)
+        context = self.turn.context
+        found = verdict.of(context)
         if self._interrupted and found is Verdict.success:
             found = Verdict.pending
         return Report(
             found,
-            verdict.todos(turn),
-            delays.next_due(turn),
-            [f"{wait.task!r} waits for {wait.waits_for}" for wait in verdict.stalled(turn)],
+            verdict.todos(context),
+            delays.next_due(context),
+            [f"{wait.task!r} waits for {wait.waits_for}" for wait in verdict.stalled(context)],
             [
                 f"{event}@{sequence} (still missing: {', '.join(missing)})"
-                for event, sequence, missing in verdict.not_reached(turn)
-                if not turn.plan.events[event].scope and not turn.plan.has_parts
+                for event, sequence, missing in verdict.not_reached(context)
+                if not context.plan.has_scopes
             ],
             self._interrupted,
         )

@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eventcore.decide.forecast import StepForecast, forecast
+from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
-from eventcore.decide.state import History
-from eventcore.define.document import Differences, differences
+from eventcore.define.differences import Differences, differences
+from eventcore.define.stored import read
 from eventcore.errors import ConfigError
-from eventcore.record.store import RunRow, Store
+from eventcore.record.archive import StoreArchive
+from eventcore.record.history import read_history
+from eventcore.record.rows import RunRow
+from eventcore.record.store import Store
 from eventcore.run.runner import Runner
-from eventcore.run.session import StoreArchive
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def rehearse(
     store = runner._open(create=False)
     try:
         row = store.find_run(runner.name, run_id)
-        changed = differences(store.document(row, row.recovery), document)
+        changed = differences(read(store.document(row, row.recovery)), read(document))
         gone = store.has_history(row, list(changed.removed)) if changed.removed else []
         plan = Plan(built.program, runner.config)
         archive = StoreArchive(store, replace(row, recovery=row.recovery + 1))
@@ -58,4 +61,4 @@ def rehearse(
 def _history(store: Store, row: RunRow, recovery_run: int | None) -> History:
     if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
         raise ConfigError(f"recovery_run {recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
-    return store.history(row, row.recovery if recovery_run is None else recovery_run, walk_all=True)
+    return read_history(store.connection, row, row.recovery if recovery_run is None else recovery_run, walk_all=True)

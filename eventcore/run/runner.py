@@ -21,9 +21,9 @@ from eventcore.act.steplog import installed
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.config import Config, StepConfig, checked_config, load_config
 from eventcore.define.construct import canonical, with_construct
-from eventcore.define.document import document_of
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
+from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError
 from eventcore.record.location import MEMORY, store_location
 from eventcore.run.capture import current_capture
@@ -42,7 +42,6 @@ class Built:
 
     program: Program
     starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
-    outline: Any = None  #: what the layer that wrote it shows of it
 
 
 class Runner:
@@ -140,7 +139,7 @@ class Runner:
         self._override(store, shared_db, logging_level, config)
         self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         built = self._build()
-        document = document_of(built.program, built.outline)
+        document = written(stored_program(built.program))
         opened_store = self._open(create=self._request.mode is RunMode.restart)
         try:
             assert isinstance(self._config.logging_level, int)
@@ -200,7 +199,7 @@ class Runner:
     def document(self) -> str:
         """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
         built = self._build()
-        return document_of(built.program, built.outline)
+        return written(stored_program(built.program))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows of it."""

@@ -17,42 +17,27 @@ from eventcore.act.clock import Clock
 from eventcore.act.executors.choose import capacity
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.waker import Waker
+from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
-from eventcore.decide.state import History
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Config
-from eventcore.define.document import differences, reruns_successes
+from eventcore.define.differences import differences
 from eventcore.define.program import Program
-from eventcore.define.status import RunMode, TaskStatus, Verdict
+from eventcore.define.status import RunMode, Verdict
+from eventcore.define.stored import read, reruns_successes
 from eventcore.errors import ConfigError, ProgramChangedError
 from eventcore.record import lease, requests
-from eventcore.record.store import RunRow, Store
+from eventcore.record.archive import StoreArchive
+from eventcore.record.history import looks_back_to, read_history, same_program_so_far
+from eventcore.record.rows import RunRow
+from eventcore.record.snapshot import snapshot
+from eventcore.record.store import Store
 from eventcore.run.engine import Asked, Engine, Lost, Report, Triggered
 from eventcore.run.request import Request
 
 log = logging.getLogger("eventcore")
-
-
-class StoreArchive:
-    """The store as decisions may read it (see `eventcore.decide.turn.Archive`)."""
-
-    def __init__(self, store: Store, row: RunRow) -> None:
-        self._store = store
-        self._row = row
-
-    def result(self, step: str, sequence: str) -> str | None:
-        """A task's recorded result."""
-        return self._store.result(self._row, step, sequence)
-
-    def clean_iterations(self, step: str, sequence: str) -> set[str]:
-        """The iterations that earlier recoveries ended clean."""
-        return self._store.clean_iterations(self._row, step, sequence)
-
-    def cell(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
-        """A cell that was let go."""
-        return self._store.cell(self._row, scope, sequence)
 
 
 class Session:
@@ -93,7 +78,7 @@ class Session:
                 with self._kept(row, holder):
                     engine = self._engine = self._make_engine(row, request, document, holder)
                     for event, sequence in starts:
-                        engine.turn.trigger(event, sequence)
+                        engine.turn.start(self._program.events[event], sequence)
                     engine.post(Asked())
                     waker.listen(lambda: engine.post(Asked()))
                     report = engine.run(passes)
@@ -109,8 +94,8 @@ class Session:
     def todos(self, request: Request, starts: Sequence[tuple[str, str]]) -> tuple[int, float | None]:
         """What is outstanding by the store, starts not yet raised included, and when the next is due in UTC seconds."""
         row = self._store.find_run(self._program.name, request.run_id)
-        control = {step.name for step in self._program.steps.values() if step.control is not None}
-        total, due = self._store.todos(row, control)
+        containers = {step.name for step in self._program.steps.values() if step.is_container}
+        total, due = self._store.todos(row, containers)
         return total + self._store.unraised(row, starts), due
 
     def entered(self, request: Request) -> Request:
@@ -133,26 +118,27 @@ class Session:
         if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
             raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
         if request.rerun is not None:  # what cannot be run again is an error before the recovery begins
-            amended(Plan(self._program, self._config), store.history(row, row.recovery, walk_all=True), request.rerun)
+            history = read_history(store.connection, row, row.recovery, walk_all=True)
+            amended(Plan(self._program, self._config), history, request.rerun)
         rerun = None if request.rerun is None else msgspec.json.encode(request.rerun).decode()
         return store.enter_recovery(row, request.recovery_run, rerun, self._source, document, holder, term, now)
 
     def _history(self, row: RunRow, plan: Plan, document: str) -> History:
         """What the recoveries before this one left, as far as it counts."""
-        upto, rerun = self._store.looks_back_to(row)
+        upto, rerun = looks_back_to(self._store.connection, row)
         if upto < 0:
             return History()
         walk_all = (
             rerun is not None
             or upto < row.recovery - 1
             or reruns_successes(self._program)
-            or not self._store.same_program_so_far(row, upto, document)
+            or not same_program_so_far(self._store.connection, row, upto, document)
         )
-        history = self._store.history(row, upto, walk_all=walk_all)
+        history = read_history(self._store.connection, row, upto, walk_all=walk_all)
         return history if rerun is None else amended(plan, history, msgspec.json.decode(rerun, type=Rerun))
 
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
-        found = differences(self._store.document(row, row.recovery), document)
+        found = differences(read(self._store.document(row, row.recovery)), read(document))
         gone = self._store.has_history(row, list(found.removed)) if found.removed else []
         if gone and not request.accept_removed:
             names = ", ".join(repr(found.removed[name]) for name in gone)
@@ -167,13 +153,14 @@ class Session:
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
-        turn = Turn(plan, self._history(row, plan, document), StoreArchive(store, row), capacities)
+        archive = StoreArchive(store, row)
+        turn = Turn(plan, self._history(row, plan, document), archive, capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
-            restore(turn, store.snapshot(row))
-        calls = CallMaker(plan, row.run_id, row.recovery, row.program, lambda step, seq: store.result(row, step, seq))
+            restore(turn.context, snapshot(store.connection, row))
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive)
         writer = store.writer(row, holder, self._config.max_result_size)
-        turn.state.paused = requests.is_paused(store.connection, row.id)
+        turn.context.state.paused = requests.is_paused(store.connection, row.id)
         return Engine(
             turn, writer, calls, self._clock, Announcer(), lambda: requests.pending(store.connection, row.id)
         )  # fmt: skip

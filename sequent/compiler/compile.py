@@ -17,15 +17,14 @@ from typing import Any
 import msgspec
 
 from eventcore.define.config import Config, StepConfig
-from eventcore.define.expression import And, Expression, rebuilt
-from eventcore.define.program import Event, Placement, Program, Step
+from eventcore.define.expression import And, Expression, as_data, rebuilt
+from eventcore.define.program import Event, EventKind, Items, Loop, Picture, Place, Program, Role, Step
 from eventcore.define.reference import references_in
 from eventcore.define.status import StepStatus
+from eventcore.define.stored import function_name
 from sequent.compiler.check import Wiring, checked
-from sequent.compiler.container import ContainerControl, IterationControl, LoopControl, StaticItemsControl
-from sequent.compiler.outline import outline_of
 from sequent.language.loops import ComputedItems
-from sequent.language.references import ItemReference, KeyReference, ResultReference
+from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
 from sequent.language.require import Clause, clauses
 from sequent.language.step import Container, FlowStep, StaticLoop
 
@@ -48,12 +47,13 @@ _ruled_out_by: Mapping[StepStatus, tuple[StepStatus, ...]] = {
 }
 
 
-def compiled(root: Container, name: str, config: Config) -> tuple[Program, tuple[str, str], Any]:
-    """The kernel's program, its start, and the outline that pictures show; raises `FlowError`s."""
+def compiled(root: Container, name: str, config: Config) -> tuple[Program, tuple[str, str]]:
+    """The kernel's program, and its start; raises `FlowError`s."""
     wiring = checked(root)
-    compiler = _Compiler(root, Program(name), config, wiring)
-    compiler.compile_inside(root)
-    return compiler.program, ("#begin", ROOT_SEQUENCE), outline_of(root, wiring)
+    program = Program(name)
+    begin = program.add_root_begin()
+    _Compiler(root, program, config, wiring).compile_inside(root, begin)
+    return program, (begin.name, ROOT_SEQUENCE)
 
 
 class _Compiler:
@@ -64,7 +64,6 @@ class _Compiler:
         self.wiring = wiring
         self.handled: set[str] = set()  #: paths of steps whose failure a clause speaks of
         self.asked: set[tuple[str, StepStatus]] = set()
-        self.controls: dict[str, ContainerControl] = {}
         for step in root.walk():
             for clause in clauses(wiring.of(step)):
                 self.asked.add((_step(clause).path, clause.status))
@@ -118,10 +117,10 @@ class _Compiler:
 
     # events
 
-    def event(self, name: str, scope: str) -> Event:
+    def event(self, name: str, scope: str, kind: EventKind = EventKind.inner) -> Event:
         """The event of this name, made at its first use."""
         known = self.program.events.get(name)
-        return self.program.add_event(name, scope=scope) if known is None else known
+        return self.program.add_event(name, scope=scope, kind=kind) if known is None else known
 
     def came(self, step: FlowStep, status: StepStatus) -> Event:
         """The event that says that the step reached the status."""
@@ -133,44 +132,32 @@ class _Compiler:
 
     # the tree
 
-    def compile_inside(self, container: Container) -> None:
+    def compile_inside(self, container: Container, begin: Event) -> None:
         """Everything that belongs to the container's iterations, or to the flow itself."""
-        path = container.path
-        begin = self.event(f"{path}#begin", path)
-        if self.can_be_halted(container):
-            self._add_halting(container, begin)
         if isinstance(container, FlowStep) and not container.children:
             self._add_body(container, begin)
         for child in container.children.values():
             self._add_child(child, begin)
         for child in container.children.values():
             if child.is_container:
-                self.compile_inside(child)
-
-    def _add_halting(self, container: Container, begin: Event) -> None:
-        assert isinstance(container, FlowStep)
-        path = container.path
-        expr = None
-        if self.can_be_halted(container.parent):
-            expr = (begin, self.program.events[f"{container.parent.path}#halted"])
-        halted = self.program.add_event(f"{path}#halted", expr, scope=path, halts=True)
-        self.program.add_assoc(self.event(f"{path}#broken", path), (halted,))
+                inner = self.program.scopes[child.path].begin
+                assert inner is not None
+                self.compile_inside(child, inner)
 
     def _add_body(self, step: FlowStep, begin: Event) -> None:
         """The function of a step with a loop of its own: the one child of its iterations."""
-        over = self.event(f"{step.path}#body-over", step.path)
+        over = self.event(f"{step.path}#over-inside", step.path, EventKind.over)
         trouble = self._trouble(step, step.path, self.stops(step))
-        self._add_step(
-            f"{step.path}#body", step, step.func, step.args, step.kwargs,
+        body = self._add_step(
+            body_name(step.path), step,
             {StepStatus.complete: [over], StepStatus.failure: [trouble]},
-            Placement(
+            Place(
                 path=step.path, scope=step.path, void=over, handled=self.is_handled(step),
                 result_needed=step.path in self.referred, **self._surroundings(step, step),
             ),
-            self._config_of(step, self.ends_the_run(step)),
+            self._config_of(step, self.ends_the_run(step)), Role.body,
         )  # fmt: skip
-        self.program.add_assoc(begin, (self.program.steps[f"{step.path}#body"],))
-        self._add_iteration(step, [over])
+        self.program.add_assoc(begin, (body,))
 
     def _add_child(self, step: FlowStep, begin: Event) -> None:
         scope = step.parent.path
@@ -188,22 +175,22 @@ class _Compiler:
             if step.path not in self.handled:
                 triggers[StepStatus.failure].append(self._trouble(step.parent, scope, self.stops(step)))
         void = self._void(step, begin) if step.path in self.voidable else None
+        surroundings = {} if step.is_container else self._surroundings(step, step.parent)
+        place = Place(
+            path=step.path, scope=scope, void=void, handled=self.is_handled(step), picture=self._picture(step),
+            result_needed=step.path in self.referred and not step.is_container, **surroundings,
+        )  # fmt: skip
+        config = self._config_of(step, self.ends_the_run(step))
         if step.is_container:
-            kernel_step = self._add_container(step, triggers, void)
+            kernel_step = self._add_container(step, triggers, place, config)
         else:
-            placement = Placement(
-                path=step.path, scope=scope, void=void, handled=self.is_handled(step),
-                result_needed=step.path in self.referred, **self._surroundings(step, step.parent),
-            )  # fmt: skip
-            kernel_step = self._add_step(
-                step.path, step, step.func, step.args, step.kwargs, triggers, placement,
-                self._config_of(step, self.ends_the_run(step)),
-            )  # fmt: skip
+            kernel_step = self._add_step(step.path, step, triggers, place, config)
         self._connect(step, begin, kernel_step)
 
     def _trouble(self, container: Container, scope: str, stops: bool) -> Event:
         """What a failure that nobody handles raises in the iteration around it."""
-        return self.event(f"{container.path}#{'broken' if stops else 'flawed'}", scope)
+        kind = EventKind.broken if stops else EventKind.flawed
+        return self.event(f"{container.path}#{kind}", scope, kind)
 
     def _connect(self, step: FlowStep, begin: Event, target: Step) -> None:
         """Have the step start when its requirement holds."""
@@ -214,7 +201,7 @@ class _Compiler:
             source = self.came(_step(single), single.status)
         else:
             expr = self._at_home(step, begin, rebuilt(tree, lambda leaf: self.came(_step(leaf), _status(leaf))))
-            source = self.program.add_event(f"{step.path}#require", expr, scope=step.parent.path)
+            source = self.program.add_event(f"{step.path}#require", expr, scope=step.parent.path, kind=EventKind.inner)
         self.program.add_assoc(source, (target,), step.delay)
 
     def _void(self, step: FlowStep, begin: Event) -> Event:
@@ -227,7 +214,7 @@ class _Compiler:
         elif tree is not None:
             dual = rebuilt(tree, lambda leaf: self.never(_step(leaf), _status(leaf)), dual=True)
             expr = self._at_home(step, begin, dual)
-        void = self.program.add_event(f"{step.path}#void", expr, scope=scope)
+        void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.inner)
         if source is not None:
             self.program.add_assoc(source, (void,))
         follows = [self.never(step, status) for status in StepStatus if (step.path, status) in self.never_asked]
@@ -245,21 +232,24 @@ class _Compiler:
         outer = any(_step(clause).parent is not step.parent for clause in clauses(self.wiring.of(step)))
         return And(begin, expr) if outer else expr
 
-    def _add_container(self, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], void: Event | None) -> Step:
-        scope, path = step.parent.path, step.path
-        items = None if step.loop is None else self.event(f"{path}#items-wanted", scope)
-        control = ContainerControl(path, scope, self.event(f"{path}#begin", path), items, step.concurrent)
-        kernel_step = self._add_step(
-            path, step, None, (), {}, triggers,
-            Placement(path=path, scope=scope, void=void, handled=self.is_handled(step)),
-            self._config_of(step, self.ends_the_run(step)), control,
-        )  # fmt: skip
-        if items is not None:
-            self._add_items(step, items, control)
-        self.controls[path] = control
+    def _add_container(
+        self, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], place: Place, config: StepConfig
+    ) -> Step:
+        scope = self.program.add_scope(step.path, step.parent.path)
+        items = None if step.loop is None else self._add_items(step)
+        outward = tuple(
+            child.path
+            for child in step.children.values()
+            if any(_step(clause).parent is not step for clause in clauses(self.wiring.of(child)))
+        )
         if step.children:
-            self._add_iteration(step, [self.event(f"{child.path}#over", path) for child in self._last(step)])
-        return kernel_step
+            overs = tuple(self.event(f"{child.path}#over", step.path) for child in self._last(step))
+            expr = overs if len(overs) > 1 else None
+            over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
+            if expr is None:
+                self.program.add_assoc(overs[0], (over,))
+        loop = Loop(scope, items, step.concurrent, outward)
+        return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
     def _last(self, container: FlowStep) -> list[FlowStep]:
         """The children whose ends tell that all have ended: nobody waits for the end of just one of these.
@@ -275,62 +265,49 @@ class _Compiler:
         }
         return [child for child in container.children.values() if child.path not in followed]
 
-    def _add_items(self, step: FlowStep, wanted: Event, control: ContainerControl) -> None:
-        scope, path = step.parent.path, step.path
-        over = self.event(f"{path}#items-over", scope)
-        placement = Placement(path=path, scope=scope, void=over, handled=True, hidden=True, result_needed=True)
-        name, triggers = f"{path}#items", {StepStatus.complete: [over]}
+    def _add_items(self, step: FlowStep) -> str:
+        """The step that computes the container's items; the container has it reached when it starts."""
+        scope, name = step.parent.path, f"{step.path}#items"
+        over = self.event(f"{step.path}#items-over", scope, EventKind.items)
         config = self._config_of(step, False)
+        known: Items | None = None
+        func: ComputedItems | None = None
+        args: tuple[Any, ...] = ()
         if isinstance(step.loop, StaticLoop):
-            target = self._add_step(
-                name, None, None, (), {}, triggers, placement, config, StaticItemsControl(step.loop.text)
-            )
+            known = step.loop.items
         elif isinstance(step.loop, ResultReference):
             config = msgspec.structs.replace(config, task_construct="invoke", timeout=None)
-            target = self._add_step(name, None, ComputedItems(None), (step.loop,), {}, triggers, placement, config)
+            func, args = ComputedItems(None), (step.loop,)
         else:
-            target = self._add_step(name, None, ComputedItems(step.loop), (), {}, triggers, placement, config)
-        self.program.add_assoc(wanted, (target,))
-        hidden = Placement(path=path, scope=scope, handled=True, hidden=True)
-        taker = self._add_step(f"{path}#loop", None, None, (), {}, {}, hidden, StepConfig(), LoopControl(control))
-        self.program.add_assoc(over, (taker,))
-
-    def _add_iteration(self, container: FlowStep, overs: list[Event]) -> None:
-        path = container.path
-        control = self.controls[path]
-        hidden = Placement(path=path, scope=path, handled=True, hidden=True)
-        closing = self._add_step(
-            f"{path}#iteration", None, None, (), {}, {}, hidden, StepConfig(),
-            self._iteration_control(container, control),
+            func = ComputedItems(step.loop)
+        self.program.add_step(
+            name, func, args, {}, {StepStatus.complete: (over,)}, (), None, step.recovery, config,
+            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True), Role.items, items=known,
         )  # fmt: skip
-        over = overs[0] if len(overs) == 1 else self.program.add_event(f"{path}#all-over", tuple(overs), scope=path)
-        self.program.add_assoc(over, (closing,))
+        return name
 
-    def _iteration_control(self, container: FlowStep, control: ContainerControl) -> IterationControl:
-        outward = {
-            child.path: statuses
-            for child in container.children.values()
-            if (
-                statuses := {
-                    clause.status for clause in clauses(self.wiring.of(child)) if _step(clause).parent is not container
-                }
-            )
-        }
-        handles = any(statuses & {StepStatus.failure, StepStatus.complete} for statuses in outward.values())
-        path = container.path
-        return IterationControl(control, f"{path}#broken", f"{path}#flawed", tuple(outward), handles=handles)
-
-    def _add_step(self, name: str, step: FlowStep | None, func: Any, args: Iterable[Any], kwargs: Mapping[str, Any],
-                  triggers: Mapping[StepStatus, list[Event]], placement: Placement, config: StepConfig,
-                  control: Any = None) -> Step:  # fmt: skip
-        owns_units = step is not None and not name.endswith("#body")
+    def _add_step(self, name: str, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], place: Place,
+                  config: StepConfig, role: Role = Role.action, loop: Loop | None = None) -> Step:  # fmt: skip
+        runs, owns_units = role is not Role.container, role is not Role.body
         return self.program.add_step(
-            name, func, args, kwargs,
+            name, step.func if runs else None, step.args if runs else (), step.kwargs if runs else {},
             {status: list(dict.fromkeys(events)) for status, events in triggers.items() if events},
-            step.acquires if step is not None and owns_units else (),
-            step.releases if step is not None and owns_units else None,
-            step.recovery if step is not None else {}, config, placement, control,
+            step.acquires if owns_units else (), step.releases if owns_units else None,
+            step.recovery, config, place, role, loop,
         )  # fmt: skip
+
+    def _picture(self, step: FlowStep) -> Picture:
+        """What pictures show of the step as it was written."""
+        tree = self.wiring.of(step)
+        require = None if tree is None else as_data(tree, _clause_data)
+        if step.loop is None:
+            return Picture(concurrent=step.concurrent, delay=step.delay, require=require)
+        if isinstance(step.loop, StaticLoop):
+            return Picture("items", step.loop.items.size, None, step.concurrent, step.delay, require)
+        if isinstance(step.loop, ResultReference):
+            return Picture("result", None, step.loop.step.path, step.concurrent, step.delay, require)
+        function = (function_name(step.loop) or "?").rpartition(":")[2]
+        return Picture("function", None, function, step.concurrent, step.delay, require)
 
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:
         config = step.config
@@ -352,6 +329,10 @@ def _step(clause: Any) -> FlowStep:
     assert isinstance(clause, Clause)
     assert isinstance(clause.step, FlowStep)
     return clause.step
+
+
+def _clause_data(leaf: Any) -> dict[str, str]:
+    return {"step": _step(leaf).path, "status": _status(leaf).value}
 
 
 def _status(clause: Any) -> StepStatus:

@@ -1,62 +1,75 @@
-"""Loops: what may stand in `loop`, and the items that come of it.
+"""Loops: what may stand in `loop`, and the slices in which its items are recorded.
 
-A loop's items are computed once, when its container starts, and recorded as the result of a hidden step; every
-iteration, and every recovery, walks the recorded ones.
+A loop's items are computed once, when its container starts, and recorded; every iteration, and every recovery, walks
+the recorded ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from eventcore.define.items import SLICE, RecordedItems
+from eventcore.define.program import Slice
 from eventcore.define.reference import Reference
 from eventcore.define.sequence import is_name
-from eventcore.define.values import NotStorableError, decode, encode
+from eventcore.define.values import NotStorableError, encode
 from sequent.errors import LoopError
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
-    """The items of a loop, and the keys that its iterations have in their sequences."""
+class RangeItems:
+    """The items of a `range`, which need not be written out before they are recorded."""
 
-    keys: Sequence[str]
-    values: Sequence[Any]
+    keyed = False
 
-    def value(self, key: str) -> Any:
-        """The item of one iteration."""
-        return self.values[self.keys.index(key) if not isinstance(self.keys, Numbers) else int(key) - 1]
+    def __init__(self, numbers: range) -> None:
+        self._numbers = numbers
 
+    @property
+    def size(self) -> int:
+        """How many items there are."""
+        return len(self._numbers)
 
-class Numbers(Sequence[str]):
-    """The keys `1` to `n` of loops over plain iterables, without a list of them."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: Any) -> Any:
-        return str(range(1, self._count + 1)[index])
+    def slices(self) -> Iterator[Slice]:
+        """The slices in order."""
+        return slices_of(self._numbers)
 
 
-ONCE = Items(Numbers(1), (None,))  #: the one iteration of a container without a loop
-
-
-def plain_items(value: Any) -> dict[str, Any]:
+def slices_of(value: Any) -> Iterator[Slice]:
     """What is recorded of a loop: its values, and its keys where it is a mapping.
 
     Runs in a worker or where the flow is built; raises `LoopError` for what cannot be walked.
     """
     if isinstance(value, Mapping):
-        keys = [_key(key) for key in value]
-        if len(set(keys)) < len(keys):
-            raise LoopError("two of the loop's keys are the same text; keys tell iterations apart, make them differ")
-        return {"keys": keys, "values": list(value.values())}
+        return _keyed(value)
     if not isinstance(value, Iterable):
         raise LoopError(f"the loop is {value!r}, which cannot be walked; give an iterable or a mapping")
-    return {"keys": None, "values": list(value)}
+    return _numbered(value)
+
+
+def _numbered(values: Iterable[Any]) -> Iterator[Slice]:
+    walk, first = iter(values), 1
+    while (part := list(islice(walk, SLICE))) or first == 1:
+        yield Slice(first, len(part), None, encode(part))
+        if not part:
+            return
+        first += len(part)
+
+
+def _keyed(items: Mapping[Any, Any]) -> Iterator[Slice]:
+    known: set[str] = set()
+    walk, first = iter(items.items()), 1
+    while (part := list(islice(walk, SLICE))) or first == 1:
+        keys = [_key(key) for key, _ in part]
+        known.update(keys)
+        if len(known) < first - 1 + len(keys):
+            raise LoopError("two of the loop's keys are the same text; keys tell iterations apart, make them differ")
+        yield Slice(first, len(part), json.dumps(keys), encode([value for _, value in part]))
+        if not part:
+            return
+        first += len(part)
 
 
 def _key(key: Any) -> str:
@@ -68,21 +81,12 @@ def _key(key: Any) -> str:
     return text
 
 
-def read_items(recorded: Any) -> Items:
-    """The items from what `plain_items` recorded."""
-    values = recorded["values"]
-    return Items(Numbers(len(values)) if recorded["keys"] is None else recorded["keys"], values)
-
-
-def items_from_text(text: str) -> Items:
-    """The items from the recorded text."""
-    return read_items(decode(text))
-
-
-def static_items(value: Any, path: str) -> str:
+def static_items(value: Any, path: str) -> RangeItems | RecordedItems:
     """The recorded form of a loop that is known when the flow is built; raises `LoopError` naming the step."""
+    if type(value) is range:
+        return RangeItems(value)
     try:
-        return encode(plain_items(value))
+        return RecordedItems(list(slices_of(value)))
     except (LoopError, NotStorableError) as error:
         raise LoopError(f"step {path!r}, loop: {error}") from None
 
@@ -93,10 +97,11 @@ def is_static(loop: Any) -> bool:
 
 
 class ComputedItems:
-    """The function of the hidden step that computes a loop: calls the user's callable, or takes a step's result."""
+    """The function of the step that computes a loop: calls the user's callable, or takes a step's result."""
 
     def __init__(self, function: Callable[[], Any] | None) -> None:
         self._function = function
 
-    def __call__(self, *result: Any) -> dict[str, Any]:
-        return plain_items(result[0] if self._function is None else self._function())
+    def __call__(self, *result: Any) -> list[list[Any]]:
+        value = result[0] if self._function is None else self._function()
+        return [list(part) for part in slices_of(value)]

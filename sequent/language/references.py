@@ -6,7 +6,6 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from eventcore.define.reference import Lookup, Reference
-from sequent.language.loops import Items, read_items
 
 if TYPE_CHECKING:
     from sequent.language.step import FlowStep
@@ -27,9 +26,9 @@ class ResultReference(Reference):
         at = ".".join(sequence.split(".")[: self.step.depth])
         if self.step.loop is None:
             return lookup.result(self.step.path, at)
-        items = items_at(lookup, self.step, at)
-        results = [lookup.result(f"{self.step.path}#body", f"{at}.{key}") for key in items.keys]
-        return dict(zip(items.keys, results, strict=True)) if isinstance(items.keys, list) else results
+        keys, is_mapping = lookup.keys(self.step.path, at)
+        results = [lookup.result(body_name(self.step.path), f"{at}.{key}") for key in keys]
+        return dict(zip(keys, results, strict=True)) if is_mapping else results
 
     def __repr__(self) -> str:
         return f"{self.step.path}.result"
@@ -45,8 +44,7 @@ class ItemReference(Reference):
         """See `Reference`."""
         keys = sequence.split(".")
         depth = self.step.depth
-        items = items_at(lookup, self.step, ".".join(keys[:depth]))
-        value = items.value(keys[depth])
+        value = lookup.item(self.step.path, ".".join(keys[:depth]), keys[depth])
         return value if isinstance(value, (str, int, float, type(None))) else copy.deepcopy(value)
 
     def __repr__(self) -> str:
@@ -74,11 +72,9 @@ class KeyReference(Reference):
         return f"{self.step.path}.key"
 
 
-def items_at(lookup: Lookup, step: FlowStep, sequence: str) -> Items:
-    """The items of a loop's instance, read once for many iterations."""
-    key = f"{step.path}#items", sequence
-    items: Items = lookup.cached(key, lambda: read_items(lookup.result(*key)))
-    return items
+def body_name(path: str) -> str:
+    """The kernel's name of the function of a step with a loop of its own."""
+    return f"{path}#body"
 
 
 item = NearestItem()

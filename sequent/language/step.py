@@ -8,13 +8,14 @@ from typing import Any
 from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.construct import with_construct
 from eventcore.define.expression import Expression
+from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
 from eventcore.define.program import check_call, replay_policy
 from eventcore.define.reference import Reference, mapped, references_in
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from sequent.errors import FlowError, LoopError
-from sequent.language.loops import is_static, static_items
+from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree, clauses
 
@@ -233,5 +234,5 @@ class FlowStep(Container):
 class StaticLoop:
     """A loop known when the flow is built, in its recorded form."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, items: RangeItems | RecordedItems) -> None:
+        self.items = items

@@ -1,0 +1,30 @@
+"""What decisions may ask of the record; each answer is a plain read."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from eventcore.define.program import Slice
+from eventcore.define.status import TaskStatus
+
+
+class ItemCount(NamedTuple):
+    """What is recorded of a loop, without the items themselves."""
+
+    size: int
+    keyed: bool
+
+
+class Archive(Protocol):
+    """The store as the rules see it."""
+
+    def item_count(self, step: str, sequence: str) -> ItemCount | None:
+        """How many items are recorded of what the step computed at the sequence; None where nothing is."""
+
+    def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
+        """The recorded items, from the slice that has number `first`."""
+
+    def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
+        """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""
+
+    def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
+        """The facts and tasks of this recovery that an iteration had when it was let go."""

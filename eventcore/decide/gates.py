@@ -1,0 +1,63 @@
+"""Gates: expressions that count, so that nothing is evaluated twice.
+
+An expression belongs to one sequence. It comes to life at a sequence with the first of its events that is triggered
+exactly there, and sees what is triggered there and at the sequences that enclose it. A `Gate` is one such life: every
+group of the tree counts how many of its parts are still missing.
+"""
+
+from __future__ import annotations
+
+from eventcore.define.expression import And, Expression, Or
+from eventcore.define.program import Event
+
+
+class Shape:
+    """A tree of and and or, flattened: for each group its parent and how many parts it needs."""
+
+    __slots__ = ("groups_of", "looks_out", "needs", "parents")
+
+    def __init__(self, tree: Expression, scope: str = "") -> None:
+        self.parents: list[int] = []
+        self.needs: list[int] = []
+        self.groups_of: dict[str, list[int]] = {}
+        self.looks_out = scope == ""  #: events at enclosing sequences count, too
+        self._add(tree if isinstance(tree, (And, Or)) else And(tree), -1, scope)
+
+    def _add(self, tree: Expression, parent: int, scope: str) -> None:
+        if isinstance(tree, (And, Or)):
+            group = len(self.needs)
+            self.parents.append(parent)
+            self.needs.append(len(tree.parts) if isinstance(tree, And) else 1)
+            for part in tree.parts:
+                self._add(part, group, scope)
+        elif isinstance(tree, Event):
+            self.groups_of.setdefault(tree.name, []).append(parent)
+            self.looks_out |= tree.scope != scope
+
+
+class Gate:
+    """One expression at one sequence, and what it still needs."""
+
+    __slots__ = ("event", "missing", "seen", "sequence", "shape")
+
+    def __init__(self, event: Event, sequence: str, shape: Shape) -> None:
+        self.event = event
+        self.sequence = sequence
+        self.shape = shape
+        self.missing = shape.needs.copy()
+        self.seen: set[str] = set()
+
+    def count_in(self, atom: str) -> bool:
+        """Take note that `atom` is triggered; True when the whole expression holds now."""
+        if atom in self.seen:
+            return False
+        self.seen.add(atom)
+        for group in self.shape.groups_of[atom]:
+            while group >= 0:
+                self.missing[group] -= 1
+                if self.missing[group] != 0:
+                    break
+                group = self.shape.parents[group]
+            else:
+                return True
+        return False

@@ -1,0 +1,32 @@
+"""What earlier recoveries of a run left, as far as it counts for this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eventcore.define.status import TaskStatus
+
+DelayKey = tuple[tuple[str, str, str], str]  #: an association's key, and a sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How a task stood in the latest earlier recovery that knew it."""
+
+    status: TaskStatus
+    recovery: int
+    raised: str | None = None
+    clean: bool | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass(slots=True)
+class History:
+    """The latest status of each task, and when delays fall due."""
+
+    tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
+    delays: Mapping[DelayKey, float] = field(default_factory=dict)
+    only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
+    same_program: bool = True  #: False when the program changed since: finished loops are then walked again

@@ -1,0 +1,30 @@
+"""Making tasks and changing how they stand: the one place where a task's status is set."""
+
+from __future__ import annotations
+
+from eventcore.decide.context import Context
+from eventcore.decide.state import Iteration, Task
+from eventcore.define.program import Step
+from eventcore.define.status import TaskStatus
+
+
+def create(context: Context, step: Step, at: Iteration, status: TaskStatus = TaskStatus.ready) -> Task:
+    """The step's one task in the iteration."""
+    task = at.tasks[step.name] = Task(step, at, status)
+    context.changes.created[task.key] = task
+    if not status.is_over:
+        context.state.live[task.key] = task
+    return task
+
+
+def set_status(context: Context, task: Task, status: TaskStatus) -> None:
+    """Have the task stand so from now on, and have that recorded with this turn."""
+    task.status = status
+    if status is TaskStatus.active:
+        task.started = context.now
+        task.due = None
+    elif status.is_over:
+        task.ended = context.now
+        context.state.live.pop(task.key, None)
+        context.changes.ended.append(task)
+    context.changes.touched(task)

@@ -1,0 +1,65 @@
+"""How a program differs from the one that a run has stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from eventcore.define.stored import StoredProgram, StoredStep
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What changed, by the names users see."""
+
+    added: tuple[str, ...]
+    removed: Mapping[str, str]  #: path by the kernel's name
+    changed: tuple[str, ...]  #: each with what changed in it
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def __str__(self) -> str:
+        parts = [("added", self.added), ("removed", tuple(self.removed.values())), ("changed", self.changed)]
+        return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
+
+
+def differences(stored: StoredProgram, present: StoredProgram) -> Differences:
+    """Compare two programs step by step; arguments are not stored, and do not count."""
+    before, after = _visible(stored), _visible(present)
+    inputs_before, inputs_after = _inputs(stored), _inputs(present)
+    changed = []
+    for name in before.keys() & after.keys():
+        old, new = _told(before[name]), _told(after[name])
+        parts = [key for key in (*new, *(old.keys() - new.keys())) if old.get(key) != new.get(key)]
+        if inputs_before.get(name) != inputs_after.get(name):
+            parts.append("what it follows")
+        if parts:
+            changed.append(f"{after[name].path} ({', '.join(parts)})")
+    paths_before, paths_after = {s.path for s in before.values()}, {s.path for s in after.values()}
+    return Differences(
+        tuple(step.path for step in after.values() if step.path not in paths_before),
+        {name: step.path for name, step in before.items() if step.path not in paths_after},
+        tuple(sorted(changed)),
+    )
+
+
+def _visible(program: StoredProgram) -> dict[str, StoredStep]:
+    return {step.name: step for step in program.visible()}
+
+
+def _told(step: StoredStep) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(step)
+    return data
+
+
+def _inputs(program: StoredProgram) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for link in program.associations:
+        if link.kind == "step":
+            expr = program.event_named[link.event].expr
+            found.setdefault(link.target, []).append([link.event, link.delay, expr])
+    return found

@@ -1,0 +1,224 @@
+"""A program as data: what is stored with a run, so that status, pictures and reports need none of the user's code.
+
+Written by whatever builds the program, read by everybody else; nobody reads names or texts apart to learn more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+from eventcore.define.config import StepConfig
+from eventcore.define.expression import as_data
+from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
+from eventcore.define.status import StepReplay, StepStatus
+from eventcore.errors import StoreError
+
+FORMAT = 2
+
+Tree = Any  #: {"and": [...]}, {"or": [...]} or a leaf: an event's name, or {"step": path, "status": status}
+
+
+class StoredScope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of the program; the root has the empty name."""
+
+    name: str
+    parent: str | None = None
+    begin: str | None = None  #: the event that begins an iteration
+
+
+class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event, and the expression that makes it hold."""
+
+    name: str
+    scope: str = ""
+    kind: EventKind = EventKind.public
+    expr: Tree = None
+
+
+class StoredLoop(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the items of a container come from."""
+
+    kind: Literal["items", "result", "function"]
+    size: int | None = None  #: how many items, where that is known beforehand
+    source: str | None = None  #: the step whose result, or the function that, gives the items
+
+    def __str__(self) -> str:
+        if self.kind == "items":
+            return f"{self.size} item{'' if self.size == 1 else 's'}"
+        return f"result of {self.source}" if self.kind == "result" else f"{self.source}()"
+
+
+class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step as its user wrote it, and where the kernel has it."""
+
+    name: str  #: the kernel's
+    path: str  #: the user's
+    role: Role = Role.action
+    scope: str = ""
+    inside: str | None = None  #: the scope that a container walks
+    function: str | None = None
+    loop: StoredLoop | None = None
+    concurrent: int = 1
+    delay: float = 0.0
+    require: Tree = None
+    triggers: dict[str, list[str]] = {}
+    acquires: list[tuple[str, int]] = []
+    releases: list[tuple[str, int]] = []
+    recovery: dict[str, str] = {}
+    config: dict[str, Any] = {}
+    handled: bool = False
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it is there for the sake of another step."""
+        return self.role is Role.items
+
+
+class StoredAssociation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From an event to an event or a step."""
+
+    event: str
+    kind: Literal["event", "step"]
+    target: str
+    delay: float = 0.0
+
+
+class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
+    """A whole program."""
+
+    format: int
+    name: str
+    scopes: list[StoredScope]
+    events: list[StoredEvent]
+    steps: list[StoredStep]
+    associations: list[StoredAssociation]
+    pools: dict[str, int | None]
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether the flow language wrote it."""
+        return self.scopes[0].begin is not None
+
+    @cached_property
+    def step_named(self) -> Mapping[str, StoredStep]:
+        """The steps by the kernel's names."""
+        return {step.name: step for step in self.steps}
+
+    @cached_property
+    def event_named(self) -> Mapping[str, StoredEvent]:
+        """The events by their names."""
+        return {event.name: event for event in self.events}
+
+    @cached_property
+    def scope_named(self) -> Mapping[str, StoredScope]:
+        """The scopes by their names."""
+        return {scope.name: scope for scope in self.scopes}
+
+    @cached_property
+    def members(self) -> Mapping[str, list[StoredStep]]:
+        """The steps of each scope, in the order of their definition."""
+        found: dict[str, list[StoredStep]] = {scope.name: [] for scope in self.scopes}
+        for step in self.steps:
+            found[step.scope].append(step)
+        return found
+
+    @cached_property
+    def container_of(self) -> Mapping[str, StoredStep]:
+        """The container whose iterations a scope has, by the scope's name."""
+        return {step.inside: step for step in self.steps if step.inside is not None}
+
+    @cached_property
+    def items_of(self) -> Mapping[str, str]:
+        """The name of the step that computes a container's items, by the container's name."""
+        by_path = {step.path: step.name for step in self.steps if step.role is Role.container}
+        return {by_path[step.path]: step.name for step in self.steps if step.role is Role.items}
+
+    def visible(self) -> Iterator[StoredStep]:
+        """The steps that users see."""
+        return (step for step in self.steps if not step.is_hidden)
+
+
+def stored_program(program: Program) -> StoredProgram:
+    """The program as data.
+
+    Arguments are left out: they may be large or secret, and a program called with others is the same program.
+    """
+    return StoredProgram(
+        FORMAT,
+        program.name,
+        [StoredScope(s.name, s.parent, None if s.begin is None else s.begin.name) for s in program.scopes.values()],
+        [
+            StoredEvent(e.name, e.scope, e.kind, None if e.expr is None else as_data(e.expr, _name))
+            for e in program.events.values()
+        ],
+        [_step(step) for step in program.steps.values()],
+        [StoredAssociation(*a.key, a.delay) for a in program.associations.values()],
+        {name: pool.limit for name, pool in program.pools.items()},
+    )
+
+
+def written(program: StoredProgram) -> str:
+    """The program as the text that stores keep."""
+    return msgspec.json.encode(program).decode()
+
+
+def read(text: str) -> StoredProgram:
+    """Read what `written` wrote; raises `StoreError` for anything else."""
+    try:
+        return msgspec.json.decode(text, type=StoredProgram)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"a stored program cannot be read: {error}; it was damaged, or another version wrote it"
+        ) from None
+
+
+def function_name(function: Callable[..., Any] | None) -> str | None:
+    """`module:qualname` of a function, as far as it has one."""
+    if function is None:
+        return None
+    named: Any = getattr(function, "func", function)
+    qualname = getattr(named, "__qualname__", type(named).__qualname__)
+    return f"{getattr(named, '__module__', '?')}:{qualname}"
+
+
+def reruns_successes(program: Program) -> bool:
+    """Whether some step asks for another run after it succeeded."""
+    return any(step.replay[StepStatus.success] is StepReplay.rerun for step in program.steps.values())
+
+
+def _name(event: Any) -> Any:
+    return event.name
+
+
+def _step(step: Step) -> StoredStep:
+    picture = step.place.picture or Picture()
+    return StoredStep(
+        step.name,
+        step.path,
+        step.role,
+        step.place.scope,
+        None if step.loop is None else step.loop.scope.name,
+        function_name(step.func),
+        None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source),
+        picture.concurrent,
+        picture.delay,
+        picture.require,
+        {status.value: [event.name for event in events] for status, events in step.triggers.items()},
+        [(pool.name, count) for pool, count in step.acquires],
+        [(pool.name, count) for pool, count in step.releases],
+        {k.value: v.value for k, v in step.replay.items() if DEFAULT_REPLAY[k] is not v},
+        _config_data(step.config),
+        step.handles_failure,
+    )
+
+
+def _config_data(config: StepConfig) -> dict[str, Any]:
+    data = msgspec.to_builtins(msgspec.structs.replace(config, task_construct=None))
+    construct = config.task_construct
+    if construct is not None:
+        data["task_construct"] = construct if isinstance(construct, str) else function_name(construct)
+    return {key: value for key, value in data.items() if value is not None}

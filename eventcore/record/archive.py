@@ -1,0 +1,113 @@
+"""What decisions and calls may read of the record while a run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import ColumnElement, Table, and_, func, select
+
+from eventcore.decide.archive import Archive, ItemCount
+from eventcore.define.program import Slice
+from eventcore.define.status import TaskStatus
+from eventcore.record import schema as t
+from eventcore.record.history import looks_back_to
+from eventcore.record.rows import RunRow
+from eventcore.record.store import Store
+
+
+class StoreArchive(Archive):
+    """The store as the rules see it, for one recovery of one run."""
+
+    def __init__(self, store: Store, row: RunRow) -> None:
+        self._store = store
+        self._connection = store.connection
+        self._row = row
+
+    def result(self, step: str, sequence: str) -> str | None:
+        """A task's recorded result."""
+        return self._store.result(self._row, step, sequence)
+
+    def item_count(self, step: str, sequence: str) -> ItemCount | None:
+        """How many items the step recorded last at the sequence; None where it never did."""
+        items, recovery = t.items, self._items_recovery(step, sequence)
+        if recovery is None:
+            return None
+        query = select(func.sum(items.c.size), func.count(items.c["keys"])).where(
+            _of_task(items, self._row, step, sequence), items.c.recovery == recovery
+        )
+        size, keyed = self._connection.execute(query).one()
+        return ItemCount(int(size), keyed > 0)
+
+    def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
+        """The recorded items from the slice that has number `first`, read one slice at a time."""
+        items, recovery = t.items, self._items_recovery(step, sequence)
+        columns = [items.c[name] for name in ("first", "size", "keys", "values")]
+        while True:
+            query = (
+                select(*columns)
+                .where(_of_task(items, self._row, step, sequence), items.c.recovery == recovery)
+                .where(items.c.first + items.c.size > first)
+                .order_by(items.c.first)
+                .limit(1)
+            )
+            found = self._connection.execute(query).first()
+            if found is None:
+                return
+            part = Slice(*found)
+            yield part
+            first = part.first + part.size
+
+    def _items_recovery(self, step: str, sequence: str) -> int | None:
+        """The latest recovery that counts for the present one and recorded items of the step."""
+        items = t.items
+        upto, _ = looks_back_to(self._connection, self._row)
+        query = select(func.max(items.c.recovery)).where(
+            _of_task(items, self._row, step, sequence),
+            (items.c.recovery <= upto) | (items.c.recovery == self._row.recovery),
+        )
+        found: int | None = self._connection.execute(query).scalar()
+        return found
+
+    def iteration_number(self, scope: str, sequence: str) -> int | None:
+        """Which iteration of its loop stands at the sequence, from 1; None where none was begun there."""
+        iterations = t.iterations
+        query = (
+            select(iterations.c.number)
+            .where(iterations.c.run == self._row.id, iterations.c.sequence == sequence, iterations.c.scope == scope)
+            .order_by(iterations.c.recovery.desc())
+            .limit(1)
+        )
+        found: int | None = self._connection.execute(query).scalar()
+        return found
+
+    def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
+        """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""
+        iterations = t.iterations
+        query = select(iterations.c.number).where(
+            iterations.c.run == self._row.id,
+            iterations.c.sequence > f"{around}.", iterations.c.sequence < f"{around}/",
+            iterations.c.scope == scope, iterations.c.clean, iterations.c.recovery < self._row.recovery,
+        )  # fmt: skip
+        return iter(self._connection.execution_options(yield_per=1000).execute(query).scalars())
+
+    def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
+        """One iteration of the present recovery: its facts, its tasks."""
+        facts, tasks = t.facts, t.tasks
+        events = self._connection.execute(
+            select(facts.c.event).where(
+                facts.c.run == self._row.id, facts.c.sequence == sequence, facts.c.scope == scope,
+                facts.c.recovery == self._row.recovery,
+            )
+        ).scalars()  # fmt: skip
+        rows = self._connection.execute(
+            select(tasks.c.step, tasks.c.status).where(
+                tasks.c.run == self._row.id, tasks.c.sequence == sequence, tasks.c.scope == scope,
+                tasks.c.recovery == self._row.recovery,
+            )
+        )  # fmt: skip
+        return list(events), [(step, TaskStatus(status)) for step, status in rows]
+
+
+def _of_task(table: Table, row: RunRow, step: str, sequence: str) -> ColumnElement[bool]:
+    """Whether a row speaks of the step at the sequence, in whichever recovery."""
+    return and_(table.c.run == row.id, table.c.sequence == sequence, table.c.step == step)
