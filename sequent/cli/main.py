@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from keyword import iskeyword
 from pathlib import Path
 
 import click
 
-#: each verb, the module that has it, and what `--help` says of it
+from sequent.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
+
+#: each verb, in `sequent.cli.verbs`, and what `--help` says of it
 VERBS = {
     "run": "Start a new run of a flow.",
     "check": "Find what is wrong with a flow, without running it.",
@@ -31,10 +34,6 @@ VERBS = {
     "clean": "Delete old runs.",
 }
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_NOTHING = 3
-
 
 class Verbs(click.Group):
     """A group that imports a verb's module only when the verb is called."""
@@ -47,7 +46,8 @@ class Verbs(click.Group):
         """The verb's command."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"sequent.cli.{cmd_name}_verb").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"sequent.cli.verbs.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,7 +11,7 @@ import click
 from eventcore.decide.rerunning import Rerun
 from eventcore.record import requests
 from eventcore.record.reading import RunView, reading
-from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
+from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 from sequent.cli.target import TargetError, parse_target, store_of
 
 PATIENCE = 10.0  #: seconds to wait for the engine's answer

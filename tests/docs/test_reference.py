@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import sqlite3
@@ -39,7 +38,8 @@ def test_every_public_name_is_in_the_reference(package: object) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
-    found: click.Command = importlib.import_module(f"sequent.cli.{verb}_verb").command
+    found = command.get_command(click.Context(command), verb)
+    assert found is not None
     options = {text for parameter in found.params if isinstance(parameter, click.Option) for text in parameter.opts}
     assert f"| `{verb}` |" in REFERENCE
     assert options <= words(REFERENCE)

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
+from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 
 if TYPE_CHECKING:
     from eventcore.run.runner import Runner
@@ -53,7 +53,7 @@ class Background:
 
     def _watch(self, location: str, over: threading.Event) -> None:
         from eventcore.errors import EventcoreError
-        from sequent.cli.lookout import run_of_this_process
+        from sequent.cli.own_run import run_of_this_process
 
         while not over.wait(LOOK):
             with suppress(EventcoreError):
@@ -157,7 +157,7 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
 
 
 def _show(pid: int, run_id: str, store: str, log: str) -> None:
-    from sequent.cli.telling import named
+    from sequent.cli.summary import named
 
     click.echo(f"run {run_id} goes on in process {pid}, its output in {log}")
     click.echo(f"watch it: sequent watch {named(store, run_id)}")

@@ -27,8 +27,8 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     """
     from eventcore.decide.rerunning import Rerun
     from eventcore.define.status import RunMode
-    from sequent.cli.rehearsing import tell_recovery
-    from sequent.cli.running import run_program
+    from sequent.cli.dry_run import tell_recovery
+    from sequent.cli.execution import run_program
     from sequent.cli.steering import asked_of_engine
     from sequent.cli.steering import instance as parsed
 

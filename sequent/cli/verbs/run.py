@@ -15,6 +15,6 @@ from sequent.cli.options import program_options
 def command(**options: Any) -> int:
     """Start a new run of TARGET: FILE.py, FILE.py:NAME, module:NAME, or a store that knows its program."""
     from eventcore.define.status import RunMode
-    from sequent.cli.running import run_program
+    from sequent.cli.execution import run_program
 
     return run_program(RunMode.restart, **options)

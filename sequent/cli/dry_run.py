@@ -14,9 +14,9 @@ from eventcore.decide.rerunning import Rerun
 from eventcore.define.status import RunMode
 from eventcore.record.reading import reading
 from eventcore.run.rehearsal import Rehearsal, rehearse
-from sequent.cli.main import EXIT_NOTHING, EXIT_USAGE
-from sequent.cli.running import nothing_to_do, program_for
-from sequent.cli.showing import print_json
+from sequent.cli.execution import nothing_to_do, program_for
+from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
+from sequent.cli.output import print_json
 from visual.outline import outline_of
 
 MOST_LISTED = 10  #: instances of a step in a line; JSON has a hundred times as many

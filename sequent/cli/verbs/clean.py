@@ -1,26 +1,42 @@
-"""What `clean` does and says."""
+"""`sequent clean`."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import time
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from eventcore.act.steplog import LogFolder
-from eventcore.record.cleaning import delete_run, disposable, finish
-from eventcore.record.reading import RunView, reading
-from eventcore.record.store import Store, opened
-from sequent.cli.main import EXIT_NOTHING
+from sequent.cli.exit_codes import EXIT_NOTHING
+from sequent.cli.options import store_option, target_argument
+
+if TYPE_CHECKING:
+    from eventcore.record.reading import RunView
 
 UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
-def seconds_of(age: str) -> float:
+@click.command("clean")
+@target_argument
+@store_option
+@click.option("--older-than", metavar="AGE", help="Runs that ended longer ago, such as 30d, 12h or 45m.")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the N latest runs of a program.")
+@click.option("--logs", is_flag=True, help="Delete the runs' log folders, too.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be deleted; nothing is.")
+def command(target: str, store: str | None, older_than: str | None, keep: int | None, logs: bool,
+            dry_run: bool) -> int:  # fmt: skip
+    """Delete old runs of TARGET: those that meet every criterion given, and never one that an engine works on."""
+    from sequent.cli.target import parse_target, store_of
+
+    if older_than is None and keep is None:
+        raise click.UsageError("say which runs: --older-than 30d, --keep 10, or both")
+    age = None if older_than is None else _seconds_of(older_than)
+    return _clean(store_of(parse_target(target), store), age, keep, logs=logs, dry_run=dry_run)
+
+
+def _seconds_of(age: str) -> float:
     """An age such as `30d` or `1.5h` in seconds; raises `click.UsageError`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([wdhms])", age.strip())
     if found is None:
@@ -28,8 +44,13 @@ def seconds_of(age: str) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
-def clean(location: str, age: float | None, keep: int | None, *, logs: bool, dry_run: bool) -> int:
+def _clean(location: str, age: float | None, keep: int | None, *, logs: bool, dry_run: bool) -> int:
     """Delete the runs that are older than an age and beyond the `keep` latest; returns the exit code."""
+    import time
+
+    from eventcore.record.cleaning import disposable
+    from eventcore.record.reading import reading
+
     now = time.time()
     with reading(location) as reader:
         runs = reader.runs(now)
@@ -52,7 +73,12 @@ def clean(location: str, age: float | None, keep: int | None, *, logs: bool, dry
 
 
 def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunView]:
-    store: Store = opened(location, create=False)
+    import shutil
+
+    from eventcore.record.cleaning import delete_run, finish
+    from eventcore.record.store import opened
+
+    store = opened(location, create=False)
     found = []
     try:
         finish(store)
@@ -71,6 +97,8 @@ def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunVi
 
 
 def _say(what: str, run: RunView, folder: Path | None) -> None:
+    from datetime import datetime
+
     since = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
     logs = "" if folder is None else f", with its logs in {folder}"
     click.echo(f"{what}  {run.run_id}  {run.program}  {run.state}, started {since}{logs}")
@@ -78,6 +106,8 @@ def _say(what: str, run: RunView, folder: Path | None) -> None:
 
 def _log_folder(run: RunView) -> Path | None:
     """The folder of the run's step logs, where the store knows it and it is there."""
+    from eventcore.act.steplog import LogFolder
+
     logdir = run.origin.get("logdir")
     if not isinstance(logdir, str):
         return None

@@ -18,8 +18,9 @@ from contextlib import contextmanager, suppress
 from eventcore.errors import EventcoreError
 from eventcore.record.location import sqlite_path
 from eventcore.run.runner import Runner
-from sequent.cli.lookout import Lookout, run_of_this_process
-from sequent.cli.terminal import FRAME, Screen
+from sequent.cli.own_run import run_of_this_process
+from sequent.cli.poller import Poller
+from sequent.cli.screen import FRAME, Screen
 
 CHUNK = 1 << 16
 STOPPING = "stopping: nothing new starts, running steps finish; Ctrl-C again ends them"
@@ -44,7 +45,7 @@ class LiveView:
     """Takes the terminal over when it is made, in the main thread, and gives it back when it is closed."""
 
     def __init__(self, location: str) -> None:
-        self._lookout = Lookout(location, 1.0)
+        self._poller = Poller(location, 1.0)
         self._screen = Screen(1, sys.stdout.encoding)
         self._pending = b""
         self._interrupts = 0
@@ -65,7 +66,7 @@ class LiveView:
 
     def name_run(self, run_id: str) -> None:
         """Say which run it was, in case it was over before it was seen."""
-        self._lookout.run_id = run_id
+        self._poller.run_id = run_id
 
     def close(self) -> None:
         """Show how the run stands in the end, and give the terminal back."""
@@ -124,17 +125,17 @@ class LiveView:
     def _draw(self) -> None:
         self._print_lines()
         with suppress(EventcoreError):  # there may be no store yet, and a view must not end a run
-            if self._lookout.run_id is None:
-                self._lookout.run_id = run_of_this_process(self._lookout.location)
-            if self._lookout.run_id is not None:
-                self._lookout.look_if_due()
+            if self._poller.run_id is None:
+                self._poller.run_id = run_of_this_process(self._poller.location)
+            if self._poller.run_id is not None:
+                self._poller.look_if_due()
         self._show()
 
     def _draw_the_end(self) -> None:
         self._print_lines(end=True)
         with suppress(EventcoreError):
-            if self._lookout.run_id is not None:
-                self._lookout.look()
+            if self._poller.run_id is not None:
+                self._poller.look()
         self._interrupts = 0
         self._show()
         self._screen.close()
@@ -149,9 +150,9 @@ class LiveView:
             self._screen.print(lines.decode(sys.stdout.encoding, "replace"))
 
     def _show(self) -> None:
-        if self._lookout.moment is not None:
+        if self._poller.moment is not None:
             said = ("", STOPPING, ENDING)[min(self._interrupts, 2)]
-            self._screen.show(self._lookout.moment, time.time(), said)
+            self._screen.show(self._poller.moment, time.time(), said)
 
 
 def _flush() -> None:

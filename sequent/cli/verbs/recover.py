@@ -21,13 +21,13 @@ def command(dry_run: bool, as_json: bool, **options: Any) -> int:
     from eventcore.define.status import RunMode
 
     if dry_run:
-        from sequent.cli.rehearsing import tell_recovery
+        from sequent.cli.dry_run import tell_recovery
 
         for name in ("max_loops", "quiet", "plain", "detach"):
             del options[name]
         return tell_recovery(as_json=as_json, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read a recovered run with `sequent status --json`")
-    from sequent.cli.running import run_program
+    from sequent.cli.execution import run_program
 
     return run_program(RunMode.recover, **options)

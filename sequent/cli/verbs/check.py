@@ -1,19 +1,46 @@
-"""What can be found wrong with a program without running it, beyond what loading and building it tell."""
+"""`sequent check`: what can be found wrong with a program without running it."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eventcore.act.sendable import unsendable
-from eventcore.define import reachability
-from eventcore.define.pools import ResourcePool
-from eventcore.define.program import Program
-from eventcore.record.location import sqlite_path
-from eventcore.run.runner import Runner
-from visual.outline import outline_of
+import click
+
+from sequent.cli.exit_codes import EXIT_USAGE
+from sequent.cli.options import json_option, parameter_option, setting_option, target_argument
+
+if TYPE_CHECKING:
+    from eventcore.define.program import Program
+    from eventcore.run.runner import Runner
+
+
+@click.command("check")
+@target_argument
+@setting_option
+@parameter_option
+@json_option
+def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...], as_json: bool) -> int:
+    """Find what is wrong with TARGET without running it: how it is built, its configuration, what cannot be reached."""
+    from sequent.cli.execution import settings_of
+    from sequent.cli.output import print_json
+    from sequent.cli.target import load_program, pairs, parse_target
+
+    program = load_program(parse_target(target), pairs(parameters, "--param"))
+    program.configure(settings_of(settings))
+    found = findings(program)
+    if as_json:
+        print_json(_data(found))
+    else:
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}")
+        if not found.errors:
+            click.echo(found.text)
+    for error in () if as_json else found.errors:
+        click.echo(f"sequent: {error}", err=True)
+    return EXIT_USAGE if found.errors else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +64,11 @@ class Findings:
 
 def findings(runner: Runner) -> Findings:
     """Look a program through; raises the `EventcoreError` of what could not even be built."""
+    from eventcore.act.sendable import unsendable
+    from eventcore.define import reachability
+    from eventcore.record.location import sqlite_path
+    from visual.outline import outline_of
+
     sqlite_path(runner.store)
     built = runner._build()
     nodes = [node for top in outline_of(json.loads(runner.document)) for node in top.walk()]
@@ -50,7 +82,7 @@ def findings(runner: Runner) -> Findings:
     )
 
 
-def findings_data(found: Findings) -> dict[str, Any]:
+def _data(found: Findings) -> dict[str, Any]:
     """The findings for programs."""
     return {
         "program": found.program, "steps": found.steps, "containers": found.containers, "errors": found.errors,
@@ -60,6 +92,8 @@ def findings_data(found: Findings) -> dict[str, Any]:
 
 def _pools(program: Program, runner: Runner) -> list[str]:
     """Pools of the program's file that no step takes from."""
+    from eventcore.define.pools import ResourcePool
+
     taken = {pool.name for step in program.steps.values() for pool, _ in step.acquires}
     here = {
         pool.name

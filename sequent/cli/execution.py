@@ -15,20 +15,20 @@ from eventcore.record import requests
 from eventcore.record.location import MEMORY
 from eventcore.record.reading import reading
 from eventcore.run.runner import Runner
-from sequent.cli.lively import is_lively
-from sequent.cli.main import EXIT_FAILED, EXIT_NOTHING
+from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
+from sequent.cli.summary import named, tell_end
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
-from sequent.cli.telling import named, tell_end
+from sequent.cli.terminal import is_interactive
 
 
 def run_program(mode: RunMode, *, detach: bool = False, quiet: bool = False, plain: bool = False,
                 **options: Any) -> int:  # fmt: skip
     """Run the target's program in a mode, in the background with `detach`; returns the exit code."""
     if detach:
-        from sequent.cli.detaching import detached
+        from sequent.cli.background import detached
 
         return detached(lambda background: _run(mode, background.begun, quiet=quiet, **options))
-    around = _viewed if is_lively() and not (quiet or plain) else _unseen
+    around = _viewed if is_interactive() and not (quiet or plain) else _unseen
     return _run(mode, around, quiet=quiet, **options)
 
 
@@ -57,7 +57,7 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
 
 
 def _viewed(program: Runner) -> AbstractContextManager[None]:
-    from sequent.cli.live import live_view
+    from sequent.cli.live_view import live_view
 
     return live_view(program)
 

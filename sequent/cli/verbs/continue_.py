@@ -16,6 +16,6 @@ from sequent.cli.options import program_options, run_id_option
 def command(**options: Any) -> int:
     """Go on with a run of TARGET as it stands: due delays and ready steps; a failure stays a failure."""
     from eventcore.define.status import RunMode
-    from sequent.cli.running import run_program
+    from sequent.cli.execution import run_program
 
     return run_program(RunMode.continue_, **options)

@@ -1,0 +1,5 @@
+"""What the command ends with, beside 0 for success."""
+
+EXIT_FAILED = 1  #: the run failed, is stalled or was interrupted
+EXIT_USAGE = 2  #: wrong usage or another expected error
+EXIT_NOTHING = 3  #: there is nothing to do

@@ -1,0 +1,98 @@
+"""`sequent graph`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sequent.cli.options import parameter_option, run_id_option, store_option, target_argument
+
+if TYPE_CHECKING:
+    from visual.graph.draw import Picture
+
+FORMATS = ("dot", "mermaid", "svg", "png", "pdf")
+
+
+@click.command("graph")
+@target_argument
+@store_option
+@run_id_option
+@click.option("-o", "--output", metavar="FILE", help="FILE.svg, .png, .pdf, .dot or .mmd; default: standard output.")
+@click.option("-f", "--format", "format", type=click.Choice(FORMATS),
+              help="Default: by the FILE's ending, on standard output dot.")  # fmt: skip
+@click.option("--program", "program_only", is_flag=True, help="Draw the flow without a run.")
+@click.option("--kernel", is_flag=True, help="Draw the events and steps that the flow was compiled to.")
+@click.option("--unfold", is_flag=True, help="Draw each step, also in a graph too large to be read.")
+@parameter_option
+def command(target: str, store: str | None, run_id: str | None, output: str | None, format: str | None,
+            program_only: bool, kernel: bool, unfold: bool, parameters: tuple[str, ...]) -> int:  # fmt: skip
+    """Draw the latest run of TARGET, or the flow itself where it has not run.
+
+    Without Graphviz on the machine, FILE's name is written with .dot and .mmd instead, and the exit code is 2.
+    """
+    picture = Wanted(target, store, run_id, program_only, parameters, kernel, unfold).picture()
+    if output is None:
+        click.echo(picture.render(format or "dot"), nl=False)
+    else:
+        _write(picture, output, format)
+        click.echo(f"wrote {output}")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which picture is asked for."""
+
+    target: str
+    store: str | None
+    run_id: str | None
+    program_only: bool
+    parameters: tuple[str, ...]
+    kernel: bool
+    unfold: bool
+
+    def picture(self) -> Picture:
+        """The run of the target's store where there is one and the flow was not asked for by itself."""
+        from eventcore.errors import RunNotFoundError
+        from sequent.cli.target import load_program, pairs, parse_target, store_of
+        from visual.graph.draw import draw
+
+        parsed = parse_target(self.target)
+        if not self.program_only and not self.parameters:
+            location = store_of(parsed, self.store)
+            named = self.store is not None or self.run_id is not None or parsed.store is not None
+            if named or Path(location).is_file():
+                with suppress(*([] if named else [RunNotFoundError])):
+                    return draw(location, self.run_id, kernel=self.kernel, unfold=self.unfold)
+        program = load_program(parsed, pairs(self.parameters, "--param"), self.run_id)
+        return draw(program, kernel=self.kernel, unfold=self.unfold)
+
+
+def _write(picture: Picture, output: str, format: str | None) -> None:
+    """Write the picture; where it cannot be drawn, its text as DOT and Mermaid instead, and `PictureError` says so."""
+    from visual.errors import PictureError
+    from visual.graph.draw import format_of
+
+    file = Path(output)
+    kind = format or format_of(file)
+    try:
+        data = picture.render(kind)
+    except PictureError as error:
+        texts = [file.with_suffix(ending) for ending in (".dot", ".mmd")]
+        for text in texts:
+            _put(text, picture.render(format_of(text)))
+        raise PictureError(f"{file} is not drawn, its text is in {texts[0]} and {texts[1]}: {error}") from None
+    _put(file, data)
+
+
+def _put(file: Path, data: bytes) -> None:
+    from visual.errors import PictureError
+
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise PictureError(f"{file} cannot be written: {error.strerror}; give another FILE") from None

@@ -1,0 +1,169 @@
+"""`sequent logs`: each log under a heading, or with `--follow` what running steps say as they say it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sequent.cli.exit_codes import EXIT_NOTHING
+from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from eventcore.record.reading import Reader, RunView
+    from sequent.cli.instances import Named
+    from sequent.cli.tries import Try
+
+CHUNK = 1 << 16  #: bytes of a log that are copied at once
+LOOK = 0.2  #: seconds between looks at the files that are followed
+ASK = 5  #: so many looks to one at the store
+
+
+@click.command("logs")
+@target_argument
+@click.argument("path", metavar="[PATH[@SEQ]]", required=False)
+@store_option
+@run_id_option
+@click.option("--try", "number", type=click.IntRange(min=1), metavar="N", help="Only the Nth try of each instance.")
+@click.option("--failed", is_flag=True, help="Only tries that failed.")
+@click.option("--follow", is_flag=True, help="Show what running steps say as they say it, until they end.")
+@json_option
+def command(target: str, path: str | None, store: str | None, run_id: str | None, number: int | None, failed: bool,
+            follow: bool, as_json: bool) -> int:  # fmt: skip
+    """Show what the steps of a run printed and logged: all, those inside PATH, or one instance, as in load/day@1.2."""
+    from sequent.cli.target import parse_target, store_of
+
+    if follow and (as_json or failed):
+        raise click.UsageError("--follow shows what is said from now on; leave out --json and --failed")
+    location = store_of(parse_target(target), store)
+    if follow:
+        return _follow(location, run_id, path, number)
+    return _show(location, run_id, path, number, failed=failed, as_json=as_json)
+
+
+def _show(location: str, run_id: str | None, path: str | None, number: int | None, *, failed: bool,
+          as_json: bool) -> int:  # fmt: skip
+    """Print the logs there are; returns the exit code."""
+    from eventcore.record.reading import reading
+    from sequent.cli.output import print_json
+    from sequent.cli.tries import tries
+
+    with reading(location) as reader:
+        run = reader.run(run_id, time.time())
+        found = tries(reader, run, _named(reader, run, path), number, failed=failed)
+    if as_json:
+        print_json([_data(one) for one in found])
+    else:
+        _print(found, tell_silent=path is not None)
+    if not found:
+        which = f" of {path}" if path is not None else ""
+        kind = "failed" if failed else "has begun"
+        click.echo(f"sequent: no try{which} {kind} in run {run.run_id}; `sequent why` tells why", err=True)
+        return EXIT_NOTHING
+    return 0
+
+
+def _named(reader: Reader, run: RunView, text: str | None) -> Named | None:
+    """The step or instance of the run that the text names, None where it is left out."""
+    from sequent.cli.instances import named_instance
+    from visual.outline import outline_of
+
+    if text is None:
+        return None
+    nodes = outline_of(reader.document(run))
+    return named_instance(text, (node.path for top in nodes for node in top.walk()), run)
+
+
+def _print_heading(one: Try) -> None:
+    """Say whose log follows."""
+    click.echo(click.style(f"==> {one.heading} <==", bold=True))
+
+
+def _copy(one: Try, start: int) -> int:
+    """Print the log from a place on; returns the place behind it."""
+    with one.file.open("rb") as file:
+        file.seek(start)
+        while data := file.read(CHUNK):
+            click.echo(data, nl=False)
+        return file.tell()
+
+
+def _print(found: Sequence[Try], *, tell_silent: bool) -> None:
+    silent = [one for one in found if not one.size]
+    for one in found:
+        if one.size:
+            _print_heading(one)
+            _copy(one, 0)
+    for one in silent if tell_silent and len(silent) <= 20 else ():
+        click.echo(f"{one.heading} said nothing: there is no {one.file}", err=True)
+    if silent and not (tell_silent and len(silent) <= 20):
+        click.echo(f"{len(silent)} of {len(found)} tries said nothing", err=True)
+
+
+def _data(one: Try) -> dict[str, Any]:
+    text = one.file.read_text(encoding="utf-8", errors="replace") if one.size else ""
+    return {
+        "path": one.path, "sequence": one.sequence, "recovery": one.recovery, "try": one.number,
+        "status": one.status.value, "file": str(one.file), "text": text,
+    }  # fmt: skip
+
+
+def _follow(location: str, run_id: str | None, path: str | None, number: int | None) -> int:
+    """Print what running tries say until those that were asked for are over; returns the exit code."""
+    from eventcore.define.status import TaskStatus
+    from eventcore.record.reading import reading
+    from sequent.cli.tries import tries
+
+    places: dict[Path, int] = {}
+    shown: Path | None = None
+    first, look = True, 0
+    while True:
+        if look % ASK == 0:
+            with reading(location) as reader:
+                run = reader.run(run_id, time.time())
+                named = _named(reader, run, path)
+                found = tries(reader, run, named, number, failed=False)
+                over = not run.is_held or _is_over(reader, run, named, found)
+            run_id = run.run_id
+            for one in found if first and not over else ():
+                if one.status is not TaskStatus.active:
+                    places[one.file] = one.size
+            first = False
+        look += 1
+        for one in found:
+            if one.size > places.get(one.file, 0):
+                if shown != one.file:
+                    _print_heading(one)
+                places[one.file], shown = _copy(one, places.get(one.file, 0)), one.file
+        if over:
+            return _farewell(run, path, found, said=shown is not None)
+        time.sleep(LOOK)
+
+
+def _is_over(reader: Reader, run: RunView, named: Named | None, found: list[Try]) -> bool:
+    """Whether the named instance, or all of the named step that there will be, has ended."""
+    from visual.outline import outline_of
+
+    if named is None:
+        return False
+    if reader.document(run)["outline"] is None:
+        return bool(found) and all(one.status.is_over for one in found)
+    steps = {node.path: node.kernel_name for top in outline_of(reader.document(run)) for node in top.walk()}
+    top = named.path.partition("/")[0]
+    kernel, sequence = (top, "1") if named.sequence is None else (steps[named.path], named.sequence)
+    instances = reader.instances(run, step=kernel, sequence=sequence, limit=1)
+    return bool(instances) and instances[0].recovery == run.recovery and instances[0].status.is_over
+
+
+def _farewell(run: RunView, path: str | None, found: list[Try], *, said: bool) -> int:
+    whose = path or f"run {run.run_id}"
+    if not found:
+        click.echo(f"sequent: {whose}: nothing has begun and no engine is at work; `sequent why` tells why", err=True)
+        return EXIT_NOTHING
+    if not said:
+        click.echo(f"{whose} said nothing", err=True)
+    return 0

@@ -1,0 +1,59 @@
+"""`sequent runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from sequent.cli.exit_codes import EXIT_NOTHING
+from sequent.cli.options import json_option, store_option, target_argument
+
+if TYPE_CHECKING:
+    from eventcore.record.reading import RunView
+
+
+@click.command("runs")
+@target_argument
+@store_option
+@json_option
+def command(target: str, store: str | None, as_json: bool) -> int:
+    """List the runs of TARGET, the latest first."""
+    import time
+
+    from eventcore.record.reading import reading
+    from sequent.cli.output import print_json, run_data
+    from sequent.cli.target import parse_target, store_of
+
+    location = store_of(parse_target(target), store)
+    with reading(location) as reader:
+        runs = reader.runs(time.time())
+    if as_json:
+        print_json([run_data(run) for run in runs])
+    elif runs:
+        _print_table(runs)
+    else:
+        click.echo(f"store {location} has no runs", err=True)
+    return 0 if runs else EXIT_NOTHING
+
+
+def _print_table(runs: Iterable[RunView]) -> None:
+    """The runs, one a line."""
+    from datetime import datetime
+
+    from rich.table import Table
+
+    from sequent.cli.output import console
+    from visual.live.tree import STYLES
+    from visual.standing import duration
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "program", "state", "recovery", "started", "took", "outstanding"):
+        table.add_column(heading)
+    for run in runs:
+        took = "" if run.ended is None else duration(run.ended - run.started)
+        started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
+        state = f"[{STYLES.get(run.state, 'yellow')}]{run.state}[/]"
+        table.add_row(run.run_id, run.program, state, str(run.recovery), started, took, str(run.todos))
+    console().print(table)

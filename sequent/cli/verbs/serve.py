@@ -1,0 +1,51 @@
+"""`sequent serve`."""
+
+from __future__ import annotations
+
+import click
+
+from sequent.cli.options import store_option, target_argument
+
+
+@click.command("serve")
+@target_argument
+@store_option
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; default: a free one.")
+@click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
+def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
+    """Show the runs of TARGET on a page that follows them as they happen and steers them, until Ctrl-C.
+
+    The page is on this machine's loopback and for who has the token in the printed address.
+    """
+    import time
+
+    from eventcore.record.reading import reading
+    from sequent.cli.target import parse_target, store_of
+
+    try:
+        from visual.page.server import serve
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("visual", "eventcore"):
+            raise
+        raise click.UsageError(
+            f"serve needs {error.name}, which is not installed; pip install 'sequent-flow[live]'"
+        ) from None
+    location = store_of(parse_target(target), store)
+    with reading(location) as reader:
+        reader.runs(time.time())
+    try:
+        serve(location, port, lambda address: _tell(location, address, is_opened=is_opened))
+    except OSError as error:
+        raise click.UsageError(f"port {port} cannot be had: {error.strerror}; give another --port") from None
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _tell(location: str, address: str, *, is_opened: bool) -> None:
+    import webbrowser
+
+    click.echo(f"serving {location} at {address}")
+    click.echo("Keep the address to yourself: who has it can steer the runs. Ctrl-C ends the page, no run.")
+    if is_opened:
+        webbrowser.open(address)

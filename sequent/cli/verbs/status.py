@@ -1,0 +1,78 @@
+"""`sequent status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+
+if TYPE_CHECKING:
+    from eventcore.record.reading import InstanceView, RunView
+    from visual.outline import StepNode
+    from visual.standing import Standing
+
+
+@click.command("status")
+@target_argument
+@store_option
+@run_id_option
+@json_option
+def command(target: str, store: str | None, run_id: str | None, as_json: bool) -> int:
+    """Show how a run of TARGET stands: the tree of its steps with states, counts and times."""
+    import time
+
+    from eventcore.define.status import TaskStatus
+    from eventcore.record.reading import reading
+    from sequent.cli.output import console, print_json
+    from sequent.cli.target import parse_target, store_of
+    from visual.live.tree import run_tree
+    from visual.outline import outline_of
+    from visual.standing import standings
+
+    with reading(store_of(parse_target(target), store)) as reader:
+        now = time.time()
+        run = reader.run(run_id, now)
+        nodes = outline_of(reader.document(run))
+        known = standings(reader, run)
+        failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=200)
+    if as_json:
+        print_json(_data(run, nodes, known, failures))
+    else:
+        console().print(run_tree(run, nodes, known, failures, now))
+    return 0
+
+
+def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
+          failures: Iterable[InstanceView]) -> dict[str, Any]:  # fmt: skip
+    """A run with its steps for programs."""
+    from sequent.cli.output import run_data
+    from visual.standing import unreached
+
+    paths = {node.kernel_name: node.path for top in nodes for node in top.walk()}
+    nothing = unreached(run)
+
+    def step_data(node: StepNode) -> dict[str, Any]:
+        standing = standings.get(node.kernel_name, nothing)
+        return {
+            "path": node.path, "state": standing.state, "counts": dict(standing.counts), "seconds": standing.seconds,
+            "loop": node.loop, "steps": [step_data(child) for child in node.children],
+        }  # fmt: skip
+
+    return {
+        **run_data(run),
+        "steps": [step_data(node) for node in nodes],
+        "failures": [
+            {
+                "path": paths[f.step],
+                "sequence": f.sequence,
+                "recovery": f.recovery,
+                "try": f.try_number,
+                "error": f.error,
+            }
+            for f in failures
+            if f.step in paths
+        ],
+    }

@@ -1,0 +1,86 @@
+"""`sequent watch`: a live tree in a terminal, a line for each change elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from sequent.cli.exit_codes import EXIT_FAILED
+from sequent.cli.options import run_id_option, store_option, target_argument
+
+if TYPE_CHECKING:
+    from sequent.cli.poller import Poller
+    from visual.live import Moment
+
+
+@click.command("watch")
+@target_argument
+@store_option
+@run_id_option
+@click.option("--interval", type=click.FloatRange(min=0.1), default=1.0, show_default=True, metavar="S",
+              help="Seconds between looks at the store, at the least.")  # fmt: skip
+def command(target: str, store: str | None, run_id: str | None, interval: float) -> int:
+    """Watch a run of TARGET until it is over: its tree in a terminal, a line for each change elsewhere.
+
+    The exit code is the run's. Ctrl-C ends the watching and leaves the run alone.
+    """
+    from sequent.cli.poller import Poller
+    from sequent.cli.summary import tell_end
+    from sequent.cli.target import parse_target, store_of
+    from sequent.cli.terminal import is_interactive
+
+    location = store_of(parse_target(target), store)
+    poller = Poller(location, interval, run_id)
+    try:
+        last = _in_a_terminal(poller) if is_interactive() else _in_lines(poller, interval)
+    except KeyboardInterrupt:
+        _leave(poller)
+        return EXIT_FAILED
+    tell_end(location, last.run.run_id)
+    return 0 if last.is_ok else EXIT_FAILED
+
+
+def _in_a_terminal(poller: Poller) -> Moment:
+    from sequent.cli.screen import FRAME, Screen
+
+    poller.look()
+    screen = Screen(1, sys.stdout.encoding)
+    try:
+        while True:
+            assert poller.moment is not None
+            screen.show(poller.moment, time.time())
+            if poller.moment.is_over:
+                return poller.moment
+            time.sleep(FRAME)
+            poller.look_if_due()
+    finally:
+        screen.close()
+
+
+def _in_lines(poller: Poller, interval: float) -> Moment:
+    from sequent.cli.screen import FRAME
+    from visual.live import changes
+
+    shown: Moment | None = None
+    while True:
+        if poller.look_if_due():
+            assert poller.moment is not None
+            for line in changes(shown, poller.moment):
+                click.echo(line)
+            sys.stdout.flush()
+            shown = poller.moment
+            if shown.is_over:
+                return shown
+        time.sleep(min(FRAME, interval))
+
+
+def _leave(poller: Poller) -> None:
+    from sequent.cli.summary import named
+
+    if poller.moment is None:
+        return
+    this = named(poller.location, poller.moment.run.run_id)
+    click.echo(f"sequent: no longer watching, the run goes on; look again with: sequent watch {this}", err=True)

@@ -1,0 +1,67 @@
+"""`sequent why`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+
+if TYPE_CHECKING:
+    from eventcore.record.reading import RunView
+    from visual.reasons import Explanation
+
+
+@click.command("why")
+@target_argument
+@click.argument("path", metavar="PATH[@SEQ]")
+@store_option
+@run_id_option
+@json_option
+def command(target: str, path: str, store: str | None, run_id: str | None, as_json: bool) -> int:
+    """Tell why an instance has not run, or stands as it does: what it waits for, who has it, or how it ended."""
+    import time
+
+    from eventcore.record.reading import reading
+    from sequent.cli.instances import named_instance
+    from sequent.cli.output import print_json
+    from sequent.cli.target import parse_target, store_of
+    from visual.reasons import Known, explanations
+
+    now = time.time()
+    with reading(store_of(parse_target(target), store)) as reader:
+        run = reader.run(run_id, now)
+        known = Known(reader, run, now)
+        named = named_instance(path, known.nodes, run)
+        found = explanations(known, named.path, named.sequence)
+    if as_json:
+        print_json(_data(run, found))
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: Iterable[Explanation]) -> None:
+    for one in found:
+        click.echo(f"{one.name} is {one.state}")
+        for reason in one.reasons:
+            click.echo(f"  {reason.text}")
+
+
+def _data(run: RunView, found: Iterable[Explanation]) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "state": run.state,
+        "engine": run.holder,
+        "instances": [
+            {
+                "path": one.path,
+                "sequence": one.sequence,
+                "state": one.state,
+                "reasons": [{"kind": reason.kind, "text": reason.text} for reason in one.reasons],
+            }
+            for one in found
+        ],
+    }
