@@ -5,6 +5,7 @@ Layers, from the inside out: `decide` holds the semantics as pure functions, `re
 """
 
 from eventcore.act.current import Current, current
+from eventcore.act.observer import Observer
 from eventcore.define.construct import Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
@@ -46,6 +47,7 @@ __all__ = [
     "EventcoreError",
     "Eventor",
     "Invoke",
+    "Observer",
     "Resource",
     "ResourcePool",
     "RunMode",

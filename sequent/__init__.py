@@ -5,6 +5,7 @@ values that flow between steps. `requirements` and `moments` make a graph of a f
 reads off it what `compile` needs to make the kernel's program, `container` is what drives iterations while it runs.
 """
 
+from eventcore.act.observer import Observer
 from eventcore.define.construct import Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
@@ -46,6 +47,7 @@ __all__ = [
     "FlowError",
     "FlowStep",
     "Invoke",
+    "Observer",
     "Resource",
     "ResourcePool",
     "RunMode",

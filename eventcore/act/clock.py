@@ -1,19 +1,34 @@
-"""Time for an engine: UTC that does not jump while it runs."""
+"""The contract of every clock: it tells the time, and it waits."""
 
-import sys
-import time
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from queue import SimpleQueue
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
-class Clock:
-    """Starts from the wall clock and goes on by one that nobody sets and that counts the machine's sleep, too."""
+class Clock(ABC):
+    """Time as an engine, its lease keeper and live views know it; may be used by several threads.
 
-    def __init__(self) -> None:
-        self._offset = time.time() - _steady()
+    However the system's time is set meanwhile, `now` neither goes back nor leaps while the clock lives, so a delay of
+    ten minutes takes ten minutes, and what was due stays due. Time in which the machine sleeps counts.
+    """
 
+    @abstractmethod
     def now(self) -> float:
-        """UTC in seconds since 1970."""
-        return self._offset + _steady()
+        """UTC in seconds since 1970: what is recorded, and whose differences measure."""
 
+    @abstractmethod
+    def wall(self) -> float:
+        """UTC as other processes read it at this moment, to compare with what they wrote; leaps when it is set."""
 
-def _steady() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+    @abstractmethod
+    def wait(self, inbox: SimpleQueue[Item], until: float | None, *, idle: bool = False) -> Item | None:
+        """Block until something is in `inbox`, and take it; None when it is `until` by `now`.
+
+        With `until` None it waits as long as it takes. A None put into the inbox only wakes, so None may come early:
+        whoever waits looks at the clock again. `idle` says that nothing is under way which could bring something by
+        itself, so that a clock that simulates may go to `until` at once.
+        """

@@ -1,109 +1,51 @@
 """The engine loop: wait for whatever comes first, take everything that is there, decide, commit once, then dispatch.
 
 Nothing is started before the commit that says so, and nothing is polled: an idle engine sleeps until a worker reports,
-a delay is due or somebody raises an event.
+a delay is due or somebody raises an event. One turn is `Engine._turn`; waiting is in `inbox` and `eventcore.act.clock`,
+starting tasks in `dispatcher`, Ctrl-C in `interrupts`.
 """
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from eventcore.act.announce import Announcer
+from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.envelope import Outcome, failed
-from eventcore.act.executors.base import Executor
-from eventcore.act.executors.choose import make_executor
+from eventcore.act.observer import RunPaused, RunResumed, RunStopping
 from eventcore.act.steplog import installed
-from eventcore.decide import delays, places, verdict
-from eventcore.decide.state import Task
+from eventcore.decide import delays, verdict
+from eventcore.decide.changes import Changes
 from eventcore.decide.turn import Turn
-from eventcore.define.status import Verdict
 from eventcore.errors import LeaseLostError
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A worker is through with a call."""
-
-    ticket: int
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Triggered:
-    """Somebody in this process raises an event."""
-
-    event: str
-    sequence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The lease keeper found the lease gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """The user pressed Ctrl-C."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Somebody recorded a request."""
-
-
-Happening = Ended | Triggered | Lost | Interrupt | Asked
-
-
-@dataclass(slots=True)
-class Report:
-    """How a call of `run` ended."""
-
-    verdict: Verdict
-    todos: int = 0
-    next_due: float | None = None  #: UTC in seconds
-    stalled: list[str] = field(default_factory=list)  #: what waits for what
-    not_reached: list[str] = field(default_factory=list)
-    interrupted: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """The answer of `run`: True while nothing unhandled has failed and nothing is stalled."""
-        return self.verdict in (Verdict.success, Verdict.pending)
+from eventcore.run.dispatcher import Dispatcher
+from eventcore.run.inbox import Asked, Ended, Happening, Inbox, Interrupted, Triggered
+from eventcore.run.interrupts import catching_ctrl_c
+from eventcore.run.report import Report, report_of
 
 
 class Engine:
-    """Runs one recovery of one run; the store, the turn and the lease are handed in."""
+    """Runs one recovery of one run; the store, the turn, the clock, the observers and the lease are handed in."""
 
-    LONGEST_WAIT = 60.0  #: seconds between looks at the clock: a wait does not count the time that the machine sleeps
-
-    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announce: Announcer,
-                 requests: Callable[[], list[AskedRequest]] = list) -> None:  # fmt: skip
+    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announcer: Announcer,
+                 requests: Callable[[], Iterable[AskedRequest]] = list) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
-        self._calls = calls
         self._clock = clock
-        self._announce = announce
+        self._announcer = announcer
         self._requests = requests  #: reads what was asked and not taken up
-        self._queue: SimpleQueue[Happening] = SimpleQueue()
-        self._executors: dict[Any, Executor] = {}
-        self._tickets: dict[int, Task] = {}
-        self._next_ticket = 0
+        self._inbox = Inbox(clock)
+        self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._inbox.post)
         self._interrupted = False
-        self._inbox: list[Happening] = []
+        self._paused = False  #: whether observers know that the run is paused
+        self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests of this turn
 
     def post(self, happening: Happening) -> None:
         """Tell the engine what happened; from any thread."""
-        self._queue.put(happening)
+        self._inbox.post(happening)
 
     def run(self, passes: int) -> Report:
         """Work until nothing is left, delays included, or with `passes` >= 0 so many times until only time can help.
@@ -113,57 +55,60 @@ class Engine:
         config = self.turn.context.plan.config
         assert isinstance(config.logging_level, int)
         try:
-            with installed(config.logging_level, console=config.console), self._catching_interrupts():
+            with (
+                installed(config.logging_level, console=config.console),
+                catching_ctrl_c(lambda: self.post(Interrupted())),
+            ):
+                self._tell_pausing()
                 self._go(passes)
         finally:
-            for executor in self._executors.values():
-                executor.close()
-        report = self._standing()
-        if not report.interrupted:
-            self._announce.finished(report.verdict, report.todos, report.stalled, report.not_reached)
-        return report
+            self._dispatcher.close()
+        return report_of(self.turn.context, interrupted=self._interrupted)
 
     def _go(self, passes: int) -> None:
-        if self.turn.context.state.paused:
-            self._announce.paused()
+        happened = self._inbox.taken()
         while passes != 0:
-            self._until_idle()
+            self._until_idle(happened)
             passes -= 1
             if passes < 0:
                 if not (verdict.waits_for_time(self.turn.context) or verdict.waits_for_resume(self.turn.context)):
                     return
-                self._wait()
+                happened = self._inbox.awaited(self._next_due(), idle=True)
 
-    def _until_idle(self) -> None:
+    def _until_idle(self, happened: list[Happening]) -> None:
         """Turn after turn until nothing can be done without waiting for a delay."""
         while True:
-            if self._turn():
-                continue
-            if not verdict.is_idle(self.turn.context):
-                self._wait()
-            elif not self._inbox and self._queue.empty() and self._seconds_to_next_due() != 0:
-                return
+            if self._turn(happened):
+                happened = self._inbox.taken()
+            elif not verdict.is_idle(self.turn.context):
+                happened = self._inbox.awaited(self._next_due())
+            else:
+                happened = self._inbox.taken()
+                if not happened and not self._is_due():
+                    return
 
-    def _turn(self) -> bool:
+    def _turn(self, happened: list[Happening]) -> bool:
         """One turn; True when another is wanted at once."""
         turn = self.turn
         turn.time_came(self._clock.now())
-        for what in self._taken():
+        for what in happened:
             self._apply(what)
         more = turn.settle()
         changes = turn.taken_changes()
         if changes:
             self._writer.write(changes, turn.context.now)
-        self._announce.turn(changes)
-        for task in changes.starts:
-            self._start(task)
-        for task in changes.cancels:
-            self._cancel(task)
+        if self._announcer.hears_turns:
+            self._announcer.turn_recorded(changes, turn.context.now, self._asked)
+        if changes.answers:
+            self._asked.clear()
+            self._tell_pausing()
+        self._dispatch(changes)
         return more
 
     def _apply(self, what: Happening) -> None:
+        """Let the decision know what happened."""
         if isinstance(what, Ended):
-            task = self._tickets.pop(what.ticket, None)
+            task = self._dispatcher.taken_back(what.ticket)
             if task is not None:
                 o = what.outcome
                 self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised)
@@ -171,93 +116,33 @@ class Engine:
             self.turn.trigger(what.event, what.sequence)
         elif isinstance(what, Asked):
             for request in self._requests():
+                self._asked[request.id] = request.verb, request.argument
                 self.turn.asked(request.id, request.verb, request.argument)
-                self._announce.asked(request.verb, request.argument)
-        elif isinstance(what, Interrupt):
+        elif isinstance(what, Interrupted):
             self.turn.context.state.stopped = self._interrupted = True
-            self._announce.stopping(len(self._tickets))
+            self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
         else:
             raise LeaseLostError("another engine took this run over; this engine ends without recording more")
 
-    def _start(self, task: Task) -> None:
-        self._announce.starting(task)
-        self._next_ticket += 1
-        ticket = self._next_ticket
-        self._tickets[ticket] = task
-        try:
-            call = self._calls.make(task)
-        except Exception as error:
-            self._reported(ticket, failed(error))
-            return
-        timeout = self.turn.context.plan.config.of_step(task.step.config, "timeout")
-        self._executor(places.executor_of(self.turn.context, task.step)).start(ticket, call, timeout)
+    def _dispatch(self, changes: Changes) -> None:
+        """Start what the turn started, and end what it cancelled."""
+        for task in changes.starts:
+            if self._announcer.hears_starts:
+                self._announcer.starting(task, self.turn.context.now)
+            self._dispatcher.start(task)
+        for task in changes.cancels:
+            self._dispatcher.cancel(task)
 
-    def _cancel(self, task: Task) -> None:
-        ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
-        if ticket is not None:
-            self._executor(places.executor_of(self.turn.context, task.step)).cancel(ticket)
+    def _next_due(self) -> float | None:
+        """When the next delay or retry is due; None where a stopped run awaits none."""
+        return None if self.turn.context.state.stopped else delays.next_due(self.turn.context)
 
-    def _executor(self, construct: Any) -> Executor:
-        found = self._executors.get(construct)
-        if found is None:
-            found = self._executors[construct] = make_executor(construct, self._reported, self.turn.context.plan.config)
-        return found
+    def _is_due(self) -> bool:
+        due = self._next_due()
+        return due is not None and due <= self._clock.now()
 
-    def _reported(self, ticket: int, outcome: Outcome) -> None:
-        self._queue.put(Ended(ticket, outcome))
-
-    def _wait(self) -> None:
-        """Block until something happens or something is due."""
-        with suppress(Empty):
-            self._inbox.append(self._queue.get(timeout=self._seconds_to_next_due()))
-
-    def _taken(self) -> list[Happening]:
-        """Everything that has happened by now."""
-        taken, self._inbox = self._inbox, []
-        while not self._queue.empty():
-            taken.append(self._queue.get_nowait())
-        return taken
-
-    def _seconds_to_next_due(self) -> float | None:
-        if self.turn.context.state.stopped:
-            return None
-        due = delays.next_due(self.turn.context)
-        return None if due is None else min(max(0.0, due - self._clock.now()), self.LONGEST_WAIT)
-
-    @contextmanager
-    def _catching_interrupts(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.getsignal(signal.SIGINT)
-        if before is not signal.default_int_handler:
-            yield
-            return
-
-        def interrupted(*_: object) -> None:
-            signal.signal(signal.SIGINT, before)
-            self._queue.put(Interrupt())
-
-        signal.signal(signal.SIGINT, interrupted)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def _standing(self) -> Report:
-        context = self.turn.context
-        found = verdict.of(context)
-        if self._interrupted and found is Verdict.success:
-            found = Verdict.pending
-        return Report(
-            found,
-            verdict.todos(context),
-            delays.next_due(context),
-            [f"{wait.task!r} waits for {wait.waits_for}" for wait in verdict.stalled(context)],
-            [
-                f"{event}@{sequence} (still missing: {', '.join(missing)})"
-                for event, sequence, missing in verdict.not_reached(context)
-                if not context.plan.has_scopes
-            ],
-            self._interrupted,
-        )
+    def _tell_pausing(self) -> None:
+        paused = self.turn.context.state.paused
+        if paused != self._paused:
+            self._paused = paused
+            self._announcer.tell(RunPaused if paused else RunResumed, self._clock.now())

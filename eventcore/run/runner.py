@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from eventcore.act.clock import Clock
+from eventcore.act.log_lines import LogLines
+from eventcore.act.observer import Observer
 from eventcore.act.steplog import installed
+from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.config import Config, StepConfig, checked_config, load_config
 from eventcore.define.construct import canonical, with_construct
@@ -57,6 +60,7 @@ class Runner:
     - `shared_db`, `logging_level`: as the config keys of these names.
     - `config`: a mapping or the path of a YAML file, see `eventcore.define.config.Config`.
     - `accept_removed`: recover also when the program lost a step that the run has history of.
+    - `observers`: who is told what happens in its runs, see `eventcore.act.observer`.
 
     Raises `ConfigError` and `StoreError` for what cannot be used.
     """
@@ -72,6 +76,7 @@ class Runner:
         logging_level: int | str | None = None,
         config: Mapping[str, Any] | str | Path | None = None,
         accept_removed: bool = False,
+        observers: Iterable[Observer] = (),
     ) -> None:
         _check("name", name, str)
         _check("store", store, (str, Path))
@@ -87,6 +92,8 @@ class Runner:
         self.name = name or (Path(self._file).stem if self._file else "program")
         self._request = Request(as_mode(run_mode), run_id, recovery_run, accept_removed)
         self._location = store_location(store, self._config.DATABASE, self._file)
+        self._observers = [_checked_observer(observer) for observer in observers]
+        self._clock: Clock | None = None
         self._session: Session | None = None
         self._memory: Store | None = None
         self._last_todos: tuple[int, float | None] = (0, None)
@@ -145,7 +152,11 @@ class Runner:
             assert isinstance(self._config.logging_level, int)
             with installed(self._config.logging_level, console=self._config.console):
                 log.info("Eventor store file: %s", self._location)
-                self._session = Session(built.program, self._config, opened_store, self._source())
+                observers = (LogLines(), *self._observers)
+                clock = self._clock or SystemClock()
+                self._session = Session(
+                    built.program, self._config, opened_store, clock, observers, self._source()
+                )  # fmt: skip
                 try:
                     return self._session.run(self._request, document, built.starts, max_loops)
                 finally:
@@ -162,7 +173,7 @@ class Runner:
         Outstanding are tasks that were reached and are not over, delays on their way, and triggers that no run has
         taken up yet.
         """
-        from eventcore.run.session import Session
+        from eventcore.run.outstanding import outstanding
 
         session, request = self._session, self._request
         if session is not None:
@@ -174,11 +185,10 @@ class Runner:
             return self._last_todos
         opened_store = self._open(create=False)
         try:
-            counting = Session(built.program, self._config, opened_store, None)
-            total, due = counting.todos(request, built.starts)
+            total, due = outstanding(built.program, opened_store, request.run_id, built.starts)
         finally:
             self._close_store(opened_store)
-        return total, None if due is None else max(0.0, due - time.time())
+        return total, None if due is None else max(0.0, due - (self._clock or SystemClock()).now())
 
     def close(self) -> None:
         """Release what the object holds; calling again does nothing. The run's store stays."""
@@ -215,6 +225,14 @@ class Runner:
     def use_store(self, store: str | Path) -> None:
         """Keep runs in another store from now on."""
         self._location = store_location(store, self._config.DATABASE, self._file)
+
+    def use_clock(self, clock: Clock) -> None:
+        """Keep time by another clock from now on, such as an `eventcore.act.virtual_clock.VirtualClock`."""
+        self._clock = clock
+
+    def add_observer(self, observer: Observer) -> None:
+        """Tell one more observer what happens, from the next run on."""
+        self._observers.append(_checked_observer(observer))
 
     # for the classes that build programs
 
@@ -272,6 +290,12 @@ def _check(name: str, value: object, kind: type | tuple[type, ...]) -> None:
     if not isinstance(value, kind) or isinstance(value, bool):
         kinds = " or a ".join(known.__name__ for known in (kind if isinstance(kind, tuple) else (kind,)))
         raise ConfigError(f"{name} is a {kinds}, not {value!r}")
+
+
+def _checked_observer(observer: object) -> Observer:
+    if not isinstance(observer, Observer):
+        raise ConfigError(f"an observer is an object of a class derived from eventcore.Observer, not {observer!r}")
+    return observer
 
 
 def calling_file() -> str | None:

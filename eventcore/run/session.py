@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from eventcore.act.announce import Announcer
+from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
 from eventcore.act.executors.choose import capacity
 from eventcore.act.keeper import LeaseKeeper
+from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
 from eventcore.act.waker import Waker
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
@@ -34,7 +35,9 @@ from eventcore.record.history import looks_back_to, read_history, same_program_s
 from eventcore.record.rows import RunRow
 from eventcore.record.snapshot import snapshot
 from eventcore.record.store import Store
-from eventcore.run.engine import Asked, Engine, Lost, Report, Triggered
+from eventcore.run.engine import Engine
+from eventcore.run.inbox import Asked, Lost, Triggered
+from eventcore.run.report import Report
 from eventcore.run.request import Request
 
 log = logging.getLogger("eventcore")
@@ -43,12 +46,14 @@ log = logging.getLogger("eventcore")
 class Session:
     """Enters, works and leaves; one object for each call of `run`."""
 
-    def __init__(self, program: Program, config: Config, store: Store, source: str | None) -> None:
+    def __init__(self, program: Program, config: Config, store: Store, clock: Clock, observers: Sequence[Observer],
+                 source: str | None) -> None:  # fmt: skip
         self._program = program
         self._config = config
         self._store = store
+        self._clock = clock
+        self._observers = observers
         self._source = source
-        self._clock = Clock()
         self._row: RunRow | None = None
         self._engine: Engine | None = None
 
@@ -73,30 +78,30 @@ class Session:
         with closing(Waker()) as waker:
             holder = lease.this_engine(waker.token, waker.port)
             row = self._row = self._enter(request, document, holder)
+            announcer = Announcer(self._observers, row.run_id)
+            announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
             report = Report(Verdict.running)
             try:
                 with self._kept(row, holder):
-                    engine = self._engine = self._make_engine(row, request, document, holder)
+                    engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                     for event, sequence in starts:
                         engine.turn.start(self._program.events[event], sequence)
                     engine.post(Asked())
                     waker.listen(lambda: engine.post(Asked()))
                     report = engine.run(passes)
-            finally:
+            except BaseException as error:
                 self._leave(row, holder, report)
+                announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
+                raise
+            self._leave(row, holder, report)
+        announcer.tell(RunFinished, self._clock.now(), report.verdict, report.todos, report.next_due,
+                       tuple(report.stalled), tuple(report.not_reached), report.interrupted)  # fmt: skip
         return report
 
     def trigger(self, event: str, sequence: str) -> None:
         """Raise an event while the engine works."""
         if self._engine is not None:
             self._engine.post(Triggered(event, sequence))
-
-    def todos(self, request: Request, starts: Sequence[tuple[str, str]]) -> tuple[int, float | None]:
-        """What is outstanding by the store, starts not yet raised included, and when the next is due in UTC seconds."""
-        row = self._store.find_run(self._program.name, request.run_id)
-        containers = {step.name for step in self._program.steps.values() if step.is_container}
-        total, due = self._store.todos(row, containers)
-        return total + self._store.unraised(row, starts), due
 
     def entered(self, request: Request) -> Request:
         """The request after this session: it names the run that was entered."""
@@ -149,7 +154,8 @@ class Session:
         if found:
             log.warning("The program differs from the one stored with run %r: %s", row.run_id, found)
 
-    def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder) -> Engine:
+    def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder,
+                     announcer: Announcer) -> Engine:  # fmt: skip
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
@@ -162,7 +168,7 @@ class Session:
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = requests.is_paused(store.connection, row.id)
         return Engine(
-            turn, writer, calls, self._clock, Announcer(), lambda: requests.pending(store.connection, row.id)
+            turn, writer, calls, self._clock, announcer, lambda: requests.pending(store.connection, row.id)
         )  # fmt: skip
 
     @contextmanager
@@ -172,7 +178,7 @@ class Session:
             yield
             return
         term = self._config.lease_term
-        keeper = LeaseKeeper(lambda: self._beat(row, holder), self._lost, term)
+        keeper = LeaseKeeper(self._clock, lambda: self._beat(row, holder), self._lost, term)
         try:
             yield
         finally:
@@ -182,7 +188,7 @@ class Session:
         """Renew the lease; requests from other hosts, which cannot wake this engine, are found on the way."""
         if self._engine is not None:
             self._engine.post(Asked())
-        return self._store.beat(row, holder, self._clock.now())
+        return self._store.beat(row, holder, self._clock.wall())
 
     def _lost(self) -> None:
         if self._engine is not None:

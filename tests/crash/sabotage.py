@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventcore.record.turns import TurnWriter
-from eventcore.run.engine import Engine
+from eventcore.run.dispatcher import Dispatcher
 
 Instance = tuple[str, str]
 
@@ -39,7 +39,7 @@ def crash_at(moment: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TurnWriter, "write", around(TurnWriter.write))
-        patch.setattr(Engine, "_start", around(Engine._start))
+        patch.setattr(Dispatcher, "start", around(Dispatcher.start))
         yield
 
 

@@ -1,0 +1,96 @@
+"""From decisions to notices: tells the observers of a run what a recorded turn changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from eventcore.act.observer import (
+    AttemptFailed,
+    Notice,
+    Observer,
+    RequestTaken,
+    TaskEnded,
+    TaskSkipped,
+    TaskStarted,
+    TurnRecorded,
+)
+from eventcore.decide.changes import Attempt, Changes
+from eventcore.decide.state import Task
+from eventcore.define.program import Step
+from eventcore.define.status import TaskStatus
+
+log = logging.getLogger("eventcore")
+
+
+class Announcer:
+    """The observers of one run; made when the run is entered."""
+
+    def __init__(self, observers: Iterable[Observer], run_id: str) -> None:
+        self.run_id = run_id
+        self._observers: dict[type[Notice], list[Observer]] = {}
+        for observer in observers:
+            for kind in observer.kinds:
+                self._observers.setdefault(kind, []).append(observer)
+        self._has_raised: set[int] = set()
+        of_turns = (TaskEnded, TaskSkipped, AttemptFailed, RequestTaken, TurnRecorded)
+        self.hears_turns = any(kind in self._observers for kind in of_turns)
+        self.hears_starts = TaskStarted in self._observers
+
+    def tell(self, kind: type[Notice], at: float, *details: Any) -> None:
+        """Tell who wants this kind of notice, made of the details."""
+        observers = self._observers.get(kind)
+        if observers is not None:
+            notice = kind(at, self.run_id, *details)
+            for observer in observers:
+                self._notify(observer, notice)
+
+    def turn_recorded(self, changes: Changes, now: float, asked: Mapping[int, tuple[str, Mapping[str, Any]]]) -> None:
+        """A turn is committed; `asked` has the requests that it took up."""
+        for request, answer in changes.answers:
+            if request in asked:
+                self.tell(RequestTaken, now, *asked[request], answer)
+        if TaskEnded in self._observers:
+            self._tasks_ended(changes, now)
+        for task, recovery in changes.carried:
+            if _is_told(task.step):
+                self.tell(TaskSkipped, now, task.step.path, task.sequence, recovery)
+        for attempt in changes.attempts:
+            if attempt.status is TaskStatus.failure:
+                self._attempt_failed(attempt)
+        if changes:
+            self.tell(TurnRecorded, now)
+
+    def starting(self, task: Task, now: float) -> None:
+        """An attempt of the task begins."""
+        if not task.step.is_hidden:
+            self.tell(TaskStarted, now, task.step.path, task.sequence, task.try_number)
+
+    def _tasks_ended(self, changes: Changes, now: float) -> None:
+        errors = {attempt.task.key: attempt.error for attempt in changes.attempts}
+        for task in changes.ended:
+            if _is_told(task.step):
+                error = errors.get(task.key) if task.status is TaskStatus.failure else None
+                self.tell(TaskEnded, now, task.step.path, task.sequence, task.status, task.try_number, task.started,
+                          error)  # fmt: skip
+
+    def _attempt_failed(self, attempt: Attempt) -> None:
+        task = attempt.task
+        due = task.due if task.status is TaskStatus.ready else None
+        self.tell(AttemptFailed, attempt.ended, task.step.path, task.sequence, attempt.try_number, attempt.started,
+                  attempt.error, attempt.traceback, due)  # fmt: skip
+
+    def _notify(self, observer: Observer, notice: Notice) -> None:
+        try:
+            observer.notify(notice)
+        except Exception as error:
+            again = id(observer) in self._has_raised
+            self._has_raised.add(id(observer))
+            log.error("Observer %r raised at %s: %s: %s", observer, type(notice).__name__, type(error).__name__, error,
+                      exc_info=None if again else error)  # fmt: skip
+
+
+def _is_told(step: Step) -> bool:
+    """Whether users know the step as one that does something."""
+    return not (step.is_container or step.is_hidden)

@@ -1,0 +1,108 @@
+"""The log of a run: an observer that writes what an engine does, in the seed's words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from eventcore.act.observer import (
+    AttemptFailed,
+    Notice,
+    Observer,
+    RequestTaken,
+    RunFinished,
+    RunPaused,
+    RunStopping,
+    TaskEnded,
+    TaskNotice,
+    TaskSkipped,
+    TaskStarted,
+)
+from eventcore.define.status import Verdict
+
+log = logging.getLogger("eventcore")
+
+LEVELS: Mapping[type[Notice], int] = {
+    TaskSkipped: logging.DEBUG,
+    TaskStarted: logging.INFO,
+    TaskEnded: logging.INFO,
+    RunFinished: logging.ERROR,  # that it stalled; all else of it at INFO
+    RequestTaken: logging.WARNING,
+    RunPaused: logging.WARNING,
+    RunStopping: logging.WARNING,
+    AttemptFailed: logging.ERROR,
+}
+
+
+class LogLines(Observer):
+    """Logs to the logger `eventcore`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG."""
+
+    def __init__(self) -> None:
+        self.kinds: Collection[type[Notice]] = [kind for kind, level in LEVELS.items() if log.isEnabledFor(level)]
+
+    def notify(self, notice: Notice) -> None:
+        """Write its line."""
+        _WRITERS[type(notice)](notice)
+
+
+def _task_skipped(told: TaskSkipped) -> None:
+    log.debug("%s@%s: done in recovery %d, skipped", told.step, told.sequence, told.done_in)
+
+
+def _task_started(told: TaskStarted) -> None:
+    log.info("[ Step %s/%s ] Trying to run", told.step, told.sequence, extra=_origin(told))
+
+
+def _task_ended(told: TaskEnded) -> None:
+    log.info("[ Step %s/%s ] Completed, status: %s", told.step, told.sequence, told.status, extra=_origin(told))
+
+
+def _attempt_failed(told: AttemptFailed) -> None:
+    outlook, trace = "", f"\n{told.traceback}" if told.traceback else ""
+    if told.next_due is not None:
+        outlook = f"; try {told.try_number + 1} in {max(0.0, told.next_due - told.at):.3g} s"
+    log.error("Exception in step %s/%s, try %d: %s%s%s", told.step, told.sequence, told.try_number, told.error,
+              outlook, trace, extra=_origin(told))  # fmt: skip
+
+
+def _request_taken(told: RequestTaken) -> None:
+    log.warning(
+        "Requested: %s", " ".join([told.verb, *(str(part) for part in told.argument.values() if part is not None)])
+    )
+
+
+def _run_paused(_: RunPaused) -> None:
+    log.warning("The run is paused: nothing starts until it is resumed, as by `sequent resume`")
+
+
+def _run_stopping(told: RunStopping) -> None:
+    log.warning("Stopping: %d running steps may finish; press Ctrl-C again to end them", told.running)
+
+
+def _run_finished(told: RunFinished) -> None:
+    """The run's last line, and before it what it could not bring on."""
+    if told.interrupted:
+        return
+    for line in told.not_reached:
+        log.info("Not reached: %s", line)
+    for line in told.stalled:
+        log.error("Stalled: %s", line)
+    word = "success" if told.verdict in (Verdict.success, Verdict.pending) else told.verdict.value
+    log.info("Processing finished with: %s; outstanding tasks: %d", word, told.outstanding)
+
+
+def _origin(told: TaskNotice) -> dict[str, str]:
+    return {"origin": f"Task-{told.step}({told.sequence})"}
+
+
+_WRITERS: Mapping[type[Notice], Callable[[Any], None]] = {
+    TaskSkipped: _task_skipped,
+    TaskStarted: _task_started,
+    TaskEnded: _task_ended,
+    RunFinished: _run_finished,
+    RequestTaken: _request_taken,
+    RunPaused: _run_paused,
+    RunStopping: _run_stopping,
+    AttemptFailed: _attempt_failed,
+}

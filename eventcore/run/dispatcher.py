@@ -1,0 +1,71 @@
+"""Starting tasks: hands each to the executor that its step names, and knows which ones are with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eventcore.act.calls import CallMaker
+from eventcore.act.envelope import Outcome, failed
+from eventcore.act.executors.base import Executor
+from eventcore.act.executors.choose import make_executor
+from eventcore.decide.state import Task
+from eventcore.define.config import Config
+from eventcore.define.program import Step
+from eventcore.run.inbox import Ended
+
+
+class Dispatcher:
+    """The executors of one engine, each made when a task wants it first; what they report is posted."""
+
+    def __init__(self, config: Config, calls: CallMaker, post: Callable[[Ended], None]) -> None:
+        self._config = config
+        self._calls = calls
+        self._post = post
+        self._executors: dict[Any, Executor] = {}
+        self._by_step: dict[str, tuple[Executor, float | None]] = {}  #: with the timeout
+        self._tickets: dict[int, Task] = {}
+        self._last_ticket = 0
+
+    def __len__(self) -> int:
+        """How many tasks are with an executor."""
+        return len(self._tickets)
+
+    def start(self, task: Task) -> None:
+        """Have the task's current try run; a call that cannot be made is a failure of the try."""
+        self._last_ticket += 1
+        ticket = self._last_ticket
+        self._tickets[ticket] = task
+        try:
+            call = self._calls.make(task)
+        except Exception as error:
+            self._reported(ticket, failed(error))
+            return
+        executor, timeout = self._by_step.get(task.step.name) or self._served(task.step)
+        executor.start(ticket, call, timeout)
+
+    def cancel(self, task: Task) -> None:
+        """Have the task's worker ended, where that is possible."""
+        ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
+        if ticket is not None and task.step.name in self._by_step:
+            self._by_step[task.step.name][0].cancel(ticket)
+
+    def taken_back(self, ticket: int) -> Task | None:
+        """The task that an executor is through with; None where that was told before."""
+        return self._tickets.pop(ticket, None)
+
+    def close(self) -> None:
+        """End what still runs, and release every worker."""
+        for executor in self._executors.values():
+            executor.close()
+
+    def _served(self, step: Step) -> tuple[Executor, float | None]:
+        construct = self._config.of_step(step.config, "task_construct")
+        executor = self._executors.get(construct)
+        if executor is None:
+            executor = self._executors[construct] = make_executor(construct, self._reported, self._config)
+        served = self._by_step[step.name] = executor, self._config.of_step(step.config, "timeout")
+        return served
+
+    def _reported(self, ticket: int, outcome: Outcome) -> None:
+        self._post(Ended(ticket, outcome))

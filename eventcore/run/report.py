@@ -1,0 +1,45 @@
+"""How an engine's work on a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eventcore.decide import delays, verdict
+from eventcore.decide.context import Context
+from eventcore.define.status import Verdict
+
+
+@dataclass(slots=True)
+class Report:
+    """How a call of `run` ended."""
+
+    verdict: Verdict
+    todos: int = 0
+    next_due: float | None = None  #: UTC in seconds
+    stalled: list[str] = field(default_factory=list)  #: what waits for what
+    not_reached: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """The answer of `run`: True while nothing unhandled has failed and nothing is stalled."""
+        return self.verdict in (Verdict.success, Verdict.pending)
+
+
+def report_of(context: Context, *, interrupted: bool) -> Report:
+    """How the run stands now that its engine stops."""
+    found = verdict.of(context)
+    if interrupted and found is Verdict.success:
+        found = Verdict.pending
+    return Report(
+        found,
+        verdict.todos(context),
+        delays.next_due(context),
+        [f"{wait.task!r} waits for {wait.waits_for}" for wait in verdict.stalled(context)],
+        [
+            f"{event}@{sequence} (still missing: {', '.join(missing)})"
+            for event, sequence, missing in verdict.not_reached(context)
+            if not context.plan.has_scopes
+        ],
+        interrupted,
+    )
