@@ -74,6 +74,7 @@ class Report:
     stalled: list[str] = field(default_factory=list)  #: what waits for what
     not_reached: list[str] = field(default_factory=list)
     interrupted: bool = False
+    started: int = 0  #: tries that it started
 
     @property
     def ok(self) -> bool:
@@ -106,12 +107,11 @@ class Engine:
         self._queue.put(happening)
 
     def run(self, passes: int) -> Report:
-        """Work until nothing is left, delays included, or with `passes` >= 0 so many times until only time can help.
+        """Work until nothing is left, delays included, or with `passes` >= 0 at most so often until only time helps.
 
         The first Ctrl-C lets what runs finish and starts nothing new, a second ends it with `KeyboardInterrupt`.
         """
         config = self.turn.plan.config
-        assert isinstance(config.logging_level, int)
         try:
             with installed(config.logging_level, console=config.console), self._catching_interrupts():
                 self._go(passes)
@@ -129,10 +129,24 @@ class Engine:
         while passes != 0:
             self._until_idle()
             passes -= 1
+            if not self._is_outstanding():
+                return
             if passes < 0:
-                if not (verdict.waits_for_time(self.turn) or verdict.waits_for_resume(self.turn)):
-                    return
-                self._wait()
+                self._wait(self._seconds_to_next_due())
+            elif passes > 0:
+                self._sleep(self.turn.plan.config.sleep_between_loops)
+
+    def _is_outstanding(self) -> bool:
+        """Whether waiting brings something more."""
+        return verdict.waits_for_time(self.turn) or verdict.waits_for_resume(self.turn)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait between two passes; what happens meanwhile is taken up at once, what falls due is for the next pass."""
+        over = self._clock.now() + seconds
+        while (left := over - self._clock.now()) > 0 and self._is_outstanding():
+            self._wait(min(left, self.LONGEST_WAIT))
+            if self._inbox:
+                self._until_idle()
 
     def _until_idle(self) -> None:
         """Turn after turn until nothing can be done without waiting for a delay."""
@@ -140,7 +154,7 @@ class Engine:
             if self._turn():
                 continue
             if not verdict.is_idle(self.turn):
-                self._wait()
+                self._wait(self._seconds_to_next_due())
             elif not self._inbox and self._queue.empty() and self._seconds_to_next_due() != 0:
                 return
 
@@ -206,10 +220,10 @@ class Engine:
     def _reported(self, ticket: int, outcome: Outcome) -> None:
         self._queue.put(Ended(ticket, outcome))
 
-    def _wait(self) -> None:
-        """Block until something happens or something is due."""
+    def _wait(self, seconds: float | None) -> None:
+        """Block until something happens, at most so long."""
         with suppress(Empty):
-            self._inbox.append(self._queue.get(timeout=self._seconds_to_next_due()))
+            self._inbox.append(self._queue.get(timeout=seconds))
 
     def _taken(self) -> list[Happening]:
         """Everything that has happened by now."""
@@ -260,4 +274,5 @@ class Engine:
                 if not turn.plan.events[event].scope and not turn.plan.has_parts
             ],
             self._interrupted,
+            self._next_ticket,
         )
