@@ -47,8 +47,7 @@ class CallMaker:
         self._run_id = run_id
         self._recovery = recovery
         self._record = record
-        assert isinstance(plan.config.logging_level, int)
-        self._level: int = plan.config.logging_level
+        self._level = plan.config.logging_level
         self._folder = LogFolder(plan.config.logdir, program, run_id)
         self._items = LoopItems(record)
         self._steps = {step.name: self._known_of(step) for step in plan.steps.values() if step.func is not None}

@@ -14,11 +14,17 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints, overload
 
 import msgspec
 
+from eventcore.define.construct import canonical
 from eventcore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from eventcore.define.construct import Construct
+else:
+    Construct = Any  # msgspec knows no callables; `canonical` checks them
 
 CONFIG_TAG_VARIABLE = "EVENTOR_CONFIG_TAG"
 DATABASE_TAG_VARIABLE = "EVENTOR_DB_CONFIG_TAG"
@@ -40,7 +46,7 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """What a step's own config may set; None leaves it to the program's config."""
 
     stop_on_exception: bool | None = None
-    task_construct: Any = None
+    task_construct: Construct | None = None
     max_concurrent: int | None = None  #: of this step, at one time
     retries: int | None = None
     retry_delay: RetryDelay | None = None
@@ -53,13 +59,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     workdir: str = tempfile.gettempdir()  #: where the store keeps nothing yet; accepted for the seed's programs
     logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`
-    task_construct: Any = "process"  #: process, thread, invoke, async, a class, a factory or `module:factory`
+    task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
     max_concurrent: int = 1  #: steps that run at once; below 1: no limit
     stop_on_exception: bool = True  #: an unhandled failure lets nothing new start
-    sleep_between_loops: float = 1.0  #: accepted and without effect: this engine does not poll
+    sleep_between_loops: float = 1.0  #: seconds between two passes of `run(max_loops=n)`
     shared_db: bool = False  #: the store holds runs of several programs: `run_id` must be given to find one again
     envvar_prefix: str = "EVENTOR_"  #: of STEP_NAME, STEP_SEQUENCE and STEP_RECOVERY in a step's environment
-    logging_level: int | str = "INFO"
+    logging_level: int = 20  #: INFO; may be written by its name
     console: bool = True  #: show the steps' log records on the console
     durability: Literal["full", "normal"] = "full"  #: survive power loss, or any crash of a process
     max_result_size: int = 1_000_000  #: characters; a longer result goes to a file beside the store
@@ -69,6 +75,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout: float | None = None  #: seconds that one try may take
     DATABASE: dict[str, Any] = {}
 
+    @overload
+    def of_step(self, own: StepConfig, key: Literal["stop_on_exception"]) -> bool: ...
+    @overload
+    def of_step(self, own: StepConfig, key: Literal["task_construct"]) -> Construct: ...
+    @overload
+    def of_step(self, own: StepConfig, key: Literal["retries"]) -> int: ...
+    @overload
+    def of_step(self, own: StepConfig, key: Literal["retry_delay"]) -> RetryDelay: ...
+    @overload
+    def of_step(self, own: StepConfig, key: Literal["timeout"]) -> float | None: ...
+    @overload
+    def of_step(self, own: StepConfig, key: Literal["envvar_prefix"]) -> str: ...
     def of_step(self, own: StepConfig, key: str) -> Any:
         """The value that holds for a step: its own, or the program's."""
         value = getattr(own, key)
@@ -76,10 +94,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_config(
-    written: Mapping[str, Any] | str | Path | None,
-    overrides: Mapping[str, Any],
+    written: Mapping[str, object] | str | Path | None,
+    overrides: Mapping[str, object],
     tag: str = "EVENTOR",
-    defaults: Mapping[str, Any] = {},
+    defaults: Mapping[str, object] = {},
 ) -> Config:
     """Build the configuration from a mapping or a YAML file, with `overrides` (the call's arguments) on top.
 
@@ -101,21 +119,22 @@ def load_config(
     return checked_config({**defaults, **data, **overrides}, where)
 
 
-def checked_config(values: Mapping[str, Any], where: str) -> Config:
+def checked_config(values: Mapping[str, object], where: str) -> Config:
     """The `Config` that `values` make; raises `ConfigError` for an unknown key or a value of wrong type or range."""
+    level = values.get("logging_level")
+    if isinstance(level, str):
+        values = {**values, "logging_level": _level(level, where)}
     config: Config = _converted(dict(values), Config, where)
     _check_ranges(config, where)
-    if isinstance(config.logging_level, str):
-        import logging
-
-        level = logging.getLevelNamesMapping().get(config.logging_level.upper())
-        if level is None:
-            raise ConfigError(f"{where}: logging_level {config.logging_level!r} is not a level; use INFO or a number")
-        return msgspec.structs.replace(config, logging_level=level)
     return config
 
 
-def step_config(values: Mapping[str, Any], step: str) -> StepConfig:
+def changed_config(config: Config, values: Mapping[str, object]) -> Config:
+    """The configuration with `values` over it; raises `ConfigError`."""
+    return checked_config({key: getattr(config, key) for key in Config.__struct_fields__} | dict(values), "config")
+
+
+def step_config(values: Mapping[str, object], step: str) -> StepConfig:
     """Check a step's own config; raises `ConfigError` naming the step and the key."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"step {step!r}: config is a mapping, not {values!r}")
@@ -131,6 +150,15 @@ def merged(outer: StepConfig, inner: StepConfig) -> StepConfig:
     return msgspec.structs.replace(outer, **own)
 
 
+def _level(name: str, where: str) -> int:
+    import logging
+
+    level = logging.getLevelNamesMapping().get(name.upper())
+    if level is None:
+        raise ConfigError(f"{where}: unknown logging_level {name!r}; use INFO or another level, or a number")
+    return level
+
+
 def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
     known = kind.__struct_fields__  # type: ignore[attr-defined]
     for key in values:
@@ -138,13 +166,14 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
             close = difflib.get_close_matches(str(key), known, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown key {key!r}; {hint}")
-    # classes and factories are of no type that the checker knows; the executors check them
-    construct = {key: values.pop(key) for key in ("task_construct",) if key in values}
+    construct = values.pop("task_construct", None)
     try:
         checked: Any = msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_readable(str(error))}{_choices(str(error), kind)}") from None
-    return msgspec.structs.replace(checked, **construct)
+    if construct is None:
+        return checked
+    return msgspec.structs.replace(checked, task_construct=canonical(construct, where))
 
 
 def _choices(message: str, kind: type) -> str:
@@ -167,6 +196,7 @@ def _check_ranges(config: Config | StepConfig, where: str) -> None:
 
     check("retries", lambda v: v >= 0, "a number of further tries, 0 or more")
     check("timeout", lambda v: 0 < v < float("inf"), "seconds above 0")
+    check("sleep_between_loops", lambda v: 0 <= v < float("inf"), "seconds, 0 or more")
     check("lease_term", lambda v: 0 < v < float("inf"), "seconds above 0")
     check("max_result_size", lambda v: v > 0, "a number of characters above 0")
     check("retry_delay", _delays_are_possible, "seconds, 0 or more")

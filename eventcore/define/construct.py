@@ -5,15 +5,14 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-import msgspec
-
-from eventcore.define.config import StepConfig
 from eventcore.errors import ConfigError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor as FuturesApi
+
+    Construct: TypeAlias = str | Callable[[], FuturesApi]  #: one of `NAMES`, or a factory
 
 NAMES = ("process", "thread", "invoke", "async")
 
@@ -22,7 +21,7 @@ class Invoke:
     """Names the engine itself as the place where a step runs: `task_construct=Invoke`, as the seed's programs write."""
 
 
-def canonical(construct: Any, where: str) -> Any:
+def canonical(construct: object, where: str) -> Construct:
     """One of `NAMES`, or a factory of a `concurrent.futures.Executor`; raises `ConfigError` for anything else.
 
     `multiprocessing.Process` and `threading.Thread` (or a subclass) stand for `process` and `thread`, `module:factory`
@@ -51,13 +50,6 @@ def canonical(construct: Any, where: str) -> Any:
         f"{where}: task_construct {construct!r} is not known; use one of {', '.join(NAMES)}, multiprocessing.Process, "
         "threading.Thread, a factory of a concurrent.futures.Executor, or its name as 'module:factory'"
     )
-
-
-def with_construct(own: StepConfig, where: str) -> StepConfig:
-    """A step's config with its `task_construct` in canonical form."""
-    if own.task_construct is None:
-        return own
-    return msgspec.structs.replace(own, task_construct=canonical(own.task_construct, where))
 
 
 def _imported(name: str, where: str) -> Callable[[], FuturesApi]:

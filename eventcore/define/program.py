@@ -267,6 +267,10 @@ class Program:
                     f"{before.delay:g}; give one delay"
                 )
 
+    def recorded(self, triggers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of the triggers (event, sequence) that are recorded as facts where they are raised."""
+        return [(name, at) for name, at in triggers if self.events[name].kind is EventKind.public]
+
     def event_named(self, event: Event | str, where: str) -> Event:
         """The event, given itself or by its name; raises `ProgramError` where it is not one of this program."""
         if not isinstance(event, str):

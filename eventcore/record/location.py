@@ -45,6 +45,12 @@ def sqlite_path(location: str) -> Path | None:
     return None if path in ("", MEMORY) else Path(path).expanduser()
 
 
+def is_in_memory(location: str) -> bool:
+    """Whether the store is gone with the object that has it."""
+    scheme = location.partition("://")[0].partition("+")[0]
+    return scheme in (MEMORY, "sqlite") and sqlite_path(location) is None
+
+
 def _configured(entry: Any, where: str) -> str:
     entry = expanded(entry, where)
     if isinstance(entry, str):

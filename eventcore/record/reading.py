@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
@@ -18,6 +18,7 @@ from eventcore.errors import RunNotFoundError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.database import open_database, reported
+from eventcore.record.whose import own_latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class RunView:
     stalled: list[str]
     not_reached: list[str]
     is_paused: bool = False
+    user: str = ""  #: who started it
+    host: str = ""  #: where
+    passed_over: str = ""  #: whose later runs were passed over to find it, in a line
 
     @property
     def state(self) -> str:
@@ -169,14 +173,14 @@ class Reader:
             query = query.where(t.runs.c.program == program)
         return [_run_view(row, now) for row in self._connection.execute(query)]
 
-    def run(self, run_id: str | None, now: float) -> RunView:
-        """The named run, or the latest; raises `RunNotFoundError`."""
-        found = self.runs(now)
-        for view in found:
-            if run_id is None or view.run_id == run_id:
+    def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
+        """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
+        if run_id is None:
+            key, passed_over = own_latest(self._connection, program, self.location)
+            return replace(next(view for view in self.runs(now) if view.id == key), passed_over=passed_over)
+        for view in self.runs(now):
+            if view.run_id == run_id:
                 return view
-        if not found:
-            raise RunNotFoundError(f"store {self.location} has no runs; run a program with it first")
         raise RunNotFoundError(
             f"store {self.location} has no run {run_id!r}; `sequent runs {self.location}` lists them"
         )
@@ -372,5 +376,5 @@ def _run_view(row: Any, now: float) -> RunView:
         row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
         Verdict(row.verdict), held, f"process {row.holder_pid} on {row.holder_host}" if held else None,
         said.get("todos", 0), said.get("next_due"), said.get("stalled", []), said.get("not_reached", []),
-        row.last_word == "pause",
+        row.last_word == "pause", row.user, row.host,
     )  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, cast, func, insert, select, update
 
 from eventcore.define.status import Verdict
-from eventcore.record import lease
+from eventcore.record import identity, lease
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.schema import facts, recoveries, requests, runs
 
@@ -66,11 +64,7 @@ def wake(port: int, token: str) -> None:
 
 def asker() -> str:
     """Who asks, as requests record it."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = f"uid {os.getuid()}"
-    return f"{name}@{socket.gethostname()}"
+    return f"{identity.user()}@{identity.host()}"
 
 
 def pending(connection: Connection, run: int) -> list[AskedRequest]:
@@ -81,6 +75,12 @@ def pending(connection: Connection, run: int) -> list[AskedRequest]:
         .order_by(requests.c.id)
     )
     return [AskedRequest(row.id, row.verb, json.loads(row.argument)) for row in connection.execute(query)]
+
+
+def is_any_open(connection: Connection, run: int) -> bool:
+    """Whether anything was asked of the run that nobody has taken up, reruns included."""
+    query = select(requests.c.id).where(requests.c.run == run, requests.c.taken_at.is_(None)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def taken_rerun(connection: Connection, run: int, now: float) -> dict[str, Any] | None:

@@ -14,3 +14,4 @@ class RunRow:
     program: str
     recovery: int
     source: str | None
+    passed_over: str = ""  #: whose later runs were passed over to find it, in a line

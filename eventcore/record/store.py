@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -16,13 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunExistsError, RunNotFoundError
-from eventcore.record import lease
+from eventcore.record import identity, lease
 from eventcore.record import schema as t
-from eventcore.record.asker import this_user
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.location import sqlite_path
 from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
+from eventcore.record.whose import own_latest
 
 
 class Store:
@@ -47,28 +46,28 @@ class Store:
     # runs
 
     def find_run(self, program: str | None, run_id: str | None) -> RunRow:
-        """The named run, or the program's latest; raises `RunNotFoundError` where there is none."""
-        query = select(t.runs).order_by(t.runs.c.id.desc()).limit(1)
+        """The named run, or the user's latest of the program; raises `RunNotFoundError` where there is none."""
         if run_id:
-            query = query.where(t.runs.c.run_id == run_id)
-        elif program is not None:
-            query = query.where(t.runs.c.program == program)
-        row = self._connection.execute(query).first()
+            wanted, passed_over = t.runs.c.run_id == run_id, ""
+        else:
+            key, passed_over = own_latest(self._connection, program, self.location)
+            wanted = t.runs.c.id == key
+        row = self._connection.execute(select(t.runs).where(wanted)).first()
         if row is None:
-            wanted = f"run {run_id!r}" if run_id else f"run of program {program!r}" if program else "run"
             raise RunNotFoundError(
-                f"store {self.location} has no {wanted}: there is nothing to recover or continue; run the program first"
+                f"store {self.location} has no run {run_id!r}: there is nothing to recover or continue; "
+                "run the program first"
             )
-        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source)
+        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source, passed_over)
 
     def create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,
                    term: float, now: float) -> RunRow:  # fmt: skip
         """Make a new run and take its lease; raises `RunExistsError` where the id is taken."""
         with transaction(self._connection) as connection:
-            whose = {"user": this_user(), "host": socket.gethostname()}
-            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now, **whose}
+            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now}
+            whose = {"user": identity.user(), "host": identity.host()}
             try:
-                made = connection.execute(insert(t.runs).values(**values))
+                made = connection.execute(insert(t.runs).values(**values, **whose))
             except IntegrityError:
                 raise RunExistsError(
                     f"store {self.location} has a run {run_id!r} already; recover it, or choose another run id"
@@ -163,6 +162,16 @@ class Store:
         return self.path.with_name(f"{self.path.name}.results") / folder
 
     # what an engine must know to go on
+
+    def ending(self, row: RunRow) -> tuple[Verdict, int]:
+        """How the present recovery stands, and how much was outstanding when its engine left."""
+        recoveries = t.recoveries
+        query = select(recoveries.c.verdict, recoveries.c.report).where(
+            recoveries.c.run == row.id, recoveries.c.recovery == row.recovery
+        )
+        found = self._connection.execute(query).one()
+        said = json.loads(found.report) if found.report else {}
+        return Verdict(found.verdict), said.get("todos", 0)
 
     def document(self, row: RunRow, recovery: int) -> str:
         """The program of a recovery, as stored."""

@@ -25,7 +25,7 @@ class Dispatcher:
         self._executors: dict[Any, Executor] = {}
         self._by_step: dict[str, tuple[Executor, float | None]] = {}  #: with the timeout
         self._tickets: dict[int, Task] = {}
-        self._last_ticket = 0
+        self.started = 0  #: tries so far; the latest has this number as its ticket
 
     def __len__(self) -> int:
         """How many tasks are with an executor."""
@@ -33,8 +33,8 @@ class Dispatcher:
 
     def start(self, task: Task) -> None:
         """Have the task's current try run; a call that cannot be made is a failure of the try."""
-        self._last_ticket += 1
-        ticket = self._last_ticket
+        self.started += 1
+        ticket = self.started
         self._tickets[ticket] = task
         try:
             call = self._calls.make(task)

@@ -48,12 +48,11 @@ class Engine:
         self._inbox.post(happening)
 
     def run(self, passes: int) -> Report:
-        """Work until nothing is left, delays included, or with `passes` >= 0 so many times until only time can help.
+        """Work until nothing is left, delays included, or with `passes` >= 0 at most so often until only time helps.
 
         The first Ctrl-C lets what runs finish and starts nothing new, a second ends it with `KeyboardInterrupt`.
         """
         config = self.turn.context.plan.config
-        assert isinstance(config.logging_level, int)
         try:
             with (
                 installed(config.logging_level, console=config.console),
@@ -63,17 +62,32 @@ class Engine:
                 self._go(passes)
         finally:
             self._dispatcher.close()
-        return report_of(self.turn.context, interrupted=self._interrupted)
+        return report_of(self.turn.context, self._dispatcher.started, interrupted=self._interrupted)
 
     def _go(self, passes: int) -> None:
         happened = self._inbox.taken()
         while passes != 0:
             self._until_idle(happened)
             passes -= 1
+            if not self._is_outstanding():
+                return
             if passes < 0:
-                if not (verdict.waits_for_time(self.turn.context) or verdict.waits_for_resume(self.turn.context)):
-                    return
                 happened = self._inbox.awaited(self._next_due(), idle=True)
+            elif passes > 0:
+                happened = self._slept(self.turn.context.plan.config.sleep_between_loops)
+
+    def _is_outstanding(self) -> bool:
+        """Whether waiting brings something more."""
+        return verdict.waits_for_time(self.turn.context) or verdict.waits_for_resume(self.turn.context)
+
+    def _slept(self, seconds: float) -> list[Happening]:
+        """Wait between two passes; what happens meanwhile is taken up at once, what falls due is for the next pass."""
+        over = self._clock.now() + seconds
+        while self._clock.now() < over and self._is_outstanding():
+            happened = self._inbox.awaited(over, idle=True)
+            if happened:
+                self._until_idle(happened)
+        return self._inbox.taken()
 
     def _until_idle(self, happened: list[Happening]) -> None:
         """Turn after turn until nothing can be done without waiting for a delay."""

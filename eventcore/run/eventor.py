@@ -14,8 +14,7 @@ from eventcore.run.runner import Built, Runner
 class Eventor(Runner):
     """A program of events, steps and associations, and its run; for the arguments see `Runner`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def _made(self) -> None:
         self._program = Program(self.name)
         self._starts: dict[tuple[str, str], None] = {}
         self._fresh = 0

@@ -14,4 +14,4 @@ def outstanding(program: Program, store: Store, run_id: str,
     row = store.find_run(program.name, run_id)
     containers = {step.name for step in program.steps.values() if step.is_container}
     total, due = store.todos(row, containers)
-    return total + store.unraised(row, starts), due
+    return total + store.unraised(row, program.recorded(starts)), due

@@ -19,6 +19,7 @@ class Report:
     stalled: list[str] = field(default_factory=list)  #: what waits for what
     not_reached: list[str] = field(default_factory=list)
     interrupted: bool = False
+    started: int = 0  #: tries that it started
 
     @property
     def ok(self) -> bool:
@@ -26,7 +27,7 @@ class Report:
         return self.verdict in (Verdict.success, Verdict.pending)
 
 
-def report_of(context: Context, *, interrupted: bool) -> Report:
+def report_of(context: Context, started: int, *, interrupted: bool) -> Report:
     """How the run stands now that its engine stops."""
     found = verdict.of(context)
     if interrupted and found is Verdict.success:
@@ -42,4 +43,5 @@ def report_of(context: Context, *, interrupted: bool) -> Report:
             if not context.plan.has_scopes
         ],
         interrupted,
+        started,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.status import RunMode
@@ -10,11 +12,16 @@ from eventcore.errors import ConfigError
 
 
 def as_mode(written: object) -> RunMode:
-    """The run mode that is meant; raises `ConfigError` for what is none."""
+    """The run mode that is meant; raises `ConfigError` for an unknown one."""
     try:
         return RunMode(written)  # type: ignore[arg-type]  # that is what is found out here
     except ValueError:
-        raise ConfigError(f"run_mode {written!r} is not known; use one of {', '.join(map(repr, RunMode))}") from None
+        raise ConfigError(f"unknown run_mode {written!r}; use one of {', '.join(map(repr, RunMode))}") from None
+
+
+def generated_run_id() -> str:
+    """A run id that sorts by time and is not given twice."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +29,43 @@ class Request:
     """Which run is wanted, and how to enter it."""
 
     mode: RunMode
-    run_id: str = ""
+    run_id: str = ""  #: empty: the user's latest run of the program
     recovery_run: int | None = None
     accept_removed: bool = False
+    is_named: bool = False  #: the user chose the run id
     is_entered: bool = False  #: the run has been worked on by this object
     rerun: Rerun | None = None  #: what runs again although it is done
 
+    @classmethod
+    def first(cls, mode: object, run_id: str | None, recovery_run: int | None, accept_removed: bool) -> Request:
+        """The request of a new object; a new run has its id from here on."""
+        mode = as_mode(mode)
+        made = generated_run_id() if mode is RunMode.restart and not run_id else ""
+        return cls(mode, run_id or made, recovery_run, accept_removed, bool(run_id))
+
     def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
                 accept_removed: bool | None, rerun: Rerun | None = None) -> Request:  # fmt: skip
-        """The request of the next call; called again without a mode, it goes on with the run it entered."""
+        """The request of the next call; called again without a mode, it goes on with the run it entered.
+
+        An empty `run_id` means none, also where the constructor was given one.
+        """
         if mode is None:
             mode = RunMode.continue_ if self.is_entered and not run_id else self.mode
-        elif mode is RunMode.restart and self.is_entered and not run_id:
-            run_id = ""
+        mode = as_mode(mode)
         return Request(
-            as_mode(mode),
-            self.run_id if run_id is None else run_id,
+            mode,
+            run_id or self._run_id(mode, is_forgotten=run_id is not None),
             self.recovery_run if recovery_run is None and not self.is_entered else recovery_run,
             self.accept_removed if accept_removed is None else accept_removed,
+            bool(run_id) or (self.is_named and run_id is None),
             self.is_entered,
             rerun,
         )
+
+    def _run_id(self, mode: RunMode, *, is_forgotten: bool) -> str:
+        """The id where the call names none."""
+        is_dropped = self.is_named and is_forgotten
+        if mode is RunMode.restart:
+            is_usable = self.run_id and not self.is_entered and not is_dropped
+            return self.run_id if is_usable else generated_run_id()
+        return self.run_id if self.is_entered or (self.is_named and not is_dropped) else ""

@@ -11,10 +11,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-
-import msgspec
+from types import NoneType, TracebackType
+from typing import TYPE_CHECKING, Self
 
 from eventcore.act.clock import Clock
 from eventcore.act.log_lines import LogLines
@@ -22,15 +20,14 @@ from eventcore.act.observer import Observer
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
-from eventcore.define.config import Config, StepConfig, checked_config, load_config
-from eventcore.define.construct import canonical, with_construct
+from eventcore.define.config import Config, StepConfig, changed_config, load_config
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError
-from eventcore.record.location import MEMORY, store_location
+from eventcore.record.location import MEMORY, is_in_memory, store_location
 from eventcore.run.capture import current_capture
-from eventcore.run.request import Request, as_mode
+from eventcore.run.request import Request
 
 if TYPE_CHECKING:
     from eventcore.record.store import Store
@@ -54,9 +51,9 @@ class Runner:
 
     - `name`: of the program; runs are found by it. Default: the name of the calling module.
     - `store`: a database tag of the config, a path, `:memory:` or a URL. Default: `<module>.run.db` beside the program.
-    - `run_mode`: a new run (`restart`), or the latest one, or the one named by `run_id`, recovered or continued.
+    - `run_mode`: a new run (`restart`), or the user's latest one, or the one named by `run_id`, recovered or continued.
     - `recovery_run`: recover as if the recoveries after this one had not been.
-    - `run_id`: names the run; generated for a new one.
+    - `run_id`: names the run; None, or empty: generated for a new one.
     - `shared_db`, `logging_level`: as the config keys of these names.
     - `config`: a mapping or the path of a YAML file, see `eventcore.define.config.Config`.
     - `accept_removed`: recover also when the program lost a step that the run has history of.
@@ -71,40 +68,44 @@ class Runner:
         store: str | Path = "",
         run_mode: RunMode = RunMode.restart,
         recovery_run: int | None = None,
-        run_id: str = "",
+        run_id: str | None = None,
         shared_db: bool | None = None,
         logging_level: int | str | None = None,
-        config: Mapping[str, Any] | str | Path | None = None,
+        config: Mapping[str, object] | str | Path | None = None,
         accept_removed: bool = False,
         observers: Iterable[Observer] = (),
     ) -> None:
         _check("name", name, str)
         _check("store", store, (str, Path))
-        _check("run_id", run_id, str)
+        _check("run_id", run_id, (str, NoneType))
         self._file = calling_file()
         capture = current_capture()
         if capture is not None and capture.file is not None:
             self._file = str(capture.file.resolve())
         self._origin = None if capture is None else capture.origin
-        given = {"shared_db": shared_db, "logging_level": logging_level}
-        overrides = {key: value for key, value in given.items() if value is not None}
-        self._config = self._checked(load_config(config, overrides, self._config_tag, self._defaults))
+        overrides = _given(shared_db, logging_level)
+        self._config = load_config(config, overrides, self._config_tag, self._defaults)
         self.name = name or (Path(self._file).stem if self._file else "program")
-        self._request = Request(as_mode(run_mode), run_id, recovery_run, accept_removed)
+        self._request = Request.first(run_mode, run_id, recovery_run, accept_removed)
         self._location = store_location(store, self._config.DATABASE, self._file)
+        self._check_shared()
         self._observers = [_checked_observer(observer) for observer in observers]
         self._clock: Clock | None = None
         self._session: Session | None = None
         self._memory: Store | None = None
         self._last_todos: tuple[int, float | None] = (0, None)
+        self._made()
 
     _config_tag = "EVENTOR"
-    _defaults: Mapping[str, Any] = {}
+    _defaults: Mapping[str, object] = {}
 
     @property
     def run_id(self) -> str:
-        """The run's id: as given, or as generated when the run was made; empty before that."""
-        return self._request.run_id
+        """The run's id, known from the start.
+
+        Only to recover or continue the latest run, which is found when it is entered, it is empty until then.
+        """
+        return self._present().run_id
 
     @property
     def store(self) -> str:
@@ -126,16 +127,17 @@ class Runner:
         run_id: str | None = None,
         shared_db: bool | None = None,
         logging_level: int | str | None = None,
-        config: Mapping[str, Any] | str | Path | None = None,
+        config: Mapping[str, object] | str | Path | None = None,
         accept_removed: bool | None = None,
         rerun: Rerun | None = None,
     ) -> bool:
         """Run the program; True while nothing unhandled has failed and nothing is stalled.
 
-        `max_loops` -1: until nothing is left, pending delays included; n: n passes, each until nothing can be done
-        without waiting for a delay. The other arguments stand in for the constructor's. Called again without
-        `run_mode`, it goes on with the same run. `rerun`, with `RunMode.recover`, names what runs again although it is
-        done. Raises `EventcoreError`s for what makes running impossible.
+        `max_loops` -1: until nothing is left, pending delays included; n: at most n passes, each until nothing can be
+        done without waiting for a delay, with `sleep_between_loops` seconds between two of them. The other arguments
+        stand in for the constructor's. Called again without `run_mode`, it goes on with the same run; where that is
+        over, it says so in the log and returns as it did. `rerun`, with `RunMode.recover`, names what runs again
+        although it is done. Raises `EventcoreError`s for what makes running impossible.
         """
         from eventcore.run.session import Session
 
@@ -143,13 +145,13 @@ class Runner:
         if capture is not None:
             capture.take(self)
         _check("max_loops", max_loops, int)
+        _check("run_id", run_id, (str, NoneType))
         self._override(store, shared_db, logging_level, config)
-        self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
+        request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         built = self._build()
         document = written(stored_program(built.program))
-        opened_store = self._open(create=self._request.mode is RunMode.restart)
+        opened_store = self._open(create=request.mode is RunMode.restart)
         try:
-            assert isinstance(self._config.logging_level, int)
             with installed(self._config.logging_level, console=self._config.console):
                 log.info("Eventor store file: %s", self._location)
                 observers = (LogLines(), *self._observers)
@@ -158,9 +160,9 @@ class Runner:
                     built.program, self._config, opened_store, clock, observers, self._source()
                 )  # fmt: skip
                 try:
-                    return self._session.run(self._request, document, built.starts, max_loops)
+                    return self._session.run(request, document, built.starts, max_loops)
                 finally:
-                    self._request = self._session.entered(self._request)
+                    self._request = self._session.entered(request, otherwise=self._request)
                     self._session = None
         finally:
             self._close_store(opened_store)
@@ -175,9 +177,7 @@ class Runner:
         """
         from eventcore.run.outstanding import outstanding
 
-        session, request = self._session, self._request
-        if session is not None:
-            request = session.entered(request)
+        request = self._present()
         built = self._build()
         if not request.is_entered and request.mode is RunMode.restart:
             return len(built.starts), None
@@ -217,14 +217,15 @@ class Runner:
 
         return shown(self)
 
-    def configure(self, values: Mapping[str, Any]) -> None:
+    def configure(self, values: Mapping[str, object]) -> None:
         """Set configuration keys over what holds now; raises `ConfigError`."""
-        base = {key: getattr(self._config, key) for key in Config.__struct_fields__}
-        self._config = self._checked(checked_config(base | dict(values), "config"))
+        self._config = changed_config(self._config, values)
+        self._check_shared()
 
     def use_store(self, store: str | Path) -> None:
         """Keep runs in another store from now on."""
         self._location = store_location(store, self._config.DATABASE, self._file)
+        self._check_shared()
 
     def use_clock(self, clock: Clock) -> None:
         """Keep time by another clock from now on, such as an `eventcore.act.virtual_clock.VirtualClock`."""
@@ -235,6 +236,9 @@ class Runner:
         self._observers.append(_checked_observer(observer))
 
     # for the classes that build programs
+
+    def _made(self) -> None:
+        """Prepare to take what the program is built of."""
 
     def _build(self) -> Built:
         """The program as it stands; raises `ProgramError` for what cannot run."""
@@ -249,7 +253,6 @@ class Runner:
         return json.dumps(origin | {"logdir": str(Path(self._config.logdir).absolute())})
 
     def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
-        own = with_construct(own, f"step {name!r}, config")
         invoked = self._config.of_step(own, "task_construct") == "invoke"
         if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
             raise ProgramError(
@@ -257,20 +260,33 @@ class Runner:
             )
         return own
 
-    @staticmethod
-    def _checked(config: Config) -> Config:
-        return msgspec.structs.replace(config, task_construct=canonical(config.task_construct, "config"))
-
-    def _override(self, store: Any, shared_db: Any, logging_level: Any, config: Any) -> None:
-        given = {"shared_db": shared_db, "logging_level": logging_level}
-        overrides = {key: value for key, value in given.items() if value is not None}
+    def _override(
+        self,
+        store: str | Path | None,
+        shared_db: bool | None,
+        logging_level: int | str | None,
+        config: Mapping[str, object] | str | Path | None,
+    ) -> None:
+        overrides = _given(shared_db, logging_level)
         if config is not None:
-            self._config = self._checked(load_config(config, overrides, self._config_tag, self._defaults))
+            self._config = load_config(config, overrides, self._config_tag, self._defaults)
         elif overrides:
-            base = {key: getattr(self._config, key) for key in Config.__struct_fields__}
-            self._config = self._checked(checked_config(base | overrides, "config"))
+            self._config = changed_config(self._config, overrides)
         if store is not None:
-            self.use_store(store)
+            self._location = store_location(store, self._config.DATABASE, self._file)
+        self._check_shared()
+
+    def _check_shared(self) -> None:
+        if self._config.shared_db and is_in_memory(self._location):
+            raise ConfigError(
+                f"shared_db: store {self._location!r} is in memory, where nobody can share it; give the path of a "
+                "file, or leave shared_db out"
+            )
+
+    def _present(self) -> Request:
+        """The request as it stands, also while the run goes on."""
+        session = self._session
+        return self._request if session is None else session.entered(self._request, otherwise=self._request)
 
     def _open(self, *, create: bool) -> Store:
         from eventcore.record.store import opened
@@ -286,9 +302,16 @@ class Runner:
             opened_store.close()
 
 
+def _given(shared_db: bool | None, logging_level: int | str | None) -> dict[str, object]:
+    """The configuration keys that are arguments of their own."""
+    given = {"shared_db": shared_db, "logging_level": logging_level}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def _check(name: str, value: object, kind: type | tuple[type, ...]) -> None:
     if not isinstance(value, kind) or isinstance(value, bool):
-        kinds = " or a ".join(known.__name__ for known in (kind if isinstance(kind, tuple) else (kind,)))
+        known = kind if isinstance(kind, tuple) else (kind,)
+        kinds = " or a ".join(one.__name__ for one in known if one is not NoneType)
         raise ConfigError(f"{name} is a {kinds}, not {value!r}")
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -35,6 +33,7 @@ from eventcore.record.history import looks_back_to, read_history, same_program_s
 from eventcore.record.rows import RunRow
 from eventcore.record.snapshot import snapshot
 from eventcore.record.store import Store
+from eventcore.run import over
 from eventcore.run.engine import Engine
 from eventcore.run.inbox import Asked, Lost, Triggered
 from eventcore.run.report import Report
@@ -62,10 +61,21 @@ class Session:
 
         What users asked to run again meanwhile follows in recoveries of its own.
         """
-        starts = list(starts)
+        starts, ending = list(starts), None
+        if request.mode is not RunMode.restart:
+            row = self._found(request)
+            request = replace(request, run_id=row.run_id)
+            if request.mode is RunMode.continue_:
+                ending = over.ending(self._store, row, document, self._program.recorded(starts))
+        if ending is not None and not ending.todos:
+            self._row = row
+            log.warning("%s", ending.text)
+            return ending.verdict is Verdict.success
         while True:
             report = self._work(request, document, starts, passes)
             assert self._row is not None
+            if ending is not None and report.verdict is ending.verdict and not report.started:
+                log.warning("%s", ending.text)
             if report.interrupted:
                 run_id = self._row.run_id
                 raise KeyboardInterrupt(f"run {run_id!r} was interrupted; it can be recovered or continued")
@@ -103,19 +113,25 @@ class Session:
         if self._engine is not None:
             self._engine.post(Triggered(event, sequence))
 
-    def entered(self, request: Request) -> Request:
-        """The request after this session: it names the run that was entered."""
+    def entered(self, request: Request, otherwise: Request) -> Request:
+        """The request with the run that was entered; `otherwise` where none was."""
         if self._row is None:
-            return request
+            return otherwise
         return replace(request, run_id=self._row.run_id, is_entered=True)
+
+    def _found(self, request: Request) -> RunRow:
+        """The run that is wanted; raises `RunNotFoundError`."""
+        if self._config.shared_db and not request.run_id:
+            raise ConfigError("with shared_db, the run to recover or continue must be named: give run_id")
+        row = self._store.find_run(self._program.name, request.run_id)
+        if row.passed_over:
+            log.warning("%s", row.passed_over)
+        return row
 
     def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term
         if request.mode is RunMode.restart:
-            run_id = request.run_id or generated_run_id()
-            return store.create_run(run_id, self._program.name, self._source, document, holder, term, now)
-        if self._config.shared_db and not request.run_id:
-            raise ConfigError("with shared_db, the run to recover or continue must be named: give run_id")
+            return store.create_run(request.run_id, self._program.name, self._source, document, holder, term, now)
         row = store.find_run(self._program.name, request.run_id)
         self._compare(row, request, document)
         if request.mode is RunMode.continue_:
@@ -198,8 +214,3 @@ class Session:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
                 "not_reached": report.not_reached}  # fmt: skip
         self._store.leave_run(row, holder, report.verdict, said, self._clock.now())
-
-
-def generated_run_id() -> str:
-    """A run id that sorts by time and is not given twice."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

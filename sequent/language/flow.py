@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eventcore.run.runner import Built, Runner
 from sequent.errors import FlowError
@@ -27,11 +27,10 @@ class Sequent(Runner, Container):
     """
 
     _config_tag = "SEQUENT"
-    _defaults: Mapping[str, Any] = {"envvar_prefix": "SEQUENT_"}
+    _defaults: Mapping[str, object] = {"envvar_prefix": "SEQUENT_"}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def _made(self) -> None:
         Container.__init__(self)
-        Runner.__init__(self, *args, **kwargs)
 
     def check(self) -> None:
         """Find whatever can be found wrong without running; raises `FlowError`s."""

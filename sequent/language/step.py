@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eventcore.define.config import StepConfig, merged, step_config
-from eventcore.define.construct import with_construct
 from eventcore.define.expression import Expression
 from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
@@ -123,7 +122,7 @@ class FlowStep(Container):
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
         replay_policy(self.path, recovery)
         self._recovery: Mapping[StepStatus, StepReplay] = dict(recovery)
-        self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
+        self._config = step_config(config, self.path)
 
     def __repr__(self) -> str:
         return f"FlowStep({self.path!r})"

@@ -55,10 +55,10 @@ def test_a_mapping_or_a_file_says_otherwise(file: Any) -> None:
 
 
 def test_the_call_wins_over_the_file(file: Any) -> None:
-    path = file("shared_db: false\nlogging_level: ERROR\n")
-    config = configured(path, shared_db=True, logging_level=logging.DEBUG)
-    assert (config.shared_db, config.logging_level) == (True, logging.DEBUG)
-    assert configured(path).logging_level == logging.ERROR
+    path = file("shared_db: true\nlogging_level: ERROR\n")
+    config = configured(path, shared_db=False, logging_level=logging.DEBUG)
+    assert (config.shared_db, config.logging_level) == (False, logging.DEBUG)
+    assert configured(file("logging_level: ERROR\n")).logging_level == logging.ERROR
 
 
 @pytest.mark.parametrize(("of_step", "tries"), [({}, 3), ({"retries": 1}, 2), ({"retries": 0}, 1)])

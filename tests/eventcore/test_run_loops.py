@@ -51,10 +51,50 @@ def test_one_pass_does_all_that_can_be_done_without_waiting_for_a_delay() -> Non
 
 def test_however_many_passes_none_waits_for_a_delay() -> None:
     ran: list[str] = []
-    ev = eventor()
+    ev = eventor(sleep_between_loops=0)
     delayed(ev, ran, 60)
     assert ev.run(max_loops=3) is True
     assert ran == ["first"]
+    assert ev.count_todos()[0] == 1
+
+
+def test_between_two_passes_it_sleeps_so_the_next_finds_what_fell_due_meanwhile() -> None:
+    ran: list[str] = []
+    ev = eventor(sleep_between_loops=0.3)
+    delayed(ev, ran, 0.2)
+    assert ev.run(max_loops=2) is True
+    assert ran == ["first", "second"]
+
+
+def test_passes_end_early_when_nothing_is_outstanding() -> None:
+    ran: list[str] = []
+    ev = eventor(sleep_between_loops=3600)
+    start(ev, ev.add_step("a", ran.append, ("a",)))
+    assert ev.run(max_loops=100) is True
+    assert ran == ["a"]
+
+
+def test_what_is_triggered_between_two_passes_is_taken_up_at_once(tmp_path: Path) -> None:
+    ran: list[str] = []
+    ev = eventor(tmp_path / "run.db", sleep_between_loops=3600)
+    delayed(ev, ran, 3600)
+    ends = ev.add_event("ends")
+    ev.add_assoc(ends, ev.add_step("fails", boom))
+
+    def trigger() -> None:
+        while ran != ["first"] or ev.count_todos()[0] != 1:
+            time.sleep(0.01)
+        ev.trigger_event(ends)
+
+    thread = threading.Thread(target=trigger)
+    thread.start()
+    assert ev.run(max_loops=2) is False
+    thread.join()
+
+
+def test_a_sleep_between_passes_is_of_seconds() -> None:
+    with pytest.raises(evr.EventcoreError, match="sleep_between_loops: seconds, 0 or more, not -1"):
+        eventor(sleep_between_loops=-1)
 
 
 def test_a_pass_is_true_while_nothing_unhandled_has_failed() -> None:

@@ -15,11 +15,93 @@ from eventcore.errors import ConfigError, EventcoreError, RunExistsError, RunHel
 from tests.support import boom, eventor, rows, run_script, start
 
 
-def test_a_run_id_is_generated_and_then_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_run_has_its_id_from_the_moment_the_object_is_made(tmp_path: Path, given: str | None) -> None:
+    ev = evr.Eventor("program", tmp_path / "run.db", run_id=given, logging_level="ERROR")
+    before = ev.run_id
+    assert before
+    assert ev.run(run_id=given)
+    assert ev.run_id == before
+    assert rows(tmp_path / "run.db", "select run_id from {runs}") == [(before,)]
+
+
+def test_a_step_sees_the_id_that_the_object_has_while_it_runs(tmp_path: Path) -> None:
     ev = eventor(tmp_path / "run.db")
-    assert ev.run_id == ""
+    seen: list[tuple[str, str]] = []
+    start(ev, ev.add_step("s", lambda: seen.append((evr.current().run_id, ev.run_id))))
+    before = ev.run_id
     assert ev.run()
-    assert rows(tmp_path / "run.db", "select run_id from {runs}") == [(ev.run_id,)]
+    assert seen == [(before, before)]
+
+
+def test_a_failed_attempt_to_run_leaves_the_id(tmp_path: Path) -> None:
+    ev = eventor(tmp_path / "nowhere" / "run.db")
+    before = ev.run_id
+    for arguments in ({}, {"run_mode": evr.RunMode.recover}, {"run_id": "other"}):
+        with pytest.raises(EventcoreError):
+            ev.run(**arguments)
+        assert ev.run_id == before
+    assert ev.run(store=tmp_path / "run.db")
+    assert ev.run_id == before
+
+
+@pytest.mark.parametrize("given", [None, "mine"])
+def test_restarting_an_object_that_has_run_gives_a_new_id(tmp_path: Path, given: str | None) -> None:
+    ev = evr.Eventor("program", tmp_path / "run.db", run_id=given, logging_level="ERROR")
+    assert ev.run()
+    first = ev.run_id
+    assert ev.run(run_mode=evr.RunMode.restart)
+    assert ev.run_id not in ("", first)
+    assert rows(tmp_path / "run.db", "select run_id from {runs} order by id") == [(first,), (ev.run_id,)]
+
+
+@pytest.mark.parametrize("mode", [evr.RunMode.recover, evr.RunMode.continue_])
+def test_the_id_of_the_latest_run_is_known_once_it_is_entered(tmp_path: Path, mode: evr.RunMode) -> None:
+    assert eventor(tmp_path / "run.db", run_id="mine").run()
+    fresh = eventor(tmp_path / "run.db")
+    assert fresh.run_id != "mine"
+    for ev in (eventor(tmp_path / "run.db", mode), fresh):
+        assert ev.run(run_mode=mode)
+        assert ev.run_id == "mine"
+
+
+def test_a_run_that_is_over_says_so_and_answers_as_it_ended(caplog: pytest.LogCaptureFixture) -> None:
+    ran: list[str] = []
+    for func, ok, said in ((ran.append, True, "success"), (boom, False, "failure")):
+        ev = eventor(logging_level="WARNING")
+        start(ev, ev.add_step("s", func, ("s",)))
+        assert ev.run() is ok
+        caplog.clear()
+        assert ev.run() is ok
+        [record] = [record for record in caplog.records if "is over" in record.getMessage()]
+        assert record.getMessage().startswith(f"Run {ev.run_id!r} is over, with {said}, so nothing is done; run(")
+    assert ran == ["s"]
+
+
+def test_a_run_that_is_over_goes_on_with_what_is_new(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ran: list[str] = []
+    ev = eventor(tmp_path / "run.db")
+    event = start(ev, ev.add_step("s", lambda: ran.append(evr.current().sequence)))
+    assert ev.run()
+    ev.trigger_event(event, 2)
+    assert ev.run()
+    start(ev, ev.add_step("added", ran.append, ("added",)), sequence=3)
+    assert ev.run()
+    assert ran == ["1", "2", "added"]
+    assert not [record for record in caplog.records if "is over" in record.getMessage()]
+    assert ev.run(run_mode=evr.RunMode.recover)
+    assert ran == ["1", "2", "added"]
+    assert rows(tmp_path / "run.db", "select max(recovery) from {recoveries}") == [(1,)]
+
+
+def test_a_stalled_run_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    pool = evr.ResourcePool("licence", 1)
+    ev = eventor(logging_level="WARNING")
+    start(ev, *(ev.add_step(name, int, acquires=[(pool, 1)], releases=[]) for name in ("keeps", "waits")))
+    assert not ev.run()
+    caplog.clear()
+    assert not ev.run()
+    assert len([record for record in caplog.records if "is over, with stalled" in record.getMessage()]) == 1
 
 
 def test_generated_run_ids_differ(tmp_path: Path) -> None:
@@ -161,6 +243,8 @@ def test_a_programs_name_is_that_of_its_module(tmp_path: Path) -> None:
         ({"name": 5}, "name is a str"),
         ({"store": 5}, "store is a str or a Path"),
         ({"run_id": 7}, "run_id is a str"),
+        ({"store": ":memory:", "shared_db": True}, "shared_db: store ':memory:' is in memory.*give the path of a file"),
+        ({"store": "sqlite://", "config": {"shared_db": True}}, "shared_db: store 'sqlite://' is in memory"),
     ],
 )
 def test_arguments_of_a_wrong_kind_are_named(arguments: dict[str, Any], named: str) -> None:
@@ -171,3 +255,11 @@ def test_arguments_of_a_wrong_kind_are_named(arguments: dict[str, Any], named: s
 def test_max_loops_is_a_number() -> None:
     with pytest.raises(ConfigError, match="max_loops"):
         evr.Eventor(store=":memory:").run("1")  # type: ignore[arg-type]
+
+
+def test_a_shared_store_cannot_become_one_in_memory(tmp_path: Path) -> None:
+    ev = evr.Eventor("program", tmp_path / "run.db", shared_db=True)
+    with pytest.raises(ConfigError, match="shared_db"):
+        ev.run(store=":memory:")
+    with pytest.raises(ConfigError, match="shared_db"):
+        evr.Eventor("program", ":memory:").configure({"shared_db": True})

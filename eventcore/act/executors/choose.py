@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from eventcore.act.executors.base import Executor, Report
 from eventcore.define.config import Config
 
+if TYPE_CHECKING:
+    from eventcore.define.construct import Construct
 
-def capacity(construct: Any, max_concurrent: int) -> int | None:
+
+def capacity(construct: Construct, max_concurrent: int) -> int | None:
     """How many calls an executor can run at once, beside what the configuration allows; None for no limit.
 
     Without a limit in the configuration, processes are limited to what the machine can bear.
@@ -21,7 +24,7 @@ def capacity(construct: Any, max_concurrent: int) -> int | None:
     return None
 
 
-def make_executor(construct: Any, report: Report, config: Config) -> Executor:
+def make_executor(construct: Construct, report: Report, config: Config) -> Executor:
     """The executor for a canonical `task_construct`."""
     if construct == "invoke":
         from eventcore.act.executors.invoke import InvokeExecutor
@@ -30,7 +33,6 @@ def make_executor(construct: Any, report: Report, config: Config) -> Executor:
     if construct == "process":
         from eventcore.act.executors.process import ProcessExecutor
 
-        assert isinstance(config.logging_level, int)
         workers = capacity(construct, config.max_concurrent) or config.max_concurrent
         return ProcessExecutor(report, workers, config.logging_level)
     if construct == "async":
@@ -39,4 +41,4 @@ def make_executor(construct: Any, report: Report, config: Config) -> Executor:
         return AsyncExecutor(report)
     from eventcore.act.executors.futures import FuturesExecutor, Threads
 
-    return FuturesExecutor(report, Threads if construct == "thread" else construct)
+    return FuturesExecutor(report, Threads if isinstance(construct, str) else construct)

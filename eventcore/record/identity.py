@@ -1,0 +1,20 @@
+"""Who uses the store: the names that runs and requests are recorded with."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+
+
+def user() -> str:
+    """The name of the user; the number where there is none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()

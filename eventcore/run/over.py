@@ -1,0 +1,40 @@
+"""Whether a run is over, so that continuing it does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from eventcore.define.status import Verdict
+from eventcore.record import requests
+from eventcore.record.rows import RunRow
+from eventcore.record.store import Store
+
+REMEDIES = {
+    Verdict.success: "run(run_mode=RunMode.restart) starts a new run",
+    Verdict.failure: "run(run_mode=RunMode.recover) runs again what failed",
+    Verdict.cancelled: "run(run_mode=RunMode.recover) runs what was cancelled",
+    Verdict.stalled: "its log says what it waits for",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    run_id: str
+    verdict: Verdict
+    todos: int  #: what is left of it and will not be done
+
+    @property
+    def text(self) -> str:
+        """The ending in a line, and what can be done about it."""
+        return f"Run {self.run_id!r} is over, with {self.verdict}, so nothing is done; {REMEDIES[self.verdict]}"
+
+
+def ending(store: Store, row: RunRow, document: str, starts: Iterable[tuple[str, str]]) -> Ending | None:
+    """How the run ended; None while it goes on, or where there is something new: triggers, requests, steps."""
+    verdict, todos = store.ending(row)
+    if verdict not in REMEDIES or store.unraised(row, starts) or requests.is_any_open(store.connection, row.id):
+        return None
+    return Ending(row.run_id, verdict, todos) if store.document(row, row.recovery) == document else None
