@@ -168,7 +168,7 @@ def run_tree(
 ) -> TreeResult:
     """Run a flow to its end, or with `history` its next recovery, in the order that `schedule` picks.
 
-    What is recorded as success is a success at once in a recovery, unless a failure of this recovery brought it about.
+    What is recorded as success is a success at once in a recovery, however it is reached.
     """
     return _Run(tree, outcomes, history).run(schedule)
 
@@ -214,7 +214,6 @@ class _Run:
 
     def __init__(self, tree: TreeSpec, outcomes: Outcomes, history: History) -> None:
         self.tree, self.outcomes, self.history = tree, outcomes, history
-        self.fresh: set[Instance | Scope] = set()  #: brought about by a failure of this recovery
         self.root = NodeSpec("", tree.children)
         self.moments: set[tuple[Instance, StepStatus]] = set()
         self.ends: dict[Instance, TaskStatus | None] = {}  #: None: not reached, and never will be
@@ -300,11 +299,7 @@ class _Run:
             self.ends[instance] = None
         elif node.require is None or holds(node.require, happened):
             self.moments.add((instance, StepStatus.ready))
-            clauses = [] if node.require is None else atoms(node.require)
-            if scope in self.fresh or any(self.has_caught(clause, scope) for clause in clauses):
-                self.fresh.add(instance)
-            done = instance not in self.fresh and self.history.get(instance) is TaskStatus.success
-            if done and not parts(path, node):
+            if self.history.get(instance) is TaskStatus.success and not parts(path, node):
                 self.moments.add((instance, StepStatus.active))
                 self.finish(instance, TaskStatus.success)
             elif parts(path, node):
@@ -314,11 +309,6 @@ class _Run:
         else:
             return False
         return True
-
-    def has_caught(self, clause: Clause, scope: Scope) -> bool:
-        """Whether a clause holds by a failure."""
-        takes = clause.status in (StepStatus.failure, StepStatus.complete)
-        return takes and self.ends.get(self.target(clause, scope)) is TaskStatus.failure
 
     def target(self, clause: Clause, scope: Scope) -> Instance:
         """The instance a clause means: the one of the iteration that encloses, or is, this one."""
@@ -343,8 +333,6 @@ class _Run:
             return True
         if not no_more and len(going) < node.concurrent:
             self.iterations.append(mine[len(started)])
-            if Instance(path, scope.sequence) in self.fresh:
-                self.fresh.add(mine[len(started)])
             return True
         return False
 
