@@ -1,8 +1,8 @@
 """Nested flows: containers, loops and require clauses, compiled to the event kernel and run by it.
 
 `flow` and `step` are what users write with, `require` and `loops` what stands in their arguments, `references` the
-values that flow between steps. `check` finds what cannot work, `compile` makes the kernel's program, `container` is
-what drives iterations while it runs.
+values that flow between steps. `requirements` and `moments` make a graph of a flow and refuse what cannot work, `graph`
+reads off it what `compile` needs to make the kernel's program, `container` is what drives iterations while it runs.
 """
 
 from eventcore.define.construct import Invoke

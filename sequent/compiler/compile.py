@@ -19,18 +19,16 @@ import msgspec
 from eventcore.define.config import Config, StepConfig
 from eventcore.define.expression import And, Expression, rebuilt
 from eventcore.define.program import Event, Placement, Program, Step
-from eventcore.define.reference import references_in
 from eventcore.define.status import StepStatus
-from sequent.compiler.check import Wiring, checked
 from sequent.compiler.container import ContainerControl, IterationControl, LoopControl, StaticItemsControl
+from sequent.compiler.graph import FlowGraph
 from sequent.compiler.outline import outline_of
 from sequent.language.loops import ComputedItems
 from sequent.language.references import ItemReference, KeyReference, ResultReference
-from sequent.language.require import Clause, clauses
+from sequent.language.require import Clause, step_of
 from sequent.language.step import Container, FlowStep, StaticLoop
 
 ROOT_SEQUENCE = "1"
-FINAL = (StepStatus.success, StepStatus.failure, StepStatus.complete)
 
 #: the moments at which a status is certain to have come; a skip in recovery raises success alone
 _comes_with: Mapping[StepStatus, tuple[StepStatus, ...]] = {
@@ -50,71 +48,17 @@ _ruled_out_by: Mapping[StepStatus, tuple[StepStatus, ...]] = {
 
 def compiled(root: Container, name: str, config: Config) -> tuple[Program, tuple[str, str], Any]:
     """The kernel's program, its start, and the outline that pictures show; raises `FlowError`s."""
-    wiring = checked(root)
-    compiler = _Compiler(root, Program(name), config, wiring)
+    graph = FlowGraph(root, lambda step: bool(config.of_step(step.config, "stop_on_exception")))
+    compiler = _Compiler(Program(name), graph)
     compiler.compile_inside(root)
-    return compiler.program, ("#begin", ROOT_SEQUENCE), outline_of(root, wiring)
+    return compiler.program, ("#begin", ROOT_SEQUENCE), outline_of(graph)
 
 
 class _Compiler:
-    def __init__(self, root: Container, program: Program, config: Config, wiring: Wiring) -> None:
-        self.root = root
+    def __init__(self, program: Program, graph: FlowGraph) -> None:
         self.program = program
-        self.config = config
-        self.wiring = wiring
-        self.handled: set[str] = set()  #: paths of steps whose failure a clause speaks of
-        self.asked: set[tuple[str, StepStatus]] = set()
+        self.graph = graph
         self.controls: dict[str, ContainerControl] = {}
-        for step in root.walk():
-            for clause in clauses(wiring.of(step)):
-                self.asked.add((_step(clause).path, clause.status))
-                if clause.status in (StepStatus.failure, StepStatus.complete):
-                    self.handled.add(_step(clause).path)
-        self.voidable, self.never_asked = self._what_can_be_void()
-        self.referred = {
-            reference.step.path
-            for step in root.walk()
-            for reference in _result_references(step)
-        }  # fmt: skip
-
-    # what has to be known beforehand
-
-    def _what_can_be_void(self) -> tuple[set[str], set[tuple[str, StepStatus]]]:
-        """The steps whose not being reached matters, and the statuses whose not coming does."""
-        open_steps = [step for step in self.root.walk() if isinstance(step.parent, FlowStep)]
-        voidable: set[str] = set()
-        never: set[tuple[str, StepStatus]] = set()
-        while open_steps:
-            step = open_steps.pop()
-            if step.path in voidable:
-                continue
-            voidable.add(step.path)
-            for clause in clauses(self.wiring.of(step)):
-                never.add((_step(clause).path, clause.status))
-                open_steps.append(_step(clause))
-        return voidable, never
-
-    def stops(self, step: FlowStep) -> bool:
-        """Whether an unhandled failure of the step ends its iteration."""
-        return bool(self.config.of_step(step.config, "stop_on_exception"))
-
-    def is_handled(self, step: FlowStep) -> bool:
-        """Whether a clause takes the step's failure in hand, or that of a container around it."""
-        return any(s.path in self.handled for s in (step, *step.containers))
-
-    def ends_the_run(self, step: FlowStep) -> bool:
-        """Whether the step's failure would pass through every container around it."""
-        return all(self.stops(s) for s in (step, *step.containers))
-
-    def can_be_halted(self, container: Container) -> bool:
-        """Whether an iteration of the container can be ended before its time."""
-        if not isinstance(container, FlowStep):
-            return False
-        inside: Iterable[FlowStep] = container.children.values() or (container,)
-        return any(self._breaks(child) for child in inside) or self.can_be_halted(container.parent)
-
-    def _breaks(self, child: FlowStep) -> bool:
-        return child.path not in self.handled and self.stops(child)
 
     # events
 
@@ -137,7 +81,7 @@ class _Compiler:
         """Everything that belongs to the container's iterations, or to the flow itself."""
         path = container.path
         begin = self.event(f"{path}#begin", path)
-        if self.can_be_halted(container):
+        if self.graph.can_be_halted(container):
             self._add_halting(container, begin)
         if isinstance(container, FlowStep) and not container.children:
             self._add_body(container, begin)
@@ -151,7 +95,7 @@ class _Compiler:
         assert isinstance(container, FlowStep)
         path = container.path
         expr = None
-        if self.can_be_halted(container.parent):
+        if self.graph.can_be_halted(container.parent):
             expr = (begin, self.program.events[f"{container.parent.path}#halted"])
         halted = self.program.add_event(f"{path}#halted", expr, scope=path, halts=True)
         self.program.add_assoc(self.event(f"{path}#broken", path), (halted,))
@@ -159,15 +103,15 @@ class _Compiler:
     def _add_body(self, step: FlowStep, begin: Event) -> None:
         """The function of a step with a loop of its own: the one child of its iterations."""
         over = self.event(f"{step.path}#body-over", step.path)
-        trouble = self._trouble(step, step.path, self.stops(step))
+        trouble = self._trouble(step, step.path, self.graph.stops(step))
         self._add_step(
             f"{step.path}#body", step, step.func, step.args, step.kwargs,
             {StepStatus.complete: [over], StepStatus.failure: [trouble]},
             Placement(
-                path=step.path, scope=step.path, void=over, handled=self.is_handled(step),
-                result_needed=step.path in self.referred, **self._surroundings(step, step),
+                path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
+                result_needed=step.path in self.graph.referred, **self._surroundings(step, step),
             ),
-            self._config_of(step, self.ends_the_run(step)),
+            self._config_of(step, self.graph.ends_the_run(step)),
         )  # fmt: skip
         self.program.add_assoc(begin, (self.program.steps[f"{step.path}#body"],))
         self._add_iteration(step, [over])
@@ -177,27 +121,27 @@ class _Compiler:
         inner = isinstance(step.parent, FlowStep)
         triggers: dict[StepStatus, list[Event]] = {status: [] for status in StepStatus}
         for status in StepStatus:
-            if (step.path, status) in self.asked:
+            if (step.path, status) in self.graph.asked:
                 for moment in _comes_with[status]:
                     triggers[moment].append(self.came(step, status))
-            if (step.path, status) in self.never_asked:
+            if (step.path, status) in self.graph.never_asked:
                 for moment in _ruled_out_by.get(status, ()):
                     triggers[moment].append(self.never(step, status))
         if inner:
             triggers[StepStatus.complete].append(self.event(f"{step.path}#over", scope))
-            if step.path not in self.handled:
-                triggers[StepStatus.failure].append(self._trouble(step.parent, scope, self.stops(step)))
-        void = self._void(step, begin) if step.path in self.voidable else None
+            if step.path not in self.graph.handled:
+                triggers[StepStatus.failure].append(self._trouble(step.parent, scope, self.graph.stops(step)))
+        void = self._void(step, begin) if step.path in self.graph.voidable else None
         if step.is_container:
             kernel_step = self._add_container(step, triggers, void)
         else:
             placement = Placement(
-                path=step.path, scope=scope, void=void, handled=self.is_handled(step),
-                result_needed=step.path in self.referred, **self._surroundings(step, step.parent),
+                path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step),
+                result_needed=step.path in self.graph.referred, **self._surroundings(step, step.parent),
             )  # fmt: skip
             kernel_step = self._add_step(
                 step.path, step, step.func, step.args, step.kwargs, triggers, placement,
-                self._config_of(step, self.ends_the_run(step)),
+                self._config_of(step, self.graph.ends_the_run(step)),
             )  # fmt: skip
         self._connect(step, begin, kernel_step)
 
@@ -207,7 +151,7 @@ class _Compiler:
 
     def _connect(self, step: FlowStep, begin: Event, target: Step) -> None:
         """Have the step start when its requirement holds."""
-        tree = self.wiring.of(step)
+        tree = self.graph.requirement(step)
         if tree is None:
             source = begin
         elif (single := self._single(step, tree)) is not None:
@@ -220,7 +164,7 @@ class _Compiler:
     def _void(self, step: FlowStep, begin: Event) -> Event:
         """The event that says that the step will not run, and what follows from it."""
         scope = step.parent.path
-        tree = self.wiring.of(step)
+        tree = self.graph.requirement(step)
         expr = source = None
         if tree is not None and (single := self._single(step, tree)) is not None:
             source = self.never(_step(single), single.status)
@@ -230,7 +174,7 @@ class _Compiler:
         void = self.program.add_event(f"{step.path}#void", expr, scope=scope)
         if source is not None:
             self.program.add_assoc(source, (void,))
-        follows = [self.never(step, status) for status in StepStatus if (step.path, status) in self.never_asked]
+        follows = [self.never(step, status) for status in StepStatus if (step.path, status) in self.graph.never_asked]
         if isinstance(step.parent, FlowStep):
             follows.append(self.event(f"{step.path}#over", scope))
         self.program.add_assoc(void, follows)
@@ -242,8 +186,7 @@ class _Compiler:
 
     def _at_home(self, step: FlowStep, begin: Event, expr: Any) -> Any:
         """Tie an expression that speaks of outer steps to the iterations of the step's own container."""
-        outer = any(_step(clause).parent is not step.parent for clause in clauses(self.wiring.of(step)))
-        return And(begin, expr) if outer else expr
+        return And(begin, expr) if self.graph.outward(step) else expr
 
     def _add_container(self, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], void: Event | None) -> Step:
         scope, path = step.parent.path, step.path
@@ -251,29 +194,17 @@ class _Compiler:
         control = ContainerControl(path, scope, self.event(f"{path}#begin", path), items, step.concurrent)
         kernel_step = self._add_step(
             path, step, None, (), {}, triggers,
-            Placement(path=path, scope=scope, void=void, handled=self.is_handled(step)),
-            self._config_of(step, self.ends_the_run(step)), control,
+            Placement(path=path, scope=scope, void=void, handled=self.graph.is_handled(step)),
+            self._config_of(step, self.graph.ends_the_run(step)), control,
         )  # fmt: skip
         if items is not None:
             self._add_items(step, items, control)
         self.controls[path] = control
         if step.children:
-            self._add_iteration(step, [self.event(f"{child.path}#over", path) for child in self._last(step)])
+            self._add_iteration(
+                step, [self.event(f"{child.path}#over", path) for child in self.graph.closing_children(step)]
+            )
         return kernel_step
-
-    def _last(self, container: FlowStep) -> list[FlowStep]:
-        """The children whose ends tell that all have ended: nobody waits for the end of just one of these.
-
-        Where an iteration can be halted it takes all: one that waits is then over before the one that still runs.
-        """
-        if self.can_be_halted(container):
-            return list(container.children.values())
-        followed = {
-            _step(tree).path
-            for child in container.children.values()
-            if (tree := self.wiring.of(child)) is not None and isinstance(tree, Clause) and tree.status in FINAL
-        }
-        return [child for child in container.children.values() if child.path not in followed]
 
     def _add_items(self, step: FlowStep, wanted: Event, control: ContainerControl) -> None:
         scope, path = step.parent.path, step.path
@@ -308,13 +239,7 @@ class _Compiler:
 
     def _iteration_control(self, container: FlowStep, control: ContainerControl) -> IterationControl:
         outward = {
-            child.path: statuses
-            for child in container.children.values()
-            if (
-                statuses := {
-                    clause.status for clause in clauses(self.wiring.of(child)) if _step(clause).parent is not container
-                }
-            )
+            child.path: statuses for child in container.children.values() if (statuses := self.graph.outward(child))
         }
         handles = any(statuses & {StepStatus.failure, StepStatus.complete} for statuses in outward.values())
         path = container.path
@@ -350,14 +275,9 @@ class _Compiler:
 
 def _step(clause: Any) -> FlowStep:
     assert isinstance(clause, Clause)
-    assert isinstance(clause.step, FlowStep)
-    return clause.step
+    return step_of(clause)
 
 
 def _status(clause: Any) -> StepStatus:
     assert isinstance(clause, Clause)
     return clause.status
-
-
-def _result_references(step: FlowStep) -> list[ResultReference]:
-    return [r for r in references_in((step.args, step.kwargs, step.loop)) if isinstance(r, ResultReference)]

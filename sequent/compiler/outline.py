@@ -6,20 +6,20 @@ from typing import Any
 
 from eventcore.define.document import function_name
 from eventcore.define.expression import as_data
-from sequent.compiler.check import Wiring
+from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import items_from_text
 from sequent.language.references import ResultReference
 from sequent.language.require import Clause
-from sequent.language.step import Container, FlowStep, StaticLoop
+from sequent.language.step import FlowStep, StaticLoop
 
 
-def outline_of(root: Container, wiring: Wiring) -> list[dict[str, Any]]:
+def outline_of(graph: FlowGraph) -> list[dict[str, Any]]:
     """The flow's steps as plain data, each with its children; see `visual.outline` for the shape."""
-    return [_node(step, wiring) for step in root.children.values()]
+    return [_node(step, graph) for step in graph.root.children.values()]
 
 
-def _node(step: FlowStep, wiring: Wiring) -> dict[str, Any]:
-    tree = wiring.of(step)
+def _node(step: FlowStep, graph: FlowGraph) -> dict[str, Any]:
+    tree = graph.requirement(step)
     return {
         "name": step.name,
         "path": step.path,
@@ -29,7 +29,7 @@ def _node(step: FlowStep, wiring: Wiring) -> dict[str, Any]:
         "delay": step.delay,
         "acquires": [[pool.name, count] for pool, count in step.acquires],
         "require": None if tree is None else as_data(tree, _clause),
-        "children": [_node(child, wiring) for child in step.children.values()],
+        "children": [_node(child, graph) for child in step.children.values()],
     }
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from eventcore.run.runner import Built, Runner
+from sequent.errors import FlowError
 from sequent.language.step import Container
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
 
 
 class Sequent(Runner, Container):
@@ -32,11 +37,45 @@ class Sequent(Runner, Container):
         """Find whatever can be found wrong without running; raises `FlowError`s."""
         self._build()
 
+    def graph(self) -> DiGraph[tuple[str, str]]:
+        """The flow as a directed graph of the starts and ends of its steps, as networkx has it; yours to change.
+
+        Nodes are `(path, "start")` and `(path, "end")`, edges go from what comes first to what comes later; the
+        reference names the attributes of both. Raises the `FlowError`s of `check`.
+
+        >>> import networkx
+        >>> flow = Sequent()
+        >>> load = flow.add_step("load")
+        >>> send = flow.add_step("send", require=((load, StepStatus.success),))
+        >>> sorted(networkx.ancestors(flow.graph(), ("send", "start")))
+        [('load', 'end'), ('load', 'start')]
+        """
+        self._check_steps()
+        with _networkx_needed():
+            from sequent.compiler.moments import moments
+            from sequent.compiler.requirements import requirements
+        return moments(self, requirements(self))
+
     def _build(self) -> Built:
-        for step in self.walk():
-            step.check_as_built()
-            self._step_config(step.config, step.func, step.path)
-        from sequent.compiler.compile import compiled  # with networkx behind it, and only a run needs it
+        self._check_steps()
+        with _networkx_needed():
+            from sequent.compiler.compile import compiled
 
         program, start, outline = compiled(self, self.name, self._config)
         return Built(program, (start,), outline)
+
+    def _check_steps(self) -> None:
+        for step in self.walk():
+            step.check_as_built()
+            self._step_config(step.config, step.func, step.path)
+
+
+@contextmanager
+def _networkx_needed() -> Iterator[None]:
+    """Imports of what compiles flows; it stands on networkx, which is slow to import and only a run needs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "networkx":
+            raise
+        raise FlowError("flows are compiled with networkx, which is not installed; run: pip install networkx") from None

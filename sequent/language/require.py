@@ -91,3 +91,9 @@ def clauses(tree: Expression | None) -> list[Clause]:
     if tree is not None:
         rebuilt(tree, note)
     return found
+
+
+def step_of(clause: Clause) -> FlowStep:
+    """The step of a clause in which it is no name any more."""
+    assert not isinstance(clause.step, str)
+    return clause.step

@@ -10,13 +10,13 @@ from eventcore.define.construct import with_construct
 from eventcore.define.expression import Expression
 from eventcore.define.pools import as_units
 from eventcore.define.program import check_call, replay_policy
-from eventcore.define.reference import Reference, mapped, references_in
+from eventcore.define.reference import Reference, mapped
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from sequent.errors import FlowError, LoopError
 from sequent.language.loops import is_static, static_items
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
-from sequent.language.require import Clause, FlowEvent, as_tree, clauses
+from sequent.language.require import FlowEvent, as_tree
 
 RESERVED = "/@#"
 
@@ -176,19 +176,6 @@ class FlowStep(Container):
             found.append(around)
             around = around.parent
         return found
-
-    def implied(self) -> list[Clause]:
-        """The requirements that references among its arguments imply; a step that `require` names is left to it."""
-        named = {id(clause.step) for clause in clauses(self.require)} | {
-            clause.step for clause in clauses(self.require) if isinstance(clause.step, str)
-        }
-        found: dict[str, Clause] = {}
-        for reference in references_in((self.args, self.kwargs, self.loop)):
-            if isinstance(reference, ResultReference):
-                step = reference.step
-                if id(step) not in named and step.name not in named and step.path not in named:
-                    found[step.path] = Clause(step, StepStatus.success)
-        return list(found.values())
 
     def check_as_built(self) -> None:
         """Find what only shows when the step has all its children; raises `FlowError`."""

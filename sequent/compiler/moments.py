@@ -1,0 +1,106 @@
+"""A flow as one directed graph: every step's start and end, and what must come before what.
+
+Nodes are `(path, "start")` and `(path, "end")`. Edges point from what comes first to what comes later:
+
+- `runs`: from a step's start to its own end;
+- `contains`: from a container's start to the starts of its steps, and from their ends to its end;
+- `requires`: from a step's start or end to the start of one that requires a status of it;
+- `refers`: the same, where nothing but a reference to its result asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import networkx as nx
+
+from eventcore.define.status import StepStatus
+from sequent.compiler.requirements import Requirement
+from sequent.errors import CycleError
+from sequent.language.references import ResultReference
+from sequent.language.require import clauses, step_of
+from sequent.language.step import Container, FlowStep, StaticLoop
+
+Moment: TypeAlias = tuple[str, str]
+Moments: TypeAlias = "nx.DiGraph[Moment]"
+
+START = "start"
+END = "end"
+
+
+def moments(root: Container, requirements: Mapping[str, Requirement]) -> Moments:
+    """The graph of a flow; raises `CycleError` where some wait for each other."""
+    graph: Moments = nx.DiGraph()
+    for step in root.walk():
+        path, about = step.path, _about(step)
+        for at in (START, END):
+            graph.add_node((path, at), at=at, **about)
+        graph.add_edge((path, START), (path, END), kind="runs")
+        if step.parent is not root:
+            graph.add_edge((step.parent.path, START), (path, START), kind="contains")
+            graph.add_edge((path, END), (step.parent.path, END), kind="contains")
+    for path, requirement in requirements.items():
+        _require(graph, path, requirement)
+    _check_circles(graph)
+    return graph
+
+
+def _about(step: FlowStep) -> dict[str, Any]:
+    looped = step.loop is not None
+    return {
+        "path": step.path,
+        "name": step.name,
+        "role": "container" if step.children else "body" if looped else "action",
+        "scope": step.parent.path,
+        "loop": _loop(step),
+        "concurrent": step.concurrent,
+        "delay": step.delay,
+    }
+
+
+def _loop(step: FlowStep) -> str | None:
+    """Where the loop's items come from."""
+    if step.loop is None:
+        return None
+    if isinstance(step.loop, StaticLoop):
+        return "items"
+    return "result" if isinstance(step.loop, ResultReference) else "function"
+
+
+def _require(graph: Moments, path: str, requirement: Requirement) -> None:
+    """Edges from what a step requires to its start; several clauses on one moment share an edge."""
+    asked: dict[Moment, set[StepStatus]] = {}
+    for clause in clauses(requirement.tree):
+        at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
+        asked.setdefault((step_of(clause).path, at), set()).add(clause.status)
+    for source, statuses in asked.items():
+        graph.add_edge(
+            source, (path, START), kind="refers" if source[0] in requirement.implied else "requires",
+            statuses=tuple(status for status in StepStatus if status in statuses),
+            result=source[0] in requirement.results,
+        )  # fmt: skip
+
+
+def _check_circles(graph: Moments) -> None:
+    """Refuse steps that wait for each other; the message walks the shortest way round from the first of them."""
+    if nx.is_directed_acyclic_graph(graph):
+        return
+    tangle = next(found for found in nx.strongly_connected_components(graph) if len(found) > 1)
+    circles: Moments = nx.DiGraph((a, b) for a, b in graph.edges if a in tangle and b in tangle)
+    first = next(iter(circles))
+    earlier = dict(nx.bfs_predecessors(circles, first))
+    way = [first, next(moment for moment in earlier if circles.has_edge(moment, first))]
+    while way[-1] != first:
+        way.append(earlier[way[-1]])
+    told = " -> ".join(repr(path) for path in _once(path for path, _ in reversed(way)))
+    raise CycleError(f"these steps wait for each other: {told}; take one clause out")
+
+
+def _once(paths: Iterable[str]) -> list[str]:
+    """The paths without repeats of the one before."""
+    walked: list[str] = []
+    for path in paths:
+        if not walked or walked[-1] != path:
+            walked.append(path)
+    return walked

@@ -1,0 +1,109 @@
+"""What each step requires, with every clause's step found; refuses clauses that name what they may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from eventcore.define.expression import And, Expression, rebuilt
+from eventcore.define.reference import Reference, references_in
+from eventcore.define.status import StepStatus
+from sequent.errors import CycleError, FlowError, LoopError, RequireError
+from sequent.language.references import ItemReference, KeyReference, ResultReference
+from sequent.language.require import Clause, clauses
+from sequent.language.step import Container, FlowStep
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What must hold before a step starts."""
+
+    tree: Expression | None  #: over clauses whose steps are found; None asks for nothing but the container's start
+    results: frozenset[str]  #: paths of the steps whose results it takes; each of them is in the tree
+    implied: frozenset[str]  #: paths of those that are in the tree for that reason alone
+
+
+def requirements(root: Container) -> dict[str, Requirement]:
+    """The requirement of each step by its path, containers before their children; raises `FlowError`s."""
+    known = {step.path: step for step in root.walk()}
+    return {path: _Finder(step, root, known).requirement() for path, step in known.items()}
+
+
+class _Finder:
+    """Finds the steps that one step names."""
+
+    def __init__(self, step: FlowStep, root: Container, known: dict[str, FlowStep]) -> None:
+        self.step = step
+        self.root = root
+        self.known = known
+        self.containers = step.containers
+        self.around: list[Container] = [*self.containers, root]  #: whose children the step may name
+
+    def requirement(self) -> Requirement:
+        """The step's own clauses, and success of each further step whose result it takes."""
+        step = self.step
+        results = self._results(references_in((step.args, step.kwargs, step.loop)))
+        written = None if step.require is None else rebuilt(step.require, self._found)
+        named = {clause.step for clause in clauses(written)}
+        implied = [other for other in results.values() if other not in named]
+        parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]
+        tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
+        return Requirement(tree, frozenset(results), frozenset(other.path for other in implied))
+
+    def _found(self, leaf: Expression) -> Clause:
+        assert isinstance(leaf, Clause)
+        named = self._by_name(leaf.step) if isinstance(leaf.step, str) else leaf.step
+        self._check_reach(named, "requires")
+        return Clause(named, leaf.status)
+
+    def _results(self, references: Iterable[Reference]) -> dict[str, FlowStep]:
+        """The steps whose results are referred to."""
+        found: dict[str, FlowStep] = {}
+        for reference in references:
+            if isinstance(reference, ResultReference):
+                self._check_result(reference.step)
+                found[reference.step.path] = reference.step
+            elif isinstance(reference, (ItemReference, KeyReference)):
+                self._check_item(reference)
+        return found
+
+    def _by_name(self, name: str) -> FlowStep:
+        for container in self.around:
+            if name in container.children:
+                return container.children[name]
+        if name in self.known:
+            return self.known[name]
+        names = ", ".join(repr(other) for container in self.around for other in container.children)
+        raise RequireError(
+            f"step {self.step.path!r} requires {name!r}, which the flow does not have; it can name {names}"
+        )
+
+    def _check_reach(self, named: FlowStep, verb: str) -> None:
+        said = f"step {self.step.path!r} {verb}"
+        if self.known.get(named.path) is not named:
+            raise RequireError(f"{said} {named.path!r} of another flow; name a step of this one")
+        if named is self.step or named in self.containers:
+            what = "itself" if named is self.step else f"{named.path!r}, which contains it"
+            raise CycleError(f"{said} {what}; that can never come first, leave it out")
+        if named.parent in self.around:
+            return
+        container = next(c for c in named.containers if c.parent in self.around)
+        hint = (
+            f"require {container.path!r} instead"
+            if container is not self.step and container not in self.containers
+            else f"move the clause to a step inside {container.path!r}"
+        )
+        raise RequireError(f"{said} {named.path!r}, which is inside container {container.path!r}; {hint}")
+
+    def _check_result(self, named: FlowStep) -> None:
+        if named.children:
+            raise FlowError(
+                f"step {self.step.path!r} refers to the result of container {named.path!r}, which has none; "
+                "refer to one of its steps from inside, or let it write where this step can read"
+            )
+        self._check_reach(named, "refers to the result of")
+
+    def _check_item(self, reference: ItemReference | KeyReference) -> None:
+        own = reference.step is self.step and not self.step.children
+        if not own and reference.step not in self.containers:
+            raise LoopError(f"step {self.step.path!r} refers to {reference!r}, which does not contain it")

@@ -1,0 +1,100 @@
+"""The graph of random flows says of each step what a walk through the requirements finds, one by one."""
+
+from collections.abc import Iterator
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventcore.define.status import RunMode, StepStatus
+from eventcore.record.store import Store
+from sequent.compiler.graph import FlowGraph
+from tests.model import strategies
+from tests.model.containers import Clause, NodeSpec, TreeSpec
+from tests.model.kernel import atoms
+from tests.property.flows import FlowRun
+from tests.property.reading import store_at
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Store]:
+    with store_at(":memory:") as store:
+        yield store
+
+
+class Walk:
+    """Follows requirements and containers back from a step, without a graph."""
+
+    def __init__(self, tree: TreeSpec) -> None:
+        self.nodes: dict[str, NodeSpec] = {}
+        self._enter(tree.children, "")
+
+    def _enter(self, nodes: tuple[NodeSpec, ...], around: str) -> None:
+        for node in nodes:
+            path = f"{around}/{node.name}".lstrip("/")
+            self.nodes[path] = node
+            self._enter(node.children, path)
+
+    def clauses(self, path: str) -> list[Clause]:
+        """What the step's requirement speaks of."""
+        require = self.nodes[path].require
+        return [] if require is None else list(atoms(require))
+
+    def before_start(self, path: str) -> set[tuple[str, str]]:
+        """What must have come before the step starts."""
+        found: set[tuple[str, str]] = set()
+        if container := path.rpartition("/")[0]:
+            found |= {(container, "start")} | self.before_start(container)
+        for clause in self.clauses(path):
+            if clause.status in (StepStatus.ready, StepStatus.active):
+                found |= {(clause.path, "start")} | self.before_start(clause.path)
+            else:
+                found |= {(clause.path, "end")} | self.before_end(clause.path)
+        return found
+
+    def before_end(self, path: str) -> set[tuple[str, str]]:
+        """What must have come before the step is over."""
+        found = {(path, "start")} | self.before_start(path)
+        for child in self.nodes[path].children:
+            inner = f"{path}/{child.name}"
+            found |= {(inner, "end")} | self.before_end(inner)
+        return found
+
+    def depended_on(self) -> set[str]:
+        """The steps in containers, and all that these require, step by step."""
+        found: set[str] = set()
+        agenda = [path for path in self.nodes if "/" in path]
+        while agenda:
+            path = agenda.pop()
+            if path not in found:
+                found.add(path)
+                agenda += [clause.path for clause in self.clauses(path)]
+        return found
+
+
+@given(st.data())
+def test_the_ancestors_of_a_step_are_what_a_walk_through_the_requirements_finds(
+    memory: Store, data: st.DataObject
+) -> None:
+    tree = data.draw(strategies.trees())
+    graph = FlowRun(tree, strategies.FailingLeaves(), memory).built(RunMode.restart).graph()
+    walk = Walk(tree)
+    assert set(graph) == {(path, at) for path in walk.nodes for at in ("start", "end")}
+    for path in walk.nodes:
+        assert nx.ancestors(graph, (path, "start")) == walk.before_start(path)
+        assert nx.ancestors(graph, (path, "end")) == walk.before_end(path)
+
+
+@given(st.data(), st.booleans())
+def test_what_the_compiler_reads_off_the_graph_is_what_a_walk_finds(
+    memory: Store, data: st.DataObject, stop: bool
+) -> None:
+    tree = data.draw(strategies.trees(stop=stop))
+    flow = FlowRun(tree, strategies.FailingLeaves(), memory).built(RunMode.restart)
+    graph, walk = FlowGraph(flow, lambda _: stop), Walk(tree)
+    assert graph.voidable == walk.depended_on()
+    assert graph.never_asked == {
+        (clause.path, clause.status) for path in walk.depended_on() for clause in walk.clauses(path)
+    }
+    assert graph.asked == {(clause.path, clause.status) for path in walk.nodes for clause in walk.clauses(path)}
