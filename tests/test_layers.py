@@ -83,3 +83,10 @@ def test_importing_it_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(sys.modules.keys() & {set(HEAVY)!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_pictures_alone_need_networkx() -> None:
+    """The shell shows how a run stands without it, though by the same package."""
+    code = "import sys, visual, visual.live, visual.reasons; print('networkx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from visual.graph.shapes import Box, Edge, Graph, Node
@@ -56,7 +55,7 @@ class Ranks:
 
     def _layer(self, box: Box) -> None:
         members = list(box.members)
-        depth = _depths([member.id for member in members], self._arrows.get(box.id, set()))
+        depth = _depths((member.id for member in members), self._arrows.get(box.id, ()))
         layers: Layers = [[] for _ in range(max(depth.values(), default=-1) + 1)]
         for member in members:
             layers[depth[member.id]].append(member)
@@ -66,19 +65,15 @@ class Ranks:
 
 
 def _depths(ids: Iterable[str], arrows: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """The longest way to each id; ids in a circle, and what follows them, count as beginnings."""
-    depth = dict.fromkeys(ids, 0)
-    before = dict.fromkeys(depth, 0)
-    after: dict[str, list[str]] = {id: [] for id in depth}
-    for source, target in sorted(arrows):
-        after[source].append(target)
-        before[target] += 1
-    free = deque(id for id in depth if not before[id])
-    while free:
-        id = free.popleft()
-        for target in after[id]:
-            depth[target] = max(depth[target], depth[id] + 1)
-            before[target] -= 1
-            if not before[target]:
-                free.append(target)
-    return depth
+    """The longest way to each id; those in a circle stand side by side."""
+    import networkx as nx  # slow to import, and only pictures need it
+
+    graph: nx.DiGraph[str] = nx.DiGraph(arrows)
+    graph.add_nodes_from(ids)
+    knots = nx.condensation(graph)
+    return {
+        id: depth
+        for depth, layer in enumerate(nx.topological_generations(knots))
+        for knot in layer
+        for id in knots.nodes[knot]["members"]
+    }
