@@ -67,8 +67,7 @@ class TurnWriter:
             if cursor.fetchone() is None:
                 raise LeaseLostError("another engine took this run over; this engine ends without recording more")
             for name, rows in self._rows(changes, now):
-                if rows:
-                    self._statements[name].run(cursor, rows)
+                self._statements[name].run(cursor, rows)
             cursor.execute("COMMIT")
             for progress in changes.loops.values():
                 progress.is_recorded = True
@@ -78,51 +77,64 @@ class TurnWriter:
             raise
 
     def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
+        """What a turn writes, by statement; iterations come before the tasks in them."""
         run, recovery = self._run, self._recovery
-        yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
-        yield (
-            "iteration",
-            [
-                (
-                    *self._place(i),
-                    i.number,
-                    i.status.value,
-                    i.halted,
-                    i.clean,
-                    i.started,
-                    _ended(i, now),
-                )
-                for i in changes.begun.values()
-            ],
-        )
-        yield (
-            "iteration update",
-            [
-                (i.status.value, i.halted, i.clean, _ended(i, now), *self._place(i))
-                for place, i in changes.over.items()
-                if place not in changes.begun
-            ],
-        )
-        yield "task", [(*self._key(task), task.step.place.scope, now, *_standing(task))
-                       for task in changes.created.values()]  # fmt: skip
-        yield "task update", [(*_standing(task), *self._key(task)) for task in changes.updated.values()]
-        loops = list(changes.loops.values())
-        yield "loop", [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
-        yield "loop update", [(*_progress(p), *self._key(p.task)) for p in loops if p.is_recorded]
+        if changes.facts:
+            yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
+        if changes.over or changes.begun:
+            yield from self._iterations(changes, now)
+        if changes.updated:
+            yield "task update", [(*_standing(task), *self._key(task)) for task in changes.updated.values()]
+        if changes.created:
+            yield "task", [(*self._key(task), task.step.place.scope, now, *_standing(task))
+                           for task in changes.created.values()]  # fmt: skip
+        if changes.loops:
+            yield from self._loops(changes.loops.values())
+        if changes.results:
+            yield "result", [self._result(key, text, changes) for key, text in changes.results.items()]
+        if changes.attempts:
+            yield (
+                "attempt",
+                [
+                    (*self._key(a.task), a.try_number, a.status._value_, a.started, a.ended, a.error, a.traceback)
+                    for a in changes.attempts
+                ],
+            )
         for task, source in changes.items:
             yield "items", ((*self._key(task), *part) for part in source.slices())
-        yield "result", [self._result(key, text, changes) for key, text in changes.results.items()]
-        yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
-        yield (
-            "attempt",
-            [
-                (*self._key(a.task), a.try_number, a.status.value, a.started, a.ended, a.error, a.traceback)
-                for a in changes.attempts
-            ],
-        )
-        yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
-        yield "answer", [(now, answer, request) for request, answer in changes.answers]
-        yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
+        if changes.carried:
+            yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
+        if changes.delays_begun:
+            yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
+        if changes.delays_over:
+            yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
+        if changes.answers:
+            yield "answer", [(now, answer, request) for request, answer in changes.answers]
+
+    def _iterations(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
+        over = [
+            (i.status._value_, i.halted, i.clean, _ended(i, now), *self._place(i))
+            for place, i in changes.over.items()
+            if place not in changes.begun
+        ]
+        if over:
+            yield "iteration update", over
+        if changes.begun:
+            yield (
+                "iteration",
+                [
+                    (*self._place(i), i.number, i.status._value_, i.halted, i.clean, i.started, _ended(i, now))
+                    for i in changes.begun.values()
+                ],
+            )
+
+    def _loops(self, loops: Iterable[Progress]) -> Iterator[tuple[str, Iterable[Row]]]:
+        walked = [(*_progress(p), *self._key(p.task)) for p in loops if p.is_recorded]
+        if walked:
+            yield "loop update", walked
+        begun = [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
+        if begun:
+            yield "loop", begun
 
     def _key(self, task: Task) -> Row:
         return self._run, task.sequence, task.step.name, self._recovery
@@ -141,7 +153,7 @@ def _ended(iteration: Iteration, now: float) -> float | None:
 
 
 def _standing(task: Task) -> Row:
-    return task.status.value, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
+    return task.status._value_, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
 
 
 def _progress(progress: Progress) -> Row:
