@@ -85,7 +85,7 @@ class CallMaker:
         prefix = self._config.of_step(step.config, "envvar_prefix")
         constant = {f"{prefix}STEP_NAME": step.path, f"{prefix}STEP_RECOVERY": str(self._recovery)}
         variables = {f"{prefix}{name}": reference for name, reference in step.place.environment.items()}
-        refers = any(references_in((step.args, step.kwargs)))
+        refers = bool(step.args or step.kwargs) and any(references_in((step.args, step.kwargs)))
         return _Known(refers, step.place.extras, variables, f"{prefix}STEP_SEQUENCE", constant)
 
     def result(self, step: str, sequence: str) -> Any:

@@ -331,6 +331,8 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
 
 def replay_policy(step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, StepReplay]:
     """The step's recovery policy over the default; `complete` stands for what is not given of success and failure."""
+    if written == {}:
+        return DEFAULT_REPLAY
     policy = dict(DEFAULT_REPLAY)
     if not isinstance(written, Mapping):
         raise ProgramError(f"step {step!r}: recovery is a mapping from StepStatus to StepReplay, not {written!r}")
