@@ -6,7 +6,7 @@ Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.defi
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 PREFIX = "eventcore_"
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 

@@ -25,7 +25,7 @@ from eventcore.define.document import document_of
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
 from eventcore.errors import ConfigError, ProgramError
-from eventcore.record.location import MEMORY, store_location
+from eventcore.record.location import store_location
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request, as_mode
 
@@ -163,6 +163,7 @@ class Runner:
         Outstanding are tasks that were reached and are not over, delays on their way, and triggers that no run has
         taken up yet.
         """
+        from eventcore.record.registry import backend_of
         from eventcore.run.session import Session
 
         session, request = self._session, self._request
@@ -171,7 +172,7 @@ class Runner:
         built = self._build()
         if not request.is_entered and request.mode is RunMode.restart:
             return len(built.starts), None
-        if self._location == MEMORY and self._memory is None:
+        if self._memory is None and not backend_of(self._location).is_shared:
             return self._last_todos
         opened_store = self._open(create=False)
         try:
@@ -256,12 +257,13 @@ class Runner:
             self.use_store(store)
 
     def _open(self, *, create: bool) -> Store:
+        from eventcore.record.registry import backend_of
         from eventcore.record.store import opened
 
-        if self._location != MEMORY:
+        if backend_of(self._location).is_shared:
             return opened(self._location, self._config.durability, create=create)
         if self._memory is None:
-            self._memory = opened(MEMORY, self._config.durability)
+            self._memory = opened(self._location, self._config.durability)
         return self._memory
 
     def _close_store(self, opened_store: Store) -> None:
