@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -18,13 +17,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import registry
 
 from eventcore.decide.changes import Changes
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
+from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
 Offload = Callable[[Task, str], str | None]
@@ -39,11 +38,8 @@ class TurnWriter:
         self._recovery = recovery
         self._holder = holder
         self._offload = offload
-        dialect = connection.dialect
-        style = "qmark" if dialect.paramstyle == "qmark" else "format"
-        self._statements = _statements(f"{dialect.name}.{dialect.driver}", style)
-        assert dialect.dbapi is not None
-        self._driver_error: type[Exception] = dialect.dbapi.OperationalError
+        self._backend = backend_at(connection)
+        self._statements = _statements(type(self._backend))
 
     def write(self, changes: Changes, now: float) -> None:
         """Commit the turn.
@@ -51,30 +47,19 @@ class TurnWriter:
         Raises, with nothing written, `LeaseLostError` when another engine has the run and `StoreError` when the
         database cannot be written.
         """
+        backend, statements = self._backend, self._statements
+        work = ((statements[name], rows) for name, rows in self._rows(changes, now))
         try:
-            self._write(changes, now)
-        except self._driver_error as error:
-            raise StoreError(
-                f"the run could not be recorded any further: {error}; check the store's rights, its space and who "
-                "locks it, then recover the run"
-            ) from error
-
-    def _write(self, changes: Changes, now: float) -> None:
-        cursor = self._cursor
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            self._statements["lease"].run(cursor, [(self._run, self._holder)])
-            if cursor.fetchone() is None:
-                raise LeaseLostError("another engine took this run over; this engine ends without recording more")
-            for name, rows in self._rows(changes, now):
-                self._statements[name].run(cursor, rows)
-            cursor.execute("COMMIT")
-            for progress in changes.loops.values():
-                progress.is_recorded = True
-        except BaseException:
-            with suppress(self._driver_error):  # the database has rolled back by itself
-                cursor.execute("ROLLBACK")
-            raise
+            is_ours = backend.write_turn(self._cursor, statements["lease"], (self._run, self._holder), work)
+        except backend.driver_error as error:
+            explained = backend.explained(error)
+            if explained is None:
+                raise
+            raise StoreError(f"the run could not be recorded any further: {explained}, then recover the run") from error
+        if not is_ours:
+            raise LeaseLostError("another engine took this run over; this engine ends without recording more")
+        for progress in changes.loops.values():
+            progress.is_recorded = True
 
     def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
         """What a turn writes, by statement; iterations come before the tasks in them."""
@@ -169,8 +154,8 @@ WAIT = ("run", "sequence", "event", "kind", "target", "recovery")
 
 
 @cache
-def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
-    positional = registry.load(dialect)(paramstyle=style)
+def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
+    positional = backend.dialect()
     runs, results = t.runs, t.results
 
     def inserted(table: Table, *names: str) -> Statement:
