@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from eventcore.errors import RunHeldError, StoreVersionError
 from eventcore.record import lease, schema
@@ -34,7 +36,8 @@ def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapp
     with backend.schema_change(connection):
         version = _checked(backend, connection, latest)
         if version is None:
-            schema.metadata.create_all(connection)
+            for statement in _tables(type(backend)):
+                connection.exec_driver_sql(statement)
             connection.execute(insert(schema.schema_version).values(version=latest))
         elif version < latest:
             _refuse_while_held(backend, connection, latest)
@@ -43,9 +46,17 @@ def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapp
                 connection.execute(update(schema.schema_version).values(version=number))
 
 
+@cache
+def _tables(backend: type[Backend]) -> list[str]:
+    """The statements that make all tables; rendered once, as a program may open many stores."""
+    spoken, tables = backend.dialect(), schema.metadata.sorted_tables
+    made = [CreateTable(table) for table in tables] + [CreateIndex(i) for table in tables for i in table.indexes]
+    return [str(statement.compile(dialect=spoken)) for statement in made]
+
+
 def _checked(backend: Backend, connection: Connection, latest: int) -> int | None:
     table = schema.schema_version
-    if not inspect(connection).has_table(table.name):
+    if not connection.dialect.has_table(connection, table.name):
         return None
     version = connection.execute(select(table.c.version)).scalar()
     if version is not None and version > latest:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, StaticPool, create_engine, event
+from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
@@ -22,6 +23,21 @@ BUSY_TIMEOUT = 60.0  #: seconds to wait for another writer
 
 #: rendered statements, shared by all stores of the process: a program that runs or reads often renders them once
 _compiled: MutableMapping[Any, Any] = LRUCache(200)
+
+
+class SharingDialect(SQLiteDialect_pysqlite):
+    """SQLite's own dialect, of which all instances count as one, so that stores share what was rendered for another."""
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+registry.register("sqlite.sharing", __name__, SharingDialect.__name__)
 
 
 class _Sqlite(Backend):
@@ -58,7 +74,7 @@ class _Sqlite(Backend):
 
     def _engine(self, database: str, durability: str, settings: tuple[str, ...], **arguments: Any) -> Engine:
         engine = create_engine(
-            URL.create("sqlite", database=database),
+            URL.create("sqlite+sharing", database=database),
             isolation_level="AUTOCOMMIT",
             execution_options={"compiled_cache": _compiled},
             **arguments,
