@@ -66,10 +66,10 @@ def findings(runner: Runner) -> Findings:
     """Look a program through; raises the `EventcoreError` of what could not even be built."""
     from eventcore.act.sendable import unsendable
     from eventcore.define import reachability
-    from eventcore.record.location import sqlite_path
+    from eventcore.record.registry import backend_of
     from visual.outline import outline_of
 
-    sqlite_path(runner.store)
+    backend_of(runner.store)
     built = runner._build()
     nodes = [node for top in outline_of(json.loads(runner.document)) for node in top.walk()]
     warnings = [] if nodes else ["it has no steps, so there is nothing to run; add some with add_step"]
