@@ -144,9 +144,8 @@ class Session:
         rerun = None if request.rerun is None else msgspec.json.encode(request.rerun).decode()
         return store.enter_recovery(row, request.recovery_run, rerun, self._source, document, holder, term, now)
 
-    def _history(self, row: RunRow, plan: Plan, document: str) -> History:
+    def _history(self, row: RunRow, plan: Plan, document: str, upto: int, rerun: str | None) -> History:
         """What the recoveries before this one left, as far as it counts."""
-        upto, rerun = looks_back_to(self._store.connection, row)
         if upto < 0:
             return History()
         walk_all = (
@@ -175,8 +174,9 @@ class Session:
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
-        archive = StoreArchive(store, row)
-        turn = Turn(plan, self._history(row, plan, document), archive, capacities)
+        upto, rerun = looks_back_to(store.connection, row)
+        archive = StoreArchive(store, row, upto)
+        turn = Turn(plan, self._history(row, plan, document, upto, rerun), archive, capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))
