@@ -16,6 +16,7 @@ from eventcore.act.executors.choose import capacity
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
 from eventcore.act.waker import Waker
+from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
@@ -135,6 +136,8 @@ class Session:
         row = store.find_run(self._program.name, request.run_id)
         self._compare(row, request, document)
         if request.mode is RunMode.continue_:
+            if store.document(row, row.recovery) != document:
+                check_adoptable(Plan(self._program, self._config), snapshot(store.connection, row))
             return store.enter_again(row, document, holder, term, now)
         if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
             raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
