@@ -41,8 +41,6 @@ runs = _table(
     Column("host", Text, nullable=False),
     Column("recovery", Integer, nullable=False),
     Column("created", Float, nullable=False),
-    Column("user", Text, nullable=False),  # who started it, and where
-    Column("host", Text, nullable=False),
     Column("holder", Text),
     Column("holder_host", Text),
     Column("holder_pid", Integer),
