@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from eventcore.record.reading import RunView
+from eventcore.record.views import RunView
 from sequent.cli.target import TargetError
 
 

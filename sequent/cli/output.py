@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from eventcore.record.reading import RunView
+from eventcore.record.views import RunView
 
 
 def console() -> Console:

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.program import EventKind
 from eventcore.record import requests
-from eventcore.record.reading import RunView, reading
+from eventcore.record.reading import reading
+from eventcore.record.views import RunView
 from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 from sequent.cli.target import TargetError, parse_target, store_of
 
@@ -66,9 +68,9 @@ def trigger_argument(
     """What `trigger` asks; raises `TargetError` for an event that the run's program does not have."""
     with reading(store_of(parse_target(target), store)) as reader:
         run = reader.run(run_id, time.time())
-        known = [known["name"] for known in reader.document(run)["events"]]
+        known = [known.name for known in reader.program(run).events if known.kind is EventKind.public]
         if event not in known:
-            shown = ", ".join(name for name in known if "#" not in name) or "none with a name of its own"
+            shown = ", ".join(known) or "none with a name of its own"
             raise TargetError(f"the program of run {run.run_id!r} has no event {event!r}; it has {shown}")
         return {"event": event, "sequence": sequence or requests.fresh_sequence(reader.connection, run.id)}
 
@@ -81,7 +83,7 @@ def asked_of_engine(rerun: Rerun, target: str, store: str | None, run_id: str | 
     location = store_of(parse_target(target), store)
     with reading(location) as reader:
         run = reader.run(run_id, time.time())
-        paths = {step["path"] for step in reader.document(run)["steps"]}
+        paths = {step.path for step in reader.program(run).steps}
     if rerun.path not in paths:
         raise TargetError(
             f"run {run.run_id!r} has no instance of {rerun.path} to run again; its status shows what there is"

@@ -10,19 +10,23 @@ from pathlib import Path
 import click
 
 from eventcore.define.status import TaskStatus
-from eventcore.record.reading import RunView, reading
+from eventcore.record.reading import reading
+from eventcore.record.views import RunView
+
+MOST = 5  #: failures that are told
 
 
 def tell_end(location: str, run_id: str | None) -> None:
     """Print how the run ended."""
     with reading(location) as reader:
         run = reader.run(run_id, time.time())
-        failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=5)
-        steps = {step["name"]: step for step in reader.document(run)["steps"] if not step["control"]}
-    for failure in failures:
-        if (step := steps.get(failure.step)) is not None:
-            word = "failed, and handled" if step["handled"] else "failed"
-            click.echo(f"{word}: {step['path']}@{failure.sequence}: {failure.error}")
+        failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=10 * MOST)
+        steps = reader.program(run).step_named
+    told = [failure for failure in failures if failure.step in steps and not steps[failure.step].is_hidden]
+    for failure in [failure for failure in told if failure.error is not None][:MOST]:
+        step = steps[failure.step]
+        word = "failed, and handled" if step.handled else "failed"
+        click.echo(f"{word}: {step.path}@{failure.sequence}: {failure.error}")
     click.echo(f"run {run.run_id}: {run.state}")
     _advise(run, location)
 

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import eventcore as evr
 from eventcore.define.document import differences, document_of, function_name
+
+import eventcore as evr
 from eventcore.define.program import Program
 from tests.support import boom, eventor, rows, start
 

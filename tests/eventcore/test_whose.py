@@ -12,7 +12,8 @@ import pytest
 
 import eventcore as evr
 from eventcore.errors import RunNotFoundError
-from eventcore.record.reading import RunView, reading
+from eventcore.record.reading import reading
+from eventcore.record.views import RunView
 from tests.support import eventor, rows
 
 

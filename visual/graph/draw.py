@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from eventcore.define.stored import read
 from eventcore.record.reading import reading
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
@@ -84,11 +84,10 @@ def draw(
     not there, `PictureError` when rendering.
     """
     if not isinstance(subject, (str, Path)):
-        document = json.loads(subject.document)
-        return Picture(graph_of(document, document["name"], kernel=kernel, unfold=unfold))
+        program = read(subject.document)
+        return Picture(graph_of(program, program.name, kernel=kernel, unfold=unfold))
     with reading(str(subject)) as reader:
         run = reader.run(run_id, time.time())
-        document = reader.document(run)
         title = f"{run.program}, run {run.run_id}: {run.state}"
         known = standings(reader, run)
-        return Picture(graph_of(document, title, known, unreached(run), kernel=kernel, unfold=unfold))
+        return Picture(graph_of(reader.program(run), title, known, unreached(run), kernel=kernel, unfold=unfold))

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from eventcore.define.program import EventKind
 from eventcore.record import requests
 from eventcore.record.reading import reading
 from visual.page.topics import find_run
@@ -46,7 +47,7 @@ def _ask(location: str, number: int, verb: str, asked: Any) -> tuple[int, bool]:
             raise RequestError(f"nothing to {verb}: the run has ended with {run.state}")
         argument = _argument(verb, asked)
         if verb == requests.TRIGGER:
-            known = {event["name"] for event in reader.document(run)["events"]}
+            known = {event.name for event in reader.program(run).events if event.kind is EventKind.public}
             if argument["event"] not in known:
                 raise RequestError(f"the program of the run has no event {argument['event']!r}")
             argument["sequence"] = argument["sequence"] or requests.fresh_sequence(reader.connection, run.id)

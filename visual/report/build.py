@@ -9,12 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eventcore.record.reading import Reader, RunView, reading
+from eventcore.define.stored import StoredProgram
+from eventcore.record.reading import Reader, reading
+from eventcore.record.views import RunView
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
 from visual.graph.layout import Graph, graph_of
 from visual.graph.render import rendered
-from visual.outline import outline_of
+from visual.outline import flat_outline_of
 from visual.report.history import History, steps_data
 from visual.report.markup import safe_svg
 from visual.report.page import page
@@ -39,15 +41,15 @@ def report(store: str | Path, run_id: str | None = None) -> str:
 
 def report_data(reader: Reader, run: RunView, now: float) -> tuple[dict[str, Any], Graph]:
     """What a page about the run shows, ready for JSON, and its graph, which is still to be drawn."""
-    document = reader.document(run)
+    program = reader.program(run)
     known = standings(reader, run)
     data = {
         "made": now,
         "run": _run_data(run, reader),
-        "steps": _steps(document, known, unreached(run)),
-        **History(reader, run, document, now).data(),
+        "steps": _steps(program, known, unreached(run)),
+        **History(reader, run, now).data(),
     }
-    return data, graph_of(document, "", known, unreached(run))
+    return data, graph_of(program, "", known, unreached(run))
 
 
 def title_of(data: Mapping[str, Any]) -> str:
@@ -56,12 +58,12 @@ def title_of(data: Mapping[str, Any]) -> str:
     return f"{run['program']}: {run['state']}, run {run['id']}"
 
 
-def _steps(document: Mapping[str, Any], known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
-    nodes = [inner for top in outline_of(document) for inner in top.walk()]
-    found = list(steps_data(outline_of(document), document))
-    for node, data in zip(nodes, found, strict=True):
-        data.update(asdict(known.get(node.kernel_name, nothing)))
-    return found
+def _steps(program: StoredProgram, known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
+    nodes = flat_outline_of(program)
+    return [
+        {**data, **asdict(known.get(node.kernel_name, nothing))}
+        for node, data in zip(nodes, steps_data(program), strict=True)
+    ]
 
 
 def _run_data(run: RunView, reader: Reader) -> dict[str, Any]:

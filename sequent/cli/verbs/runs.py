@@ -11,7 +11,7 @@ from sequent.cli.exit_codes import EXIT_NOTHING
 from sequent.cli.options import json_option, store_option, target_argument
 
 if TYPE_CHECKING:
-    from eventcore.record.reading import RunView
+    from eventcore.record.views import RunView
 
 
 @click.command("runs")
