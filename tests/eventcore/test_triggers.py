@@ -63,3 +63,13 @@ def test_a_step_without_function_succeeds_at_once() -> None:
     start(ev, ev.add_step("nothing", triggers={evr.STEP_SUCCESS: done}))
     assert ev.run()
     assert ran == ["after"]
+
+
+def test_the_seeds_other_names_of_a_status_are_triggers_too() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    done = ev.add_event("done")
+    ev.add_assoc(done, ev.add_step("next", ran.append, ("next",)))
+    start(ev, ev.add_step("s", int, triggers={evr.StepState.success: (done,)}))
+    assert ev.run()
+    assert ran == ["next"]
