@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
@@ -45,7 +45,6 @@ class RunView:
     is_paused: bool = False
     user: str = ""  #: who started it
     host: str = ""  #: where
-    passed_over: str = ""  #: whose later runs were passed over to find it, in a line
 
     @property
     def state(self) -> str:
@@ -179,8 +178,8 @@ class Reader:
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
         if run_id is None:
-            key, passed_over = own_latest(self._connection, program, self.location)
-            return replace(next(view for view in self.runs(now) if view.id == key), passed_over=passed_over)
+            key = own_latest(self._connection, program, self.location)
+            return next(view for view in self.runs(now) if view.id == key)
         for view in self.runs(now):
             if view.run_id == run_id:
                 return view
