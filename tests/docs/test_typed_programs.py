@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -206,7 +206,7 @@ def test_public_signatures_name_every_argument_and_its_type(package: object) -> 
                     assert "Any" not in re.findall(r"\w+", str(parameter.annotation)), (where, parameter.name)
 
 
-def functions(name: str, found: object) -> Iterator[tuple[str, object]]:
+def functions(name: str, found: object) -> Iterator[tuple[str, Callable[..., object]]]:
     """A function, or what a class of this project lets its users call; what dataclasses are made by is not for them."""
     if inspect.isfunction(found):
         yield name, found

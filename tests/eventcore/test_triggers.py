@@ -1,5 +1,7 @@
 """Triggers: the moments of a step to which events are mapped."""
 
+from typing import Any
+
 import pytest
 
 import eventcore as evr
@@ -12,7 +14,7 @@ def raised_by(func: object, names: dict[object, str]) -> list[str]:
     """The moments whose events were triggered, in their order."""
     came: list[str] = []
     ev = eventor()
-    triggers = {}
+    triggers: dict[Any, tuple[evr.Event]] = {}
     for status, name in names.items():
         event = ev.add_event(name)
         triggers[status] = (event,)
