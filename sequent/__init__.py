@@ -21,8 +21,11 @@ from eventcore.define.status import (
     STEP_SKIP,
     STEP_SUCCESS,
     RunMode,
+    StateStatus,
     StepReplay,
+    StepState,
     StepStatus,
+    TaskStatus,
 )
 from eventcore.errors import EventcoreError
 from sequent.errors import FlowError
@@ -52,8 +55,11 @@ __all__ = [
     "ResourcePool",
     "RunMode",
     "Sequent",
+    "StateStatus",
     "StepReplay",
+    "StepState",
     "StepStatus",
+    "TaskStatus",
     "and_",
     "current",
     "item",

@@ -43,7 +43,7 @@ def flow(
     return seq.Sequent("flow", store, run_mode, recovery_run, run_id, config=settings)
 
 
-def start(program: evr.Eventor, *steps: evr.Step, sequence: object = 1) -> evr.Event:
+def start(program: evr.Eventor, *steps: evr.Step, sequence: int | str = 1) -> evr.Event:
     """Have the steps run from the program's start."""
     event = program.add_event(f"start {', '.join(step.name for step in steps)} at {sequence}")
     program.add_assoc(event, *steps)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
@@ -71,8 +70,8 @@ class Reader:
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
         if run_id is None:
-            key, passed_over = own_latest(self._connection, program, self.location)
-            return replace(next(view for view in self.runs(now) if view.id == key), passed_over=passed_over)
+            key = own_latest(self._connection, program, self.location)
+            return next(view for view in self.runs(now) if view.id == key)
         for view in self.runs(now):
             if view.run_id == run_id:
                 return view

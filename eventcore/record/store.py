@@ -46,17 +46,16 @@ class Store:
     def find_run(self, program: str | None, run_id: str | None) -> RunRow:
         """The named run, or the user's latest of the program; raises `RunNotFoundError` where there is none."""
         if run_id:
-            wanted, passed_over = t.runs.c.run_id == run_id, ""
+            wanted = t.runs.c.run_id == run_id
         else:
-            key, passed_over = own_latest(self._connection, program, self.location)
-            wanted = t.runs.c.id == key
+            wanted = t.runs.c.id == own_latest(self._connection, program, self.location)
         row = self._connection.execute(select(t.runs).where(wanted)).first()
         if row is None:
             raise RunNotFoundError(
                 f"store {self.location} has no run {run_id!r}: there is nothing to recover or continue; "
                 "run the program first"
             )
-        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source, passed_over)
+        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source)
 
     def create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,
                    term: float, now: float) -> RunRow:  # fmt: skip

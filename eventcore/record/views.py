@@ -31,7 +31,6 @@ class RunView:
     is_paused: bool = False
     user: str = ""  #: who started it
     host: str = ""  #: where
-    passed_over: str = ""  #: whose later runs were passed over to find it, in a line
 
     @property
     def state(self) -> str:

@@ -139,8 +139,6 @@ class Runner:
         over, it says so in the log and returns as it did. `rerun`, with `RunMode.recover`, names what runs again
         although it is done. Raises `EventcoreError`s for what makes running impossible.
         """
-        from eventcore.run.session import Session
-
         capture = current_capture()
         if capture is not None:
             capture.take(self)
@@ -148,7 +146,14 @@ class Runner:
         _check("run_id", run_id, (str, NoneType))
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
-        built = self._build()
+        return self._worked(request, self._build(), max_loops)
+
+    __call__ = run
+
+    def _worked(self, request: Request, built: Built, passes: int) -> bool:
+        """Enter the run in its store and work on it; the answer of `run`."""
+        from eventcore.run.session import Session
+
         document = written(stored_program(built.program))
         opened_store = self._open(create=request.mode is RunMode.restart)
         try:
@@ -160,14 +165,12 @@ class Runner:
                     built.program, self._config, opened_store, clock, observers, self._source()
                 )  # fmt: skip
                 try:
-                    return self._session.run(request, document, built.starts, max_loops)
+                    return self._session.run(request, document, built.starts, passes)
                 finally:
                     self._request = self._session.entered(request, otherwise=self._request)
                     self._session = None
         finally:
             self._close_store(opened_store)
-
-    __call__ = run
 
     def count_todos(self) -> tuple[int, float | None]:
         """How much is outstanding, and the seconds to the next due delay or None; before, during and after a run.

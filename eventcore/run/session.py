@@ -123,10 +123,7 @@ class Session:
         """The run that is wanted; raises `RunNotFoundError`."""
         if self._config.shared_db and not request.run_id:
             raise ConfigError("with shared_db, the run to recover or continue must be named: give run_id")
-        row = self._store.find_run(self._program.name, request.run_id)
-        if row.passed_over:
-            log.warning("%s", row.passed_over)
-        return row
+        return self._store.find_run(self._program.name, request.run_id)
 
     def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term

@@ -9,14 +9,17 @@ from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.expression import Expression
 from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
-from eventcore.define.program import check_call, replay_policy
+from eventcore.define.program import check_call
 from eventcore.define.reference import Reference, mapped
+from eventcore.define.replay import as_replays
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
+from eventcore.define.written import Acquires, Recovery
 from sequent.errors import FlowError, LoopError
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import FlowEvent, as_tree
+from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
 
@@ -33,22 +36,22 @@ class Container:
     def add_step(
         self,
         name: str,
-        func: Callable[..., Any] | None = None,
-        args: Iterable[Any] = (),
-        kwargs: Mapping[str, Any] = {},
-        require: Any = (),
-        loop: Any = None,
+        func: Callable[..., object] | None = None,
+        args: Iterable[object] = (),
+        kwargs: Mapping[str, object] = {},
+        require: Requirement | None = (),
+        loop: Loop | None = None,
         delay: float = 0,
         concurrent: int = 1,
-        acquires: Iterable[Any] = (),
-        releases: Iterable[Any] | None = None,
-        recovery: Mapping[Any, Any] = {},
-        config: Mapping[str, Any] = {},
+        acquires: Acquires = (),
+        releases: Acquires | None = None,
+        recovery: Recovery = {},
+        config: Mapping[str, object] = {},
         hosts: Iterable[str] | None = None,
         *,
-        requires: Any = (),
-        repeat: Any = None,
-        repeats: Any = None,
+        requires: Requirement | None = (),
+        repeat: Loop | None = None,
+        repeats: Loop | None = None,
     ) -> FlowStep:
         """Add a step here; a step that gets steps of its own is a container and has no function.
 
@@ -78,7 +81,7 @@ class Container:
         self.children[name] = step
         return step
 
-    def add_event(self, require: Any) -> FlowEvent:
+    def add_event(self, require: Requirement) -> FlowEvent:
         """A requirement to use in several places, by itself or in further requirements."""
         tree = as_tree(require, "add_event")
         if tree is None:
@@ -102,8 +105,9 @@ class FlowStep(Container):
     """One step of a flow; made by `add_step`."""
 
     def __init__(
-        self, parent: Container, name: str, func: Any, args: Any, kwargs: Any, require: Any, loop: Any, delay: float,
-        concurrent: int, acquires: Any, releases: Any, recovery: Any, config: Any,
+        self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
+        kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
+        acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
@@ -120,8 +124,7 @@ class FlowStep(Container):
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
-        replay_policy(self.path, recovery)
-        self._recovery: Mapping[StepStatus, StepReplay] = dict(recovery)
+        self._recovery = as_replays(self.path, recovery)
         self._config = step_config(config, self.path)
 
     def __repr__(self) -> str:

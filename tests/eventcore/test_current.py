@@ -121,7 +121,7 @@ def test_a_raw_program_builds_its_own_loop() -> None:
      ("news", 1.5, "1.5 is not a sequence")],
 )  # fmt: skip
 def test_an_event_or_sequence_that_cannot_be_fails_the_step(
-    tmp_path: Path, event: str, sequence: object, says: str
+    tmp_path: Path, event: str, sequence: Any, says: str
 ) -> None:
     store = tmp_path / "run.db"
     ev = eventor(store)

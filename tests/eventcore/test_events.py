@@ -185,6 +185,9 @@ BAD = {
     "two delays for one association": (_two_delays, ["ready -> step load", "delay 1", "give one delay"]),
     "a recovery that is no mapping": (lambda ev: ev.add_step("s", recovery=[OK]), ["'s'", "StepReplay"]),
     "a recovery by text": (lambda ev: ev.add_step("s", recovery={OK: "skip"}), ["'s'", "StepReplay", "'skip'"]),
+    "a recovery of a status that recovery makes": (
+        lambda ev: ev.add_step("s", recovery={evr.TaskStatus.skipped: evr.STEP_RERUN}), ["'s'", "'skipped'", "ready,"]
+    ),
     "a pool instead of a list": (lambda ev: ev.add_step("s", acquires=POOL), ["'s' acquires".replace(" acq", ": acq"),
                                                                              "pairs"]),
     "a pair instead of a list": (lambda ev: ev.add_step("s", acquires=(POOL, 1)), ["'s'", "acquires", "pairs"]),
