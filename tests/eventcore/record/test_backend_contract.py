@@ -382,7 +382,12 @@ def test_a_deleted_run_leaves_nothing_and_others_stay(place: Place) -> None:
         ).run()
         if run_id == "stays":
             before = place.everything()
+    results = select(t.results.c.file).where(t.results.c.run == 2, t.results.c.file.is_not(None))
+    kept = list(place.store.connection.execute(results).scalars())
     assert cleaning.delete_run(place.store, place.run("goes"))
+    for name in kept:
+        with pytest.raises((LookupError, OSError)):
+            place.store.backend.kept_result("goes", name)
     assert place.everything() == before
     assert result(place, "stays") == "stays" * 20
 
