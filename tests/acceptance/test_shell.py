@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -211,6 +213,25 @@ def test_quiet_shows_what_the_steps_print_and_no_progress(folder: Path) -> None:
 def test_expected_errors_are_one_line_with_a_remedy(folder: Path, arguments: tuple[str, ...], named: str) -> None:
     (folder / "garbage.db").write_bytes(b"\x00\xff" * 600)
     assert named in one_line_error(folder, *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "flow.py"), ("recover", "flow.py"), ("recover", "flow.py", "--dry-run"), ("continue", "flow.py"),
+        ("recover", "flow.run.db"), ("status", "flow.py"), ("watch", "flow.py"), ("runs", "flow.run.db"),
+        ("why", "flow.py", "send"), ("graph", "flow.run.db"), ("report", "flow.py", "-o", "x.html"),
+        ("logs", "flow.py"), ("clean", "flow.run.db", "--keep", "1"), ("pause", "flow.py"), ("cancel", "flow.py"),
+        ("rerun", "flow.py", "send"),
+    ],
+)  # fmt: skip
+def test_a_store_of_an_unreleased_version_is_refused_by_every_verb(folder: Path, arguments: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(folder / "flow.run.db")) as store, store:
+        store.execute("create table eventcore_schema_version (version integer primary key)")
+        store.execute("insert into eventcore_schema_version values (1)")
+    error = one_line_error(folder, *arguments)
+    assert "made by an unreleased version" in error
+    assert "remove it, or give another path to start a new store" in error
 
 
 def test_an_error_in_the_users_own_code_keeps_its_traceback(folder: Path) -> None:
