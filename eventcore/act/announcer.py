@@ -34,9 +34,10 @@ class Announcer:
             for kind in observer.kinds:
                 self._observers.setdefault(kind, []).append(observer)
         self._has_raised: set[int] = set()
-        of_turns = (TaskEnded, TaskSkipped, AttemptFailed, RequestTaken, TurnRecorded)
-        self.hears_turns = any(kind in self._observers for kind in of_turns)
-        self.hears_starts = TaskStarted in self._observers
+
+    def hears(self, *kinds: type[Notice]) -> bool:
+        """Whether anybody wants notices of one of the kinds."""
+        return any(kind in self._observers for kind in kinds)
 
     def tell(self, kind: type[Notice], at: float, *details: Any) -> None:
         """Tell who wants this kind of notice, made of the details."""

@@ -13,8 +13,15 @@ from typing import Any
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.observer import RunPaused, RunResumed, RunStopping
-from eventcore.act.steplog import installed
+from eventcore.act.observer import (
+    RunPaused,
+    RunResumed,
+    RunStopping,
+    TaskEnded,
+    TaskSkipped,
+    TaskStarted,
+    TurnRecorded,
+)
 from eventcore.decide import delays, verdict
 from eventcore.decide.changes import Changes
 from eventcore.decide.turn import Turn
@@ -36,6 +43,8 @@ class Engine:
         self._writer = writer
         self._clock = clock
         self._announcer = announcer
+        self._hears_turns = announcer.hears(TaskEnded, TaskSkipped, TurnRecorded)
+        self._hears_starts = announcer.hears(TaskStarted)
         self._requests = requests  #: reads what was asked and not taken up
         self._inbox = Inbox(clock)
         self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._inbox.post)
@@ -52,12 +61,8 @@ class Engine:
 
         The first Ctrl-C lets what runs finish and starts nothing new, a second ends it with `KeyboardInterrupt`.
         """
-        config = self.turn.context.plan.config
         try:
-            with (
-                installed(config.logging_level, console=config.console),
-                catching_ctrl_c(lambda: self.post(Interrupted())),
-            ):
+            with catching_ctrl_c(lambda: self.post(Interrupted())):
                 self._tell_pausing()
                 self._go(passes)
         finally:
@@ -92,14 +97,15 @@ class Engine:
     def _until_idle(self, happened: list[Happening]) -> None:
         """Turn after turn until nothing can be done without waiting for a delay."""
         while True:
-            if self._turn(happened):
-                happened = self._inbox.taken()
-            elif not verdict.is_idle(self.turn.context):
-                happened = self._inbox.awaited(self._next_due())
-            else:
-                happened = self._inbox.taken()
-                if not happened and not self._is_due():
-                    return
+            more = self._turn(happened)
+            happened = self._inbox.taken()
+            if happened or more:
+                continue
+            due = self._next_due()
+            if not verdict.is_idle(self.turn.context):
+                happened = self._inbox.awaited(due)
+            elif due is None or due > self._clock.now():
+                return
 
     def _turn(self, happened: list[Happening]) -> bool:
         """One turn; True when another is wanted at once."""
@@ -111,7 +117,7 @@ class Engine:
         changes = turn.taken_changes()
         if changes:
             self._writer.write(changes, turn.context.now)
-        if self._announcer.hears_turns:
+        if self._hears_turns or changes.attempts or changes.answers:
             self._announcer.turn_recorded(changes, turn.context.now, self._asked)
         if changes.answers:
             self._asked.clear()
@@ -141,7 +147,7 @@ class Engine:
     def _dispatch(self, changes: Changes) -> None:
         """Start what the turn started, and end what it cancelled."""
         for task in changes.starts:
-            if self._announcer.hears_starts:
+            if self._hears_starts:
                 self._announcer.starting(task, self.turn.context.now)
             self._dispatcher.start(task)
         for task in changes.cancels:
@@ -150,10 +156,6 @@ class Engine:
     def _next_due(self) -> float | None:
         """When the next delay or retry is due; None where a stopped run awaits none."""
         return None if self.turn.context.state.stopped else delays.next_due(self.turn.context)
-
-    def _is_due(self) -> bool:
-        due = self._next_due()
-        return due is not None and due <= self._clock.now()
 
     def _tell_pausing(self) -> None:
         paused = self.turn.context.state.paused
