@@ -12,7 +12,7 @@ from eventcore.act.executors.choose import make_executor
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
 from eventcore.define.program import Step
-from eventcore.run.inbox import Ended
+from eventcore.run.waiting import Ended
 
 
 class Dispatcher:

@@ -1,7 +1,7 @@
 """The engine loop: wait for whatever comes first, take everything that is there, decide, commit once, then dispatch.
 
 Nothing is started before the commit that says so, and nothing is polled: an idle engine sleeps until a worker reports,
-a delay is due or somebody raises an event. One turn is `Engine._turn`; waiting is in `inbox` and `eventcore.act.clock`,
+a delay is due or somebody raises an event. One turn is `Engine._turn`; waiting is in `waiting` and `eventcore.act.clock`,
 starting tasks in `dispatcher`, Ctrl-C in `interrupts`.
 """
 
@@ -29,9 +29,9 @@ from eventcore.errors import LeaseLostError
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
 from eventcore.run.dispatcher import Dispatcher
-from eventcore.run.inbox import Asked, Ended, Happening, Inbox, Interrupted, Triggered
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
+from eventcore.run.waiting import Asked, Ended, Happening, Interrupted, Mailbox, Triggered
 
 
 class Engine:
@@ -46,15 +46,15 @@ class Engine:
         self._hears_turns = announcer.hears(TaskEnded, TaskSkipped, TurnRecorded)
         self._hears_starts = announcer.hears(TaskStarted)
         self._requests = requests  #: reads what was asked and not taken up
-        self._inbox = Inbox(clock)
-        self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._inbox.post)
+        self._mailbox = Mailbox(clock)
+        self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._mailbox.post)
         self._interrupted = False
         self._paused = False  #: whether observers know that the run is paused
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests of this turn
 
     def post(self, happening: Happening) -> None:
         """Tell the engine what happened; from any thread."""
-        self._inbox.post(happening)
+        self._mailbox.post(happening)
 
     def run(self, passes: int) -> Report:
         """Work until nothing is left, delays included, or with `passes` >= 0 at most so often until only time helps.
@@ -70,14 +70,14 @@ class Engine:
         return report_of(self.turn.context, self._dispatcher.started, interrupted=self._interrupted)
 
     def _go(self, passes: int) -> None:
-        happened = self._inbox.taken()
+        happened = self._mailbox.taken()
         while passes != 0:
             self._until_idle(happened)
             passes -= 1
             if not self._is_outstanding():
                 return
             if passes < 0:
-                happened = self._inbox.awaited(self._next_due(), idle=True)
+                happened = self._mailbox.awaited(self._next_due(), idle=True)
             elif passes > 0:
                 happened = self._slept(self.turn.context.plan.config.sleep_between_loops)
 
@@ -89,21 +89,21 @@ class Engine:
         """Wait between two passes; what happens meanwhile is taken up at once, what falls due is for the next pass."""
         over = self._clock.now() + seconds
         while self._clock.now() < over and self._is_outstanding():
-            happened = self._inbox.awaited(over, idle=True)
+            happened = self._mailbox.awaited(over, idle=True)
             if happened:
                 self._until_idle(happened)
-        return self._inbox.taken()
+        return self._mailbox.taken()
 
     def _until_idle(self, happened: list[Happening]) -> None:
         """Turn after turn until nothing can be done without waiting for a delay."""
         while True:
             more = self._turn(happened)
-            happened = self._inbox.taken()
+            happened = self._mailbox.taken()
             if happened or more:
                 continue
             due = self._next_due()
             if not verdict.is_idle(self.turn.context):
-                happened = self._inbox.awaited(due)
+                happened = self._mailbox.awaited(due)
             elif due is None or due > self._clock.now():
                 return
 

@@ -35,9 +35,9 @@ from eventcore.record.snapshot import snapshot
 from eventcore.record.store import Store
 from eventcore.run import over
 from eventcore.run.engine import Engine
-from eventcore.run.inbox import Asked, Lost, Triggered
 from eventcore.run.report import Report
 from eventcore.run.request import Request
+from eventcore.run.waiting import Asked, Lost, Triggered
 
 log = logging.getLogger("eventcore")
 

@@ -1,4 +1,4 @@
-"""What an engine waits for: its inbox, and everything that can come in."""
+"""What an engine waits for: its mailbox, and everything that can come in."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Asked(msgspec.Struct, frozen=True):
 Happening = Ended | Triggered | Lost | Interrupted | Asked
 
 
-class Inbox:
+class Mailbox:
     """Takes in what happens, from any thread and from signal handlers, until the engine takes it out."""
 
     def __init__(self, clock: Clock) -> None:
