@@ -9,12 +9,30 @@ import sys
 import textwrap
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import eventcore as evr
 import sequent as seq
+from eventcore.act.observer import EVERYTHING, Notice
+
+T = TypeVar("T", bound=Notice)
 
 ROOT = Path(__file__).parents[1]
+
+
+class Recorder(evr.Observer):
+    """Keeps what it is told."""
+
+    def __init__(self, *kinds: type[Notice]) -> None:
+        self.kinds = kinds or EVERYTHING
+        self.heard: list[Notice] = []
+
+    def notify(self, notice: Notice) -> None:
+        self.heard.append(notice)
+
+    def of(self, kind: type[T]) -> list[T]:
+        """The notices of one kind."""
+        return [notice for notice in self.heard if isinstance(notice, kind)]
 
 
 def eventor(

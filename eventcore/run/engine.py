@@ -1,8 +1,8 @@
 """The engine loop: wait for whatever comes first, take everything that is there, decide, commit once, then dispatch.
 
 Nothing is started before the commit that says so, and nothing is polled: an idle engine sleeps until a worker reports,
-a delay is due or somebody raises an event. One turn is `Engine._turn`; waiting is in `waiting` and `eventcore.act.clock`,
-starting tasks in `dispatcher`, Ctrl-C in `interrupts`.
+a delay is due or somebody raises an event. One turn is `Engine._turn`; what it waits for is in `waiting`, starting
+tasks in `dispatcher`, Ctrl-C in `interrupts`.
 """
 
 from __future__ import annotations
