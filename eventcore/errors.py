@@ -5,7 +5,7 @@ EventcoreError
 │   └── ProgramChangedError   it lost a step that the stored run still knows
 ├── ConfigError         a key, a value, a tag or a file of the configuration
 ├── StoreError          the store cannot be opened, read or written
-│   ├── StoreVersionError     it was written by a newer version of this package
+│   ├── StoreVersionError     it was made by a newer version of this package, or an unreleased one
 │   └── RunNotFoundError      it has no such run, or nothing to recover
 ├── RunExistsError      the run id is taken
 ├── RunHeldError        another engine is working on the run
@@ -37,7 +37,7 @@ class StoreError(EventcoreError):
 
 
 class StoreVersionError(StoreError):
-    """The store was written by a newer version of this package; upgrade the package."""
+    """The store was made by a newer version of this package, so upgrade that; or by an unreleased one."""
 
 
 class RunNotFoundError(StoreError):

@@ -26,7 +26,8 @@ class _Known:
     """What is the same in all calls of a step."""
 
     refers: bool  #: references stand among its arguments
-    prefix: str
+    surroundings: Mapping[str, Any]  #: what `current()` shows of the loop around it
+    variables: Mapping[str, Any]  #: further variables of its environment, by their whole names
     sequence_variable: str
     environment: Mapping[str, str]
 
@@ -57,12 +58,17 @@ class CallMaker:
         step, known = task.step, self._steps[task.step.name]
         args: Any = step.args
         kwargs: Any = step.kwargs
-        extras: Any = step.place.extras
-        environment = {**known.environment, known.sequence_variable: task.sequence}
         if known.refers:
-            args, kwargs, extras, further = resolved(_parts(step), self, task.sequence)
-            texts = ((f"{known.prefix}{name}", str(value)) for name, value in further.items())
-            environment.update((name, text) for name, text in texts if _fits_environment(text))
+            args, kwargs = resolved(args, self, task.sequence), resolved(kwargs, self, task.sequence)
+        environment = {**known.environment, known.sequence_variable: task.sequence}
+        extras = known.surroundings
+        if extras:
+            values = {reference: reference.resolve(self, task.sequence) for reference in extras.values()}
+            extras = {name: values[reference] for name, reference in extras.items()}
+            for name, reference in known.variables.items():
+                text = str(values[reference])
+                if _fits_environment(text):
+                    environment[name] = text
         assert step.func is not None
         path = self._folder.file(step.path, task.sequence, self._recovery, task.try_number)
         return Call(
@@ -78,7 +84,9 @@ class CallMaker:
     def _known_of(self, step: Step) -> _Known:
         prefix = self._config.of_step(step.config, "envvar_prefix")
         constant = {f"{prefix}STEP_NAME": step.path, f"{prefix}STEP_RECOVERY": str(self._recovery)}
-        return _Known(any(references_in(_parts(step))), prefix, f"{prefix}STEP_SEQUENCE", constant)
+        variables = {f"{prefix}{name}": reference for name, reference in step.place.environment.items()}
+        refers = bool(step.args or step.kwargs) and any(references_in((step.args, step.kwargs)))
+        return _Known(refers, step.place.extras, variables, f"{prefix}STEP_SEQUENCE", constant)
 
     def result(self, step: str, sequence: str) -> Any:
         """A recorded result, read back (see `eventcore.define.reference.Lookup`)."""
@@ -105,7 +113,3 @@ def _fits_environment(text: str) -> bool:
         return "\0" not in text and len(os.fsencode(text)) <= LONGEST_VARIABLE
     except UnicodeEncodeError:
         return False
-
-
-def _parts(step: Step) -> tuple[Any, ...]:
-    return step.args, dict(step.kwargs), dict(step.place.extras), dict(step.place.environment)

@@ -15,6 +15,7 @@ class Plan:
         self.associations = dict(program.associations)
         self.pools = dict(program.pools)
         self.scopes = dict(program.scopes)
+        self.has_scopes = len(self.scopes) > 1  #: iterations then end, and leave memory, by themselves
         self.followers: dict[str, list[Association]] = {}
         for association in program.associations.values():
             self.followers.setdefault(association.event.name, []).append(association)
@@ -35,8 +36,3 @@ class Plan:
                 items = program.steps.get(step.loop.items or "")
                 if items is not None and items.place.void is not None:
                     self.served[items.place.void.name] = step
-
-    @property
-    def has_scopes(self) -> bool:
-        """Whether there is more than the root, so that iterations end and leave memory by themselves."""
-        return len(self.scopes) > 1

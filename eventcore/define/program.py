@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from eventcore.define.config import StepConfig
 from eventcore.define.expression import Expression, leaves, normalized
 from eventcore.define.pools import ResourcePool, Units, as_units
+from eventcore.define.reference import Reference
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import ProgramError
@@ -129,8 +130,8 @@ class Place:
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
-    extras: Mapping[str, Any] = field(default_factory=dict)  #: for `current()`, resolved like arguments
-    environment: Mapping[str, Any] = field(default_factory=dict)  #: further variables, resolved like arguments
+    extras: Mapping[str, Reference] = field(default_factory=dict)  #: for `current()`
+    environment: Mapping[str, Reference] = field(default_factory=dict)  #: further variables; references of `extras`
     picture: Picture | None = None
 
 
@@ -330,6 +331,8 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
 
 def replay_policy(step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, StepReplay]:
     """The step's recovery policy over the default; `complete` stands for what is not given of success and failure."""
+    if written == {}:
+        return DEFAULT_REPLAY
     policy = dict(DEFAULT_REPLAY)
     if not isinstance(written, Mapping):
         raise ProgramError(f"step {step!r}: recovery is a mapping from StepStatus to StepReplay, not {written!r}")

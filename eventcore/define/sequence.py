@@ -13,7 +13,7 @@ def is_name(value: object) -> TypeGuard[str]:
     """Whether it is text that can stand in stores and environments: not empty, no NUL, nothing that UTF-8 lacks."""
     if not isinstance(value, str) or not value or "\0" in value:
         return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def as_sequence(value: object) -> str:

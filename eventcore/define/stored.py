@@ -18,6 +18,7 @@ from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import StoreError
 
 FORMAT = 2
+NOTHING_SET = StepConfig()
 
 Tree = Any  #: {"and": [...]}, {"or": [...]} or a leaf: an event's name, or {"step": path, "status": status}
 
@@ -210,13 +211,19 @@ def _step(step: Step) -> StoredStep:
         {status.value: [event.name for event in events] for status, events in step.triggers.items()},
         [(pool.name, count) for pool, count in step.acquires],
         [(pool.name, count) for pool, count in step.releases],
-        {k.value: v.value for k, v in step.replay.items() if DEFAULT_REPLAY[k] is not v},
+        {} if step.replay == DEFAULT_REPLAY else _policy(step.replay),
         _config_data(step.config),
         step.handles_failure,
     )
 
 
+def _policy(replay: Mapping[StepStatus, StepReplay]) -> dict[str, str]:
+    return {status.value: word.value for status, word in replay.items() if DEFAULT_REPLAY[status] is not word}
+
+
 def _config_data(config: StepConfig) -> dict[str, Any]:
+    if config == NOTHING_SET:
+        return {}
     data = msgspec.to_builtins(msgspec.structs.replace(config, task_construct=None))
     construct = config.task_construct
     if construct is not None:

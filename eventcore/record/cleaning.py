@@ -7,7 +7,6 @@ number taken. Then its rows go in small transactions, its own row last. What a k
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -56,7 +55,7 @@ def finish(store: Store) -> None:
     entered = select(t.recoveries.c.run)
     withdrawn = select(t.runs.c.id, t.runs.c.source).where(t.runs.c.id.not_in(entered))
     for number, source in store.connection.execute(withdrawn).all():
-        shutil.rmtree(store._result_folder(json.loads(source)["deleted"]), ignore_errors=True)
+        store.backend.drop_results(json.loads(source)["deleted"])
         for table in HISTORY:
             for keys in _batches(store, table, number):
                 _delete(store, table, keys)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Row, select, update
 
 from eventcore.errors import RunHeldError
+from eventcore.record.backend import backend_at
 from eventcore.record.schema import runs
 
 
@@ -54,10 +56,11 @@ def process_start(pid: int) -> str | None:
 
 def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> None:
     """Take the run's lease inside a transaction; raises `RunHeldError` while another living engine has it."""
-    row = connection.execute(select(runs).where(runs.c.id == run)).one()
+    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
+    now = backend_at(connection).lease_time(connection, now)
     if is_held(row, now):
         raise RunHeldError(
-            f"run {row.run_id!r} is held by the engine in process {row.holder_pid} on {row.holder_host}, last heard of "
+            f"run {row.run_id!r} is held by the engine in {named(row)}, last heard of "
             f"{max(0.0, now - row.heartbeat):.0f} s ago; wait for it, end it, or use another run id"
         )
     connection.execute(
@@ -85,6 +88,23 @@ def is_held(row: Row[tuple[object, ...]], now: float) -> bool:
     return started is not None and (not row.holder_started or started in ("", row.holder_started))
 
 
+def named(row: Row[tuple[object, ...]]) -> str:
+    """The holder that a run's row names, as people are told."""
+    return f"process {row.holder_pid} on {row.holder_host}"
+
+
+def held_runs(connection: Connection, now: float) -> Iterator[tuple[str, str]]:
+    """The ids of the runs that living engines hold, each with its holder.
+
+    It reads a store of any version, so the columns of the lease keep their names.
+    """
+    columns = ("run_id", "holder", "holder_host", "holder_pid", "holder_started", "heartbeat", "lease_term")
+    now = backend_at(connection).lease_time(connection, now)
+    for row in connection.execute(select(*(runs.c[name] for name in columns)).where(runs.c.holder.is_not(None))):
+        if is_held(row, now):
+            yield row.run_id, named(row)
+
+
 def give_up(connection: Connection, run: int, holder: Holder) -> None:
     """Release the lease where the holder still has it."""
     connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(holder=None))
@@ -92,5 +112,6 @@ def give_up(connection: Connection, run: int, holder: Holder) -> None:
 
 def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Say that the holder lives; False when the lease is another's by now."""
+    now = backend_at(connection).lease_time(connection, now)
     done = connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(heartbeat=now))
     return done.rowcount == 1

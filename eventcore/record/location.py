@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from eventcore.define.config import expanded
-from eventcore.errors import ConfigError, StoreError
+from eventcore.errors import ConfigError
 
 MEMORY = ":memory:"
 
@@ -30,25 +31,14 @@ def store_location(store: str | Path, databases: Mapping[str, Any], program_file
     return str(path.resolve().parent / f"{path.stem}.run.db")
 
 
-def sqlite_path(location: str) -> Path | None:
-    """The file of a SQLite store, None for one in memory; raises `StoreError` for other databases."""
-    if location == MEMORY:
-        return None
+def scheme_of(location: str) -> str:
+    """The kind of store that a location names: a URL's scheme without its driver, `sqlite` for a path, or `memory`."""
     scheme, separator, rest = location.partition("://")
     if not separator:
-        return Path(location).expanduser()
-    if scheme.split("+")[0] != "sqlite":
-        raise StoreError(
-            f"store {scheme}://...: this version keeps runs in SQLite only; give the path of a file, or a sqlite:// URL"
-        )
-    path = rest.removeprefix("/").partition("?")[0]
-    return None if path in ("", MEMORY) else Path(path).expanduser()
-
-
-def is_in_memory(location: str) -> bool:
-    """Whether the store is gone with the object that has it."""
-    scheme = location.partition("://")[0].partition("+")[0]
-    return scheme in (MEMORY, "sqlite") and sqlite_path(location) is None
+        return "memory" if location == MEMORY else "sqlite"
+    kind = scheme.partition("+")[0].lower()
+    in_memory = kind == "sqlite" and rest.removeprefix("/").partition("?")[0] in ("", MEMORY)
+    return "memory" if in_memory else kind
 
 
 def _configured(entry: Any, where: str) -> str:
@@ -57,10 +47,18 @@ def _configured(entry: Any, where: str) -> str:
         return entry
     if not isinstance(entry, Mapping):
         raise ConfigError(f"{where}: a database is a URL or a mapping with dialect and database, not {entry!r}")
-    dialect = entry.get("drivername") or entry.get("dialect") or "sqlite"
-    if str(dialect).split("+")[0] != "sqlite":
-        return f"{dialect}://"
+    dialect = str(entry.get("drivername") or entry.get("dialect") or "sqlite")
+    if scheme_of(f"{dialect}://x") != "sqlite":
+        return _url(dialect, entry)
     path = entry.get("file") or entry.get("database")
     if not path:
         raise ConfigError(f"{where}: name the file under 'database'")
     return str(path)
+
+
+def _url(dialect: str, entry: Mapping[str, Any]) -> str:
+    said = {key: quote(str(value), safe="") for key, value in entry.items() if value not in (None, "")}
+    secret = f":{said['password']}" if "password" in said else ""
+    user = f"{said['username']}{secret}@" if "username" in said else ""
+    port = f":{said['port']}" if "port" in said else ""
+    return f"{dialect}://{user}{said.get('host', '')}{port}/{said.get('database', '')}"

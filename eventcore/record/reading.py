@@ -15,10 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, sel
 
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
-from eventcore.errors import RunNotFoundError
+from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import lease
 from eventcore.record import schema as t
+from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported
+from eventcore.record.registry import backend_of
 from eventcore.record.tallies import LoopTally, Tally, loop_tallies, tallies
 from eventcore.record.views import (
     AttemptView,
@@ -63,6 +65,7 @@ class Reader:
         ).order_by(t.runs.c.id.desc())
         if program is not None:
             query = query.where(t.runs.c.program == program)
+        now = backend_at(self._connection).lease_time(self._connection, now)
         return [_run_view(row, now) for row in self._connection.execute(query)]
 
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
@@ -255,11 +258,14 @@ class Reader:
 @contextmanager
 def reading(location: str) -> Iterator[Reader]:
     """Open a store that is there for reading; raises `StoreError`."""
+    backend = backend_of(location)
+    if not backend.is_shared:
+        raise StoreError(f"store {backend.name} can be read by the program that runs it only; give the run a file")
     with reported(location):
         database = open_database(location, create=False)
         try:
             with database.connect() as connection:
-                connection.exec_driver_sql("BEGIN")  # everything that is read belongs to one moment
+                connection.exec_driver_sql(backend.begin_read)  # everything that is read belongs to one moment
                 yield Reader(connection, location)
         finally:
             database.dispose()

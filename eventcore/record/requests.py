@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Integer, cast, func, insert, select, update
 
 from eventcore.define.status import Verdict
 from eventcore.record import identity, lease
+from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.schema import facts, recoveries, requests, runs
 
@@ -37,8 +38,8 @@ def ask(location: str, run: int, verb: str, argument: Mapping[str, Any], now: fl
     with reported(location):
         database = open_database(location, create=False)
         with database.connect() as connection, transaction(connection):
-            holder = connection.execute(select(runs).where(runs.c.id == run)).one()
-            held = lease.is_held(holder, now)
+            holder = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
+            held = lease.is_held(holder, backend_at(connection).lease_time(connection, now))
             at_once = not held and (verb in (PAUSE, RESUME, RERUN) or (verb == CANCEL and not argument))
             if at_once and verb == CANCEL:
                 _cancel_stopped(connection, run, holder.recovery, now)

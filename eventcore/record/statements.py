@@ -31,9 +31,8 @@ class Statement:
 
     def run(self, cursor: DBAPICursor, rows: Iterable[Row]) -> None:
         """Execute for each row."""
-        if self._in_order is not None:
-            rows = [self._in_order(row) for row in rows]
+        order = self._in_order
         if isinstance(rows, list) and len(rows) == 1:
-            cursor.execute(self.text, rows[0])
+            cursor.execute(self.text, rows[0] if order is None else order(rows[0]))
         else:
-            cursor.executemany(self.text, rows)  # type: ignore[arg-type]  # drivers take whatever can be walked
+            cursor.executemany(self.text, rows if order is None else map(order, rows))  # type: ignore[arg-type]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, and_, insert, select, update
@@ -17,8 +15,8 @@ from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunExistsError, RunNotFoundError
 from eventcore.record import identity, lease
 from eventcore.record import schema as t
+from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
-from eventcore.record.location import sqlite_path
 from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
 from eventcore.record.whose import own_latest
@@ -29,9 +27,9 @@ class Store:
 
     def __init__(self, location: str, durability: str = "full", *, create: bool = True) -> None:
         self.location = location
-        self.path = sqlite_path(location)
         self._database = open_database(location, durability, create=create)
         self._connection: Connection = self._database.connect()
+        self.backend = backend_at(self._connection)
 
     @property
     def connection(self) -> Connection:
@@ -147,19 +145,11 @@ class Store:
         """What records the turns of an engine that holds the run."""
 
         def offload(task: Task, text: str) -> str | None:
-            if len(text) <= max_result_size or self.path is None:
+            if len(text) <= max_result_size:
                 return None
-            name = sha256(f"{task.step.name}\0{task.sequence}\0{row.recovery}".encode()).hexdigest()[:32]
-            file = self._result_folder(row.run_id) / f"{name}.json"
-            _write_durably(file, text)
-            return file.name
+            return self.backend.keep_result(row.run_id, (task.step.name, task.sequence, row.recovery), text)
 
         return TurnWriter(self._connection, row.id, row.recovery, holder.token, offload)
-
-    def _result_folder(self, run_id: str) -> Path:
-        assert self.path is not None
-        folder = sha256(run_id.encode()).hexdigest()[:16]
-        return self.path.with_name(f"{self.path.name}.results") / folder
 
     # what an engine must know to go on
 
@@ -203,7 +193,7 @@ class Store:
         if found is None or not TaskStatus(found.status).is_done:
             return None
         if found.file is not None:
-            return (self._result_folder(row.run_id) / str(found.file)).read_text(encoding="utf-8")
+            return self.backend.kept_result(row.run_id, str(found.file))
         return None if found.value is None else str(found.value)
 
     def unraised(self, row: RunRow, triggers: Iterable[tuple[str, str]]) -> int:
@@ -224,20 +214,6 @@ class Store:
         ).scalars().all()  # fmt: skip
         due = [when for _, when in open_tasks if when is not None] + list(waits)
         return sum(step not in containers for step, _ in open_tasks) + len(waits), min(due, default=None)
-
-
-def _write_durably(file: Path, text: str) -> None:
-    """Have the file on the disk before the commit that speaks of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _new_id(made: CursorResult[Any]) -> int:

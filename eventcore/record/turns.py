@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -18,13 +17,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import registry
 
 from eventcore.decide.changes import Changes
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
+from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
 Offload = Callable[[Task, str], str | None]
@@ -39,11 +38,8 @@ class TurnWriter:
         self._recovery = recovery
         self._holder = holder
         self._offload = offload
-        dialect = connection.dialect
-        style = "qmark" if dialect.paramstyle == "qmark" else "format"
-        self._statements = _statements(f"{dialect.name}.{dialect.driver}", style)
-        assert dialect.dbapi is not None
-        self._driver_error: type[Exception] = dialect.dbapi.OperationalError
+        self._backend = backend_at(connection)
+        self._statements = _statements(type(self._backend))
 
     def write(self, changes: Changes, now: float) -> None:
         """Commit the turn.
@@ -51,78 +47,79 @@ class TurnWriter:
         Raises, with nothing written, `LeaseLostError` when another engine has the run and `StoreError` when the
         database cannot be written.
         """
+        backend, statements = self._backend, self._statements
+        work = ((statements[name], rows) for name, rows in self._rows(changes, now))
         try:
-            self._write(changes, now)
-        except self._driver_error as error:
-            raise StoreError(
-                f"the run could not be recorded any further: {error}; check the store's rights, its space and who "
-                "locks it, then recover the run"
-            ) from error
-
-    def _write(self, changes: Changes, now: float) -> None:
-        cursor = self._cursor
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            self._statements["lease"].run(cursor, [(self._run, self._holder)])
-            if cursor.fetchone() is None:
-                raise LeaseLostError("another engine took this run over; this engine ends without recording more")
-            for name, rows in self._rows(changes, now):
-                if rows:
-                    self._statements[name].run(cursor, rows)
-            cursor.execute("COMMIT")
-            for progress in changes.loops.values():
-                progress.is_recorded = True
-        except BaseException:
-            with suppress(self._driver_error):  # the database has rolled back by itself
-                cursor.execute("ROLLBACK")
-            raise
+            is_ours = backend.write_turn(self._cursor, statements["lease"], (self._run, self._holder), work)
+        except backend.driver_error as error:
+            explained = backend.explained(error)
+            if explained is None:
+                raise
+            raise StoreError(f"the run could not be recorded any further: {explained}, then recover the run") from error
+        if not is_ours:
+            raise LeaseLostError("another engine took this run over; this engine ends without recording more")
+        for progress in changes.loops.values():
+            progress.is_recorded = True
 
     def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
+        """What a turn writes, by statement; iterations come before the tasks in them."""
         run, recovery = self._run, self._recovery
-        yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
-        yield (
-            "iteration",
-            [
-                (
-                    *self._place(i),
-                    i.number,
-                    i.status.value,
-                    i.halted,
-                    i.clean,
-                    i.started,
-                    _ended(i, now),
-                )
-                for i in changes.begun.values()
-            ],
-        )
-        yield (
-            "iteration update",
-            [
-                (i.status.value, i.halted, i.clean, _ended(i, now), *self._place(i))
-                for place, i in changes.over.items()
-                if place not in changes.begun
-            ],
-        )
-        yield "task", [(*self._key(task), task.step.place.scope, now, *_standing(task))
-                       for task in changes.created.values()]  # fmt: skip
-        yield "task update", [(*_standing(task), *self._key(task)) for task in changes.updated.values()]
-        loops = list(changes.loops.values())
-        yield "loop", [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
-        yield "loop update", [(*_progress(p), *self._key(p.task)) for p in loops if p.is_recorded]
+        if changes.facts:
+            yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
+        if changes.over or changes.begun:
+            yield from self._iterations(changes, now)
+        if changes.updated:
+            yield "task update", [(*_standing(task), *self._key(task)) for task in changes.updated.values()]
+        if changes.created:
+            yield "task", [(*self._key(task), task.step.place.scope, now, *_standing(task))
+                           for task in changes.created.values()]  # fmt: skip
+        if changes.loops:
+            yield from self._loops(changes.loops.values())
+        if changes.results:
+            yield "result", [self._result(key, text, changes) for key, text in changes.results.items()]
+        if changes.attempts:
+            yield (
+                "attempt",
+                [
+                    (*self._key(a.task), a.try_number, a.status._value_, a.started, a.ended, a.error, a.traceback)
+                    for a in changes.attempts
+                ],
+            )
         for task, source in changes.items:
             yield "items", ((*self._key(task), *part) for part in source.slices())
-        yield "result", [self._result(key, text, changes) for key, text in changes.results.items()]
-        yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
-        yield (
-            "attempt",
-            [
-                (*self._key(a.task), a.try_number, a.status.value, a.started, a.ended, a.error, a.traceback)
-                for a in changes.attempts
-            ],
-        )
-        yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
-        yield "answer", [(now, answer, request) for request, answer in changes.answers]
-        yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
+        if changes.carried:
+            yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
+        if changes.delays_begun:
+            yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
+        if changes.delays_over:
+            yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
+        if changes.answers:
+            yield "answer", [(now, answer, request) for request, answer in changes.answers]
+
+    def _iterations(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
+        over = [
+            (i.status._value_, i.halted, i.clean, _ended(i, now), *self._place(i))
+            for place, i in changes.over.items()
+            if place not in changes.begun
+        ]
+        if over:
+            yield "iteration update", over
+        if changes.begun:
+            yield (
+                "iteration",
+                [
+                    (*self._place(i), i.number, i.status._value_, i.halted, i.clean, i.started, _ended(i, now))
+                    for i in changes.begun.values()
+                ],
+            )
+
+    def _loops(self, loops: Iterable[Progress]) -> Iterator[tuple[str, Iterable[Row]]]:
+        walked = [(*_progress(p), *self._key(p.task)) for p in loops if p.is_recorded]
+        if walked:
+            yield "loop update", walked
+        begun = [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
+        if begun:
+            yield "loop", begun
 
     def _key(self, task: Task) -> Row:
         return self._run, task.sequence, task.step.name, self._recovery
@@ -141,7 +138,7 @@ def _ended(iteration: Iteration, now: float) -> float | None:
 
 
 def _standing(task: Task) -> Row:
-    return task.status.value, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
+    return task.status._value_, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
 
 
 def _progress(progress: Progress) -> Row:
@@ -157,8 +154,8 @@ WAIT = ("run", "sequence", "event", "kind", "target", "recovery")
 
 
 @cache
-def _statements(dialect: str, style: str) -> Mapping[str, Statement]:
-    positional = registry.load(dialect)(paramstyle=style)
+def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
+    positional = backend.dialect()
     runs, results = t.runs, t.results
 
     def inserted(table: Table, *names: str) -> Statement:

@@ -1,7 +1,79 @@
-"""Upgrades of the schema: the function under number n brings a store of version n - 1 to version n."""
+"""The schema's version: making a new store's tables, upgrading an older store, refusing what cannot be upgraded."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from sqlalchemy import Connection
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
 
-UPGRADES: dict[int, Callable[[Connection], None]] = {}
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from eventcore.errors import RunHeldError, StoreVersionError
+from eventcore.record import lease, schema
+from eventcore.record.backend import Backend, backend_at
+
+Upgrade = Callable[[Connection], None]
+
+#: the function under number n brings a store of version n - 1 to version n. It speaks of tables by the names that they
+#: had then, not by `schema`, and can be begun again where a database does not undo changes of its schema
+UPGRADES: Mapping[int, Upgrade] = {}
+
+OLDEST = 2  #: the oldest version that was released
+
+
+def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapping[int, Upgrade] = UPGRADES) -> None:
+    """Make the tables where there are none, and bring those of an older version to the latest.
+
+    Of several processes that do so at once, one works and the others find it done. Raises `StoreVersionError` for a
+    store that is newer, or older than upgrades reach, and `RunHeldError` where an engine works on what is to be
+    upgraded.
+    """
+    backend = backend_at(connection)
+    version = _checked(backend, connection, latest)
+    if version == latest:
+        return
+    with backend.schema_change(connection):
+        version = _checked(backend, connection, latest)
+        if version is None:
+            for statement in _tables(type(backend)):
+                connection.exec_driver_sql(statement)
+            connection.execute(insert(schema.schema_version).values(version=latest))
+        elif version < latest:
+            _refuse_while_held(backend, connection, latest)
+            for number in range(version + 1, latest + 1):
+                upgrades[number](connection)
+                connection.execute(update(schema.schema_version).values(version=number))
+
+
+@cache
+def _tables(backend: type[Backend]) -> list[str]:
+    """The statements that make all tables; rendered once, as a program may open many stores."""
+    spoken, tables = backend.dialect(), schema.metadata.sorted_tables
+    made = [CreateTable(table) for table in tables] + [CreateIndex(i) for table in tables for i in table.indexes]
+    return [str(statement.compile(dialect=spoken)) for statement in made]
+
+
+def _checked(backend: Backend, connection: Connection, latest: int) -> int | None:
+    table = schema.schema_version
+    if not connection.dialect.has_table(connection, table.name):
+        return None
+    version = connection.execute(select(table.c.version)).scalar()
+    if version is not None and version > latest:
+        raise StoreVersionError(
+            f"store {backend.name} has schema version {version}, this package knows {latest}; upgrade the package"
+        )
+    if version is not None and version < OLDEST:
+        raise StoreVersionError(
+            f"store {backend.name} was made by an unreleased version of this package (schema version {version}) and "
+            "cannot be upgraded; remove it, or give another path to start a new store"
+        )
+    return version
+
+
+def _refuse_while_held(backend: Backend, connection: Connection, latest: int) -> None:
+    for run_id, holder in lease.held_runs(connection, time.time()):
+        raise RunHeldError(
+            f"store {backend.name} must be upgraded to schema version {latest}, but run {run_id!r} is held by "
+            f"{holder}; wait for it, or end it"
+        )

@@ -25,7 +25,7 @@ from eventcore.define.program import Program
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError
-from eventcore.record.location import MEMORY, is_in_memory, store_location
+from eventcore.record.location import scheme_of, store_location
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
 
@@ -175,13 +175,14 @@ class Runner:
         Outstanding are tasks that were reached and are not over, delays on their way, and triggers that no run has
         taken up yet.
         """
+        from eventcore.record.registry import backend_of
         from eventcore.run.outstanding import outstanding
 
         request = self._present()
         built = self._build()
         if not request.is_entered and request.mode is RunMode.restart:
             return len(built.starts), None
-        if self._location == MEMORY and self._memory is None:
+        if self._memory is None and not backend_of(self._location).is_shared:
             return self._last_todos
         opened_store = self._open(create=False)
         try:
@@ -277,7 +278,7 @@ class Runner:
         self._check_shared()
 
     def _check_shared(self) -> None:
-        if self._config.shared_db and is_in_memory(self._location):
+        if self._config.shared_db and scheme_of(self._location) == "memory":
             raise ConfigError(
                 f"shared_db: store {self._location!r} is in memory, where nobody can share it; give the path of a "
                 "file, or leave shared_db out"
@@ -289,12 +290,13 @@ class Runner:
         return self._request if session is None else session.entered(self._request, otherwise=self._request)
 
     def _open(self, *, create: bool) -> Store:
+        from eventcore.record.registry import backend_of
         from eventcore.record.store import opened
 
-        if self._location != MEMORY:
+        if backend_of(self._location).is_shared:
             return opened(self._location, self._config.durability, create=create)
         if self._memory is None:
-            self._memory = opened(MEMORY, self._config.durability)
+            self._memory = opened(self._location, self._config.durability)
         return self._memory
 
     def _close_store(self, opened_store: Store) -> None:

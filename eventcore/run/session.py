@@ -189,8 +189,8 @@ class Session:
 
     @contextmanager
     def _kept(self, row: RunRow, holder: lease.Holder) -> Iterator[None]:
-        """Keep the lease; a store in memory has nobody to keep it from."""
-        if self._store.path is None:
+        """Keep the lease; a store that is not shared has nobody to keep it from."""
+        if not self._store.backend.is_shared:
             yield
             return
         term = self._config.lease_term

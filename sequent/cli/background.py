@@ -127,17 +127,22 @@ def _leave_the_terminal(output: int) -> None:
 
 def _log_file(program: Runner) -> tuple[int, Path]:
     from eventcore.errors import StoreError
-    from eventcore.record.location import sqlite_path
+    from eventcore.record.registry import backend_of
 
-    store = sqlite_path(program.store)
-    if store is None:
+    store = backend_of(program.store)
+    if not store.is_shared:
         raise StoreError("a run in memory cannot be detached, nobody could find it; give it a store with --store")
-    name = f"{store.stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    for folder in (store.absolute().parent, Path(program.config.logdir).absolute()):
+    name = (
+        f"{program.name if store.file is None else store.file.stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    )
+    beside = [] if store.file is None else [store.file.absolute().parent]
+    for folder in (*beside, Path(program.config.logdir).absolute()):
         with suppress(OSError):
             path = folder / name
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), path
-    raise StoreError(f"no log can be written beside {store} nor in {program.config.logdir}; configure another logdir")
+    raise StoreError(
+        f"no log can be written beside {store.name} nor in {program.config.logdir}; configure another logdir"
+    )
 
 
 def _explain(code: int, early: IO[bytes], log: str | None) -> int:

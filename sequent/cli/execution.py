@@ -12,8 +12,8 @@ import msgspec
 
 from eventcore.define.status import RunMode
 from eventcore.record import requests
-from eventcore.record.location import MEMORY
 from eventcore.record.reading import reading
+from eventcore.record.registry import backend_of
 from eventcore.run.runner import Runner
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.summary import named, tell_end
@@ -46,12 +46,12 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         with around(program):
             ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)
     except KeyboardInterrupt:
-        if not program.run_id or program.store == MEMORY:
+        if not program.run_id or not backend_of(program.store).is_shared:
             raise
         this = named(program.store, program.run_id)
         click.echo(f"sequent: interrupted; go on with: sequent recover {this}", err=True)
         return EXIT_FAILED
-    if program.store != MEMORY:
+    if backend_of(program.store).is_shared:
         tell_end(program.store, program.run_id)
     return 0 if ok else EXIT_FAILED
 
@@ -95,7 +95,7 @@ def _value(text: str) -> object:
 
 def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
     """Why there is nothing to go on with, None where there is something."""
-    if program.store == MEMORY:
+    if not backend_of(program.store).is_shared:
         raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
     with reading(program.store) as reader:
         runs = [r for r in reader.runs(time.time(), program.name) if run_id is None or r.run_id == run_id]

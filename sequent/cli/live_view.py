@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from eventcore.errors import EventcoreError
-from eventcore.record.location import sqlite_path
+from eventcore.record.registry import backend_of
 from eventcore.run.runner import Runner
 from sequent.cli.own_run import run_of_this_process
 from sequent.cli.poller import Poller
@@ -30,7 +30,7 @@ ENDING = "ending the running steps"
 @contextmanager
 def live_view(program: Runner) -> Iterator[None]:
     """Show the program's run in the terminal while the block works on it; nobody can read one in memory."""
-    if sqlite_path(program.store) is None:
+    if not backend_of(program.store).is_shared:
         yield
         return
     view = LiveView(program.store)

@@ -46,8 +46,6 @@ class FlowGraph:
         found = clauses(self.requirement(step))
         return frozenset(clause.status for clause in found if step_of(clause).parent is not step.parent)
 
-    # what is asked of whom
-
     @cached_property
     def _asking(self) -> list[tuple[str, str, tuple[StepStatus, ...]]]:
         """Who is asked, who asks, and for which statuses."""
@@ -66,8 +64,6 @@ class FlowGraph:
     def referred(self) -> frozenset[str]:
         """The steps whose results others take."""
         return frozenset(source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
-
-    # what may never come
 
     @cached_property
     def voidable(self) -> frozenset[str]:
@@ -88,8 +84,6 @@ class FlowGraph:
             if target in self.voidable
             for status in statuses
         )
-
-    # failures
 
     @cached_property
     def handled(self) -> frozenset[str]:
@@ -120,8 +114,6 @@ class FlowGraph:
                 halted = [step.parent, step] if step.is_container and not step.children else [step.parent]
                 inside.add_edges_from((ROOT, container.path) for container in halted if container is not self.root)
         return frozenset(nx.descendants(inside, ROOT))
-
-    # ends
 
     def closing_children(self, container: FlowStep) -> list[FlowStep]:
         """The children whose ends tell that all have ended.

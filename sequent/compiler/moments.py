@@ -94,7 +94,7 @@ def _check_circles(graph: Moments) -> None:
     while way[-1] != first:
         way.append(earlier[way[-1]])
     told = " -> ".join(repr(path) for path in _once(path for path, _ in reversed(way)))
-    raise CycleError(f"these steps wait for each other: {told}; take one clause out")
+    raise CycleError(f"these steps wait for each other: {told}; remove one of these requirements")
 
 
 def _once(paths: Iterable[str]) -> list[str]:

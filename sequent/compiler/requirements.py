@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from eventcore.define.expression import And, Expression, rebuilt
 from eventcore.define.reference import Reference, references_in
@@ -12,6 +13,8 @@ from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.references import ItemReference, KeyReference, ResultReference
 from sequent.language.require import Clause, clauses
 from sequent.language.step import Container, FlowStep
+
+SHOWN = 8  #: names that an error lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,11 @@ class _Finder:
                 return container.children[name]
         if name in self.known:
             return self.known[name]
-        names = ", ".join(repr(other) for container in self.around for other in container.children)
+        names = [other for container in self.around for other in container.children]
+        near = names if len(names) <= SHOWN else get_close_matches(name, names, SHOWN, 0)
+        told = ", ".join(map(repr, near)) + (f" and {len(names) - len(near)} others" if len(near) < len(names) else "")
         raise RequireError(
-            f"step {self.step.path!r} requires {name!r}, which the flow does not have; it can name {names}"
+            f"step {self.step.path!r} requires {name!r}, which the flow does not have; it can name {told}"
         )
 
     def _check_reach(self, named: FlowStep, verb: str) -> None:
@@ -84,7 +89,7 @@ class _Finder:
             raise RequireError(f"{said} {named.path!r} of another flow; name a step of this one")
         if named is self.step or named in self.containers:
             what = "itself" if named is self.step else f"{named.path!r}, which contains it"
-            raise CycleError(f"{said} {what}; that can never come first, leave it out")
+            raise CycleError(f"{said} {what}; it could never start, so name another step or none")
         if named.parent in self.around:
             return
         container = next(c for c in named.containers if c.parent in self.around)

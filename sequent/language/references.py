@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from sequent.language.step import FlowStep
 
 
+SCALARS = frozenset((str, int, float, bool, type(None)))  #: what need not be copied
+
+
 class ResultReference(Reference):
     """`step.result`: the result of the instance that belongs to the one that asks.
 
@@ -42,10 +45,11 @@ class ItemReference(Reference):
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""
-        keys = sequence.split(".")
+        keys = sequence.split(".", self.step.depth + 1)
         depth = self.step.depth
-        value = lookup.item(self.step.path, ".".join(keys[:depth]), keys[depth])
-        return value if isinstance(value, (str, int, float, type(None))) else copy.deepcopy(value)
+        around = keys[0] if depth == 1 else ".".join(keys[:depth])
+        value = lookup.item(self.step.path, around, keys[depth])
+        return value if type(value) in SCALARS else copy.deepcopy(value)
 
     def __repr__(self) -> str:
         return f"{self.step.path}.item"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eventcore.define.expression import Expression, normalized, rebuilt
+from eventcore.define.expression import Expression, leaves, normalized
 from eventcore.define.status import StepStatus
 from sequent.errors import RequireError
 
@@ -81,16 +81,7 @@ def _is_word(part: Any) -> bool:
 
 def clauses(tree: Expression | None) -> list[Clause]:
     """The clauses of a tree, from left to right."""
-    found: list[Clause] = []
-
-    def note(leaf: Expression) -> Expression:
-        assert isinstance(leaf, Clause)
-        found.append(leaf)
-        return leaf
-
-    if tree is not None:
-        rebuilt(tree, note)
-    return found
+    return [] if tree is None else [leaf for leaf in leaves(tree) if isinstance(leaf, Clause)]
 
 
 def step_of(clause: Clause) -> FlowStep:

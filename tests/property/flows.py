@@ -58,7 +58,7 @@ class FlowRun:
                 "stop_on_exception": self.tree.stop_on_exception, "durability": "normal",
             },
         )  # fmt: skip
-        if self.store.path is None:
+        if not self.store.backend.is_shared:
             share(flow, self.store)
         known: dict[str, Any] = {}
         for child in self.tree.children:

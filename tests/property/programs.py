@@ -90,7 +90,7 @@ def built(program: ProgramSpec, calls: Calls, store: Store, construct: str, mode
             "stop_on_exception": program.stop_on_exception, "durability": "normal",
         },
     )  # fmt: skip
-    if store.path is None:
+    if not store.backend.is_shared:
         share(made, store)
     events: dict[str, Any] = {}
     for event in program.events:

@@ -52,5 +52,5 @@ def store_at(location: str) -> Iterator[Store]:
 
 def share(program: Runner, store: Store) -> None:
     """Have a program of store `:memory:` use this store, so that one built anew can recover the run of another."""
-    assert store.path is None
+    assert not store.backend.is_shared
     program._memory = store

@@ -61,6 +61,25 @@ class Walk:
             found |= {(inner, "end")} | self.before_end(inner)
         return found
 
+    def followed(self, path: str) -> str | None:
+        """The step whose end is all that the step waits for."""
+        asked = {clause.path for clause in self.clauses(path)}
+        ends = all(clause.status not in (StepStatus.ready, StepStatus.active) for clause in self.clauses(path))
+        return asked.pop() if len(asked) == 1 and ends else None
+
+    def may_break(self, path: str) -> bool:
+        """Whether a failure that no clause speaks of can come up in the container, or in one around it."""
+        handled = {
+            clause.path
+            for name in self.nodes
+            for clause in self.clauses(name)
+            if clause.status in (StepStatus.failure, StepStatus.complete)
+        }
+        node, around = self.nodes[path], path.rpartition("/")[0]
+        looped = node.loop is not None and not node.children
+        inside = [f"{path}/{child.name}" for child in node.children] or ([path] if looped else [])
+        return any(name not in handled for name in inside) or (around != "" and self.may_break(around))
+
     def depended_on(self) -> set[str]:
         """The steps in containers, and all that these require, step by step."""
         found: set[str] = set()
@@ -98,3 +117,21 @@ def test_what_the_compiler_reads_off_the_graph_is_what_a_walk_finds(
         (clause.path, clause.status) for path in walk.depended_on() for clause in walk.clauses(path)
     }
     assert graph.asked == {(clause.path, clause.status) for path in walk.nodes for clause in walk.clauses(path)}
+
+
+@given(st.data(), st.booleans())
+def test_an_iteration_waits_for_every_child_that_no_sibling_waits_for_alone(
+    memory: Store, data: st.DataObject, stop: bool
+) -> None:
+    tree = data.draw(strategies.trees(stop=stop))
+    flow = FlowRun(tree, strategies.FailingLeaves(), memory).built(RunMode.restart)
+    graph, walk = FlowGraph(flow, lambda _: stop), Walk(tree)
+    for path, node in walk.nodes.items():
+        if not node.children and node.loop is None:
+            continue
+        children = [f"{path}/{child.name}" for child in node.children]
+        followed = {walk.followed(child) for child in children}
+        halted = stop and walk.may_break(path)
+        assert graph.can_be_halted(graph.steps[path]) is halted
+        closing = [step.path for step in graph.closing_children(graph.steps[path])]
+        assert closing == [child for child in children if halted or child not in followed]

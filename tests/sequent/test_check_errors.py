@@ -136,10 +136,10 @@ BAD: dict[str, tuple[Callable[[seq.Sequent], Any], type[Exception], list[str]]] 
     "a result from inside a container": (_result_from_inside, RequireError, ["'s'", "'a/leaf'", "'a'"]),
     "the result of a container": (_result_of_a_container, FlowError, ["'s'", "container 'a'", "from inside"]),
     "an item from outside its loop": (_item_from_outside, LoopError, ["'s'", "a.item", "does not contain it"]),
-    "steps that wait for each other": (_cycle_by_name, CycleError, ["'a'", "'b'", "'c'", "take one clause out"]),
+    "steps that wait for each other": (_cycle_by_name, CycleError, ["'a'", "'b'", "'c'", "remove one of these"]),
     "a cycle through a container": (_cycle_through_a_container, CycleError, ["'a'", "'c/leaf'"]),
     "a cycle through a result": (_cycle_through_a_result, CycleError, ["'a'", "'b'"]),
-    "a step that requires itself": (_step(require=(("s", OK),)), CycleError, ["'s'", "itself", "leave it out"]),
+    "a step that requires itself": (_step(require=(("s", OK),)), CycleError, ["'s'", "itself", "name another step"]),
     "a step that requires its container": (_own_container, CycleError, ["'c/s'", "'c'", "contains it"]),
     "a step of another flow": (_other_flow, RequireError, ["'s'", "'theirs'", "another flow"]),
     "a result of another flow": (_other_flows_result, RequireError, ["'s'", "'theirs'", "another flow"]),
@@ -158,6 +158,17 @@ def test_what_cannot_run_is_refused_before_anything_does(case: str) -> None:
     for word in words:
         assert word in str(refused.value)
     assert ran == []
+
+
+def test_of_many_steps_an_error_names_the_nearest() -> None:
+    f = flow()
+    for number in range(40):
+        f.add_step(f"part{number}", print)
+    f.add_step("transmit", print)
+    f.add_step("s", print, require=(("transmitt", OK),))
+    with pytest.raises(RequireError, match=r"it can name 'transmit', .* and 34 others$") as refused:
+        f.check()
+    assert str(refused.value).count("part") == 7
 
 
 def test_check_finds_the_same_without_running() -> None:

@@ -7,11 +7,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from eventcore.errors import EventcoreError
-from eventcore.record.location import sqlite_path
 from eventcore.record.reading import reading
+from eventcore.record.registry import backend_of
 from visual.page.topics import Topic
 from visual.report.page import json_block
 
@@ -56,7 +55,7 @@ class _Followed:
     listeners: list[Listener] = field(default_factory=list)
     parts: dict[str, str] = field(default_factory=dict)
     is_live: bool = True
-    files: object = None  #: how the store's files stood before the last look
+    stamp: object = None  #: how the store stood before the last look
     due: float = 0.0
 
 
@@ -99,7 +98,7 @@ class Feed:
         """Look at once: something was asked of a run."""
         with self._changed:
             for followed in self._followed.values():
-                followed.due, followed.files = 0.0, None
+                followed.due, followed.stamp = 0.0, None
             self._changed.notify()
 
     def close(self) -> None:
@@ -127,10 +126,10 @@ class Feed:
     def _look(self, followed: _Followed) -> None:
         began = time.monotonic()
         followed.due = began + INTERVAL
-        files = _files(self._location)
-        if not followed.is_live and files == followed.files:
+        stamp = backend_of(self._location).stamp()
+        if not followed.is_live and stamp is not None and stamp == followed.stamp:
             return
-        followed.files = files
+        followed.stamp = stamp
         parts, followed.is_live = self._parts(followed.topic)
         ended = time.monotonic()
         followed.due = max(followed.due, ended + SHARE * (ended - began) if ended - began > INTERVAL / SHARE else 0.0)
@@ -152,16 +151,3 @@ class Feed:
         except Exception as error:  # whatever it is, the thread goes on and the pages say it
             return {"gone": json_block(f"The store cannot be shown: {error!r}")}, False
         return {"gone": "null", **{key: json_block(value) for key, value in seen.data.items()}}, seen.is_live
-
-
-def _files(location: str) -> object:
-    """How the store's files stand: what is not live is looked at again only when that has changed."""
-    path = sqlite_path(location)
-    found = []
-    for file in () if path is None else (path, Path(f"{path}-wal")):
-        try:
-            about = file.stat()
-            found.append((about.st_ino, about.st_size, about.st_mtime_ns))
-        except OSError:
-            found.append((0, 0, 0))
-    return found

@@ -66,10 +66,10 @@ def findings(runner: Runner) -> Findings:
     from eventcore.act.sendable import unsendable
     from eventcore.define import reachability
     from eventcore.define.stored import read
-    from eventcore.record.location import sqlite_path
+    from eventcore.record.registry import backend_of
     from visual.outline import flat_outline_of
 
-    sqlite_path(runner.store)
+    backend_of(runner.store)
     built = runner._build()
     stored = read(runner.document)
     nodes = flat_outline_of(stored)

@@ -1,0 +1,181 @@
+"""What a database must do to keep runs: the contract of a backend.
+
+A new database is a new file in `eventcore/record/backends` with a subclass of `Backend`; nothing else changes, and
+`tests/eventcore/record/test_backend_contract.py` says whether it keeps the contract. Everything above a backend speaks
+SQLAlchemy Core; what differs between databases is asked of it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import ClassVar
+
+from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
+
+from eventcore.errors import StoreError
+from eventcore.record.statements import Row, Statement
+
+Work = Iterable[tuple[Statement, Iterable[Row]]]
+
+BACKEND = "eventcore_backend"  #: the execution option under which a connection carries its backend
+
+
+class Backend(ABC):
+    """One store at a location. Making it touches nothing; `open` does.
+
+    Threads may share a backend. The connections of the engine that `open` returns are in autocommit, so that a read
+    leaves no transaction behind; who writes uses `transaction`.
+    """
+
+    #: the URL schemes that it serves, without the driver: `postgresql`, not `postgresql+psycopg`
+    schemes: ClassVar[tuple[str, ...]]
+
+    #: whether others can open the same store: readers beside an engine, users with requests, rivals for a run. Only
+    #: then does a lease need keeping. Where it is False, the store is gone when its engine is disposed of.
+    is_shared: ClassVar[bool]
+
+    #: begins a transaction that will write. It must not fail later because another one wrote meanwhile: it takes the
+    #: lock at once, or rows are locked by the `SELECT ... FOR UPDATE` that precedes each change of a lease
+    begin_write: ClassVar[str]
+
+    #: begins a transaction in which all reads show one moment, and which keeps no writer waiting
+    begin_read: ClassVar[str]
+
+    #: the base of the driver's errors
+    driver_error: ClassVar[type[Exception]]
+
+    def __init__(self, location: str) -> None:
+        """Raise `StoreError` for a location that cannot be one of this backend's."""
+        self.location = location
+
+    @property
+    def name(self) -> str:
+        """How messages name the store; never with a password in it."""
+        return self.location
+
+    @property
+    def file(self) -> Path | None:
+        """The file that holds the store, where it is one: logs may be put beside it. Never open it yourself."""
+        return None
+
+    # opening
+
+    @abstractmethod
+    def open(self, durability: str, *, create: bool) -> Engine:
+        """Connect, with the settings that the durability (`full` or `normal`) takes; the schema is not its concern.
+
+        Raises `StoreError` for a place that is not there or may not be used and, without `create`, for a store that is
+        not there. Other errors of the driver may pass: the caller has them `reported`.
+        """
+
+    @abstractmethod
+    def is_made(self) -> bool:
+        """Whether the store is there and set up, found out without opening it."""
+
+    def stamp(self) -> object:
+        """Something that differs when the store was changed, found out without opening it; None where it cannot be."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def dialect(cls) -> Dialect:
+        """The dialect, with positional parameters, that the statements of turns are rendered in."""
+
+    # errors
+
+    @abstractmethod
+    def explained(self, error: BaseException | None) -> StoreError | None:
+        """The error of the driver as one that names the store and the remedy; None for what is a defect of the code."""
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Have the driver's errors that come through SQLAlchemy raised as `StoreError`s."""
+        try:
+            yield
+        except DBAPIError as error:
+            explained = self.explained(error.orig)
+            if explained is None:
+                raise
+            raise explained from error
+
+    # transactions
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[Connection]:
+        """One write transaction: all of the block, or nothing."""
+        connection.exec_driver_sql(self.begin_write)
+        try:
+            yield connection
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            with suppress(DBAPIError):  # the database has rolled back by itself
+                connection.exec_driver_sql("ROLLBACK")
+            raise
+
+    @contextmanager
+    def schema_change(self, connection: Connection) -> Iterator[None]:
+        """Let one process at a time make or upgrade the schema.
+
+        Where the database commits each change of the schema by itself, a killed upgrade is begun again; the version is
+        written last.
+        """
+        with self.transaction(connection):
+            yield
+
+    def write_turn(self, cursor: DBAPICursor, fence: Statement, key: Row, work: Work) -> bool:
+        """Commit a turn where the fence, run with the key, finds its row; False, with nothing written, where not.
+
+        A database that is a network away does this in one round trip.
+        """
+        cursor.execute(self.begin_write)
+        try:
+            fence.run(cursor, [key])
+            is_ours = cursor.fetchone() is not None
+            if is_ours:
+                for statement, rows in work:
+                    statement.run(cursor, rows)
+            cursor.execute("COMMIT" if is_ours else "ROLLBACK")
+        except BaseException:
+            with suppress(self.driver_error):  # the database has rolled back by itself
+                cursor.execute("ROLLBACK")
+            raise
+        return is_ours
+
+    # leases
+
+    def lease_time(self, connection: Connection, now: float) -> float:
+        """The time, UTC in seconds, that leases are written and judged by; `now` is that of this host.
+
+        A database that several hosts reach asks its own clock. A holder on this host is known to be dead by its process
+        all the same, see `eventcore.record.lease`.
+        """
+        return now
+
+    # large results
+
+    def keep_result(self, run_id: str, key: tuple[str, str, int], text: str) -> str | None:
+        """Put a large result where it outlives a crash before its turn is committed; returns the name of it there.
+
+        The key is step, sequence and recovery. None: the backend keeps results of all sizes in their rows.
+        """
+        return None
+
+    def kept_result(self, run_id: str, name: str) -> str:
+        """The large result that `keep_result` named so."""
+        raise NotImplementedError(f"{type(self).__name__} keeps results in their rows")
+
+    def drop_results(self, run_id: str) -> None:
+        """Remove all large results of a run, also those that no turn speaks of."""
+        return
+
+
+def backend_at(connection: Connection) -> Backend:
+    """The backend of an open store's connection."""
+    backend = connection.get_execution_options()[BACKEND]
+    assert isinstance(backend, Backend)
+    return backend

@@ -1,0 +1,186 @@
+"""SQLite: a store in a file beside the program, with large results in files beside it; and one in memory."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Dialect, Engine, StaticPool, create_engine, event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
+
+from eventcore.errors import StoreError
+from eventcore.record.backend import Backend
+from eventcore.record.result_files import ResultFiles
+
+BUSY_TIMEOUT = 60.0  #: seconds to wait for another writer
+
+#: rendered statements, shared by all stores of the process: a program that runs or reads often renders them once
+_compiled: MutableMapping[Any, Any] = LRUCache(200)
+
+
+class SharingDialect(SQLiteDialect_pysqlite):
+    """SQLite's own dialect, of which all instances count as one, so that stores share what was rendered for another."""
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+registry.register("sqlite.sharing", __name__, SharingDialect.__name__)
+
+
+class _Sqlite(Backend):
+    begin_write = "BEGIN IMMEDIATE"
+    begin_read = "BEGIN"
+    driver_error = sqlite3.Error
+
+    @classmethod
+    def dialect(cls) -> Dialect:
+        """With question marks, in the order of the text."""
+        return SQLiteDialect_pysqlite(paramstyle="qmark")
+
+    def explained(self, error: BaseException | None) -> StoreError | None:
+        """A file that is locked, full or forbidden, and one that is no database or no longer one."""
+        if isinstance(error, sqlite3.OperationalError):
+            return StoreError(f"store {self.name}: {error}; check the folder's rights, its space and who locks it")
+        if type(error) is sqlite3.DatabaseError:
+            return StoreError(f"store {self.name} is not a database ({error}); give another path or remove the file")
+        return None
+
+    @contextmanager
+    def schema_change(self, connection: Connection) -> Iterator[None]:
+        """One transaction, without foreign keys: a table that is made anew must not take its dependents along."""
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        try:
+            with self.transaction(connection):
+                yield
+                if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise StoreError(
+                        f"store {self.name}: the upgrade would leave rows without their run; nothing is changed"
+                    )
+        finally:
+            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+
+    def _engine(self, database: str, durability: str, settings: tuple[str, ...], **arguments: Any) -> Engine:
+        engine = create_engine(
+            URL.create("sqlite+sharing", database=database),
+            isolation_level="AUTOCOMMIT",
+            execution_options={"compiled_cache": _compiled},
+            **arguments,
+        )
+        common = (
+            f"synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
+            "foreign_keys = ON",
+            "cache_size = -65536",
+        )
+
+        @event.listens_for(engine, "connect")
+        def configure(connection: Any, _: Any) -> None:
+            cursor = connection.cursor()
+            for setting in (*settings, *common):
+                cursor.execute(f"PRAGMA {setting}")
+            cursor.close()
+
+        return engine
+
+
+class SqliteFile(_Sqlite):
+    """A store in a file, given by its path or a `sqlite://` URL; engines and readers of one host share it.
+
+    No file of it may be opened past SQLite: closing it again would drop the locks that this process has on it.
+    """
+
+    schemes = ("sqlite",)
+    is_shared = True
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        _, separator, rest = location.partition("://")
+        path = rest.removeprefix("/").partition("?")[0] if separator else location
+        self._path = Path(path).expanduser()
+
+    @property
+    def file(self) -> Path:
+        """The database file."""
+        return self._path
+
+    def open(self, durability: str, *, create: bool) -> Engine:
+        """Open the file in its lasting mode (WAL), in which readers and the writer do not wait for each other."""
+        self._check_path(create)
+        connect = {"timeout": BUSY_TIMEOUT}
+        return self._engine(str(self._path), durability, ("journal_mode = WAL",), connect_args=connect)
+
+    def is_made(self) -> bool:
+        """Whether an engine has the file open in its lasting mode: an earlier reader could be in its maker's way."""
+        return self._log.exists()
+
+    def stamp(self) -> object:
+        """Identity, size and time of the database file and of its log."""
+        return tuple(_stat(file) for file in (self._path, self._log))
+
+    def keep_result(self, run_id: str, key: tuple[str, str, int], text: str) -> str:
+        """In a file of its own."""
+        return self._results.write(run_id, key, text)
+
+    def kept_result(self, run_id: str, name: str) -> str:
+        """From its file."""
+        return self._results.read(run_id, name)
+
+    def drop_results(self, run_id: str) -> None:
+        """The run's folder."""
+        self._results.remove(run_id)
+
+    @cached_property
+    def _results(self) -> ResultFiles:
+        return ResultFiles(self._path.with_name(f"{self._path.name}.results"))
+
+    @property
+    def _log(self) -> Path:
+        return self._path.with_name(f"{self._path.name}-wal")
+
+    def _check_path(self, create: bool) -> None:
+        path = self._path
+        if path.is_dir():
+            raise StoreError(f"store {path} is a folder; give the path of a file in it")
+        if not path.exists() and not create:
+            raise StoreError(f"there is no store at {path}; run the program first, or give the right path with --store")
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise StoreError(f"store {path}: the folder {folder} does not exist; create it or give another path")
+        if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(f"store {path}: the folder {folder} cannot be written; give a path where you may write")
+
+
+class SqliteMemory(_Sqlite):
+    """A store in memory: it lives as long as its engine, has one connection, and nobody else can come to it."""
+
+    schemes = ("memory",)
+    is_shared = False
+
+    def open(self, durability: str, *, create: bool) -> Engine:
+        """Make an empty one, always: `create` would only matter to somebody who looks for what another has made."""
+        connect = {"check_same_thread": False}
+        return self._engine(":memory:", durability, (), poolclass=StaticPool, connect_args=connect)
+
+    def is_made(self) -> bool:
+        """Never: there is nothing that could be opened."""
+        return False
+
+
+def _stat(file: Path) -> tuple[int, int, int]:
+    try:
+        about = file.stat()
+    except OSError:
+        return 0, 0, 0
+    return about.st_ino, about.st_size, about.st_mtime_ns
