@@ -77,7 +77,8 @@ def boom(text: str = "boom") -> NoReturn:
 def rows(store: str | Path, query: str) -> list[tuple[Any, ...]]:
     """What a store says; tables by their names without the prefix, as in `{tasks}`."""
     tables = {name: f"eventcore_{name}" for name in
-              ("runs", "recoveries", "programs", "facts", "tasks", "results", "attempts", "delays")}  # fmt: skip
+              ("runs", "recoveries", "programs", "facts", "tasks", "results", "attempts", "delays", "iterations",
+               "loops", "items")}  # fmt: skip
     with closing(sqlite3.connect(store)) as connection:
         return connection.execute(query.format(**tables)).fetchall()
 

@@ -28,11 +28,13 @@ def send(name):
 
 def quiet(): pass
 
+def report(): return "sent"
+
 flow = seq.Sequent(config={"task_construct": "invoke", "stop_on_exception": True})
 days = flow.add_step("days", loop=["mon", "tue"])
 load = days.add_step("load", quiet)
 push = days.add_step("push", send, args=(days.item,), require=((load, seq.STEP_SUCCESS),), config={"retries": 1})
-after = flow.add_step("after", quiet, require=((days, seq.STEP_SUCCESS),))
+after = flow.add_step("after", report, require=((days, seq.STEP_SUCCESS),))
 """
 
 RAW = """
@@ -256,7 +258,7 @@ def test_old_runs_are_deleted_with_all_that_is_theirs(folder: Path) -> None:
 
     assert "2 of 3 runs deleted" in sequent(folder, "clean", "flow.run.db", "--keep", "1", "--logs").stdout
     assert rows(store, "select run_id from {runs}") == [("three",)]
-    for table in ("recoveries", "facts", "tasks", "results", "attempts", "delays"):
+    for table in ("recoveries", "tasks", "results", "attempts", "delays", "iterations", "loops", "items"):
         assert rows(store, f"select count(*) from {{{table}}} where run not in (select id from {{runs}})") == [(0,)]
     assert [log.name for log in (folder / "flow").iterdir()] == ["three"]
     assert len(list((folder / "flow.run.db.results").iterdir())) == 1
