@@ -6,6 +6,7 @@ Layers, from the inside out: `decide` holds the semantics as pure functions, `re
 
 from eventcore.act.current import Current, current
 from eventcore.act.observer import Observer
+from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.construct import Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
@@ -32,6 +33,7 @@ from eventcore.define.status import (
 )
 from eventcore.errors import EventcoreError
 from eventcore.run.eventor import Eventor
+from eventcore.run.steering import Steering, steer
 
 __all__ = [
     "RUN_CONTINUE",
@@ -44,15 +46,18 @@ __all__ = [
     "STEP_RERUN",
     "STEP_SKIP",
     "STEP_SUCCESS",
+    "Answer",
     "Current",
     "Event",
     "EventcoreError",
     "Eventor",
     "Invoke",
     "Observer",
+    "RequestStatus",
     "Resource",
     "ResourcePool",
     "RunMode",
+    "Steering",
     "Step",
     "StateStatus",
     "StepReplay",
@@ -64,4 +69,5 @@ __all__ = [
     "and_",
     "current",
     "or_",
+    "steer",
 ]

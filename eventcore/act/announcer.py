@@ -49,9 +49,9 @@ class Announcer:
 
     def turn_recorded(self, changes: Changes, now: float, asked: Mapping[int, tuple[str, Mapping[str, Any]]]) -> None:
         """A turn is committed; `asked` has the requests that it took up."""
-        for request, answer in changes.answers:
+        for request, refusal in changes.answers:
             if request in asked:
-                self.tell(RequestTaken, now, *asked[request], answer)
+                self.tell(RequestTaken, now, *asked[request], "done" if refusal is None else f"refused: {refusal}")
         if TaskEnded in self._observers:
             self._tasks_ended(changes, now)
         for task, recovery in changes.carried:

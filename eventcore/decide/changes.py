@@ -38,7 +38,7 @@ class Changes:
     delays_over: list[Delay] = field(default_factory=list)
     starts: list[Task] = field(default_factory=list)
     cancels: list[Task] = field(default_factory=list)
-    answers: list[tuple[int, str]] = field(default_factory=list)  #: requests taken up, and what came of them
+    answers: list[tuple[int, str | None]] = field(default_factory=list)  #: requests, each with why it was refused
     ended: list[Task] = field(default_factory=list)  #: worth a line in the log
 
     def __bool__(self) -> bool:

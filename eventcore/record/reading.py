@@ -281,7 +281,7 @@ def _last_word_on_pausing() -> Any:
     asked = t.requests
     return (
         select(asked.c.verb)
-        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.taken_at.is_not(None))
+        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.status == "done")
         .order_by(asked.c.id.desc())
         .limit(1)
         .scalar_subquery()

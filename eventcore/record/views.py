@@ -37,9 +37,14 @@ class RunView:
         """The verdict, `paused`, or `interrupted` where an engine is gone without leaving a verdict."""
         if self.is_paused and self.verdict in (Verdict.running, Verdict.pending):
             return "paused"
-        if self.verdict is Verdict.running and not self.is_held:
+        if self.is_interrupted:
             return "interrupted"
         return self.verdict.value
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether its engine is gone without leaving a verdict."""
+        return self.verdict is Verdict.running and not self.is_held
 
     @property
     def origin(self) -> dict[str, Any]:

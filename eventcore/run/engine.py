@@ -38,14 +38,16 @@ class Engine:
     """Runs one recovery of one run; the store, the turn, the clock, the observers and the lease are handed in."""
 
     def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announcer: Announcer,
-                 requests: Callable[[], Iterable[AskedRequest]] = list) -> None:  # fmt: skip
+                 requests: Callable[[], Iterable[AskedRequest]], answered: Callable[[int, str | None], None],
+                 ) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._clock = clock
         self._announcer = announcer
         self._hears_turns = announcer.hears(TaskEnded, TaskSkipped, TurnRecorded)
         self._hears_starts = announcer.hears(TaskStarted)
-        self._requests = requests  #: reads what was asked and not taken up
+        self._requests = requests  #: reads what was asked and waits for this engine
+        self._answered = answered  #: hears of a request's answer when that is recorded
         self._mailbox = Mailbox(clock)
         self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._mailbox.post)
         self._interrupted = False
@@ -121,6 +123,8 @@ class Engine:
             self._announcer.turn_recorded(changes, turn.context.now, self._asked)
         if changes.answers:
             self._asked.clear()
+            for request, reason in changes.answers:
+                self._answered(request, reason)
             self._tell_pausing()
         self._dispatch(changes)
         return more

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from eventcore.act.clock import Clock
 from eventcore.act.log_lines import LogLines
@@ -20,14 +20,17 @@ from eventcore.act.observer import Observer
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.answer import Answer
 from eventcore.define.config import Config, StepConfig, changed_config, load_config
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
-from eventcore.errors import ConfigError, ProgramError
+from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
+from eventcore.run.steered import Steered
+from eventcore.run.steering import PATIENCE, Steering, asking
 
 if TYPE_CHECKING:
     from eventcore.record.store import Store
@@ -44,7 +47,7 @@ class Built:
     starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
 
 
-class Runner:
+class Runner(Steered):
     """A program and its run; base of `Eventor` and of the flow language's `Sequent`.
 
     Arguments, all optional:
@@ -193,6 +196,49 @@ class Runner:
         finally:
             self._close_store(opened_store)
         return total, None if due is None else max(0.0, due - (self._clock or SystemClock()).now())
+
+    def _steering(self) -> Steering:
+        from eventcore.record.registry import backend_of
+
+        session, request = self._session, self._present()
+        if request.mode is RunMode.restart and not request.is_entered:
+            raise RunNotFoundError(f"program {self.name!r} has no run so far; run it first")
+        if not backend_of(self._location).is_shared:
+            return Steering(request.run_id, self._ask_in_memory)
+        opened_store = self._open(create=False)
+        try:
+            row = opened_store.find_run(self.name, request.run_id)
+        finally:
+            opened_store.close()
+        is_own = session is not None and session.is_of_this_thread
+        return Steering(row.run_id, asking(self._location, row.id, 0.0 if is_own else PATIENCE))
+
+    def _ask_in_memory(self, verb: str, argument: Mapping[str, Any]) -> Answer:
+        from eventcore.record import requests
+
+        session = self._session
+        answer = None if session is None else session.ask(verb, argument, PATIENCE)
+        if answer is not None:
+            return answer
+        store = self._open(create=False)
+        row = store.find_run(self.name, self._request.run_id)
+        now = (self._clock or SystemClock()).now()
+        return requests.ask(store.connection, row.id, verb, argument, now, is_held=False)
+
+    def _is_running(self) -> bool:
+        return self._session is not None
+
+    def _carry_out(self, rerun: Rerun, run_id: str) -> None:
+        self.run(run_mode=RunMode.recover, run_id=run_id, rerun=rerun)
+
+    def _answer(self, request: int) -> Answer:
+        from eventcore.record.requests import answer_of
+
+        opened_store = self._open(create=False)
+        try:
+            return answer_of(opened_store.connection, request)
+        finally:
+            self._close_store(opened_store)
 
     def close(self) -> None:
         """Release what the object holds; calling again does nothing. The run's store stays."""

@@ -142,8 +142,8 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
 
 
 def _show(pid: int, run_id: str, store: str, log: str) -> None:
-    from sequent.cli.summary import named
+    from eventcore.run.next_action import reference
 
     click.echo(f"run {run_id} goes on in process {pid}, its output in {log}")
-    click.echo(f"watch it: sequent watch {named(store, run_id)}")
-    click.echo(f"end it: sequent cancel {named(store, run_id)}")
+    click.echo(f"watch it: sequent watch {reference(store, run_id)}")
+    click.echo(f"end it: sequent cancel {reference(store, run_id)}")

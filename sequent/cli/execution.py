@@ -15,9 +15,10 @@ from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import requests
 from eventcore.record.reading import reading
 from eventcore.record.registry import backend_of
+from eventcore.run.next_action import next_action
 from eventcore.run.runner import Runner
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
-from sequent.cli.summary import named, tell_end
+from sequent.cli.summary import tell_end
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
 
@@ -49,8 +50,9 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
     except KeyboardInterrupt:
         if not _is_recorded(program):
             raise
-        this = named(program.store, program.run_id)
-        click.echo(f"sequent: interrupted; go on with: sequent recover {this}", err=True)
+        with reading(program.store) as reader:
+            action = next_action(reader.run(program.run_id, time.time()), program.store)
+        click.echo(f"sequent: interrupted{'' if action is None else f'; {action.advice}: {action.command}'}", err=True)
         return EXIT_FAILED
     if backend_of(program.store).is_shared:
         tell_end(program.store, program.run_id)
@@ -112,7 +114,7 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
             run = reader.run(run_id, time.time(), program.name)
         except RunNotFoundError:  # the run itself says so
             return None
-        if run.state != "success" or requests.pending(reader.connection, run.id):
+        if run.state != "success" or requests.is_any_open(reader.connection, run.id):
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
         return f"nothing to {verb}: run {run.run_id!r} ended with success; `sequent run` starts a new one"

@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(error.format_message())
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; `sequent recover` goes on from here")
+        _say("interrupted")
         code = EXIT_FAILED
     except BrokenPipeError:
         sys.stderr.close()

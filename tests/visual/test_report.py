@@ -161,7 +161,9 @@ def test_it_says_how_to_go_on(tmp_path: Path) -> None:
     flow = a_flow(tmp_path)
     flow.add_step("fail", fail)
     flow.run(run_id="the run's")
-    command = parsed(tmp_path / "a.run.db").data["run"]["command"]
+    run = parsed(tmp_path / "a.run.db").data["run"]
+    (command,) = run["commands"]
+    assert run["advice"] == "fix the problem, then run"
     assert command.startswith("sequent recover ")
     assert """'the run'"'"'s'""" in command
 

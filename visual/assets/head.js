@@ -1,13 +1,6 @@
 
 // The run at a glance: how it stands, its times and counts, what went wrong and how to go on.
 
-const ADVICE = {
-  failure: "Mend the cause, then run what has not succeeded again; what succeeded is skipped:",
-  interrupted: "Its engine is gone and left tasks open. Run what has not succeeded again:",
-  stalled: "Something waits for what nothing can bring any more. Change that, then go on:",
-  pending: "Work is outstanding. Go on with it:",
-};
-
 function showHead(model) {
   const { run, data } = model;
   byId("brand").textContent = run.program;
@@ -45,15 +38,17 @@ function figure(name, value) {
 
 function callouts({ run, data }) {
   const found = [];
-  if (run.command) {
-    const code = make("code", {}, run.command);
-    const copy = button("Copy", () => copyText(code, copy));
-    found.push(callout(run.state, "Next:", ADVICE[run.state] ?? "", make("div", { class: "command" }, code, copy)));
-  }
+  if (run.commands.length) found.push(callout(run.state, "Next:", `${run.advice}:`, ...run.commands.map(commandLine)));
   if (run.held) found.push(callout("running", "Running:", `${run.holder} works on it${data.live ? "." : "; this page is as of when it was made."}`));
   if (run.stalled.length) found.push(callout("stalled", "Stalled:", lines(run.stalled)));
   if (run.not_reached.length) found.push(callout("waiting", "Not reached:", lines(run.not_reached)));
   return found;
+}
+
+function commandLine(text) {
+  const code = make("code", {}, text);
+  const copy = button("Copy", () => copyText(code, copy));
+  return make("div", { class: "command" }, code, copy);
 }
 
 function callout(state, label, ...content) {

@@ -18,12 +18,11 @@ from starlette.routing import Route
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from visual.page.feed import Feed
-from visual.page.steering import RequestError, steered
+from visual.page.steering import VERBS, RequestError, asked
 from visual.page.topics import OneRun, Topic, list_of_runs
 from visual.report.build import title_of
 from visual.report.page import LIVE_SCRIPTS, RUNS_SCRIPTS, assembled
 
-VERBS = ("pause", "resume", "cancel", "trigger")
 PING = 15  #: seconds between signs of life to a page that is told nothing else
 
 
@@ -87,8 +86,8 @@ class Pages:
         if verb not in VERBS:
             raise HTTPException(404)
         try:
-            asked = json.loads(await request.body() or b"{}")
-            answer = await steered(self._location, request.path_params["number"], verb, asked)
+            named = json.loads(await request.body() or b"{}")
+            answer = await run_in_threadpool(asked, self._location, request.path_params["number"], verb, named)
         except (ValueError, RecursionError):
             return JSONResponse({"refused": "the request is no JSON"}, 400)
         except ClientDisconnect:
@@ -98,9 +97,9 @@ class Pages:
         except (RequestError, EventcoreError) as error:
             return JSONResponse({"refused": str(error)}, 409)
         self._feed.hurry()
-        if answer == "done" or answer.startswith("recorded"):
-            return JSONResponse({"answer": answer})
-        return JSONResponse({"refused": answer}, 409)
+        if answer.is_refused:
+            return JSONResponse({"refused": answer.reason}, 409)
+        return JSONResponse({"answer": "done" if answer.is_done else f"recorded; {answer.reason}"})
 
 
 def _page(frame: str, scripts: tuple[str, ...], data: Mapping[str, object], title: str,

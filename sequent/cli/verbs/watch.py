@@ -79,9 +79,9 @@ def _in_lines(poller: Poller, interval: float) -> Moment:
 
 
 def _leave(poller: Poller) -> None:
-    from sequent.cli.summary import named
+    from eventcore.run.next_action import reference
 
     if poller.moment is None:
         return
-    this = named(poller.location, poller.moment.run.run_id)
+    this = reference(poller.location, poller.moment.run.run_id)
     click.echo(f"sequent: no longer watching, the run goes on; look again with: sequent watch {this}", err=True)
