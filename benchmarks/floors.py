@@ -11,6 +11,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, ev
 
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
+from eventcore.act.executor import Setting
 from eventcore.act.executors.process import ProcessExecutor
 
 
@@ -44,7 +45,7 @@ class BarePool:
 
     def __init__(self, workers: int) -> None:
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._executor = ProcessExecutor(lambda ticket, _: self._done.put(ticket), workers)
+        self._executor = ProcessExecutor(lambda ticket, _: self._done.put(ticket), Setting("process", workers))
 
     def __enter__(self) -> Self:
         return self

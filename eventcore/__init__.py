@@ -5,7 +5,7 @@ Layers, from the inside out: `decide` holds the semantics as pure functions, `re
 """
 
 from eventcore.act.current import Current, current
-from eventcore.define.construct import Invoke
+from eventcore.act.executors.invoke import InvokeExecutor as Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
 from eventcore.define.program import Event, Step

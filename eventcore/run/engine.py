@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any
 
 from eventcore.act.announce import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
 from eventcore.act.envelope import Outcome, failed
-from eventcore.act.executors.base import Executor
-from eventcore.act.executors.choose import make_executor
+from eventcore.act.executors.collection import Executors
 from eventcore.act.steplog import installed
 from eventcore.decide import delays, scheduling, verdict
 from eventcore.decide.state import Task
@@ -86,8 +84,8 @@ class Engine:
 
     LONGEST_WAIT = 60.0  #: seconds between looks at the clock: a wait does not count the time that the machine sleeps
 
-    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announce: Announcer,
-                 requests: Callable[[], list[AskedRequest]] = list) -> None:  # fmt: skip
+    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, executors: Executors, clock: Clock,
+                 announce: Announcer, requests: Callable[[], list[AskedRequest]] = list) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._calls = calls
@@ -95,7 +93,8 @@ class Engine:
         self._announce = announce
         self._requests = requests  #: reads what was asked and not taken up
         self._queue: SimpleQueue[Happening] = SimpleQueue()
-        self._executors: dict[Any, Executor] = {}
+        self._executors = executors
+        executors.report_to(self._reported)
         self._tickets: dict[int, Task] = {}
         self._next_ticket = 0
         self._interrupted = False
@@ -116,8 +115,7 @@ class Engine:
             with installed(config.logging_level, console=config.console), self._catching_interrupts():
                 self._go(passes)
         finally:
-            for executor in self._executors.values():
-                executor.close()
+            self._executors.close()
         report = self._standing()
         if not report.interrupted:
             self._announce.finished(report.verdict, report.todos, report.stalled, report.not_reached)
@@ -190,18 +188,12 @@ class Engine:
             self._reported(ticket, failed(error))
             return
         timeout = self.turn.plan.config.of_step(task.step.config, "timeout")
-        self._executor(scheduling.executor_of(self.turn, task.step)).start(ticket, call, timeout)
+        self._executors.start(scheduling.executor_of(self.turn, task.step), ticket, call, timeout)
 
     def _cancel(self, task: Task) -> None:
         ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
         if ticket is not None:
-            self._executor(scheduling.executor_of(self.turn, task.step)).cancel(ticket)
-
-    def _executor(self, construct: Any) -> Executor:
-        found = self._executors.get(construct)
-        if found is None:
-            found = self._executors[construct] = make_executor(construct, self._reported, self.turn.plan.config)
-        return found
+            self._executors.cancel(scheduling.executor_of(self.turn, task.step), ticket)
 
     def _reported(self, ticket: int, outcome: Outcome) -> None:
         self._queue.put(Ended(ticket, outcome))

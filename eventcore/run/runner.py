@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from eventcore.act.executors.collection import Executors
+from eventcore.act.executors.registry import canonical, executor_class, with_construct
 from eventcore.act.steplog import installed
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.config import Config, StepConfig, checked_config, load_config
-from eventcore.define.construct import canonical, with_construct
 from eventcore.define.document import document_of
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
@@ -131,8 +133,6 @@ class Runner:
         `run_mode`, it goes on with the same run. `rerun`, with `RunMode.recover`, names what runs again although it is
         done. Raises `EventcoreError`s for what makes running impossible.
         """
-        from eventcore.run.session import Session
-
         capture = current_capture()
         if capture is not None:
             capture.take(self)
@@ -141,19 +141,10 @@ class Runner:
         self._request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         built = self._build()
         document = document_of(built.program, built.outline)
-        opened_store = self._open(create=self._request.mode is RunMode.restart)
-        try:
-            assert isinstance(self._config.logging_level, int)
-            with installed(self._config.logging_level, console=self._config.console):
-                log.info("Eventor store file: %s", self._location)
-                self._session = Session(built.program, self._config, opened_store, self._source())
-                try:
-                    return self._session.run(self._request, document, built.starts, max_loops)
-                finally:
-                    self._request = self._session.entered(self._request)
-                    self._session = None
-        finally:
-            self._close_store(opened_store)
+        with closing(Executors(self._config)) as executors:
+            if self._request.mode is RunMode.restart:  # of another run, the history says what it needs
+                executors.prepare(self._constructs(built.program))
+            return self._worked(built, document, executors, max_loops)
 
     __call__ = run
 
@@ -175,7 +166,7 @@ class Runner:
             return self._last_todos
         opened_store = self._open(create=False)
         try:
-            counting = Session(built.program, self._config, opened_store, None)
+            counting = Session(built.program, self._config, opened_store, None, Executors(self._config))
             total, due = counting.todos(request, built.starts)
         finally:
             self._close_store(opened_store)
@@ -231,13 +222,37 @@ class Runner:
             origin = {"target": str(Path(self._file).resolve())} if self._file else {}
         return json.dumps(origin | {"logdir": str(Path(self._config.logdir).absolute())})
 
+    def _worked(self, built: Built, document: str, executors: Executors, passes: int) -> bool:
+        from eventcore.run.session import Session
+
+        opened_store = self._open(create=self._request.mode is RunMode.restart)
+        try:
+            assert isinstance(self._config.logging_level, int)
+            with installed(self._config.logging_level, console=self._config.console):
+                log.info("Eventor store file: %s", self._location)
+                self._session = Session(built.program, self._config, opened_store, self._source(), executors)
+                try:
+                    return self._session.run(self._request, document, built.starts, passes)
+                finally:
+                    self._request = self._session.entered(self._request)
+                    self._session = None
+        finally:
+            self._close_store(opened_store)
+
+    def _constructs(self, program: Program) -> set[Any]:
+        """The executors that the program's steps name."""
+        called = (step for step in program.steps.values() if step.func is not None and step.control is None)
+        return {self._config.of_step(step.config, "task_construct") for step in called}
+
     def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
         own = with_construct(own, f"step {name!r}, config")
-        invoked = self._config.of_step(own, "task_construct") == "invoke"
-        if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
-            raise ProgramError(
-                f"step {name!r}: a step run by 'invoke' cannot be timed out; take 'process', 'thread' or 'async'"
-            )
+        if func is not None and self._config.of_step(own, "timeout") is not None:
+            construct = self._config.of_step(own, "task_construct")
+            if not executor_class(construct).keeps_time:
+                raise ProgramError(
+                    f"step {name!r}: a step run by {construct!r} cannot be timed out; take 'process', 'thread' or "
+                    "'async'"
+                )
         return own
 
     @staticmethod

@@ -14,7 +14,8 @@ import msgspec
 from eventcore.act.announce import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.executors.choose import capacity
+from eventcore.act.executors.collection import Executors
+from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.waker import Waker
 from eventcore.decide.plan import Plan
@@ -58,11 +59,13 @@ class StoreArchive:
 class Session:
     """Enters, works and leaves; one object for each call of `run`."""
 
-    def __init__(self, program: Program, config: Config, store: Store, source: str | None) -> None:
+    def __init__(self, program: Program, config: Config, store: Store, source: str | None,
+                 executors: Executors) -> None:  # fmt: skip
         self._program = program
         self._config = config
         self._store = store
         self._source = source
+        self._executors = executors
         self._clock = Clock()
         self._row: RunRow | None = None
         self._engine: Engine | None = None
@@ -166,7 +169,7 @@ class Session:
     def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder) -> Engine:
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
-        capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
+        capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
         turn = Turn(plan, self._history(row, plan, document), StoreArchive(store, row), capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
@@ -175,7 +178,8 @@ class Session:
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.state.paused = requests.is_paused(store.connection, row.id)
         return Engine(
-            turn, writer, calls, self._clock, Announcer(), lambda: requests.pending(store.connection, row.id)
+            turn, writer, calls, self._executors, self._clock, Announcer(),
+            lambda: requests.pending(store.connection, row.id),
         )  # fmt: skip
 
     @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from eventcore.act.executors.registry import with_construct
 from eventcore.define.config import StepConfig, merged, step_config
-from eventcore.define.construct import with_construct
 from eventcore.define.expression import Expression
 from eventcore.define.pools import as_units
 from eventcore.define.program import check_call, replay_policy

@@ -94,7 +94,7 @@ def test_a_factory_that_makes_no_executor_fails_the_step_and_says_so(tmp_path: P
     start(ev, ev.add_step("s", where))
     assert not ev.run()
     [(error,)] = rows(store, "select error from {attempts}")
-    assert "made {}, which is no concurrent.futures.Executor" in error
+    assert "made {}, which is not a concurrent.futures.Executor" in error
 
 
 def test_a_step_has_its_own_construct(tmp_path: Path) -> None:

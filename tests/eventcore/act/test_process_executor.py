@@ -22,6 +22,7 @@ import pytest
 
 from eventcore.act.current import Current, current
 from eventcore.act.envelope import Call, Outcome
+from eventcore.act.executor import Setting
 from eventcore.act.executors.process import ProcessExecutor
 
 DEADLINE = 15.0
@@ -54,7 +55,7 @@ class Bench:
 
     def __init__(self, workers: int) -> None:
         self.reports = Reports()
-        self.executor = ProcessExecutor(self.reports, workers)
+        self.executor = ProcessExecutor(self.reports, Setting("process", workers))
         self._tickets = iter(range(1, 10**6))
 
     def start(
@@ -214,7 +215,7 @@ def test_a_report_may_start_the_next_call() -> None:
         else:
             executor.start(ticket + 1, Call(abs, (1,), {}, Current("s", "1", 0, 1, "r")), None)
 
-    executor = ProcessExecutor(report, 1)
+    executor = ProcessExecutor(report, Setting("process"))
     try:
         executor.start(1, Call(abs, (1,), {}, Current("s", "1", 0, 1, "r")), None)
         assert done.wait(DEADLINE)
@@ -547,6 +548,7 @@ ENGINE = """
 import os, signal, subprocess, sys, threading, time
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
+from eventcore.act.executor import Setting
 from eventcore.act.executors.process import ProcessExecutor
 
 print("the main module runs")
@@ -558,7 +560,7 @@ def report(ticket, outcome):
         outcomes[ticket] = outcome
         changed.notify_all()
 
-executor = ProcessExecutor(report, 2)
+executor = ProcessExecutor(report, Setting("process", 2))
 
 def start(ticket, function, *args):
     executor.start(ticket, Call(function, args, {}, Current("s", "1", 0, 1, "r")), None)
