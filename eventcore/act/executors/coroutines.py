@@ -45,15 +45,13 @@ class AsyncExecutor(Executor):
             return
         asyncio.run_coroutine_threadsafe(self._cancel_all(), loop)
         thread.join(GRACE)
-        if not thread.is_alive():
-            loop.close()
         for ticket in list(self._open):
             self._report_once(ticket, CANCELLED)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="eventcore-async", daemon=True)
+            self._thread = threading.Thread(target=_serve, args=(self._loop,), name="eventcore-async", daemon=True)
             self._thread.start()
         return self._loop
 
@@ -82,6 +80,11 @@ class AsyncExecutor(Executor):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         asyncio.get_running_loop().stop()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 async def _run(call: Call, timeout: float | None) -> Outcome:

@@ -12,7 +12,16 @@ from typing import Any
 
 from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.act.steplog import LogTarget, installed
 from eventcore.errors import ConfigError
+
+
+def perform_elsewhere(body: bytes, log: LogTarget | None) -> Outcome:
+    """Perform a packed call in a process of somebody else's pool, whose streams no engine has routed."""
+    if log is None:
+        return perform_packed(body)
+    with installed(log.level, console=log.console):
+        return perform_packed(body)
 
 
 class FuturesExecutor(Executor):
@@ -73,7 +82,7 @@ class FuturesExecutor(Executor):
     def _submit(self, pool: FuturesApi, call: Call) -> Future[Outcome]:
         if isinstance(pool, ThreadPoolExecutor):
             return pool.submit(perform, call)
-        return pool.submit(perform_packed, pack(call))
+        return pool.submit(perform_elsewhere, pack(call), call.log)
 
     def _submitted(self, call: Call) -> Future[Outcome]:
         pool = self._pool or self._made()
