@@ -5,7 +5,7 @@ values that flow between steps. `check` finds what cannot work, `compile` makes 
 what drives iterations while it runs.
 """
 
-from eventcore.act.executors.invoke import InvokeExecutor as Invoke
+from eventcore.act.executors.invoke import Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
 from eventcore.define.status import (

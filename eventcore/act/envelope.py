@@ -111,7 +111,7 @@ def _storable(text: str) -> str:
 
 def pack(call: Call) -> bytes:
     """Make the call fit for another process on this machine; raises whatever pickling it raises."""
-    if _travels_by_name(call.function) and all(map(_is_plain, (call.args, call.kwargs, call.view.extras))):
+    if travels_by_name(call.function) and all(map(_is_plain, (call.args, call.kwargs, call.view.extras))):
         return pickle.dumps(call)  # what cloudpickle would do, in a fraction of its time
     import cloudpickle
 
@@ -119,7 +119,7 @@ def pack(call: Call) -> bytes:
     return body
 
 
-def _travels_by_name(function: object) -> bool:
+def travels_by_name(function: object) -> bool:
     """Whether a worker can import the function; false also where only cloudpickle can tell."""
     if type(function) not in (FunctionType, BuiltinFunctionType):
         return False

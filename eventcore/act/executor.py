@@ -62,8 +62,11 @@ class Executor(ABC):
         """Whether calls surely leave this process, so that functions and arguments have to be pickled."""
         return False
 
-    def prepare(self) -> None:  # noqa: B027  most have nothing to prepare
-        """Begin what the first call would have to wait for: one will come. It may be closed without one, too."""
+    def prepare(self, function: Callable[..., Any]) -> None:  # noqa: B027  most have nothing to prepare
+        """Begin what the first call would have to wait for: one will come, likely of this function.
+
+        It may be closed without one, too.
+        """
 
     @abstractmethod
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:

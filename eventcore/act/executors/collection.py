@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -24,11 +24,11 @@ class Executors:
         """Say who hears of outcomes from now on."""
         self._report = report
 
-    def prepare(self, constructs: Iterable[Any]) -> None:
-        """Let executors begin what takes long, because steps will need them; what fails here fails the step then."""
-        for construct in constructs:
+    def prepare(self, first: Mapping[Any, Callable[..., Any]]) -> None:
+        """Let executors begin what takes long, given the first function for each; what fails here fails the step."""
+        for construct, function in first.items():
             with suppress(Exception):
-                self._of(construct).prepare()
+                self._of(construct).prepare(function)
 
     def start(self, construct: Any, ticket: int, call: Call, timeout: float | None) -> None:
         """See `Executor.start`; an executor that cannot be made is a failure of the call."""

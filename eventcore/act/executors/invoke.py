@@ -30,3 +30,7 @@ class InvokeExecutor(Executor):
     def close(self) -> None:
         """Nothing to release."""
         self._closed = True
+
+
+#: Names the engine itself as the place where a step runs: `task_construct=Invoke`, as the seed's programs write.
+Invoke = InvokeExecutor

@@ -12,9 +12,10 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed, pack
+from eventcore.act.envelope import Call, Outcome, failed, pack, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.executors.worker import READY
 from eventcore.act.executors.worker_process import Job, WorkerProcess
@@ -76,11 +77,12 @@ class ProcessExecutor(Executor):
     def leaves_process(cls, construct: Any) -> bool:
         return True
 
-    def prepare(self) -> None:
-        """Start the first worker."""
+    def prepare(self, function: Callable[..., Any]) -> None:
+        """Start the first worker, and let it import the function's module."""
+        module = function.__module__ if travels_by_name(function) else None
         with self._lock, contextlib.suppress(OSError):
             if self._closed_at is None and not self._workers:
-                self._idle.append(self._hire())
+                self._idle.append(self._hire(module))
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         try:
@@ -165,8 +167,8 @@ class ProcessExecutor(Executor):
             worker.end("cancelled")  # its burial makes room
         return None
 
-    def _hire(self) -> WorkerProcess:
-        worker = WorkerProcess(self.setting.logging_level)
+    def _hire(self, module: str | None = None) -> WorkerProcess:
+        worker = WorkerProcess(self.setting.logging_level, module)
         self._workers.add(worker)
         self._selector.register(worker.outcomes, selectors.EVENT_READ, (self._hear, worker))
         if worker.death is not None:

@@ -4,6 +4,7 @@ It never imports the program's main module, and keeps its own imports few, since
 """
 
 import fcntl
+import importlib
 import os
 import pickle
 import select
@@ -24,8 +25,11 @@ HEADER = struct.Struct("!Q")
 READY = b""
 
 
-def main(calls: int, outcomes: int, leash: int, level: int) -> None:
-    """Serve the calls that arrive until their pipe is closed; all but `level` are file descriptors of pipes."""
+def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) -> None:
+    """Serve the calls that arrive until their pipe is closed; the first three are file descriptors of pipes.
+
+    `module` is imported first, where the engine knows that a call will need it.
+    """
     for end in (calls, outcomes, leash):
         os.set_inheritable(end, False)
     # Interrupting is the engine's business; a handler, unlike SIG_IGN, is not inherited by the programs of a step.
@@ -38,6 +42,9 @@ def main(calls: int, outcomes: int, leash: int, level: int) -> None:
             send(writer, READY)
         except BrokenPipeError:  # the engine went while this worker started
             return
+        if module is not None:
+            with suppress(BaseException):  # it is raised again, in the call that needs it
+                importlib.import_module(module)
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):

@@ -16,7 +16,7 @@ _BOOT = """\
 import sys
 sys.path[:] = {path!r}
 from eventcore.act.executors.worker import main
-main({calls}, {outcomes}, {leash}, {level})
+main(*{arguments!r})
 """
 
 
@@ -31,16 +31,19 @@ class Job:
 
 
 class WorkerProcess:
-    """One worker process, which leads a session and a process group of its own, as the engine sees it."""
+    """One worker process, which leads a session and a process group of its own, as the engine sees it.
 
-    def __init__(self, level: int) -> None:
+    `level` is of the log records that steps show on the console; `module` is imported before there is a call.
+    """
+
+    def __init__(self, level: int, module: str | None = None) -> None:
         calls, calls_end = os.pipe()
         leash, leash_end = os.pipe()
         self.outcomes, outcomes = os.pipe()
         try:
-            boot = _BOOT.format(path=list(map(str, sys.path)), calls=calls, outcomes=outcomes, leash=leash, level=level)
+            arguments = (calls, outcomes, leash, level, module)
             self._process = subprocess.Popen(
-                [sys.executable, "-c", boot],
+                [sys.executable, "-c", _BOOT.format(path=list(map(str, sys.path)), arguments=arguments)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(calls, outcomes, leash),
                 start_new_session=True,

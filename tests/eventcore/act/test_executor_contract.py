@@ -276,9 +276,9 @@ def test_closing_twice_or_unused_does_nothing_and_later_calls_are_cancelled(benc
 @every(*CONSTRUCTS)
 def test_what_is_prepared_can_be_closed_or_used(bench: Bench, name: str) -> None:
     unused = Bench(CONSTRUCTS[name])
-    unused.executor.prepare()
+    unused.executor.prepare(abs)
     unused.executor.close()
-    bench.executor.prepare()
+    bench.executor.prepare(abs)
     assert bench.value(abs, -1) == 1
 
 

@@ -147,8 +147,8 @@ def parent_of(pid: int) -> int | None:
 
 def test_a_prepared_worker_takes_the_first_call(lone: Bench) -> None:
     before = children()
-    lone.executor.prepare()
-    lone.executor.prepare()
+    lone.executor.prepare(abs)
+    lone.executor.prepare(abs)
     (prepared,) = children() - before
     assert lone.value(os.getpid) == prepared
 
@@ -158,7 +158,7 @@ def test_a_prepared_worker_is_not_used_when_what_it_started_with_has_changed(
     lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     before = children()
-    lone.executor.prepare()
+    lone.executor.prepare(abs)
     (prepared,) = children() - before
     if change == "the environment":
         monkeypatch.setenv("SET_SINCE", "1")
@@ -176,10 +176,33 @@ def test_a_prepared_worker_is_not_used_when_what_it_started_with_has_changed(
     assert eventually(lambda: not alive(prepared))
 
 
+def test_a_prepared_worker_has_imported_the_module_of_the_first_function(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "to_be_imported.py").write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    lone.executor.prepare(importlib.import_module("to_be_imported").answer)
+    assert lone.value(lambda: "to_be_imported" in sys.modules)
+
+
+@pytest.mark.parametrize("content", ["raise ValueError('at import')", "raise SystemExit(4)"])
+def test_a_module_that_cannot_be_imported_fails_the_call_that_needs_it(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    module = tmp_path / "fails_in_workers.py"
+    module.write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = importlib.import_module("fails_in_workers").answer
+    module.write_text(content)
+    lone.executor.prepare(function)
+    assert re.search("at import|SystemExit", str(lone.run(function).error))
+    assert lone.value(abs, -1) == 1
+
+
 def test_a_prepared_worker_that_is_not_needed_is_gone_after_close() -> None:
     before = children()
     bench = Bench()
-    bench.executor.prepare()
+    bench.executor.prepare(abs)
     assert len(children() - before) == 1
     bench.executor.close()
     assert children() <= before
@@ -187,7 +210,7 @@ def test_a_prepared_worker_that_is_not_needed_is_gone_after_close() -> None:
 
 def test_a_prepared_worker_that_dies_is_replaced(lone: Bench) -> None:
     before = children()
-    lone.executor.prepare()
+    lone.executor.prepare(abs)
     (prepared,) = children() - before
     os.kill(prepared, signal.SIGKILL)
     assert eventually(lambda: not alive(prepared))
