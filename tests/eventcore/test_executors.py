@@ -259,6 +259,18 @@ def test_a_program_without_process_steps_starts_no_process(tmp_path: Path) -> No
     assert done.stdout.splitlines() == ["main module __main__", "0"], done.stderr
 
 
+def test_a_run_that_has_nothing_left_to_do_starts_no_process(tmp_path: Path) -> None:
+    body = """
+    flow = program()
+    assert flow.run()
+    print(len(started))
+    assert flow.run() and program().run(run_mode="continue") and program().run(run_mode="recover")
+    print(len(started))
+    """
+    done = run_script(WATCHED + body, tmp_path)
+    assert done.stdout.splitlines() == ["main module __main__", "1", "1"], done.stderr
+
+
 def test_a_run_that_cannot_begin_leaves_no_worker(tmp_path: Path) -> None:
     body = """
     assert program().run()

@@ -74,11 +74,6 @@ async def until_cancelled() -> None:
     await asyncio.Event().wait()
 
 
-def endless(name: str, tmp_path: Path) -> tuple[Callable[..., Any], str]:
-    """A step that runs until the test is over, and the argument that it needs."""
-    return until_there, str(tmp_path / "over")
-
-
 @pytest.fixture
 def endless_call(name: str, tmp_path: Path) -> Iterator[tuple[Any, ...]]:
     """A step, with its arguments, that runs for as long as the test lasts."""
