@@ -5,8 +5,8 @@ values that flow between steps. `requirements` and `moments` make a graph of a f
 reads off it what `compile` needs to make the kernel's program, `container` is what drives iterations while it runs.
 """
 
+from eventcore.act.executors.invoke import Invoke
 from eventcore.act.observer import Observer
-from eventcore.define.construct import Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
 from eventcore.define.status import (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import eventcore
 from tests.support import ROOT
 
 
@@ -72,6 +73,11 @@ def test_imports_point_one_way(part: str) -> None:
         if name == forbidden or name.startswith(f"{forbidden}.")
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("name", eventcore.__all__)
+def test_every_public_name_of_the_kernel_can_be_had(name: str) -> None:
+    assert getattr(eventcore, name) is not None
 
 
 HEAVY = ("sqlalchemy", "networkx", "paramiko", "pygraphviz")

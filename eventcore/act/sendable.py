@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor as FuturesApi
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from eventcore.act.executors.registry import executor_class
 from eventcore.define.config import Config
 from eventcore.define.program import Program, Step
 from eventcore.define.reference import references_in
@@ -24,12 +23,7 @@ def unsendable(program: Program, config: Config) -> list[str]:
 
 
 def _leaves_the_process(construct: Any) -> bool:
-    """Whether calls are packed for it; of a factory that is no class, only the run can tell."""
-    if construct == "process":
-        return True
-    if not isinstance(construct, type) or not issubclass(construct, FuturesApi):
-        return False
-    return not issubclass(construct, ThreadPoolExecutor)
+    return executor_class(construct).leaves_process(construct)
 
 
 def _stuck(step: Step) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
+from eventcore.act.executors.collection import Executors
 from eventcore.act.observer import (
     RunPaused,
     RunResumed,
@@ -37,9 +38,9 @@ from eventcore.run.waiting import Asked, Ended, Happening, Interrupted, Mailbox,
 class Engine:
     """Runs one recovery of one run; the store, the turn, the clock, the observers and the lease are handed in."""
 
-    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announcer: Announcer,
-                 requests: Callable[[], Iterable[AskedRequest]], answered: Callable[[int, str | None], None],
-                 ) -> None:  # fmt: skip
+    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, executors: Executors, clock: Clock,
+                 announcer: Announcer, requests: Callable[[], Iterable[AskedRequest]],
+                 answered: Callable[[int, str | None], None]) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._clock = clock
@@ -49,7 +50,7 @@ class Engine:
         self._requests = requests  #: reads what was asked and waits for this engine
         self._answered = answered  #: hears of a request's answer when that is recorded
         self._mailbox = Mailbox(clock)
-        self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._mailbox.post)
+        self._dispatcher = Dispatcher(turn.context.plan.config, calls, executors, self._mailbox.post)
         self._interrupted = False
         self._paused = False  #: whether observers know that the run is paused
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests of this turn

@@ -5,23 +5,27 @@ The database is imported when a run begins: building a flow, and the shell's hel
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from eventcore.act.clock import Clock
+from eventcore.act.executors.collection import Executors
+from eventcore.act.executors.registry import executor_class, with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.answer import Answer
-from eventcore.define.config import Config, StepConfig, changed_config, load_config
+from eventcore.define.config import Config, Construct, StepConfig, changed_config, load_config
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
@@ -87,7 +91,7 @@ class Runner(Steered):
             self._file = str(capture.file.resolve())
         self._origin = None if capture is None else capture.origin
         overrides = _given(shared_db, logging_level)
-        self._config = load_config(config, overrides, self._config_tag, self._defaults)
+        self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
         self.name = name or (Path(self._file).stem if self._file else "program")
         self._request = Request.first(run_mode, run_id, recovery_run, accept_removed)
         self._location = store_location(store, self._config.DATABASE, self._file)
@@ -149,23 +153,29 @@ class Runner(Steered):
         _check("run_id", run_id, (str, NoneType))
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
-        return self._worked(request, self._build(), max_loops)
+        with _uncollected():
+            built = self._build()
+            document = written(stored_program(built.program))
+        with closing(Executors(self._config)) as executors:
+            if request.mode is RunMode.restart:  # of another run, the history says what it needs
+                executors.prepare(self._first_functions(built.program))
+            return self._worked(request, built, document, executors, max_loops)
 
     __call__ = run
 
-    def _worked(self, request: Request, built: Built, passes: int) -> bool:
+    def _worked(self, request: Request, built: Built, document: str, executors: Executors, passes: int) -> bool:
         """Enter the run in its store and work on it; the answer of `run`."""
-        from eventcore.run.session import Session
+        with _uncollected():
+            from eventcore.run.session import Session
 
-        document = written(stored_program(built.program))
-        opened_store = self._open(create=request.mode is RunMode.restart)
+            opened_store = self._open(create=request.mode is RunMode.restart)
         try:
             with installed(self._config.logging_level, console=self._config.console):
                 log.info("Eventor store file: %s", self._location)
                 observers = (LogLines(), *self._observers)
                 clock = self._clock or SystemClock()
                 self._session = Session(
-                    built.program, self._config, opened_store, clock, observers, self._source()
+                    built.program, self._config, opened_store, clock, observers, executors, self._source()
                 )  # fmt: skip
                 try:
                     return self._session.run(request, document, built.starts, passes)
@@ -269,7 +279,7 @@ class Runner(Steered):
 
     def configure(self, values: Mapping[str, object]) -> None:
         """Set configuration keys over what holds now; raises `ConfigError`."""
-        self._config = changed_config(self._config, values)
+        self._config = with_construct(changed_config(self._config, values), "config")
         self._check_shared()
 
     def use_store(self, store: str | Path) -> None:
@@ -302,12 +312,23 @@ class Runner(Steered):
             origin = {"target": str(Path(self._file).resolve())} if self._file else {}
         return json.dumps(origin | {"logdir": str(Path(self._config.logdir).absolute())})
 
+    def _first_functions(self, program: Program) -> dict[Construct, Callable[..., Any]]:
+        """The executors that the program's steps need, each with the function of its first step."""
+        found: dict[Construct, Callable[..., Any]] = {}
+        for step in program.steps.values():
+            if step.func is not None:
+                found.setdefault(self._config.of_step(step.config, "task_construct"), step.func)
+        return found
+
     def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
-        invoked = self._config.of_step(own, "task_construct") == "invoke"
-        if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
-            raise ProgramError(
-                f"step {name!r}: a step run by 'invoke' cannot be timed out; take 'process', 'thread' or 'async'"
-            )
+        own = with_construct(own, f"step {name!r}, config")
+        if func is not None and self._config.of_step(own, "timeout") is not None:
+            construct = self._config.of_step(own, "task_construct")
+            if not executor_class(construct).keeps_time:
+                raise ProgramError(
+                    f"step {name!r}: a step run by {construct!r} cannot be timed out; take 'process', 'thread' or "
+                    "'async'"
+                )
         return own
 
     def _override(
@@ -319,9 +340,9 @@ class Runner(Steered):
     ) -> None:
         overrides = _given(shared_db, logging_level)
         if config is not None:
-            self._config = load_config(config, overrides, self._config_tag, self._defaults)
+            self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
         elif overrides:
-            self._config = changed_config(self._config, overrides)
+            self._config = with_construct(changed_config(self._config, overrides), "config")
         if store is not None:
             self._location = store_location(store, self._config.DATABASE, self._file)
         self._check_shared()
@@ -370,6 +391,19 @@ def _checked_observer(observer: object) -> Observer:
     if not isinstance(observer, Observer):
         raise ConfigError(f"an observer is an object of a class derived from eventcore.Observer, not {observer!r}")
     return observer
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: imports and plans leave none, and looking takes a sixth of their time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def calling_file() -> str | None:

@@ -15,7 +15,8 @@ import msgspec
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.executors.choose import capacity
+from eventcore.act.executors.collection import Executors
+from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
 from eventcore.act.waker import Waker
@@ -51,13 +52,14 @@ class Session:
     """Enters, works and leaves; one object for each call of `run`."""
 
     def __init__(self, program: Program, config: Config, store: Store, clock: Clock, observers: Sequence[Observer],
-                 source: str | None) -> None:  # fmt: skip
+                 executors: Executors, source: str | None) -> None:  # fmt: skip
         self._program = program
         self._config = config
         self._store = store
         self._clock = clock
         self._observers = observers
         self._source = source
+        self._executors = executors
         self._row: RunRow | None = None
         self._engine: Engine | None = None
         self._thread = threading.get_ident()
@@ -234,7 +236,7 @@ class Session:
                      announcer: Announcer) -> Engine:  # fmt: skip
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
-        capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
+        capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
         archive = StoreArchive(store, row)
         turn = Turn(plan, self._history(row, plan, document), archive, capacities)
         if request.mode is RunMode.continue_:
@@ -243,7 +245,9 @@ class Session:
         calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive)
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
-        return Engine(turn, writer, calls, self._clock, announcer, self._pending, self._inquiries.answered)
+        return Engine(
+            turn, writer, calls, self._executors, self._clock, announcer, self._pending, self._inquiries.answered
+        )  # fmt: skip
 
     def _pending(self) -> list[requests.AskedRequest]:
         """What was asked of the run and waits for its engine."""
