@@ -23,7 +23,7 @@ from eventcore.define.status import TaskStatus
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from eventcore.record.requests import pending
-from tests.services.conftest import not_there
+from tests.system import not_there
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
