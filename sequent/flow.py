@@ -38,5 +38,5 @@ class Sequent(Runner, Container):
             self._step_config(step.config, step.func, step.path)
         from sequent.compiler.compile import compiled  # with networkx behind it, and only a run needs it
 
-        program, start, outline = compiled(self, self.name, self._config)
+        program, start, outline = compiled(self, self.name, self.config)
         return Built(program, (start,), outline)
