@@ -219,7 +219,7 @@ def test_an_event_raised_from_another_thread_is_taken_up_at_once() -> None:
         return time.monotonic()
 
     start(ev, ev.add_step("long", long))
-    thread = threading.Thread(target=lambda: begun.wait(10) and ev.trigger_event(news, 1))
+    thread = threading.Thread(target=lambda: begun.wait(60) and ev.trigger_event(news, 1))
     thread.start()
     assert ev.run()
     thread.join()
