@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -47,8 +48,8 @@ def invoke_chain() -> None:
     for durability in ("normal", "full"):
         paired(
             f"invoke chain of 1,000, durability {durability}",
-            lambda path, d=durability: chain(path, 1000, "invoke", d),
-            lambda path, d=durability: core_commits(path, d, 1000),
+            partial(chain, count=1000, construct="invoke", durability=durability),
+            partial(core_commits, durability=durability, count=1000),
             1000,
         )
 

@@ -29,8 +29,8 @@ from eventcore.define.status import (
 )
 from eventcore.errors import EventcoreError
 from sequent.errors import FlowError
+from sequent.flow import Sequent
 from sequent.language.context import FlowContext, current
-from sequent.language.flow import Sequent
 from sequent.language.references import item
 from sequent.language.step import FlowStep
 

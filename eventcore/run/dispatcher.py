@@ -16,9 +16,7 @@ from eventcore.run.waiting import Ended
 class Dispatcher:
     """Starts the tasks of one engine on its executors; what they report is posted."""
 
-    def __init__(
-        self, config: Config, calls: CallMaker, executors: Executors, post: Callable[[Ended], None]
-    ) -> None:
+    def __init__(self, config: Config, calls: CallMaker, executors: Executors, post: Callable[[Ended], None]) -> None:
         self._config = config
         self._calls = calls
         self._executors = executors

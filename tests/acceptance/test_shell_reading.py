@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from tests.acceptance.test_shell import COMMAND, one_line_error, sequent
 from tests.support import rows
+from tests.system import system_command
 
 FLOW = """
 import os
@@ -273,10 +273,7 @@ def test_shells_complete_verbs_options_and_files(shell: str, folder: Path) -> No
     environment = {**os.environ, "_SEQUENT_COMPLETE": f"{shell}_source"}
     script = subprocess.run([COMMAND], env=environment, capture_output=True, text=True, check=True).stdout
     assert "_sequent_completion" in script
-    if shutil.which(shell) is None:
-        assert shell == "zsh"
-        return
-    subprocess.run([shell, "-n", "-c", script], check=True)
+    subprocess.run([system_command(shell), "-n", "-c", script], check=True)
 
 
 def test_what_bash_completes(folder: Path) -> None:

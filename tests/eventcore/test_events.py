@@ -199,8 +199,10 @@ BAD = {
                                          ["'s'", "3 of pool 'cpu'", "ask for less"]),
     "two pools of one name": (_two_pools_of_one_name, ["'b'", "'cpu'", "share one object"]),
     "a pool without name": (lambda ev: evr.ResourcePool("", 1), ["pool needs a name"]),
-    "a limit that is no number": (lambda ev: evr.ResourcePool("cpu", "2"), ["'cpu'", "whole number", "'2'"]),
-    "a policy that is no mapping": (lambda ev: evr.ResourcePool("cpu", policy=2), ["'cpu'", "resource_limit"]),
+    "a limit that is no number": (lambda ev: evr.ResourcePool("cpu", "2"),  # type: ignore[arg-type]
+                                  ["'cpu'", "whole number", "'2'"]),
+    "a policy that is no mapping": (lambda ev: evr.ResourcePool("cpu", policy=2),  # type: ignore[arg-type]
+                                    ["'cpu'", "resource_limit"]),
     "timeout in the engine": (lambda ev: ev.add_step("s", print, config={"timeout": 1}),
                               ["'s'", "'invoke' cannot be timed out", "'process'"]),
 }  # fmt: skip

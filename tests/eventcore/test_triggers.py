@@ -1,5 +1,6 @@
 """Triggers: the moments of a step to which events are mapped."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.support import boom, eventor, start
 WORDS = ("ready", "active", "success", "failure", "complete")
 
 
-def raised_by(func: object, names: dict[object, str]) -> list[str]:
+def raised_by(func: Callable[..., Any] | None, names: dict[object, str]) -> list[str]:
     """The moments whose events were triggered, in their order."""
     came: list[str] = []
     ev = eventor()
@@ -29,7 +30,7 @@ def raised_by(func: object, names: dict[object, str]) -> list[str]:
     [(lambda: 1, ["ready", "active", "success", "complete"]), (boom, ["ready", "active", "failure", "complete"]),
      (None, ["ready", "active", "success", "complete"])],
 )  # fmt: skip
-def test_a_step_raises_the_events_of_its_moments(func: object, moments: list[str]) -> None:
+def test_a_step_raises_the_events_of_its_moments(func: Callable[..., Any] | None, moments: list[str]) -> None:
     assert sorted(raised_by(func, {evr.StepStatus(word): word for word in WORDS})) == sorted(moments)
 
 

@@ -21,7 +21,7 @@ from visual.page.feed import Feed
 from visual.page.steering import VERBS, RequestError, asked
 from visual.page.topics import OneRun, Topic, list_of_runs
 from visual.report.build import title_of
-from visual.report.page import LIVE_SCRIPTS, RUNS_SCRIPTS, assembled
+from visual.report.page import LIVE, RUNS, Kind, assembled
 
 PING = 15  #: seconds between signs of life to a page that is told nothing else
 
@@ -47,12 +47,12 @@ class Pages:
 
     async def _runs(self, _: Request) -> Response:
         data = await run_in_threadpool(self._seen, list_of_runs)
-        return _page("runs.html", RUNS_SCRIPTS, data, "Runs")
+        return _page(RUNS, data, "Runs")
 
     async def _run(self, request: Request) -> Response:
         data = await run_in_threadpool(self._seen, OneRun(request.path_params["number"]))
         svg = data.pop("svg")
-        return _page("page.html", LIVE_SCRIPTS, data, title_of(data), svg)
+        return _page(LIVE, data, title_of(data), svg)
 
     def _seen(self, topic: Topic) -> dict[str, Any]:
         try:
@@ -102,7 +102,6 @@ class Pages:
         return JSONResponse({"answer": "done" if answer.is_done else f"recorded; {answer.reason}"})
 
 
-def _page(frame: str, scripts: tuple[str, ...], data: Mapping[str, object], title: str,
-          svg: str | None = None) -> Response:  # fmt: skip
-    text, policy = assembled(frame, scripts, data, title, svg, connect="'self'")
+def _page(kind: Kind, data: Mapping[str, object], title: str, svg: str | None = None) -> Response:
+    text, policy = assembled(kind, data, title, svg, connect="'self'")
     return HTMLResponse(text, headers={"content-security-policy": f"{policy}; frame-ancestors 'none'"})

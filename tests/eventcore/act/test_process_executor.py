@@ -362,15 +362,15 @@ def test_a_call_that_ignores_termination_is_out_of_time_too(bench: Bench) -> Non
 
 
 def test_a_timeout_counts_no_time_spent_waiting_for_a_worker(lone: Bench) -> None:
-    first = lone.start(time.sleep, 0.6)
-    second = lone.start(time.sleep, 0.1, timeout=0.5)
+    first = lone.start(time.sleep, 1.7)
+    second = lone.start(time.sleep, 0.01, timeout=1.5)
     assert lone.reports.wait(first).ok
     assert lone.reports.wait(second).ok
 
 
 def test_a_call_in_time_is_not_disturbed_by_its_timeout(lone: Bench) -> None:
-    assert lone.run(time.sleep, 0.01, timeout=0.2).ok
-    assert lone.run(time.sleep, 0.4).ok
+    assert lone.run(time.sleep, 0.01, timeout=1).ok
+    assert lone.run(time.sleep, 1.2).ok
 
 
 def test_a_cancelled_call_fails_and_its_processes_are_gone(bench: Bench, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
-
 // The timeline: one canvas as large as what is seen of it, drawn anew when it is scrolled or zoomed.
 
-const AXIS = 28;
-const BAR_COLORS = {
-  success: "bar-success", skipped: "bar-success", failure: "bar-failure", active: "bar-active", interrupted: "interrupted",
-  ready: "bar-ready", cancelled: "bar-cancelled",
-};
+import { button, byId, make } from "#page/base/dom.js";
+import { once } from "#page/base/frame.js";
+import { legend, paintBar, paints, ticksOf } from "#page/run/bars.js";
+import { showChain } from "#page/run/chain.js";
+import { Lanes } from "#page/run/lanes.js";
+import { takeInput } from "#page/run/timeline-input.js";
 
-class Timeline {
+const AXIS = 28;
+export class Timeline {
   constructor(model, choose) {
     this.model = model;
     this.choose = choose;
@@ -71,36 +72,72 @@ class Timeline {
     this.draw();
   }
 
-  repaint() { this.legend.paint(); this.draw(); }
+  repaint() {
+    this.legend.paint();
+    this.draw();
+  }
 
-  mark(row) { this.chosen = row; this.draw(); }
+  mark(row) {
+    this.chosen = row;
+    this.draw();
+  }
 
   #build() {
     this.labels = make("div", { class: "labels" });
-    this.canvas = make("canvas", { role: "img", "aria-label": "Bars over time; the table of instances below has the same in text" });
+    this.canvas = make("canvas", {
+      role: "img",
+      "aria-label": "Bars over time; the table of instances below has the same in text",
+    });
     this.spacer = make("div", { class: "spacer" }, this.labels, this.canvas);
-    this.scroller = make("div", {
-      class: "scroller", tabindex: 0, role: "group",
-      "aria-label": "Timeline: left and right move it, plus and minus zoom, 0 shows all",
-    }, this.spacer);
+    this.scroller = make(
+      "div",
+      {
+        class: "scroller",
+        tabindex: 0,
+        role: "group",
+        "aria-label": "Timeline: left and right move it, plus and minus zoom, 0 shows all",
+      },
+      this.spacer,
+    );
     this.tip = make("div", { class: "tip", hidden: "" });
-    byId("timeline-body").replaceChildren(make("div", { class: "lanes surface" }, this.scroller), this.legend = legend(), this.tip);
+    this.legend = legend();
+    byId("timeline-body").replaceChildren(
+      make("div", { class: "lanes surface" }, this.scroller),
+      this.legend,
+      this.tip,
+    );
     this.legend.paint();
-    this.scroller.addEventListener("scroll", () => { this.#labels(); this.draw(); });
+    this.scroller.addEventListener("scroll", () => {
+      this.#labels();
+      this.draw();
+    });
     this.#tools();
-    this.#listen();
+    takeInput(this);
   }
 
   #tools() {
     const { recoveries } = this.model.data;
     const parts = [
-      button("+", () => this.zoom(1.6), { "aria-label": "Zoom in" }), button("−", () => this.zoom(1 / 1.6), { "aria-label": "Zoom out" }),
+      button("+", () => this.zoom(1.6), { "aria-label": "Zoom in" }),
+      button("−", () => this.zoom(1 / 1.6), { "aria-label": "Zoom out" }),
       button("Fit", () => this.fit()),
-      button("Fold all", () => { this.lanes.toggleAll(); this.#arrangeAll(); }, { title: "Fold all rows, or unfold them" }),
+      button(
+        "Fold all",
+        () => {
+          this.lanes.toggleAll();
+          this.#arrangeAll();
+        },
+        { title: "Fold all rows, or unfold them" },
+      ),
     ];
     if (recoveries.length > 1) {
-      const choice = make("select", { on: { change: () => this.load(Number(choice.value)) } },
-        ...recoveries.map(({ recovery, verdict }) => make("option", { value: recovery }, `${recovery ? `recovery ${recovery}` : "first run"} (${verdict})`)));
+      const choice = make(
+        "select",
+        { on: { change: () => this.load(Number(choice.value)) } },
+        ...recoveries.map(({ recovery, verdict }) =>
+          make("option", { value: recovery }, `${recovery ? `recovery ${recovery}` : "first run"} (${verdict})`),
+        ),
+      );
       choice.value = (this.recovery ?? recoveries.at(-1)).recovery;
       parts.unshift(make("label", {}, "Shown", choice));
     }
@@ -119,7 +156,10 @@ class Timeline {
     const focused = this.labels.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const shown = this.lanes.between(top - 200, top + this.scroller.clientHeight + 200);
     this.labels.replaceChildren(make("div", { class: "axis" }, "Step"), ...shown.map((row) => this.#label(row)));
-    if (focused) [...this.labels.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus({ preventScroll: true });
+    if (focused)
+      [...this.labels.querySelectorAll("[data-key]")]
+        .find((one) => one.dataset.key === focused)
+        ?.focus({ preventScroll: true });
   }
 
   #label(row) {
@@ -127,18 +167,41 @@ class Timeline {
     const number = this.lanes.bars[row.place].length;
     const folded = step.container ? this.lanes.folded.has(row.place) : !row.open;
     const fold = this.lanes.canFold(row.place)
-      ? button(folded ? "▸" : "▾", () => { this.lanes.toggle(row.place); this.#arrangeAll(); },
-        { class: "fold", "aria-expanded": String(!folded), "aria-label": `Unfold ${step.path}`, "data-key": `fold ${row.place}` })
+      ? button(
+          folded ? "▸" : "▾",
+          () => {
+            this.lanes.toggle(row.place);
+            this.#arrangeAll();
+          },
+          {
+            class: "fold",
+            "aria-expanded": String(!folded),
+            "aria-label": `Unfold ${step.path}`,
+            "data-key": `fold ${row.place}`,
+          },
+        )
       : make("span", { class: "fold" });
-    const name = button(step.name, () => this.choose({ step: row.place }), { class: "link name", title: step.path, "data-key": `name ${row.place}` });
-    const label = make("div", { class: "label" }, fold, name, make("span", { class: "count" }, number > 1 ? `× ${number.toLocaleString("en")}` : ""));
+    const name = button(step.name, () => this.choose({ step: row.place }), {
+      class: "link name",
+      title: step.path,
+      "data-key": `name ${row.place}`,
+    });
+    const label = make(
+      "div",
+      { class: "label" },
+      fold,
+      name,
+      make("span", { class: "count" }, number > 1 ? `× ${number.toLocaleString("en")}` : ""),
+    );
     label.style.top = `${row.y + AXIS}px`;
     label.style.height = `${row.height}px`;
     label.style.paddingLeft = `${0.3 + Math.min(8, step.path.split("/").length - 1) * 0.9}rem`;
     return label;
   }
 
-  #x(time) { return ((time - this.view.from) / (this.view.to - this.view.from)) * this.width; }
+  #x(time) {
+    return ((time - this.view.from) / (this.view.to - this.view.from)) * this.width;
+  }
 
   #draw() {
     this.#size();
@@ -204,7 +267,10 @@ class Timeline {
       if (left > this.width) break;
       const status = this.model.status(bar);
       const critical = this.critical.has(bar);
-      if (status === "failure" || bar === this.chosen || (critical && right - left > 3)) { late.push([bar, left, right, status]); continue; }
+      if (status === "failure" || bar === this.chosen || (critical && right - left > 3)) {
+        late.push([bar, left, right, status]);
+        continue;
+      }
       const { y } = this.lanes.box(row, bar);
       const key = `${y} ${status} ${critical}`;
       if (right <= (reach.get(key) ?? -1)) continue;
@@ -214,14 +280,24 @@ class Timeline {
     for (const [bar, left, right, status] of late) this.#bar(context, row, bar, left, right, status, container);
   }
 
-  get critical() { return this.model.critical; }
+  get critical() {
+    return this.model.critical;
+  }
 
   #bar(context, row, bar, left, right, status, container) {
     const { y, height } = this.lanes.box(row, bar);
     const from = Math.max(left, -4);
     const width = Math.min(right, this.width + 4) - from;
     const gap = width > 4 ? 1 : 0;
-    paintBar(context, this.paint, { x: from, y, width: width - gap, height, status, container, critical: this.critical.has(bar) || (this.lanes.folded.has(row.place) && this.model.around.has(bar)) });
+    paintBar(context, this.paint, {
+      x: from,
+      y,
+      width: width - gap,
+      height,
+      status,
+      container,
+      critical: this.critical.has(bar) || (this.lanes.folded.has(row.place) && this.model.around.has(bar)),
+    });
     if (!container && width > 6) this.#earlier(context, bar, y, height);
     if (bar !== this.chosen) return;
     context.strokeStyle = this.paint.focus;
@@ -238,7 +314,13 @@ class Timeline {
       context.fillStyle = this.paint.surface;
       context.fillRect(this.#x(end), y, this.#x(next) - this.#x(end), height / 2 - 1);
       context.fillRect(this.#x(end), y + height / 2 + 1, this.#x(next) - this.#x(end), height / 2 - 1);
-      paintBar(context, this.paint, { x: this.#x(start), y, width: Math.max(2, this.#x(end) - this.#x(start)), height, status: "failure" });
+      paintBar(context, this.paint, {
+        x: this.#x(start),
+        y,
+        width: Math.max(2, this.#x(end) - this.#x(start)),
+        height,
+        status: "failure",
+      });
     }
   }
 
@@ -261,8 +343,12 @@ class Timeline {
     context.setLineDash([]);
   }
 
-  #end(bar) { return this.#point(bar, this.model.end(bar)); }
-  #start(bar) { return this.#point(bar, this.model.tasks.start[bar]); }
+  #end(bar) {
+    return this.#point(bar, this.model.end(bar));
+  }
+  #start(bar) {
+    return this.#point(bar, this.model.tasks.start[bar]);
+  }
 
   #point(bar, time) {
     const row = this.lanes.rowOf.get(this.model.tasks.step[bar]);
@@ -272,10 +358,11 @@ class Timeline {
   }
 
   // The bar under the pointer; where bars lie on each other, one that failed before one that did not.
-  #at(event) {
+  at(event) {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top - AXIS + this.scroller.scrollTop];
-    const row = event.clientY - box.top < AXIS ? null : this.lanes.rows.find((one) => y >= one.y && y < one.y + one.height);
+    const row =
+      event.clientY - box.top < AXIS ? null : this.lanes.rows.find((one) => y >= one.y && y < one.y + one.height);
     if (!row) return null;
     let found = null;
     for (const bar of this.lanes.bars[row.place]) {
@@ -287,55 +374,5 @@ class Timeline {
       if (found === null || this.model.status(found) !== "failure") found = bar;
     }
     return found;
-  }
-
-  #listen() {
-    let grip = null;
-    this.canvas.addEventListener("pointerdown", (event) => { if (event.button === 0) grip = { x: event.clientX, view: this.view, moved: false }; });
-    addEventListener("pointermove", (event) => {
-      if (!grip) return;
-      const move = event.clientX - grip.x;
-      grip.moved ||= Math.abs(move) > 4;
-      if (!grip.moved) return;
-      this.moved = true;
-      const shift = (move / this.width) * (grip.view.to - grip.view.from);
-      this.view = { from: grip.view.from - shift, to: grip.view.to - shift };
-      this.draw();
-    });
-    addEventListener("pointerup", (event) => {
-      const held = grip;
-      grip = null;
-      if (!held || held.moved) return;
-      const bar = this.#at(event);
-      if (bar !== null) this.choose({ row: bar });
-    });
-    this.canvas.addEventListener("pointermove", (event) => this.#hover(grip ? null : this.#at(event), event));
-    this.canvas.addEventListener("pointerleave", () => this.#hover(null));
-    this.canvas.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY / 300), (event.clientX - this.canvas.getBoundingClientRect().left) / this.width);
-    }, { passive: false });
-    this.scroller.addEventListener("keydown", (event) => {
-      if (event.target !== this.scroller) return;
-      const keys = { ArrowLeft: () => this.pan(-0.15), ArrowRight: () => this.pan(0.15), "+": () => this.zoom(1.6), "=": () => this.zoom(1.6), "-": () => this.zoom(1 / 1.6), 0: () => this.fit() };
-      if (!keys[event.key]) return;
-      keys[event.key]();
-      event.preventDefault();
-    });
-  }
-
-  #hover(bar, event) {
-    this.tip.hidden = bar === null;
-    this.canvas.style.cursor = bar === null ? "grab" : "pointer";
-    if (bar === null) return;
-    const { model } = this;
-    const parts = [model.name(bar), `${GLYPHS[model.status(bar)]} ${model.status(bar)}${model.took(bar) === null ? "" : `, ${duration(model.took(bar))}`}, started at ${clock(model.run.created + model.tasks.start[bar], 3)}`];
-    if (model.item(bar) !== null) parts.push(`item: ${model.item(bar)}`);
-    if (model.error(bar)) parts.push(firstLine(model.error(bar)));
-    if (this.critical.has(bar)) parts.push("on the critical path");
-    this.tip.textContent = parts.join("\n");
-    this.tip.style.left = `${Math.min(event.clientX + 14, innerWidth - this.tip.offsetWidth - 8)}px`;
-    this.tip.style.top = `${Math.min(event.clientY + 14, innerHeight - this.tip.offsetHeight - 8)}px`;
   }
 }

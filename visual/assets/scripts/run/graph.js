@@ -1,7 +1,9 @@
-
 // The graph: drag or arrow keys move it, the wheel or + and - zoom, a click chooses a step.
 
-class Graph {
+import { byId } from "#page/base/dom.js";
+import { stepText } from "#page/run/step.js";
+
+export class Graph {
   constructor(model, choose) {
     this.box = byId("graph");
     this.choose = choose;
@@ -9,7 +11,9 @@ class Graph {
     this.#listen();
     this.#take(model);
     if (this.svg) this.fit();
-    new ResizeObserver(() => { if (this.svg && !this.moved && !this.box.hidden) this.fit(); }).observe(this.box);
+    new ResizeObserver(() => {
+      if (this.svg && !this.moved && !this.box.hidden) this.fit();
+    }).observe(this.box);
   }
 
   // A newer picture takes the place of the one before; it is parsed as an image, which cannot act.
@@ -21,7 +25,8 @@ class Graph {
       this.box.replaceChildren(document.importNode(image, true));
       this.markup = svg;
       this.#take(model);
-      if (this.moved) this.#place(); else if (!this.box.hidden) this.fit();
+      if (this.moved) this.#place();
+      else if (!this.box.hidden) this.fit();
       this.nodes[focused]?.focus({ preventScroll: true });
     } else this.#take(model);
   }
@@ -96,7 +101,10 @@ class Graph {
 
   #listen() {
     let grip = null;
-    this.box.addEventListener("pointerdown", (event) => { if (event.button === 0) grip = { x: event.clientX - this.x, y: event.clientY - this.y, at: [event.clientX, event.clientY] }; });
+    this.box.addEventListener("pointerdown", (event) => {
+      if (event.button === 0)
+        grip = { x: event.clientX - this.x, y: event.clientY - this.y, at: [event.clientX, event.clientY] };
+    });
     addEventListener("pointermove", (event) => {
       if (!grip) return;
       this.x = event.clientX - grip.x;
@@ -112,53 +120,32 @@ class Graph {
       this.box.classList.remove("moving");
       if (still) this.#pick(event.target);
     });
-    this.box.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey && document.activeElement !== this.box) return;
-      event.preventDefault();
-      const box = this.box.getBoundingClientRect();
-      this.zoom(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
-    }, { passive: false });
+    this.box.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey && document.activeElement !== this.box) return;
+        event.preventDefault();
+        const box = this.box.getBoundingClientRect();
+        this.zoom(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
+      },
+      { passive: false },
+    );
     this.box.addEventListener("keydown", (event) => this.#key(event));
   }
 
   #key(event) {
     const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
-    if (event.key === "Enter" || event.key === " ") { if (!this.#pick(event.target)) return; }
-    else if (event.key === "+" || event.key === "=") this.zoom(1.25);
+    if (event.key === "Enter" || event.key === " ") {
+      if (!this.#pick(event.target)) return;
+    } else if (event.key === "+" || event.key === "=") this.zoom(1.25);
     else if (event.key === "-") this.zoom(0.8);
     else if (event.key === "0") this.fit();
-    else if (moves[event.key]) { this.x += moves[event.key][0]; this.y += moves[event.key][1]; this.moved = true; this.#place(); }
-    else return;
+    else if (moves[event.key]) {
+      this.x += moves[event.key][0];
+      this.y += moves[event.key][1];
+      this.moved = true;
+      this.#place();
+    } else return;
     event.preventDefault();
   }
-}
-
-// Graph or tree: both where there is a picture, the tree alone where there is none.
-function showSteps(model, choose) {
-  const graph = new Graph(model, choose);
-  const tree = new StepTree(model, choose);
-  const views = { mark: (path) => graph.mark(path), renew: (newer) => { graph.renew(newer); tree.renew(newer); } };
-  const note = byId("graph-note");
-  if (model.data.no_graph) {
-    note.textContent = `${model.data.no_graph} Here is the tree of its steps.`;
-    note.hidden = false;
-    byId("graph").hidden = true;
-    byId("tree").hidden = false;
-    return views;
-  }
-  const choices = ["graph", "tree"].map((name) => button(name === "graph" ? "Graph" : "Tree", () => show(name)));
-  const zooms = [
-    button("+", () => graph.zoom(1.25), { "aria-label": "Zoom in" }),
-    button("−", () => graph.zoom(0.8), { "aria-label": "Zoom out" }),
-    button("Fit", () => graph.fit()),
-  ];
-  const show = (name) => {
-    byId("graph").hidden = name !== "graph";
-    byId("tree").hidden = name !== "tree";
-    choices.forEach((choice, place) => choice.setAttribute("aria-pressed", String((place === 0) === (name === "graph"))));
-    zooms.forEach((zoom) => { zoom.hidden = name !== "graph"; });
-  };
-  byId("steps-tools").append(...choices, ...zooms);
-  show("graph");
-  return views;
 }

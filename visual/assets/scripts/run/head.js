@@ -1,13 +1,23 @@
-
 // The run at a glance: how it stands, its times and counts, what went wrong and how to go on.
 
-function showHead(model) {
+import { button, byId, make, renewed } from "#page/base/dom.js";
+import { GLYPHS, stateBadge } from "#page/base/state.js";
+import { count, duration, moment } from "#page/base/text.js";
+
+export function showHead(model) {
   const { run, data } = model;
   byId("brand").textContent = run.program;
-  const title = make("div", { class: "headline" }, make("h1", {}, run.program), stateBadge(run.state, run.state, "large"));
+  const title = make(
+    "div",
+    { class: "headline" },
+    make("h1", {}, run.program),
+    stateBadge(run.state, run.state, "large"),
+  );
   renewed(byId("head"), title, figures(model), ...callouts(model));
-  const shown = model.size < data.total
-    ? ` It has ${count(model.size, "task")} of ${data.total.toLocaleString("en")}: all that did not succeed, and the latest.` : "";
+  const shown =
+    model.size < data.total
+      ? ` It has ${count(model.size, "task")} of ${data.total.toLocaleString("en")}: all that did not succeed, and the latest.`
+      : "";
   byId("foot").textContent = `${data.live ? "As of" : "Made"} ${moment(data.made)}, from the store alone.${shown}`;
 }
 
@@ -22,7 +32,10 @@ function figures(model) {
     ["Run", run.id],
     ["Started", moment(run.created + data.recoveries[0].started)],
     ["Recovery", recovered ? `${run.recovery}, at ${moment(run.started)}` : "none"],
-    [`${recovered ? "Recovery took" : "Took"}${run.ended === null ? " so far" : ""}`, over === null ? "unknown" : duration(over - run.started)],
+    [
+      `${recovered ? "Recovery took" : "Took"}${run.ended === null ? " so far" : ""}`,
+      over === null ? "unknown" : duration(over - run.started),
+    ],
     ["Instances", leaves.length.toLocaleString("en")],
     ...[...counts].map(([status, number]) => [status, number.toLocaleString("en")]),
   ];
@@ -38,8 +51,16 @@ function figure(name, value) {
 
 function callouts({ run, data }) {
   const found = [];
-  if (run.commands.length) found.push(callout(run.state, "Next:", `${run.advice}:`, ...run.commands.map(commandLine)));
-  if (run.held) found.push(callout("running", "Running:", `${run.holder} works on it${data.live ? "." : "; this page is as of when it was made."}`));
+  if (run.commands.length)
+    found.push(callout(run.state, "Next:", `${run.advice}:`, ...run.commands.map(commandLine)));
+  if (run.held)
+    found.push(
+      callout(
+        "running",
+        "Running:",
+        `${run.holder} works on it${data.live ? "." : "; this page is as of when it was made."}`,
+      ),
+    );
   if (run.stalled.length) found.push(callout("stalled", "Stalled:", lines(run.stalled)));
   if (run.not_reached.length) found.push(callout("waiting", "Not reached:", lines(run.not_reached)));
   return found;
@@ -64,6 +85,11 @@ function lines(texts) {
 // The clipboard is not there for files in every browser; then the text is selected, ready to be copied.
 function copyText(code, label) {
   const select = () => getSelection().selectAllChildren(code);
-  if (!navigator.clipboard) { select(); return; }
-  navigator.clipboard.writeText(code.textContent).then(() => { label.textContent = "Copied"; }, select);
+  if (!navigator.clipboard) {
+    select();
+    return;
+  }
+  navigator.clipboard.writeText(code.textContent).then(() => {
+    label.textContent = "Copied";
+  }, select);
 }

@@ -1,8 +1,7 @@
-
 // The run's data, and what follows from it. A task is a row: one instance in one recovery. An instance is a step at a
 // sequence; the latest of its rows says how it stands.
 
-class Model {
+export class Model {
   constructor(data) {
     this.data = data;
     this.run = data.run;
@@ -30,7 +29,9 @@ class Model {
     return found;
   }
 
-  #text(place) { return place < 0 ? null : this.data.texts[place]; }
+  #text(place) {
+    return place < 0 ? null : this.data.texts[place];
+  }
 
   #instances() {
     const { step, whole, sequence } = this.tasks;
@@ -38,14 +39,21 @@ class Model {
     for (let row = 0; row < this.size; row++) {
       const key = `${step[row]} ${whole[row]} ${sequence[row]}`;
       const rows = found.get(key);
-      if (rows) rows.push(row); else found.set(key, [row]);
+      if (rows) rows.push(row);
+      else found.set(key, [row]);
     }
     return [...found.values()].map((rows) => ({ rows, row: rows[rows.length - 1] }));
   }
 
-  name(row) { return `${this.path(row)}@${this.tasks.sequence[row]}`; }
-  path(row) { return this.steps[this.tasks.step[row]].path; }
-  isWhole(row) { return this.tasks.whole[row] === 1; }
+  name(row) {
+    return `${this.path(row)}@${this.tasks.sequence[row]}`;
+  }
+  path(row) {
+    return this.steps[this.tasks.step[row]].path;
+  }
+  isWhole(row) {
+    return this.tasks.whole[row] === 1;
+  }
 
   status(row) {
     const status = this.data.statuses[this.tasks.status[row]];
@@ -81,10 +89,22 @@ class Model {
     const { start } = this.tasks;
     const last = this.tasks.try[row];
     if (start[row] === null || known.some((attempt) => attempt.tried === last)) return known;
-    return [...known, { tried: last, status: this.status(row), start: start[row], end: this.tasks.end[row], error: null, traceback: null }];
+    return [
+      ...known,
+      {
+        tried: last,
+        status: this.status(row),
+        start: start[row],
+        end: this.tasks.end[row],
+        error: null,
+        traceback: null,
+      },
+    ];
   }
 
-  log(row, tried) { return this.logs.get(`${row}.${tried}`); }
+  log(row, tried) {
+    return this.logs.get(`${row}.${tried}`);
+  }
 
   // The item of the nearest loop around the instance.
   item(row) {
@@ -106,7 +126,8 @@ class Model {
     const { step, sequence, recovery } = this.tasks;
     const name = (place, keys, row) => `${place} ${keys.join(".")} ${recovery[row]}`;
     const wholes = new Map();
-    for (let row = 0; row < this.size; row++) if (this.isWhole(row)) wholes.set(name(step[row], sequence[row].split("."), row), row);
+    for (let row = 0; row < this.size; row++)
+      if (this.isWhole(row)) wholes.set(name(step[row], sequence[row].split("."), row), row);
     const found = new Set();
     for (const row of this.critical) {
       const keys = sequence[row].split(".");
@@ -131,10 +152,16 @@ class Model {
     return null;
   }
 
-  key(row) { return `${this.name(row)} ${this.tasks.whole[row]} ${this.tasks.recovery[row]}`; }
+  key(row) {
+    return `${this.name(row)} ${this.tasks.whole[row]} ${this.tasks.recovery[row]}`;
+  }
 
-  instanceOf(row) { return this.instanceAt[row]; }
-  ofStep(place) { return this.instances.filter((instance) => this.tasks.step[instance.row] === place); }
+  instanceOf(row) {
+    return this.instanceAt[row];
+  }
+  ofStep(place) {
+    return this.instances.filter((instance) => this.tasks.step[instance.row] === place);
+  }
   failures() {
     const failed = this.instances.filter(({ row }) => this.status(row) === "failure");
     const inside = failed.filter(({ row }) => !this.isWhole(row) || this.error(row));

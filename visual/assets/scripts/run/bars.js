@@ -1,8 +1,21 @@
-
 // How bars look. A state is told by form as well: failures are hatched, cancelled bars are hollow, those under way are
 // open at their end; the critical path is underlined.
 
-function paints() {
+import { make } from "#page/base/dom.js";
+import { two } from "#page/base/text.js";
+import { color } from "#page/base/theme.js";
+
+const BAR_COLORS = {
+  success: "bar-success",
+  skipped: "bar-success",
+  failure: "bar-failure",
+  active: "bar-active",
+  interrupted: "interrupted",
+  ready: "bar-ready",
+  cancelled: "bar-cancelled",
+};
+
+export function paints() {
   const found = {};
   for (const name of ["line", "surface", "muted", "focus", "critical", "hatch"]) found[name] = color(name);
   found.bars = Object.fromEntries(Object.entries(BAR_COLORS).map(([status, name]) => [status, color(name)]));
@@ -16,14 +29,17 @@ function stripes(ink) {
   context.strokeStyle = ink;
   context.lineWidth = 1.5;
   context.beginPath();
-  context.moveTo(-1, 7); context.lineTo(7, -1);
-  context.moveTo(-4, 4); context.lineTo(4, -4);
-  context.moveTo(2, 10); context.lineTo(10, 2);
+  context.moveTo(-1, 7);
+  context.lineTo(7, -1);
+  context.moveTo(-4, 4);
+  context.lineTo(4, -4);
+  context.moveTo(2, 10);
+  context.lineTo(10, 2);
   context.stroke();
   return context.createPattern(tile, "repeat");
 }
 
-function paintBar(context, paint, { x, y, width, height, status, container, critical }) {
+export function paintBar(context, paint, { x, y, width, height, status, container, critical }) {
   context.fillStyle = context.strokeStyle = paint.bars[status] ?? paint.muted;
   context.lineWidth = 1;
   if (container) {
@@ -34,7 +50,10 @@ function paintBar(context, paint, { x, y, width, height, status, container, crit
     context.fillRect(x + width - 2, y - 1, 2, height + 2);
   } else if (status === "cancelled") context.strokeRect(x + 0.5, y + 0.5, Math.max(1, width - 1), height - 1);
   else context.fillRect(x, y, width, height);
-  if (!container && status === "failure" && width > 3) { context.fillStyle = paint.stripes; context.fillRect(x, y, width, height); }
+  if (!container && status === "failure" && width > 3) {
+    context.fillStyle = paint.stripes;
+    context.fillRect(x, y, width, height);
+  }
   if (!container && (status === "active" || status === "interrupted") && width > 8) {
     context.fillStyle = paint.surface;
     for (const step of [5, 9]) context.fillRect(x + width - step, y, 2, height);
@@ -45,10 +64,20 @@ function paintBar(context, paint, { x, y, width, height, status, container, crit
   }
 }
 
-function legend() {
-  const shown = [["success", {}], ["failure", {}], ["active", {}], ["cancelled", {}], ["container", { container: true, status: "success" }],
-    ["critical path: the chain of tasks that determined the end", { critical: true, status: "success" }]];
-  const swatches = shown.map(([label, look]) => [make("canvas", { width: 26, height: 14 }), label, { status: label, ...look }]);
+export function legend() {
+  const shown = [
+    ["success", {}],
+    ["failure", {}],
+    ["active", {}],
+    ["cancelled", {}],
+    ["container", { container: true, status: "success" }],
+    ["critical path: the chain of tasks that determined the end", { critical: true, status: "success" }],
+  ];
+  const swatches = shown.map(([label, look]) => [
+    make("canvas", { width: 26, height: 14 }),
+    label,
+    { status: label, ...look },
+  ]);
   const list = make("ul", { class: "legend" }, ...swatches.map(([swatch, label]) => make("li", {}, swatch, label)));
   list.paint = () => {
     const paint = paints();
@@ -62,8 +91,11 @@ function legend() {
 }
 
 // Round times for the axis, counted from the view's own zero: the start of what is shown.
-function ticksOf(view, width) {
-  const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
+export function ticksOf(view, width) {
+  const steps = [
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
+    14400, 28800, 86400,
+  ];
   const wanted = ((view.to - view.from) / width) * 110;
   const step = steps.find((one) => one >= wanted) ?? Math.ceil(wanted / 86400) * 86400;
   const found = [];
@@ -79,5 +111,7 @@ function tickText(seconds, step) {
   const whole = Math.abs(Math.round(seconds));
   if (whole < 60) return `${sign}${whole} s`;
   const clockText = `${Math.floor((whole % 3600) / 60)}:${two(whole % 60)}`;
-  return whole < 3600 ? `${sign}${clockText} min` : `${sign}${Math.floor(whole / 3600)}:${two(Math.floor((whole % 3600) / 60))}${step < 60 ? `:${two(whole % 60)}` : ""} h`;
+  return whole < 3600
+    ? `${sign}${clockText} min`
+    : `${sign}${Math.floor(whole / 3600)}:${two(Math.floor((whole % 3600) / 60))}${step < 60 ? `:${two(whole % 60)}` : ""} h`;
 }

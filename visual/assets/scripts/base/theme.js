@@ -1,6 +1,7 @@
+import { byId } from "#page/base/dom.js";
 
 // Light and dark: as the system says until the reader chooses.
-function setUpTheme(changed) {
+export function setUpTheme(changed) {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const toggle = byId("theme");
@@ -11,7 +12,17 @@ function setUpTheme(changed) {
     changed();
   };
   let chosen = false;
-  toggle.addEventListener("click", () => { chosen = true; show(root.dataset.theme !== "dark"); });
-  system.addEventListener("change", () => { if (!chosen) show(system.matches); });
+  toggle.addEventListener("click", () => {
+    chosen = true;
+    show(root.dataset.theme !== "dark");
+  });
+  system.addEventListener("change", () => {
+    if (!chosen) show(system.matches);
+  });
   show(system.matches);
+}
+
+// A colour of the theme that is shown.
+export function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

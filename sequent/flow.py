@@ -60,7 +60,7 @@ class Sequent(Runner, Container):
         with _networkx_needed():
             from sequent.compiler.compile import compiled
 
-        program, start = compiled(self, self.name, self._config)
+        program, start = compiled(self, self.name, self.config)
         return Built(program, (start,))
 
     def _check_steps(self) -> None:

@@ -1,14 +1,22 @@
-
 // All instances in a table of which only the rows in view are there.
+
+import { button, byId, make } from "#page/base/dom.js";
+import { once } from "#page/base/frame.js";
+import { GLYPHS } from "#page/base/state.js";
+import { clock, count, duration, firstLine } from "#page/base/text.js";
 
 const LINE = 30;
 const COLUMNS = [
-  { key: "path", label: "Path" }, { key: "sequence", label: "Sequence" }, { key: "status", label: "Status" },
-  { key: "tried", label: "Try", right: true }, { key: "start", label: "Started", right: true }, { key: "took", label: "Took", right: true },
+  { key: "path", label: "Path" },
+  { key: "sequence", label: "Sequence" },
+  { key: "status", label: "Status" },
+  { key: "tried", label: "Try", right: true },
+  { key: "start", label: "Started", right: true },
+  { key: "took", label: "Took", right: true },
   { key: "error", label: "Error" },
 ];
 
-class InstanceTable {
+export class InstanceTable {
   constructor(model, choose) {
     this.choose = choose;
     this.#take(model);
@@ -26,7 +34,11 @@ class InstanceTable {
     this.#take(model);
     this.#statuses();
     this.update();
-    if (marked) this.here = Math.max(0, this.found.findIndex(({ row }) => model.key(row) === marked));
+    if (marked)
+      this.here = Math.max(
+        0,
+        this.found.findIndex(({ row }) => model.key(row) === marked),
+      );
     this.body.scrollTop = top;
   }
 
@@ -48,8 +60,14 @@ class InstanceTable {
     const worked = model.worked(instance);
     const { row } = instance;
     const line = {
-      row, path: model.path(row), sequence: model.tasks.sequence[row], status: model.status(row), tried: model.tasks.try[worked],
-      start: model.tasks.start[worked], took: model.took(worked), error: firstLine(model.error(row)),
+      row,
+      path: model.path(row),
+      sequence: model.tasks.sequence[row],
+      status: model.status(row),
+      tried: model.tasks.try[worked],
+      start: model.tasks.start[worked],
+      took: model.took(worked),
+      error: firstLine(model.error(row)),
     };
     line.keys = line.sequence.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
     line.text = `${line.path}@${line.sequence} ${line.status} ${model.item(row) ?? ""} ${line.error}`.toLowerCase();
@@ -57,17 +75,35 @@ class InstanceTable {
   }
 
   #build() {
-    this.search = make("input", { type: "search", placeholder: "Search path, sequence, item, error", "aria-label": "Search the instances", on: { input: () => this.update() } });
-    this.status = make("select", { "aria-label": "Status", on: { change: () => this.update() } }, make("option", { value: "" }, "Every status"));
+    this.search = make("input", {
+      type: "search",
+      placeholder: "Search path, sequence, item, error",
+      "aria-label": "Search the instances",
+      on: { input: () => this.update() },
+    });
+    this.status = make(
+      "select",
+      { "aria-label": "Status", on: { change: () => this.update() } },
+      make("option", { value: "" }, "Every status"),
+    );
     this.#statuses();
     this.containers = make("input", { type: "checkbox", on: { change: () => this.update() } });
     this.said = make("span", { class: "muted", role: "status" });
     byId("instances-tools").classList.add("instances-tools");
-    byId("instances-tools").append(this.said, this.search, this.status, make("label", {}, this.containers, "Containers"));
+    byId("instances-tools").append(
+      this.said,
+      this.search,
+      this.status,
+      make("label", {}, this.containers, "Containers"),
+    );
     this.heads = COLUMNS.map((column) => this.#head(column));
     this.top = make("div", { class: "row top", role: "row" }, ...this.heads);
     this.space = make("div", { role: "presentation" });
-    this.body = make("div", { class: "body", tabindex: 0, role: "rowgroup", "aria-label": "Instances: arrow keys move, Enter opens" }, this.space);
+    this.body = make(
+      "div",
+      { class: "body", tabindex: 0, role: "rowgroup", "aria-label": "Instances: arrow keys move, Enter opens" },
+      this.space,
+    );
     this.grid = make("div", { class: "grid surface", role: "grid", "aria-label": "Instances" }, this.top, this.body);
     byId("instances-body").replaceChildren(this.grid);
     this.body.addEventListener("scroll", this.draw);
@@ -80,10 +116,14 @@ class InstanceTable {
   }
 
   #head({ key, label, right }) {
-    return make("div", { role: "columnheader", class: right ? "right" : "" }, button(label, () => {
-      this.sort = { key, down: this.sort.key === key && !this.sort.down };
-      this.update();
-    }));
+    return make(
+      "div",
+      { role: "columnheader", class: right ? "right" : "" },
+      button(label, () => {
+        this.sort = { key, down: this.sort.key === key && !this.sort.down };
+        this.update();
+      }),
+    );
   }
 
   find({ text = "", status = "" }) {
@@ -94,14 +134,23 @@ class InstanceTable {
     this.body.focus({ preventScroll: true });
   }
 
-  mark(row) { this.chosen = row; this.draw(); }
+  mark(row) {
+    this.chosen = row;
+    this.draw();
+  }
 
   update() {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const all = this.containers.checked ? [...this.lines, ...this.whole] : this.lines;
-    this.found = all.filter((line) => (!this.status.value || line.status === this.status.value) && words.every((word) => line.text.includes(word)));
+    this.found = all.filter(
+      (line) =>
+        (!this.status.value || line.status === this.status.value) && words.every((word) => line.text.includes(word)),
+    );
     if (this.sort.key) this.found.sort(this.#order());
-    this.said.textContent = this.found.length === all.length ? count(all.length, "instance") : `${this.found.length.toLocaleString("en")} of ${count(all.length, "instance")}`;
+    this.said.textContent =
+      this.found.length === all.length
+        ? count(all.length, "instance")
+        : `${this.found.length.toLocaleString("en")} of ${count(all.length, "instance")}`;
     this.here = 0;
     this.body.scrollTop = 0;
     COLUMNS.forEach(({ key, label }, place) => {
@@ -143,11 +192,36 @@ class InstanceTable {
 
   #row(line, place) {
     const started = line.start === null ? "" : clock(this.model.run.created + line.start, 3);
-    const word = make("span", { class: "word", "data-state": line.status }, `${GLYPHS[line.status] ?? "·"} ${line.status}`);
-    const texts = [line.path, line.sequence, word, line.start === null ? "" : line.tried, started, duration(line.took), line.error];
+    const word = make(
+      "span",
+      { class: "word", "data-state": line.status },
+      `${GLYPHS[line.status] ?? "·"} ${line.status}`,
+    );
+    const texts = [
+      line.path,
+      line.sequence,
+      word,
+      line.start === null ? "" : line.tried,
+      started,
+      duration(line.took),
+      line.error,
+    ];
     const names = `row${line.row === this.chosen ? " chosen" : ""}${place === this.here ? " here" : ""}`;
-    const row = make("div", { class: names, role: "row", id: `row-${place}`, "aria-rowindex": place + 2, "data-place": place },
-      ...texts.map((text, column) => make("div", { class: `cell${COLUMNS[column].right ? " right" : ""}${column === 6 ? " error" : ""}`, role: "gridcell", title: typeof text === "string" ? text : null }, text)));
+    const row = make(
+      "div",
+      { class: names, role: "row", id: `row-${place}`, "aria-rowindex": place + 2, "data-place": place },
+      ...texts.map((text, column) =>
+        make(
+          "div",
+          {
+            class: `cell${COLUMNS[column].right ? " right" : ""}${column === 6 ? " error" : ""}`,
+            role: "gridcell",
+            title: typeof text === "string" ? text : null,
+          },
+          text,
+        ),
+      ),
+    );
     row.style.top = `${place * LINE}px`;
     return row;
   }
@@ -165,7 +239,8 @@ class InstanceTable {
     this.here = Math.max(0, Math.min(this.found.length - 1, place));
     const top = this.here * LINE;
     if (top < this.body.scrollTop) this.body.scrollTop = top;
-    if (top + LINE > this.body.scrollTop + this.body.clientHeight) this.body.scrollTop = top + LINE - this.body.clientHeight;
+    if (top + LINE > this.body.scrollTop + this.body.clientHeight)
+      this.body.scrollTop = top + LINE - this.body.clientHeight;
     this.draw();
   }
 

@@ -1,4 +1,3 @@
-
 // Which rows the timeline has, and where each bar lies in them. A row is a step; its bars overlap in one lane while it
 // is folded, and lie side by side in lanes while it is open. A folded container hides the steps inside.
 
@@ -7,7 +6,7 @@ const LANE = 13;
 const MOST_LANES = 60;
 const OPEN_UP_TO = 6; // lanes of a row that is open from the start
 
-class Lanes {
+export class Lanes {
   constructor(model) {
     this.model = model;
     this.folded = new Set();
@@ -25,7 +24,11 @@ class Lanes {
       this.bars[step].push(row);
     }
     this.stacks = this.bars.map((bars) => this.#stacked(bars));
-    this.folded = new Set(steps.flatMap((step, place) => ((this.turned.get(step.path) ?? this.stacks[place].lanes > OPEN_UP_TO) ? [place] : [])));
+    this.folded = new Set(
+      steps.flatMap((step, place) =>
+        (this.turned.get(step.path) ?? this.stacks[place].lanes > OPEN_UP_TO) ? [place] : [],
+      ),
+    );
     this.arrange();
   }
 
@@ -49,7 +52,9 @@ class Lanes {
     this.rowOf = new Map(this.rows.map((row) => [row.place, row]));
   }
 
-  canFold(place) { return this.model.steps[place].container || this.stacks[place].lanes > 1; }
+  canFold(place) {
+    return this.model.steps[place].container || this.stacks[place].lanes > 1;
+  }
 
   toggle(place) {
     if (!this.folded.delete(place)) this.folded.add(place);
@@ -65,7 +70,9 @@ class Lanes {
     this.arrange();
   }
 
-  between(top, bottom) { return this.rows.filter((row) => row.y + row.height >= top && row.y <= bottom); }
+  between(top, bottom) {
+    return this.rows.filter((row) => row.y + row.height >= top && row.y <= bottom);
+  }
 
   // Where a bar stands in its row, from the row's top.
   box(row, bar) {

@@ -1,7 +1,11 @@
-
 // The steps as a tree: what the graph shows, for where there is no graph, and for those who would rather read.
 
-class StepTree {
+import { button, byId, make, renewed } from "#page/base/dom.js";
+import { stateBadge } from "#page/base/state.js";
+import { duration } from "#page/base/text.js";
+import { stepText } from "#page/run/step.js";
+
+export class StepTree {
   constructor(model, choose) {
     this.choose = choose;
     this.box = byId("tree");
@@ -17,13 +21,18 @@ class StepTree {
 
   #line(step, place, choose) {
     const depth = this.#depth(place);
-    const about = [step.loop && `loop: ${step.loop}`, step.require && `after ${step.require}`, step.seconds !== null && duration(step.seconds)];
+    const about = [
+      step.loop && `loop: ${step.loop}`,
+      step.require && `after ${step.require}`,
+      step.seconds !== null && duration(step.seconds),
+    ];
     const line = button("", () => choose({ step: place }), { "data-step": step.path });
     line.style.paddingLeft = `${0.9 + depth * 1.5}rem`;
     line.append(
       make("span", { class: "name" }, step.name),
       make("span", { class: "grow" }, about.filter(Boolean).join(" · ")),
-      stateBadge(step.state, stepText(step)));
+      stateBadge(step.state, stepText(step)),
+    );
     return line;
   }
 
@@ -32,12 +41,4 @@ class StepTree {
     for (let at = this.model.steps[place].parent; at >= 0; at = this.model.steps[at].parent) depth++;
     return depth;
   }
-}
-
-// State and counts: `failure 2/3, 1 failure`.
-function stepText(step) {
-  const total = Object.values(step.counts).reduce((sum, number) => sum + number, 0);
-  if (total <= 1) return step.state;
-  const done = (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
-  return `${step.state} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
 }
