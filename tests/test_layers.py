@@ -25,6 +25,7 @@ LAYERS = (
     "eventcore.define",
     "eventcore.decide",
     "eventcore.record",
+    "eventcore.record.backends",
     "eventcore.act",
     "eventcore.act.executors",
     "eventcore.run",
