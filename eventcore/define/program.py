@@ -29,6 +29,7 @@ class EventKind(StrEnum):
 
     public = "public"  #: declared by a user, recorded wherever it is triggered
     inner = "inner"  #: derived from how steps stand, again whenever a run goes on
+    void = "void"  #: it is certain that a step will not run
     over = "over"  #: every step of an iteration has ended or can no longer run
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
     flawed = "flawed"  #: one that lets the rest of its iteration go on

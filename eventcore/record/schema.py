@@ -57,6 +57,7 @@ recoveries = _table(
     _run(),
     Column("recovery", Integer, primary_key=True),
     Column("program_id", Integer, ForeignKey(f"{PREFIX}programs.id"), nullable=False),
+    Column("mixed", Boolean, nullable=False, default=False),  # it began with another program than `program_id`
     Column("looks_back_to", Integer, nullable=False),  # the latest earlier recovery that counts as history; -1: none
     Column("rerun", Text),  # what it runs again although it is done, as JSON
     Column("started", Float, nullable=False),

@@ -103,11 +103,15 @@ class Store:
         with transaction(self._connection) as connection:
             lease.take(connection, row.id, holder, term, now)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one()
+            program = self._program(connection, document)
             connection.execute(
                 update(recoveries)
                 .where(recoveries.c.run == row.id, recoveries.c.recovery == recovery)
-                .values(program_id=self._program(connection, document), verdict=Verdict.running.value, ended=None)
-            )
+                .values(
+                    mixed=recoveries.c.mixed | (recoveries.c.program_id != program), program_id=program,
+                    verdict=Verdict.running.value, ended=None,
+                )
+            )  # fmt: skip
         return RunRow(row.id, row.run_id, row.program, recovery, row.source)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,

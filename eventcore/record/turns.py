@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from eventcore.decide.changes import Changes
+from eventcore.decide.changes import Changes, Leftovers
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.answer import RequestStatus
 from eventcore.define.status import TaskStatus
@@ -95,6 +95,8 @@ class TurnWriter:
             yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
         if changes.delays_over:
             yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
+        if changes.leftovers:
+            yield from self._leftovers(changes.leftovers, now)
         if changes.answers:
             yield "answer", [(DONE if reason is None else REFUSED, reason, now, request)
                              for request, reason in changes.answers]  # fmt: skip
@@ -123,6 +125,15 @@ class TurnWriter:
         begun = [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
         if begun:
             yield "loop", begun
+
+    def _leftovers(self, left: Leftovers, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
+        run, recovery, word = self._run, self._recovery, TaskStatus.cancelled.value
+        if left.tasks:
+            yield "task gone", [(word, now, run, sequence, step, recovery) for step, sequence in left.tasks]
+        if left.iterations:
+            yield "iteration gone", [(word, now, run, sequence, scope, recovery) for scope, sequence in left.iterations]
+        if left.delays:
+            yield "delay over", [(run, sequence, *key, recovery) for key, sequence in left.delays]
 
     def _key(self, task: Task) -> Row:
         return self._run, task.sequence, task.step.name, self._recovery
@@ -188,6 +199,8 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
         "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
         "task update": updated(t.tasks, STANDING, KEY),
+        "task gone": updated(t.tasks, ("status", "ended"), KEY),
+        "iteration gone": updated(t.iterations, ("status", "ended"), PLACE),
         "result": inserted(results, *KEY, "value", "file"),
         "carry": Statement(carry, positional, ["now", *(f"b_{name}" for name in KEY)]),
         "attempt": inserted(t.attempts, *KEY, "try", "status", "started", "ended", "error", "traceback"),

@@ -20,6 +20,7 @@ from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
 from eventcore.act.waker import Waker
+from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
@@ -187,6 +188,8 @@ class Session:
                 self._asked = reruns.refuse(store.connection, row.id, request.asked, request.rerun, str(error), now)
             raise
         if request.mode is RunMode.continue_:
+            if store.document(row, row.recovery) != document:
+                check_adoptable(Plan(self._program, self._config), snapshot(store.connection, row))
             return store.enter_again(row, document, holder, term, now)
         row = store.enter_recovery(
             row, request.recovery_run, request.rerun, self._source, document, holder, term, now, request.asked
@@ -206,9 +209,8 @@ class Session:
             history = read_history(self._store.connection, row, row.recovery, walk_all=True)
             amended(Plan(self._program, self._config), history, request.rerun)
 
-    def _history(self, row: RunRow, plan: Plan, document: str) -> History:
+    def _history(self, row: RunRow, plan: Plan, document: str, upto: int, rerun: str | None) -> History:
         """What the recoveries before this one left, as far as it counts."""
-        upto, rerun = looks_back_to(self._store.connection, row)
         if upto < 0:
             return History()
         walk_all = (
@@ -237,8 +239,9 @@ class Session:
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
         capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
-        archive = StoreArchive(store, row)
-        turn = Turn(plan, self._history(row, plan, document), archive, capacities)
+        upto, rerun = looks_back_to(store.connection, row)
+        archive = StoreArchive(store, row, upto)
+        turn = Turn(plan, self._history(row, plan, document, upto, rerun), archive, capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))

@@ -158,7 +158,7 @@ class _Compiler:
         elif tree is not None:
             dual = rebuilt(tree, lambda leaf: self.never(_step(leaf), _status(leaf)), dual=True)
             expr = self._at_home(step, begin, dual)
-        void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.inner)
+        void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.void)
         if source is not None:
             self.program.add_assoc(source, (void,))
         follows = [self.never(step, status) for status in StepStatus if (step.path, status) in self.graph.never_asked]

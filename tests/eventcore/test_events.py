@@ -182,7 +182,7 @@ BAD = {
                          ["'e'", "seconds", "-1"]),
     "a delay that is no number": (lambda ev: ev.add_assoc(ev.add_event("e"), ev.add_step("s"), delay="5"),
                                   ["'e'", "seconds", "'5'"]),
-    "two delays for one association": (_two_delays, ["ready -> step load", "delay 1", "give one delay"]),
+    "two delays for one association": (_two_delays, ["'ready' with 'load'", "delay 1", "give one delay"]),
     "a recovery that is no mapping": (lambda ev: ev.add_step("s", recovery=[OK]), ["'s'", "StepReplay"]),
     "a recovery by text": (lambda ev: ev.add_step("s", recovery={OK: "skip"}), ["'s'", "StepReplay", "'skip'"]),
     "a recovery of a status that recovery makes": (

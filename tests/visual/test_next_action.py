@@ -10,7 +10,8 @@ import pytest
 
 import eventcore as evr
 from eventcore.define.status import Verdict
-from eventcore.record.reading import RunView, reading
+from eventcore.record.reading import reading
+from eventcore.record.views import RunView
 from eventcore.run.next_action import next_action
 from sequent.cli.summary import tell_end
 from tests.support import boom, eventor, flow, start

@@ -311,4 +311,4 @@ def test_notices_cannot_be_changed() -> None:
 
 def test_what_is_no_observer_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"eventcore\.Observer"):
-        evr.Eventor(store=":memory:", observers=[print])
+        evr.Eventor(store=":memory:", observers=[print])  # type: ignore[list-item]  # that is what is tried

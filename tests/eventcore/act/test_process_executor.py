@@ -14,6 +14,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -466,7 +467,7 @@ def test_what_is_written_past_python_is_in_the_log_though_the_process_dies_of_it
     for deadly in (False, True):
         log = tmp_path / f"{deadly}.log"
         lone.run(step, deadly, log=LogTarget(str(log)))
-        assert eventually(lambda log=log: log.exists() and log.read_text() == "last words\n")
+        assert eventually(partial(_says, log, "last words\n"))
 
 
 def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
@@ -677,3 +678,7 @@ def test_when_the_engine_is_killed_its_workers_and_their_programs_die(
         process.stdout.close()
         process.stderr.close()
         process.wait()
+
+
+def _says(log: Path, text: str) -> bool:
+    return log.exists() and log.read_text() == text

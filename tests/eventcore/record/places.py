@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 import eventcore as evr
 from eventcore.record import requests, schema
-from eventcore.record.reading import Reader, RunView, reading
+from eventcore.record.reading import Reader, reading
 from eventcore.record.store import Store
+from eventcore.record.views import RunView
 from tests.property.reading import share
 from tests.support import eventor
 
@@ -58,7 +59,7 @@ class Place:
 
     def ask(self, verb: str, run_id: str = "run") -> None:
         """Have a user ask something of a run."""
-        requests.ask(self.location, self.run(run_id).id, verb, {}, time.time())
+        requests.ask(self.store.connection, self.run(run_id).id, verb, {}, time.time())
 
     def everything(self) -> dict[str, set[tuple[Any, ...]]]:
         """All rows of all tables."""

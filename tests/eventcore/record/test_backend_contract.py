@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 
 from eventcore.define.status import RunMode, Verdict
 from eventcore.errors import LeaseLostError, RunExistsError, RunHeldError, StoreError
-from eventcore.record import cleaning, lease, requests
+from eventcore.record import cleaning, lease, pausing, requests
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, Work
 from eventcore.record.database import open_database, transaction
@@ -369,7 +369,7 @@ def test_a_run_that_nobody_works_on_can_be_paused_and_resumed(shared: Place) -> 
     assert not chained(shared.program(), succeed, fail).run()
     for verb, paused in (("pause", True), ("resume", False)):
         shared.ask(verb)
-        assert requests.is_paused(shared.store.connection, shared.run().id) is paused
+        assert pausing.is_paused(shared.store.connection, shared.run().id) is paused
 
 
 # cleaning

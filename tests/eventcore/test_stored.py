@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eventcore.define.document import differences, document_of, function_name
+import pytest
 
 import eventcore as evr
-from eventcore.define.program import Program
+from eventcore.define.differences import differences
+from eventcore.define.stored import StoredProgram, function_name, read, stored_program, written
+from eventcore.errors import StoreError
 from tests.support import boom, eventor, rows, start
 
 
@@ -29,13 +31,17 @@ def build(**changes: Any) -> evr.Eventor:
 
 def document(**changes: Any) -> str:
     """What is stored of it."""
-    program: Program = build(**changes)._build().program
-    return document_of(program)
+    return build(**changes).document
+
+
+def stored(**changes: Any) -> StoredProgram:
+    """What is read of that."""
+    return read(document(**changes))
 
 
 def test_it_holds_events_steps_associations_and_pools() -> None:
     data = json.loads(document())
-    assert {event["name"]: event["expr"] for event in data["events"]}["either"] == {
+    assert {event["name"]: event.get("expr") for event in data["events"]}["either"] == {
         "or": ["done", {"and": ["failed", "done"]}]
     }
     steps = {step["name"]: step for step in data["steps"]}
@@ -44,7 +50,7 @@ def test_it_holds_events_steps_associations_and_pools() -> None:
     assert steps["first"]["recovery"] == {"success": "rerun"}
     assert steps["second"]["config"] == {"retries": 1, "task_construct": "thread"}
     assert steps["second"]["function"] == "tests.support:boom"
-    assert {"event": "done", "to": "step", "target": "second", "delay": 1.5} in data["associations"]
+    assert {"event": "done", "kind": "step", "target": "second", "delay": 1.5} in data["associations"]
     assert data["pools"] == {"cpu": 2}
 
 
@@ -54,6 +60,17 @@ def test_arguments_are_left_out_because_they_may_be_secret_or_large() -> None:
 
 def test_the_same_program_makes_the_same_document() -> None:
     assert document() == document()
+
+
+def test_what_is_written_is_read_back_whole() -> None:
+    program = stored_program(build()._build().program)
+    assert read(written(program)) == program
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 2, "name": 5}'])
+def test_a_damaged_document_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(StoreError, match="cannot be read"):
+        read(text)
 
 
 def test_it_is_stored_with_the_run_and_tells_its_steps_without_the_code(tmp_path: Path) -> None:
@@ -75,10 +92,10 @@ def test_two_runs_of_one_program_share_it(tmp_path: Path) -> None:
 
 
 def test_differences_are_told_by_name() -> None:
-    assert not differences(document(), document())
-    assert str(differences(document(), document(first="other"))) == "added: other; removed: first"
-    assert str(differences(document(), document(func=print))) == "changed: second (function)"
-    assert str(differences(document(), document(delay=2))) == "changed: second (what it follows)"
+    assert not differences(stored(), stored())
+    assert str(differences(stored(), stored(first="other"))) == "added: other; removed: first"
+    assert str(differences(stored(), stored(func=print))) == "changed: second (function)"
+    assert str(differences(stored(), stored(delay=2))) == "changed: second (what it follows)"
 
 
 class Caller:
