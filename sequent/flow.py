@@ -34,7 +34,7 @@ class Sequent(Runner, Container):
 
     def check(self) -> None:
         """Find whatever can be found wrong without running; raises `FlowError`s."""
-        self._build()
+        self.built()
 
     def graph(self) -> DiGraph[tuple[str, str]]:
         """The flow as a directed graph of the starts and ends of its steps, as networkx has it; yours to change.
@@ -55,7 +55,7 @@ class Sequent(Runner, Container):
             from sequent.compiler.requirements import requirements
         return moments(self, requirements(self))
 
-    def _build(self) -> Built:
+    def built(self) -> Built:
         self._check_steps()
         with _networkx_needed():
             from sequent.compiler.compile import compiled
@@ -66,7 +66,7 @@ class Sequent(Runner, Container):
     def _check_steps(self) -> None:
         for step in self.walk():
             step.check_as_built()
-            self._step_config(step.config, step.func, step.path)
+            self.step_config(step.config, step.func, step.path)
 
 
 @contextmanager

@@ -62,14 +62,7 @@ RULES: dict[str, tuple[str, ...]] = {
 
 #: What breaks the rules today, with what is to be done about it. To be empty at the end; an entry that is not needed
 #: any more fails the test.
-KNOWN_OFFENDERS: dict[str, str] = {
-    "eventcore.define imports eventcore.decide": "control steps get a narrow protocol instead of the turn",
-    "circle of files in eventcore.decide, eventcore.define": "rules take a context and do not see what drives them",
-    "circle of files in sequent.language": "references and requirements speak of a step by a type that stands below it",
-    "sequent.flow uses _step_config": "the runner offers it to programs under a public name",
-    "sequent.cli.verbs.check uses _build": "the runner says what it would run",
-    "sequent.cli.verbs.check uses _file": "the runner says where it was written",
-}
+KNOWN_OFFENDERS: dict[str, str] = {}
 
 
 @cache

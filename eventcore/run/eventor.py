@@ -45,7 +45,7 @@ class Eventor(Runner):
         `releases` (default: what was acquired) are pairs of `ResourcePool` and count; `config` may set what
         `eventcore.define.config.StepConfig` has. Raises `ProgramError` and `ConfigError`.
         """
-        own = self._step_config(step_config(config, name), func, name)
+        own = self.step_config(step_config(config, name), func, name)
         return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
 
     def add_assoc(self, event: Event, *assocs: Event | Step, delay: float = 0) -> None:
@@ -72,5 +72,5 @@ class Eventor(Runner):
             if str(self._fresh) not in taken:
                 return str(self._fresh)
 
-    def _build(self) -> Built:
+    def built(self) -> Built:
         return Built(self._program, tuple(self._starts))

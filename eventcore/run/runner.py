@@ -115,6 +115,11 @@ class Runner(Steered):
         return self._present().run_id
 
     @property
+    def file(self) -> str | None:
+        """The file that the program is written in, where it is known."""
+        return self._file
+
+    @property
     def store(self) -> str:
         """Where the run is kept."""
         return self._location
@@ -154,7 +159,7 @@ class Runner(Steered):
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         with _uncollected():
-            built = self._build()
+            built = self.built()
             document = written(stored_program(built.program))
         with closing(Executors(self._config)) as executors:
             if request.mode is RunMode.restart:  # of another run, the history says what it needs
@@ -195,7 +200,7 @@ class Runner(Steered):
         from eventcore.run.outstanding import outstanding
 
         request = self._present()
-        built = self._build()
+        built = self.built()
         if not request.is_entered and request.mode is RunMode.restart:
             return len(built.starts), None
         if self._memory is None and not backend_of(self._location).is_shared:
@@ -268,7 +273,7 @@ class Runner(Steered):
     @property
     def document(self) -> str:
         """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
-        built = self._build()
+        built = self.built()
         return written(stored_program(built.program))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -300,7 +305,7 @@ class Runner(Steered):
     def _made(self) -> None:
         """Prepare to take what the program is built of."""
 
-    def _build(self) -> Built:
+    def built(self) -> Built:
         """The program as it stands; raises `ProgramError` for what cannot run."""
         raise NotImplementedError
 
@@ -320,7 +325,8 @@ class Runner(Steered):
                 found.setdefault(self._config.of_step(step.config, "task_construct"), step.func)
         return found
 
-    def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
+    def step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
+        """A step's own config, checked beside the program's; raises `ConfigError` and `ProgramError`."""
         own = with_construct(own, f"step {name!r}, config")
         if func is not None and self._config.of_step(own, "timeout") is not None:
             construct = self._config.of_step(own, "task_construct")

@@ -17,8 +17,9 @@ from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.written import Acquires, Recovery
 from sequent.errors import FlowError, LoopError
 from sequent.language.loops import RangeItems, is_static, static_items
+from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
-from sequent.language.require import FlowEvent, as_tree
+from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
@@ -101,7 +102,7 @@ class Container:
             yield from child.walk()
 
 
-class FlowStep(Container):
+class FlowStep(Container, Placed):
     """One step of a flow; made by `add_step`."""
 
     def __init__(
@@ -218,6 +219,12 @@ class FlowStep(Container):
         if isinstance(concurrent, bool) or not isinstance(concurrent, int) or concurrent < 1:
             raise FlowError(f"step {self.path!r}: concurrent is a number of iterations, 1 or more, not {concurrent!r}")
         return concurrent
+
+
+def step_of(named: Clause | ResultReference | ItemReference | KeyReference) -> FlowStep:
+    """The step that a clause, in which it is no name any more, or a reference speaks of."""
+    assert isinstance(named.step, FlowStep)
+    return named.step
 
 
 class StaticLoop:

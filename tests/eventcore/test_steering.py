@@ -127,7 +127,7 @@ def test_internal_events_cannot_be_triggered(store: str) -> None:
     program = flow(store, task_construct="thread")
     program.add_step("box", loop=[1]).add_step("waits", gate.wait)
     with running(program, gate):
-        internal = program._build().starts[0][0]
+        internal = program.built().starts[0][0]
         assert "is internal" in refused(program.trigger(internal, 9))
     assert "is internal" in refused(program.trigger(internal, 9))
     assert refused(program.trigger("go")) == "the program has no event 'go'; it has none that can be triggered"
