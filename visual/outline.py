@@ -1,31 +1,59 @@
-"""A stored program as nested nodes and links, whichever way it was written.
-
-For flows, the outline that the flow language stored is taken as it is. A raw program has no nesting: its steps are the
-nodes, and its events stand between them.
-"""
+"""A stored program as its user wrote it: nested steps for a flow, a row of steps for a raw program."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-Expression = Mapping[str, Any]  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
+from eventcore.define.program import Role
+from eventcore.define.stored import StoredLoop, StoredProgram, StoredStep, Tree
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepNode:
     """A step or a container of the outline."""
 
-    path: str
-    name: str
-    kernel_name: str  #: of the step that has its tasks; for a looped step, the one inside the loop
-    loop: str | None
-    concurrent: int
-    delay: float
-    acquires: tuple[tuple[str, int], ...]
-    require: Expression | None
+    step: StoredStep  #: as it is stored
+    parent: str | None  #: the path of the container around it
+    depth: int  #: how many keys its sequences have, without those of a loop of its own
+    body: StoredStep | None  #: of a step with a loop of its own, the one inside the loop
     children: tuple[StepNode, ...]
+
+    @property
+    def path(self) -> str:
+        """The name that users see."""
+        return self.step.path
+
+    @cached_property
+    def name(self) -> str:
+        """Its name within its container."""
+        return self.path if self.parent is None else self.path.removeprefix(f"{self.parent}/")
+
+    @property
+    def kernel_name(self) -> str:
+        """The kernel's step that has its tasks; for a looped step, the one inside the loop."""
+        return self.step.name if self.body is None else self.body.name
+
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """All kernel steps that have its tasks: for a looped step, the one inside the loop and the whole loop."""
+        return (self.step.name,) if self.body is None else (self.body.name, self.step.name)
+
+    @property
+    def scope(self) -> str | None:
+        """What it walks, iteration by iteration; None for a step without an inside."""
+        return self.step.inside
+
+    @property
+    def loop(self) -> StoredLoop | None:
+        """Where its items come from."""
+        return self.step.loop
+
+    @property
+    def require(self) -> Tree:
+        """What it requires of other steps."""
+        return self.step.require
 
     @property
     def is_container(self) -> bool:
@@ -39,38 +67,26 @@ class StepNode:
             yield from child.walk()
 
 
-def outline_of(document: Mapping[str, Any]) -> tuple[StepNode, ...]:
+def outline_of(program: StoredProgram) -> tuple[StepNode, ...]:
     """The nodes of a stored program, nested; for a raw program, its steps in a row."""
-    if document["outline"] is not None:
-        return tuple(_node(data) for data in document["outline"])
+    return _inside(program, program.scopes[0].name, None, 1)
+
+
+def flat_outline_of(program: StoredProgram) -> list[StepNode]:
+    """All nodes, each before those inside it."""
+    return [node for top in outline_of(program) for node in top.walk()]
+
+
+def _inside(program: StoredProgram, scope: str, parent: str | None, depth: int) -> tuple[StepNode, ...]:
     return tuple(
-        StepNode(
-            path=step["path"],
-            name=step["path"],
-            kernel_name=step["name"],
-            loop=None,
-            concurrent=1,
-            delay=0.0,
-            acquires=tuple((pool, count) for pool, count in step["acquires"]),
-            require=None,
-            children=(),
-        )
-        for step in document["steps"]
-        if not step["hidden"]
+        _node(program, step, parent, depth)
+        for step in program.members[scope]
+        if step.role in (Role.action, Role.container)
     )
 
 
-def _node(data: Mapping[str, Any]) -> StepNode:
-    children = tuple(_node(child) for child in data["children"])
-    looped_leaf = data["loop"] is not None and not children
-    return StepNode(
-        path=data["path"],
-        name=data["name"],
-        kernel_name=f"{data['path']}#body" if looped_leaf else data["path"],
-        loop=data["loop"],
-        concurrent=data["concurrent"],
-        delay=data["delay"],
-        acquires=tuple((pool, count) for pool, count in data["acquires"]),
-        require=data["require"],
-        children=children,
-    )
+def _node(program: StoredProgram, step: StoredStep, parent: str | None, depth: int) -> StepNode:
+    if step.inside is None:
+        return StepNode(step, parent, depth, None, ())
+    body = next((inner for inner in program.members[step.inside] if inner.role is Role.body), None)
+    return StepNode(step, parent, depth, body, _inside(program, step.inside, step.path, depth + 1))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
-from eventcore.record.reading import Reader, RunView, Tally
+from eventcore.define.stored import StoredProgram
+from eventcore.record.reading import Reader
+from eventcore.record.tallies import LoopTally, Tally
+from eventcore.record.views import RunView
 
 #: the word for a step with instances in several states: the first of these that one of them is in
 ORDER = (
@@ -30,16 +34,21 @@ class Standing:
     counts: Mapping[str, int]
     seconds: float | None
     tries: int = 1  #: the most that one instance took
+    progress: LoopTally | None = None  #: of its loop, as soon as the items are known
 
     @property
     def text(self) -> str:
         """State, counts where there is more than one instance, tries where there was a second, and time."""
         total = sum(self.counts.values())
         done = self.counts.get("success", 0) + self.counts.get("skipped", 0)
-        parts = [self.state if total <= 1 else f"{self.state} {done}/{total}"]
-        parts += [
-            f"{count} {word}" for word, count in self.counts.items() if total > 1 and word in ("failure", "cancelled")
-        ]
+        troubles = {word: self.counts.get(word, 0) for word in ("failure", "cancelled") if total > 1}
+        counted = f"{done}/{total}" if total > 1 else ""
+        if self.progress is not None:
+            p = self.progress
+            counted = f"{p.over - p.failed - p.cancelled}/{p.items}"
+            troubles = {"failure": p.failed, "cancelled": p.cancelled}
+        parts = [f"{self.state} {counted}".rstrip()]
+        parts += [f"{count} {word}" for word, count in troubles.items() if count]
         if self.tries > 1:
             parts.append(f"{'up to ' if total > 1 else ''}{self.tries} tries")
         if self.seconds is not None:
@@ -48,14 +57,38 @@ class Standing:
 
 
 def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
-    """The standing of each step that was reached, keyed by the kernel's step name."""
-    return {step: _standing(tally, run) for step, tally in reader.tallies(run).items()}
+    """The standing of each step that was reached, keyed by the kernel's step name.
+
+    A step with a loop of its own stands as its iterations do, and as its loop while none has begun.
+    """
+    found = {step: _standing(tally, run) for step, tally in reader.tallies(run).items()}
+    whole_loops = _bodies(reader.program(run))
+    for container, progress in reader.loops(run).items():
+        if container in found:
+            found[container] = replace(found[container], progress=progress)
+    for container, body in whole_loops.items():
+        if container in found:
+            found[body] = _looped(found[container], found.get(body))
+    return found
 
 
 def unreached(run: RunView) -> Standing:
     """The standing of a step that no task was made of."""
     over = run.state in ("success", "failure", "stalled")
     return Standing(NOT_REACHED if over else WAITING, {}, None)
+
+
+def _bodies(program: StoredProgram) -> dict[str, str]:
+    """The kernel's step inside each loop that a step has of its own, by that of the whole loop."""
+    return {program.container_of[step.scope].name: step.name for step in program.steps if step.role is Role.body}
+
+
+def _looped(loop: Standing, body: Standing | None) -> Standing:
+    """A step with a loop of its own: as its iterations, which is as the loop itself while none is left over."""
+    if body is None:
+        return replace(loop, seconds=None)
+    is_done = body.state == TaskStatus.success.value
+    return replace(body, state=loop.state if is_done else body.state, progress=loop.progress)
 
 
 def _standing(tally: Tally, run: RunView) -> Standing:
@@ -65,7 +98,7 @@ def _standing(tally: Tally, run: RunView) -> Standing:
         state = INTERRUPTED
     if state == TaskStatus.skipped.value:
         state = TaskStatus.success.value
-    return Standing(state, counts, tally.seconds if tally.ended is not None else None, tally.tries)
+    return Standing(state, counts, tally.seconds if tally.ended else None, tally.tries)
 
 
 def duration(seconds: float) -> str:

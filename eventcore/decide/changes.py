@@ -52,7 +52,7 @@ class Changes:
     starts: list[Task] = field(default_factory=list)
     cancels: list[Task] = field(default_factory=list)
     leftovers: Leftovers | None = None
-    answers: list[tuple[int, str]] = field(default_factory=list)  #: requests taken up, and what came of them
+    answers: list[tuple[int, str | None]] = field(default_factory=list)  #: requests, each with why it was refused
     ended: list[Task] = field(default_factory=list)  #: worth a line in the log
 
     def __bool__(self) -> bool:

@@ -32,7 +32,7 @@ class Task:
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None
         self.ended: float | None = None
-        self.ending = False  #: its worker is being ended, because somebody asked for that
+        self.ending = False  #: it is being ended, because somebody asked for that
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded

@@ -18,8 +18,8 @@ from eventcore.errors import RunHeldError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.database import reported, transaction
-from eventcore.record.reading import RunView
 from eventcore.record.store import Store
+from eventcore.record.views import RunView
 
 BATCH = 2_000  #: rows of one transaction
 HISTORY = [table for table in t.metadata.sorted_tables if "run" in table.c and table is not t.recoveries]

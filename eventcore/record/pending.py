@@ -5,18 +5,20 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from eventcore.record import schema as t
-from eventcore.record.reading import Reader, RunView
+from eventcore.record.reading import Reader
+from eventcore.record.views import DelayView, RunView
 
 
-def pending_delays(reader: Reader, run: RunView) -> list[tuple[str, str, float]]:
-    """The association's key, the sequence and the due time in UTC seconds, the next one first."""
+def pending_delays(reader: Reader, run: RunView) -> list[DelayView]:
+    """The delays on their way, the next one first."""
     delays = t.delays
+    columns = (delays.c[name] for name in ("event", "kind", "target", "sequence", "due"))
     query = (
-        select(delays.c.association, delays.c.sequence, delays.c.due)
+        select(*columns)
         .where(delays.c.run == run.id, delays.c.recovery == run.recovery, delays.c.over == 0)
         .order_by(delays.c.due)
     )
-    return [(row.association, row.sequence, row.due) for row in reader._connection.execute(query)]
+    return [DelayView(*row) for row in reader.connection.execute(query)]
 
 
 def last_pause(reader: Reader, run: RunView) -> tuple[str, float] | None:
@@ -24,8 +26,8 @@ def last_pause(reader: Reader, run: RunView) -> tuple[str, float] | None:
     asked = t.requests
     query = (
         select(asked.c.asked_by, asked.c.asked_at)
-        .where(asked.c.run == run.id, asked.c.verb == "pause")
+        .where(asked.c.run == run.id, asked.c.verb == "pause", asked.c.status == "done")
         .order_by(asked.c.id.desc())
     )
-    row = reader._connection.execute(query.limit(1)).first()
+    row = reader.connection.execute(query.limit(1)).first()
     return None if row is None else (row.asked_by, row.asked_at)

@@ -6,144 +6,34 @@ Nothing here needs the user's program: a run carries what it ran as data.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
 from eventcore.define.status import TaskStatus, Verdict
+from eventcore.define.stored import StoredProgram, read
 from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported
 from eventcore.record.registry import backend_of
+from eventcore.record.tallies import LoopTally, Tally, loop_tallies, tallies
+from eventcore.record.views import (
+    AttemptView,
+    InstanceView,
+    IterationView,
+    RecoveryView,
+    ResultView,
+    RunView,
+    SliceView,
+    TaskView,
+)
 from eventcore.record.whose import own_latest
 
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run as it stands in its latest recovery; times are UTC in seconds since 1970."""
-
-    id: int
-    run_id: str
-    program: str
-    source: str | None
-    recovery: int
-    created: float
-    started: float
-    ended: float | None
-    verdict: Verdict
-    is_held: bool  #: an engine is working on it
-    holder: str | None  #: that engine, as `process 4711 on host`
-    todos: int
-    next_due: float | None
-    stalled: list[str]
-    not_reached: list[str]
-    is_paused: bool = False
-    user: str = ""  #: who started it
-    host: str = ""  #: where
-    passed_over: str = ""  #: whose later runs were passed over to find it, in a line
-
-    @property
-    def state(self) -> str:
-        """The verdict, `paused`, or `interrupted` where an engine is gone without leaving a verdict."""
-        if self.is_paused and self.verdict in (Verdict.running, Verdict.pending):
-            return "paused"
-        if self.verdict is Verdict.running and not self.is_held:
-            return "interrupted"
-        return self.verdict.value
-
-    @property
-    def origin(self) -> dict[str, Any]:
-        """How the shell finds the program again, and where its steps log: `target`, `parameters`, `logdir` if known."""
-        found = json.loads(self.source) if self.source else {}
-        return found if isinstance(found, dict) else {}
-
-
-@dataclass(frozen=True, slots=True)
-class RecoveryView:
-    """One time that a run was started or recovered."""
-
-    recovery: int
-    started: float
-    ended: float | None
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class TaskView:
-    """One task as one recovery left it."""
-
-    step: str
-    sequence: str
-    recovery: int
-    status: TaskStatus
-    try_number: int
-    created: float
-    started: float | None
-    ended: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptView:
-    """One try of a task."""
-
-    step: str
-    sequence: str
-    recovery: int
-    try_number: int
-    status: TaskStatus
-    started: float | None
-    ended: float | None
-    error: str | None
-    traceback: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ResultView:
-    """What a task returned, as tagged JSON: its beginning, or the name of the file that has it."""
-
-    step: str
-    sequence: str
-    recovery: int
-    text: str | None
-    size: int  #: characters in the store; 0 where a file has it
-    file: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The instances of one step, counted by their latest status."""
-
-    counts: dict[TaskStatus, int]
-    started: float | None
-    ended: float | None
-    seconds: float  #: what its instances took, all together
-    tries: int = 1  #: the most that one of them took
-
-    @property
-    def total(self) -> int:
-        """All instances that were reached."""
-        return sum(self.counts.values())
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceView:
-    """One task in its latest recovery, with the last attempt that failed."""
-
-    step: str
-    sequence: str
-    recovery: int
-    status: TaskStatus
-    try_number: int
-    due: float | None
-    started: float | None
-    ended: float | None
-    error: str | None
-    traceback: str | None
+NONE = "null"  #: how the value None is recorded
 
 
 class Reader:
@@ -151,6 +41,7 @@ class Reader:
 
     def __init__(self, connection: Connection, location: str) -> None:
         self._connection = connection
+        self._programs: dict[tuple[int, int], StoredProgram] = {}
         self.location = location
 
     @property
@@ -179,8 +70,8 @@ class Reader:
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
         if run_id is None:
-            key, passed_over = own_latest(self._connection, program, self.location)
-            return replace(next(view for view in self.runs(now) if view.id == key), passed_over=passed_over)
+            key = own_latest(self._connection, program, self.location)
+            return next(view for view in self.runs(now) if view.id == key)
         for view in self.runs(now):
             if view.run_id == run_id:
                 return view
@@ -188,74 +79,88 @@ class Reader:
             f"store {self.location} has no run {run_id!r}; `sequent runs {self.location}` lists them"
         )
 
-    def document(self, run: RunView) -> dict[str, Any]:
-        """The program that the run executes, as data (see `eventcore.define.document`)."""
-        query = (
-            select(t.programs.c.document)
-            .join(t.recoveries, t.recoveries.c.program_id == t.programs.c.id)
-            .where(t.recoveries.c.run == run.id, t.recoveries.c.recovery == run.recovery)
-        )
-        document: dict[str, Any] = json.loads(self._connection.execute(query).scalar_one())
-        return document
+    def program(self, run: RunView) -> StoredProgram:
+        """The program that the run executes; read once."""
+        key = run.id, run.recovery
+        if key not in self._programs:
+            query = (
+                select(t.programs.c.document)
+                .join(t.recoveries, t.recoveries.c.program_id == t.programs.c.id)
+                .where(t.recoveries.c.run == run.id, t.recoveries.c.recovery == run.recovery)
+            )
+            self._programs[key] = read(self._connection.execute(query).scalar_one())
+        return self._programs[key]
 
     def tallies(self, run: RunView) -> dict[str, Tally]:
         """Each step's instances, counted by the status of their latest recovery; keyed by the kernel's step name."""
-        tasks, latest = t.tasks, self._latest(run)
-        spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
-        most = func.max(tasks.c["try"])
-        query = (
-            select(
-                tasks.c.step,
-                tasks.c.status,
-                func.count(),
-                func.min(tasks.c.started),
-                func.max(tasks.c.ended),
-                spent,
-                most,
-            )
-            .join(latest, _same_task(tasks, latest))
-            .where(tasks.c.run == run.id)
-            .group_by(tasks.c.step, tasks.c.status)
-        )
-        found: dict[str, Tally] = {}
-        for step, status, count, started, ended, seconds, tries in self._connection.execute(query):
-            known = found.get(step, Tally({}, None, None, 0.0))
-            found[step] = Tally(
-                {**known.counts, TaskStatus(status): count},
-                min((x for x in (known.started, started) if x is not None), default=None),
-                max((x for x in (known.ended, ended) if x is not None), default=None),
-                known.seconds + (seconds or 0.0),
-                max(known.tries, tries or 1),
-            )
-        return found
+        return tallies(self._connection, run.id, run.recovery)
+
+    def loops(self, run: RunView) -> dict[str, LoopTally]:
+        """How far the loops of each container came; keyed by the kernel's name of the container."""
+        return loop_tallies(self._connection, run.id, run.recovery)
 
     def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
-                  statuses: tuple[TaskStatus, ...] = (), limit: int = 1000) -> list[InstanceView]:  # fmt: skip
-        """Tasks in their latest recovery, in the order in which they were reached."""
-        tasks, attempts, latest = t.tasks, t.attempts, self._latest(run)
-        query = (
-            select(tasks, attempts.c.error, attempts.c.traceback)
-            .join(latest, _same_task(tasks, latest))
-            .outerjoin(
-                attempts,
-                (attempts.c.run == tasks.c.run) & _same_task(attempts, tasks) & (attempts.c["try"] == tasks.c["try"]),
-            )
-            .where(tasks.c.run == run.id)
-            .order_by(tasks.c.created, tasks.c.started)
-            .limit(limit)
-        )
+                  statuses: tuple[TaskStatus, ...] = (), limit: int = 1000,
+                  last_first: bool = False) -> list[InstanceView]:  # fmt: skip
+        """Tasks in their latest recovery, in the order in which they were reached, or the last first."""
+        tasks, attempts = t.tasks, t.attempts
+        names = ("run", "step", "sequence", "recovery", "status", "try", "due", "created", "started", "ended")
+        chosen = select(*(tasks.c[name] for name in names)).where(tasks.c.run == run.id)
         if step is not None:
-            query = query.where(tasks.c.step == step)
+            chosen = chosen.where(tasks.c.step == step)
         if sequence is not None:
-            query = query.where(tasks.c.sequence == sequence)
+            chosen = chosen.where(tasks.c.sequence == sequence)
         if statuses:
-            query = query.where(tasks.c.status.in_([status.value for status in statuses]))
+            chosen = chosen.where(tasks.c.status.in_([status.value for status in statuses]))
+        if run.recovery:
+            chosen = chosen.where(_is_latest(tasks, ("sequence", "step")))
+        order = (tasks.c.created.desc(), tasks.c.started.desc()) if last_first else (tasks.c.created, tasks.c.started)
+        found = chosen.order_by(*order).limit(limit).subquery()
+        tried = (
+            (attempts.c.run == found.c.run) & (attempts.c.sequence == found.c.sequence)
+            & (attempts.c.step == found.c.step) & (attempts.c.recovery == found.c.recovery)
+            & (attempts.c["try"] == found.c["try"])
+        )  # fmt: skip
+        query = select(
+            *(found.c[name] for name in names[1:] if name != "created"), attempts.c.error, attempts.c.traceback
+        ).outerjoin_from(found, attempts, tried)
+        outer = (found.c.created, found.c.started)
+        query = query.order_by(*((column.desc() for column in outer) if last_first else outer))
         return [
-            InstanceView(
-                row.step, row.sequence, row.recovery, TaskStatus(row.status), row._mapping["try"], row.due, row.started,
-                row.ended, row.error, row.traceback,
+            InstanceView(name, at, recovery, TaskStatus(word), *rest)
+            for name, at, recovery, word, *rest in self._connection.execute(query)
+        ]
+
+    def iteration(self, run: RunView, scope: str, sequence: str) -> IterationView | None:
+        """One iteration in its latest recovery; None where it has not begun."""
+        iterations = t.iterations
+        query = select(iterations).where(iterations.c.scope == scope, iterations.c.sequence == sequence)
+        found = self._iterations(query.where(iterations.c.run == run.id).order_by(iterations.c.recovery.desc()), 1)
+        return found[0] if found else None
+
+    def iterations_without(self, run: RunView, scope: str, step: str, limit: int) -> list[IterationView]:
+        """The last iterations of the present recovery in which a step of the scope was not reached, the last first."""
+        iterations, tasks = t.iterations, t.tasks
+        reached = (
+            select(tasks.c.run)
+            .where(tasks.c.run == run.id, tasks.c.sequence == iterations.c.sequence, tasks.c.step == step)
+            .exists()
+        )
+        query = (
+            select(iterations)
+            .where(iterations.c.run == run.id, iterations.c.recovery == run.recovery, iterations.c.scope == scope)
+            .where(~reached)
+            .order_by(iterations.c.started.desc(), iterations.c.number.desc())
+        )
+        return self._iterations(query, limit)
+
+    def _iterations(self, query: Select[Any], limit: int) -> list[IterationView]:
+        return [
+            IterationView(
+                row.scope, row.sequence, row.recovery, row.number, TaskStatus(row.status), bool(row.halted),
+                bool(row.clean), row.started, row.ended,
             )
-            for row in self._connection.execute(query)
+            for row in self._connection.execute(query.limit(limit))
         ]  # fmt: skip
 
     def recoveries(self, run: RunView) -> list[RecoveryView]:
@@ -267,32 +172,32 @@ class Reader:
             for row in self._connection.execute(query)
         ]
 
+    def tasks(self, run: RunView, steps: Collection[str], limit: int) -> list[TaskView]:
+        """The tasks of the steps in all recoveries, as they were reached; beyond `limit`, failures and the latest."""
+        tasks = t.tasks
+        columns = ("step", "sequence", "recovery", "status", "try", "created", "started", "ended")
+        done = tasks.c.status.in_([TaskStatus.success.value, TaskStatus.skipped.value])
+        query = (
+            select(*(tasks.c[name] for name in columns))
+            .where(tasks.c.run == run.id, tasks.c.step.in_(list(steps)))
+            .order_by(tasks.c.recovery.desc(), tasks.c.created.desc(), tasks.c.sequence)
+        )
+        status = {status.value: status for status in TaskStatus}
+        found: list[TaskView] = []
+        for part in (~done, done):
+            for step, sequence, recovery, word, *rest in self._connection.execute(
+                query.where(part).limit(limit - len(found))
+            ):
+                found.append(TaskView(step, sequence, recovery, status[word], *rest))
+        return sorted(found, key=lambda task: (task.recovery, task.created, task.started or 0.0))
+
     def task_count(self, run: RunView, steps: Collection[str]) -> int:
         """How many tasks the steps have in all recoveries."""
         tasks = t.tasks
         query = select(tasks.c.step, func.count()).where(tasks.c.run == run.id).group_by(tasks.c.step)
         return sum(count for step, count in self._connection.execute(query) if step in steps)
 
-    def tasks(self, run: RunView, steps: Collection[str], limit: int) -> list[TaskView]:
-        """The tasks of the steps in all recoveries, as they were reached; beyond `limit`, failures and the latest."""
-        tasks = t.tasks
-        over = case((tasks.c.status.in_(["success", "skipped"]), 1), else_=0)
-        columns = ("step", "sequence", "recovery", "status", "try", "created", "started", "ended")
-        query = (
-            select(*(tasks.c[name] for name in columns))
-            .where(tasks.c.run == run.id)
-            .order_by(over, tasks.c.recovery.desc(), tasks.c.created.desc(), tasks.c.sequence)
-        )
-        status = {status.value: status for status in TaskStatus}
-        found: list[TaskView] = []
-        for step, sequence, recovery, word, *rest in self._connection.execute(query):
-            if step in steps:
-                found.append(TaskView(step, sequence, recovery, status[word], *rest))
-                if len(found) == limit:
-                    break
-        return sorted(found, key=lambda task: (task.recovery, task.created or 0.0, task.started or 0.0))
-
-    def attempts(self, run: RunView) -> Iterator[AttemptView]:
+    def attempts(self, run: RunView, *, step: str | None = None, sequence: str | None = None) -> Iterator[AttemptView]:
         """The tries that say more than their task does: those that failed, and those after the first."""
         attempts = t.attempts
         query = (
@@ -300,6 +205,10 @@ class Reader:
             .where(attempts.c.run == run.id, (attempts.c.status != "success") | (attempts.c["try"] > 1))
             .order_by(attempts.c.recovery, attempts.c["try"])
         )
+        if step is not None:
+            query = query.where(attempts.c.step == step)
+        if sequence is not None:
+            query = query.where(attempts.c.sequence == sequence)
         for row in self._connection.execution_options(yield_per=1000).execute(query):
             yield AttemptView(
                 row.step, row.sequence, row.recovery, row._mapping["try"], TaskStatus(row.status), row.started,
@@ -307,15 +216,26 @@ class Reader:
             )  # fmt: skip
 
     def results(self, run: RunView, limit: int, *, step: str | None = None) -> Iterator[ResultView]:
-        """What tasks returned, or those of one step; of each, the first `limit` characters."""
+        """What tasks returned, or those of one step, but for None; of each, the first `limit` characters."""
         results = t.results
         columns = (results.c.step, results.c.sequence, results.c.recovery)
         text, size = func.substr(results.c.value, 1, limit), func.coalesce(func.length(results.c.value), 0)
-        query = select(*columns, text, size, results.c.file).where(results.c.run == run.id)
+        query = select(*columns, text, size, results.c.file).where(
+            results.c.run == run.id, results.c.value.is_(None) | (results.c.value != NONE)
+        )
         if step is not None:
             query = query.where(results.c.step == step)
         for row in self._connection.execution_options(yield_per=1000).execute(query):
             yield ResultView(*row)
+
+    def items(self, run: RunView, step: str) -> Iterator[SliceView]:
+        """The recorded items of a loop, by the step that computed them: slice by slice, each instance in order."""
+        items = t.items
+        columns = (items.c.sequence, items.c.recovery, items.c.first, items.c["keys"], items.c["values"])
+        query = select(*columns).where(items.c.run == run.id, items.c.step == step)
+        query = query.order_by(items.c.sequence, items.c.recovery, items.c.first)
+        for sequence, recovery, first, keys, values in self._connection.execution_options(yield_per=10).execute(query):
+            yield SliceView(sequence, recovery, first, None if keys is None else json.loads(keys), json.loads(values))
 
     def facts(self, run: RunView, recovery: int) -> Iterator[tuple[str, str, float]]:
         """The events that came in a recovery: name, sequence and time."""
@@ -332,15 +252,6 @@ class Reader:
         )
         count, due = self._connection.execute(query).one()
         return count, due
-
-    def _latest(self, run: RunView) -> Any:
-        tasks = t.tasks
-        return (
-            select(tasks.c.step, tasks.c.sequence, func.max(tasks.c.recovery).label("recovery"))
-            .where(tasks.c.run == run.id)
-            .group_by(tasks.c.step, tasks.c.sequence)
-            .subquery()
-        )
 
 
 @contextmanager
@@ -359,15 +270,18 @@ def reading(location: str) -> Iterator[Reader]:
             database.dispose()
 
 
-def _same_task(one: Any, other: Any) -> Any:
-    return (one.c.step == other.c.step) & (one.c.sequence == other.c.sequence) & (one.c.recovery == other.c.recovery)
+def _is_latest(table: Table, names: Sequence[str]) -> ColumnElement[bool]:
+    """Whether no later recovery has a row of the same instance."""
+    later = table.alias()
+    same = and_(later.c.run == table.c.run, *(later.c[name] == table.c[name] for name in names))
+    return ~select(later.c.run).where(same, later.c.recovery > table.c.recovery).exists()
 
 
 def _last_word_on_pausing() -> Any:
     asked = t.requests
     return (
         select(asked.c.verb)
-        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.taken_at.is_not(None))
+        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.status == "done")
         .order_by(asked.c.id.desc())
         .limit(1)
         .scalar_subquery()

@@ -66,7 +66,7 @@ recoveries = _table(
     Column("report", Text),
 )
 
-#: what users asked of a run, by whom and when; an engine takes a request up in the commit that says so
+#: what users asked of a run, by whom and when; an engine answers a request in the commit that has its effect
 requests = _table(
     "requests",
     Column("id", Integer, primary_key=True),
@@ -75,8 +75,10 @@ requests = _table(
     Column("argument", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("asked_at", Float, nullable=False),
-    Column("taken_at", Float),
-    Column("answer", Text),
+    Column("status", Text, nullable=False),  # see RequestStatus
+    Column("reason", Text),  # why it was refused
+    Column("answered_at", Float),
+    Column("recovery", Integer),  # the recovery that carries a rerun out
     rowid=True,
 )
 

@@ -20,12 +20,14 @@ from sqlalchemy import (
 
 from eventcore.decide.changes import Changes, Leftovers
 from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.define.answer import RequestStatus
 from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
+DONE, REFUSED = RequestStatus.done.value, RequestStatus.refused.value
 Offload = Callable[[Task, str], str | None]
 
 
@@ -96,7 +98,8 @@ class TurnWriter:
         if changes.leftovers:
             yield from self._leftovers(changes.leftovers, now)
         if changes.answers:
-            yield "answer", [(now, answer, request) for request, answer in changes.answers]
+            yield "answer", [(DONE if reason is None else REFUSED, reason, now, request)
+                             for request, reason in changes.answers]  # fmt: skip
 
     def _iterations(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
         over = [
@@ -183,7 +186,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
     answered = (
         update(t.requests)
         .where(t.requests.c.id == bindparam("b_id"))
-        .values(taken_at=bindparam("taken_at"), answer=bindparam("answer"))
+        .values(status=bindparam("status"), reason=bindparam("reason"), answered_at=bindparam("answered_at"))
     )
     held = select(runs.c.id).where(runs.c.id == bindparam("b_id"), runs.c.holder == bindparam("b_holder"))
     earlier = select(
@@ -207,6 +210,6 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "loop update": updated(t.loops, PROGRESS, KEY),
         "items": inserted(t.items, *KEY, "first", "size", "keys", "values"),
         "delay": inserted(t.delays, *WAIT, "due", "over"),
-        "answer": Statement(answered, positional, ["taken_at", "answer", "b_id"]),
+        "answer": Statement(answered, positional, ["status", "reason", "answered_at", "b_id"]),
         "delay over": Statement(delay_over, positional, [f"b_{name}" for name in WAIT]),
     }

@@ -39,7 +39,7 @@ def rehearse(
     `rerun` names what runs again although it is done. Raises `RunNotFoundError`, `ProgramError`, and `ConfigError` for
     a `recovery_run` that the run does not have.
     """
-    built, document = runner._build(), runner.document
+    built, document = runner.built(), runner.document
     store = runner._open(create=False)
     try:
         row = store.find_run(runner.name, run_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -12,12 +11,13 @@ import click
 from eventcore.decide.forecast import StepForecast
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.status import RunMode
+from eventcore.define.stored import read
 from eventcore.record.reading import reading
 from eventcore.run.rehearsal import Rehearsal, rehearse
 from sequent.cli.execution import nothing_to_do, program_for
 from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 from sequent.cli.output import print_json
-from visual.outline import outline_of
+from visual.outline import flat_outline_of
 
 MOST_LISTED = 10  #: instances of a step in a line; JSON has a hundred times as many
 
@@ -64,7 +64,7 @@ def _lines(told: Rehearsal) -> Iterator[str]:
 
 def _by_path(told: Rehearsal) -> Iterator[tuple[str, StepForecast]]:
     """The steps in the order in which users see them."""
-    for node in (inner for top in outline_of(json.loads(told.document)) for inner in top.walk()):
+    for node in flat_outline_of(read(told.document)):
         if node.kernel_name in told.steps:
             yield node.path, told.steps[node.kernel_name]
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from eventcore.record.reading import RunView
+from eventcore.record.views import RunView
 from sequent.cli.target import TargetError
 
 
@@ -22,6 +22,12 @@ class Named:
         if path != self.path and not path.startswith(f"{self.path}/"):
             return False
         return self.sequence is None or f"{sequence}.".startswith(f"{self.sequence}.")
+
+
+def split(text: str) -> tuple[str, str | None]:
+    """`PATH` or `PATH@SEQ` as a path and a sequence."""
+    path, separator, sequence = text.rpartition("@")
+    return (path, sequence) if separator else (text, None)
 
 
 def named_instance(text: str, paths: Iterable[str], run: RunView) -> Named:

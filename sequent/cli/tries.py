@@ -8,7 +8,9 @@ from pathlib import Path
 
 from eventcore.act.steplog import LogFolder
 from eventcore.define.status import TaskStatus
-from eventcore.record.reading import Reader, RunView
+from eventcore.define.stored import StoredProgram
+from eventcore.record.reading import Reader
+from eventcore.record.views import RunView
 from sequent.cli.instances import Named
 from sequent.cli.target import TargetError
 
@@ -38,14 +40,14 @@ class Try:
         return self.file.stat().st_size if self.file.is_file() else 0
 
 
-def loggers(document_steps: list[dict[str, object]]) -> dict[str, str]:
+def loggers(program: StoredProgram) -> dict[str, str]:
     """The paths of the steps that can say something, by the kernel's names."""
-    return {str(step["name"]): str(step["path"]) for step in document_steps if step["function"] is not None}
+    return {step.name: step.path for step in program.steps if step.function is not None}
 
 
 def tries(reader: Reader, run: RunView, named: Named | None, number: int | None, *, failed: bool) -> list[Try]:
     """The tries of the run, in the order in which their tasks were reached; of those `named`, of one number, failed."""
-    steps = loggers(reader.document(run)["steps"])
+    steps = loggers(reader.program(run))
     if named is not None:
         steps = {name: path for name, path in steps.items() if Named(named.path).covers(path, "")}
     return [

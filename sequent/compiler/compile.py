@@ -24,8 +24,8 @@ from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import ComputedItems
 from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
-from sequent.language.require import Clause, step_of
-from sequent.language.step import Container, FlowStep, StaticLoop
+from sequent.language.require import Clause
+from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 ROOT_SEQUENCE = "1"
 

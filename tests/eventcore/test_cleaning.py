@@ -12,8 +12,9 @@ import eventcore as evr
 from eventcore.define.status import Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import cleaning, lease
-from eventcore.record.reading import RunView, reading
+from eventcore.record.reading import reading
 from eventcore.record.store import opened
+from eventcore.record.views import RunView
 from tests.support import eventor, rows, start
 
 

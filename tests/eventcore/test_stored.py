@@ -63,7 +63,7 @@ def test_the_same_program_makes_the_same_document() -> None:
 
 
 def test_what_is_written_is_read_back_whole() -> None:
-    program = stored_program(build()._build().program)
+    program = stored_program(build().built().program)
     assert read(written(program)) == program
 
 

@@ -78,7 +78,7 @@ def _clauses(draw: st.DrawFn, known: Sequence[Path]) -> Tree[Clause] | None:
     if not known or draw(st.booleans()):
         return None
     several = draw(st.lists(st.builds(Clause, st.sampled_from(known), _statuses), min_size=1, max_size=2))
-    return draw(st.sampled_from((AllOf[Clause], AnyOf[Clause])))(tuple(several))
+    return AllOf(tuple(several)) if draw(st.booleans()) else AnyOf(tuple(several))
 
 
 def edited(tree: TreeSpec, path: Path, edit: Edit) -> TreeSpec:

@@ -97,6 +97,25 @@ def test_a_policy_of_rerun_runs_a_success_again_and_not_its_successors(tmp_path:
     assert work.since() == ["a@1"]
 
 
+@pytest.mark.parametrize("success", [seq.StepState.success, seq.StateStatus.success, seq.TaskStatus.success])
+def test_a_policy_may_be_keyed_by_the_seeds_other_names_of_a_status(tmp_path: Path, success: Any) -> None:
+    work = Work()
+    for mode in (RESTART, RECOVER):
+        work.since()
+        assert policy_run(tmp_path / "run.db", work, {success: STEP_RERUN}, mode)
+    assert work.since() == ["a@1"]
+
+
+def test_a_steps_own_policy_wins_over_its_containers_by_whichever_name(tmp_path: Path) -> None:
+    work = Work()
+    for mode in (RESTART, RECOVER):
+        f = flow(tmp_path / "run.db", mode)
+        c = f.add_step("c", recovery={STEP_SUCCESS: STEP_RERUN})
+        c.add_step("once", work, recovery={seq.TaskStatus.success: STEP_SKIP})
+        assert f()
+    assert work.ran == ["c/once@1.1"]
+
+
 def test_a_policy_of_skip_passes_a_failure_over_as_if_it_were_done(tmp_path: Path) -> None:
     work = Work("a@1")
     assert not policy_run(tmp_path / "run.db", work, {STEP_FAILURE: STEP_SKIP}, RESTART)

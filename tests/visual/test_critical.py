@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 
 import eventcore as evr
 import sequent as seq
-from visual.outline import outline_of
+from eventcore.define.stored import read
+from visual.outline import flat_outline_of
 from visual.report.critical import Moment, Span, critical_path, decisive
 from visual.report.waits import waits_of
 
@@ -28,9 +28,9 @@ def chain(
     program: evr.Eventor | seq.Sequent, *spans: Span, facts: tuple[tuple[str, str, float], ...] = ()
 ) -> list[str]:
     """The names on the critical path; containers are left to the program, and given here where they have ends."""
-    document = json.loads(program.document)
-    leaves = [node.kernel_name for top in outline_of(document) for node in top.walk() if not node.is_container]
-    before = waits_of(document, outline_of(document), spans, lambda: facts)
+    stored = read(program.document)
+    leaves = [node.kernel_name for node in flat_outline_of(stored) if not node.is_container]
+    before = waits_of(stored, spans, lambda: facts)
     last = max((at for at, s in enumerate(spans) if s.step in leaves), key=lambda at: spans[at].ended)
     return [f"{spans[at].step}@{spans[at].sequence}" for at in critical_path(last, before)]
 

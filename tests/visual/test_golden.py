@@ -1,12 +1,12 @@
 """The text of pictures, letter by letter; `python -m tests.visual.test_golden` writes the files anew."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from eventcore.define.stored import read
 from tests.visual import drawings
 from visual import Picture, draw
 from visual.graph.layout import graph_of
@@ -23,8 +23,8 @@ def run() -> Picture:
         "outer/b": Standing("active", {"active": 1, "failure": 1}, None),
         "bad": Standing("failure", {"failure": 1}, 65.0, tries=2),
     }
-    document = json.loads(drawings.nested().document)
-    return Picture(graph_of(document, "nested, run r1: running", known, Standing("waiting", {}, None)))
+    program = read(drawings.nested().document)
+    return Picture(graph_of(program, "nested, run r1: running", known, Standing("waiting", {}, None)))
 
 
 PICTURES: dict[str, Callable[[], Picture]] = {

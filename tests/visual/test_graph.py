@@ -101,16 +101,15 @@ def test_a_raw_program_shows_its_events_and_steps() -> None:
     assert Edge("event a", "step first", "", 2.0) in graph.edges
 
 
-def test_the_kernel_graph_has_scopes_as_boxes_and_the_hidden_control_steps() -> None:
+def test_the_kernel_graph_has_scopes_as_boxes_and_the_steps_that_compute_loops() -> None:
     graph = draw(nested(), kernel=True).graph
     found = boxes(graph.root)
     assert found.keys() == {"#flow", "scope outer"}
     assert {"step outer", "step outer#items", "event #begin", "event outer#begin"} & set(found["#flow"]) == {
         "step outer", "step outer#items", "event #begin",
     }  # fmt: skip
-    control = {node.name: node.about for node in graph.root.nodes if node.kind == "control"}
-    assert control["outer"] == ("control",)
-    assert control["outer#items"] == ("hidden control",)
+    about = {node.name: node.about for node in graph.root.nodes if node.kind in ("container", "items")}
+    assert about == {"outer": ("container",), "outer#items": ("computes the loop",)}
     assert Edge("event either#require", "step either", "", 5.0) in graph.edges
     assert ("step bad", "event bad#failure", "failure") in edges(graph)
 

@@ -24,7 +24,7 @@ def _without(box: Box, depth: int, stand_in: dict[str, str]) -> Box:
 
 
 def _shut(box: Box) -> Node:
-    steps = [node for node in _nodes(box) if node.kind in ("step", "control")]
+    steps = [node for node in _nodes(box) if node.kind in ("step", "container", "items")]
     state, said = counted(steps)
     about = (*box.about, f"{len(steps)} step{'' if len(steps) == 1 else 's'} inside")
     return Node(box.id, box.name, "fold", about, (*box.said, *said), box.state or state)

@@ -14,7 +14,8 @@ from visual.graph.shapes import Box, Edge, Graph, Node
 FONT = "Helvetica,Arial,sans-serif"
 _dashes = {"failure": "dashed", "complete": "dotted"}
 _kinds: dict[str, dict[str, str]] = {
-    "control": {"style": "rounded,filled,dashed"},
+    "container": {"style": "rounded,filled,dashed"},
+    "items": {"style": "rounded,filled,dashed"},
     "event": {"shape": "ellipse", "margin": "0.06,0.03"},
     "fold": {"shape": "box3d", "style": "filled", "margin": "0.2,0.1"},
     "and": {"shape": "circle", "style": "filled", "margin": "0.02", "fontsize": "9", "width": "0.3", "height": "0.3"},

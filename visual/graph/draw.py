@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from eventcore.define.stored import read
 from eventcore.record.reading import reading
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
@@ -77,18 +77,17 @@ def format_of(path: Path) -> str:
 def draw(
     subject: Drawable | str | Path, run_id: str | None = None, *, kernel: bool = False, unfold: bool = False
 ) -> Picture:
-    """Draw a program, or the run of a store: the one named by `run_id`, by default the latest.
+    """Draw a program, or the run of a store: the one named by `run_id`, by default your latest.
 
     `kernel` draws the events and steps that a flow was compiled to. In large graphs many steps alike are drawn as one,
     with their counts by state; `unfold` draws each. Raises `eventcore.errors.StoreError` for a store or a run that is
     not there, `PictureError` when rendering.
     """
     if not isinstance(subject, (str, Path)):
-        document = json.loads(subject.document)
-        return Picture(graph_of(document, document["name"], kernel=kernel, unfold=unfold))
+        program = read(subject.document)
+        return Picture(graph_of(program, program.name, kernel=kernel, unfold=unfold))
     with reading(str(subject)) as reader:
         run = reader.run(run_id, time.time())
-        document = reader.document(run)
         title = f"{run.program}, run {run.run_id}: {run.state}"
         known = standings(reader, run)
-        return Picture(graph_of(document, title, known, unreached(run), kernel=kernel, unfold=unfold))
+        return Picture(graph_of(reader.program(run), title, known, unreached(run), kernel=kernel, unfold=unfold))

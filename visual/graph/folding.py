@@ -19,7 +19,10 @@ WIDE = 30  #: alike that are folded in a small graph, when there are more of the
 MANY = 8  #: and in a large one
 CROWD = 200  #: nodes; in a graph that has more even then, containers are drawn closed, the innermost first
 ROUNDS = 3  #: how many arrows far things are compared
-_nouns = {"step": "steps", "control": "control steps", "event": "events", "box": "containers", "fold": "containers"}
+_nouns = {
+    "step": "steps", "container": "containers", "items": "loops", "event": "events", "box": "containers",
+    "fold": "containers",
+}  # fmt: skip
 
 Item = Node | Box
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from eventcore.define.stored import StoredProgram, Tree
 from visual.graph.folding import folded
 from visual.graph.kernel import kernel_graph
 from visual.graph.shapes import Box, Edge, Graph, Node
@@ -14,19 +14,19 @@ from visual.standing import Standing
 __all__ = ["Box", "Edge", "Graph", "Node", "graph_of"]
 
 
-def graph_of(document: Mapping[str, Any], title: str, standings: Mapping[str, Standing] | None = None,
+def graph_of(program: StoredProgram, title: str, standings: Mapping[str, Standing] | None = None,
              unreached: Standing | None = None, *, kernel: bool = False, unfold: bool = False) -> Graph:  # fmt: skip
     """Lay a stored program out; with `standings`, keyed by the kernel's step names, as a run of it stands.
 
     Flows are drawn as they were written, with `kernel` as the events and steps they were compiled to, like raw
     programs. In wide graphs many alike are folded to one, unless `unfold`.
     """
-    if kernel or document["outline"] is None:
-        graph = kernel_graph(document, title, standings, unreached)
+    if kernel or not program.is_flow:
+        graph = kernel_graph(program, title, standings, unreached)
     else:
         graph = Graph(Box("#flow", title))
         layout = _Layout(graph, standings, unreached)
-        for node in outline_of(document):
+        for node in outline_of(program):
             layout.add(node, graph.root)
     return graph if unfold else folded(graph)
 
@@ -38,21 +38,21 @@ class _Layout:
         self._unreached = unreached
         self._junctions = 0
 
-    def add(self, step: StepNode, box: Box) -> None:
+    def add(self, node: StepNode, box: Box) -> None:
         """Draw a step of a flow into its container's box, and what it requires."""
-        standing = None if self._standings is None else self._standings.get(step.kernel_name, self._unreached)
+        standing = None if self._standings is None else self._standings.get(node.kernel_name, self._unreached)
         said, state = ((), None) if standing is None else ((standing.text,), standing.state)
-        if step.is_container:
-            inner = Box(step.path, step.name, _about(step), said, state)
+        if node.is_container:
+            inner = Box(node.path, node.name, _about(node), said, state)
             box.boxes.append(inner)
-            for child in step.children:
+            for child in node.children:
                 self.add(child, inner)
         else:
-            box.nodes.append(Node(step.path, step.name, "step", _about(step), said, state))
-        if step.require is not None:
-            self._require(step.require, step.path, box, step.delay)
+            box.nodes.append(Node(node.path, node.name, "step", _about(node), said, state))
+        if node.require is not None:
+            self._require(node.require, node.path, box, node.step.delay)
 
-    def _require(self, tree: Mapping[str, Any], target: str, box: Box, delay: float) -> None:
+    def _require(self, tree: Tree, target: str, box: Box, delay: float) -> None:
         """A conjunction at the top is one arrow for each part; what is nested gets a junction of its own."""
         for part in tree.get("and", [tree]):
             if "step" in part:
@@ -60,7 +60,7 @@ class _Layout:
             else:
                 self._junction(part, target, box, delay)
 
-    def _junction(self, tree: Mapping[str, Any], target: str, box: Box, delay: float = 0.0) -> None:
+    def _junction(self, tree: Tree, target: str, box: Box, delay: float = 0.0) -> None:
         word, parts = next(iter(tree.items()))
         self._junctions += 1
         name = f"#{word} {self._junctions}"
@@ -73,7 +73,8 @@ class _Layout:
                 self._junction(part, name, box)
 
 
-def _about(step: StepNode) -> tuple[str, ...]:
+def _about(node: StepNode) -> tuple[str, ...]:
+    step = node.step
     lines = []
     if step.loop is not None:
         lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))

@@ -12,7 +12,8 @@ from visual.graph.shapes import Box, Edge, Graph, Node
 
 _shapes = {
     "step": ("[", "]"),
-    "control": ("[", "]"),
+    "container": ("[", "]"),
+    "items": ("[", "]"),
     "event": ("([", "])"),
     "fold": ("[[", "]]"),
     "and": ("((", "))"),

@@ -12,7 +12,7 @@ class Node:
 
     id: str
     name: str
-    kind: str = "step"  #: step, control, event, and, or; fold for several alike in one
+    kind: str = "step"  #: step, container, items, event, and, or; fold for several alike in one
     about: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     state: str | None = None

@@ -47,6 +47,6 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
         if failure.error and not node.is_container:
             parts.append(f"@{failure.sequence}: {printable(failure.error)}")
     yield node.path, ", ".join(parts)
-    inner = total_of(node, around)
+    inner = total_of(moment, node, around)
     for child in node.children:
         yield from _line(moment, child, inner)

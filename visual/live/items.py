@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from eventcore.record.reading import InstanceView
+from eventcore.record.views import InstanceView
 from visual.live.moment import Moment, Wait
 from visual.outline import StepNode
 from visual.standing import Standing, duration, unreached
@@ -53,29 +52,42 @@ def _item(moment: Moment, node: StepNode, around: int | None, now: float) -> Ite
     standing = moment.standings.get(node.kernel_name, unreached(moment.run))
     counter, share = progress(moment, node, around)
     about = ", ".join(_about(moment, node, standing, now, is_single=not counter))
-    children = _items(moment, node.children, total_of(node, around), now)
-    return Item(node.name, node.loop, standing.state, counter, share, about, children)
+    children = _items(moment, node.children, total_of(moment, node, around), now)
+    loop = None if node.loop is None else str(node.loop)
+    return Item(node.name, loop, standing.state, counter, share, about, children)
 
 
 def progress(moment: Moment, node: StepNode, around: int | None) -> tuple[str, float | None]:
-    """How many instances, of a container with a loop iterations, are over, and the share of all that this is."""
-    total = total_of(node, around)
+    """How many instances, of a step with a loop iterations, are over, and the share of all that this is."""
+    total = total_of(moment, node, around)
     if total == 1 or (node.is_container and node.loop is None):
         return "", None
-    counted = f"{node.path}#iteration" if node.is_container else node.kernel_name
-    standing = moment.standings.get(counted)
-    over = 0 if standing is None else sum(standing.counts.get(word, 0) for word in OVER)
+    standing = moment.standings.get(node.kernel_name)
+    if standing is None:
+        over = 0
+    elif node.loop is not None:
+        over = 0 if standing.progress is None else standing.progress.over
+    else:
+        over = sum(standing.counts.get(word, 0) for word in OVER)
     if total is None:
         return f"({over} done)", None
     return f"{over}/{total}", min(1.0, over / total) if total else None
 
 
-def total_of(node: StepNode, around: int | None) -> int | None:
-    """How many times what the step contains, or the step itself, comes; None where a loop's size is not known yet."""
+def total_of(moment: Moment, node: StepNode, around: int | None) -> int | None:
+    """How many times what the step contains, or the step itself, comes; None where the size of a loop is not known yet.
+
+    Loops that have begun have as many iterations as they have items; what a loop's size is said to be counts for those
+    that have not.
+    """
     if node.loop is None or around is None:
         return around
-    size = re.fullmatch(r"(\d+) items?", node.loop)
-    return None if size is None else around * int(size[1])
+    standing = moment.standings.get(node.kernel_name)
+    known = None if standing is None else standing.progress
+    loops, items = (0, 0) if known is None else (known.loops, known.items)
+    if loops >= around:
+        return items
+    return None if node.loop.size is None else items + (around - loops) * node.loop.size
 
 
 def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is_single: bool) -> Iterable[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record.pending import pending_delays
-from eventcore.record.reading import InstanceView, Reader, RunView
+from eventcore.record.reading import Reader
+from eventcore.record.views import InstanceView, RunView
 from visual.outline import StepNode, outline_of
 from visual.standing import Standing, standings
 
@@ -50,7 +51,7 @@ class Moment:
 def look(reader: Reader, run_id: str | None, now: float) -> Moment:
     """The named run, or the latest, as it stands; raises `RunNotFoundError`."""
     run = reader.run(run_id, now)
-    nodes = outline_of(reader.document(run))
+    nodes = outline_of(reader.program(run))
     known = standings(reader, run)
     return Moment(
         now, run, nodes, known,
@@ -72,8 +73,11 @@ def _by_step(reader: Reader, run: RunView, known: Mapping[str, Standing],
 def _waits(reader: Reader, run: RunView, nodes: tuple[StepNode, ...],
            known: Mapping[str, Standing]) -> dict[str, list[Wait]]:  # fmt: skip
     found: dict[str, list[Wait]] = defaultdict(list)
-    for association, sequence, due in pending_delays(reader, run):
-        found[association.rpartition(" -> step ")[2]].append(Wait(sequence, due))
+    steps = reader.program(run).step_named
+    for delay in pending_delays(reader, run):
+        step = steps.get(delay.target) if delay.kind == "step" else None
+        if step is not None:
+            found[step.path].append(Wait(delay.sequence, delay.due))
     for node in (inner for top in nodes for inner in top.walk()):
         standing = known.get(node.kernel_name)
         if standing is not None and standing.tries > 1 and standing.counts.get("ready"):

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
-from eventcore.record.reading import InstanceView, RunView
+from eventcore.record.views import InstanceView, RunView
 from visual.outline import StepNode
 from visual.standing import Standing, duration, unreached
 
@@ -49,7 +49,7 @@ def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing:
     line.append("  ")
     line.append(standing.text, style=STYLES.get(standing.state, ""))
     branch = tree.add(line)
-    for failure in errors.get(node.kernel_name, [])[:3]:
+    for failure in [one for name in node.kernel_names for one in errors.get(name, [])][:3]:
         if failure.error:
             branch.add(Text(f"@{failure.sequence}: {failure.error}", style="red"))
     for child in node.children:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eventcore.record.reading import Reader, RunView
+from eventcore.record.reading import Reader
+from eventcore.record.views import RunView
 from visual.graph.layout import Graph
 from visual.report.build import drawn, report_data
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from eventcore.define.sequence import natural
+from eventcore.define.status import TaskStatus
 from eventcore.errors import EventcoreError
-from eventcore.record.reading import InstanceView
+from eventcore.record.views import InstanceView
 from visual.outline import StepNode
 from visual.reasons import flows, kernel
 from visual.reasons.known import Explanation, Known, Reason, state_of
@@ -27,22 +28,21 @@ def explanations(known: Known, path: str, sequence: str | None = None) -> list[E
     if sequence is not None:
         _check(known, node, sequence)
         return [_explained(known, node, sequence)]
-    tasks = known.reader.instances(known.run, step=node.kernel_name, limit=100_000)
-    undone = [task for task in tasks if not task.status.is_done]
-    chosen = [task.sequence for task in undone[:MOST]]
-    if not undone:
-        waiting = _where_it_waits(known, node, {task.sequence for task in tasks})
-        if waiting or not tasks:
+    undone = tuple(status for status in TaskStatus if not status.is_done)
+    chosen = known.reader.instances(known.run, step=node.kernel_name, statuses=undone, limit=MOST)
+    if not chosen:
+        chosen = known.reader.instances(known.run, step=node.kernel_name, limit=1, last_first=True)
+        waiting = _where_it_waits(known, node, is_reached=bool(chosen))
+        if waiting or not chosen:
             return waiting or [_nowhere(known, node)]
-        chosen = [tasks[-1].sequence]
-    return [_explained(known, node, one) for one in chosen]
+    return [_explained(known, node, task.sequence) for task in chosen]
 
 
 def _check(known: Known, node: StepNode, sequence: str) -> None:
     if not known.is_flow:
         return
-    least = flows.depth(node.path)
-    most = least + (node.kernel_name != node.path)
+    least = node.depth
+    most = least + (node.body is not None)
     if not least <= sequence.count(".") + 1 <= most:
         keys = "one key" if least == 1 else f"{least} keys"
         example = f"{node.path}@{'.'.join('1' * least)}"
@@ -67,16 +67,16 @@ def _with_recovery(known: Known, task: InstanceView, found: Explanation) -> Expl
     return found
 
 
-def _where_it_waits(known: Known, node: StepNode, reached: set[str]) -> list[Explanation]:
+def _where_it_waits(known: Known, node: StepNode, *, is_reached: bool) -> list[Explanation]:
     """The instances that a begun iteration, or an event that came, lets expect, and that are not there."""
     if not known.is_flow:
-        expected = [] if reached else kernel.sequences(known, node.kernel_name)
-    elif "/" in node.path:
-        begin = f"{node.path.rpartition('/')[0]}#begin"
-        expected = [sequence for event, sequence in known.facts if event == begin]
+        expected = [] if is_reached else kernel.sequences(known, node.kernel_name)
+    elif node.parent is not None:
+        begun = known.reader.iterations_without(known.run, node.step.scope, node.step.name, MOST)
+        expected = [iteration.sequence for iteration in begun]
     else:
-        expected = [] if reached else ["1"]
-    waiting = sorted(set(expected) - reached, key=natural)
+        expected = [] if is_reached else ["1"]
+    waiting = sorted(expected, key=natural)
     return [_explained(known, node, sequence) for sequence in waiting[-MOST:]]
 
 
@@ -85,7 +85,7 @@ def _nowhere(known: Known, node: StepNode) -> Explanation:
     state = unreached(known.run).state
     if not known.is_flow:
         return Explanation(node.path, None, state, kernel.why_not_reached(known, node.kernel_name, None))
-    container = node.path.rpartition("/")[0]
+    container = node.parent or ""
     around = explanations(known, container)
     reasons = [Reason("container", f"no iteration of its container {container} has begun")]
     for one in around[:1]:

@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from eventcore.define.status import TaskStatus
-from eventcore.record.reading import InstanceView
+from eventcore.define.stored import Tree
+from eventcore.record.views import InstanceView
 from visual.outline import StepNode
 from visual.reasons.known import Known, Reason, listed, state_of
 from visual.reasons.standing import why_it_stands, why_nothing_starts
 
 
-def depth(path: str) -> int:
-    """How many keys the sequences of a step have."""
-    return path.count("/") + 1
-
-
 def kernel_name(node: StepNode, sequence: str) -> str:
     """The kernel's step that has the instance: of a step with a loop of its own, the whole loop or one iteration."""
-    return node.path if sequence.count(".") + 1 == depth(node.path) else node.kernel_name
+    return node.step.name if _keys(sequence) == node.depth else node.kernel_name
 
 
 def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]:
     """What keeps the step from being reached at the sequence."""
-    is_body = sequence.count(".") + 1 > depth(node.path)
-    container = node.path if is_body else node.path.rpartition("/")[0]
-    if container and (reasons := _outside(known, container, sequence)) is not None:
+    is_body = _keys(sequence) > node.depth
+    container = node if is_body else known.nodes.get(node.parent or "")
+    if container is not None and (reasons := _outside(known, container, sequence)) is not None:
         return reasons
     found = [] if is_body else list(_requirement(known, node, sequence))
     if not found:
         found = _delay(known, node, sequence)
     if not found and not known.run.is_held and not known.tallies:
         found = [Reason("run", "nothing of the run has started")]
-    if container and (f"{container}#halted", sequence) in known.facts:
-        text = f"a failure ended iteration {sequence} of {container}, and nothing new starts in it"
+    iteration = None if container is None else known.iteration(container, sequence)
+    if container is not None and iteration is not None and iteration.is_halted:
+        text = f"a failure ended iteration {sequence} of {container.path}, and nothing new starts in it"
         found.append(Reason("container", text))
     return found + why_nothing_starts(known)
 
 
-def _outside(known: Known, container: str, sequence: str) -> list[Reason] | None:
+def _keys(sequence: str) -> int:
+    return sequence.count(".") + 1
+
+
+def _outside(known: Known, container: StepNode, sequence: str) -> list[Reason] | None:
     """What keeps the iteration around it from beginning; None where it has begun."""
     at, _, key = sequence.rpartition(".")
-    name, task = f"{container}@{at}", known.instance(container, at)
+    name, task = f"{container.path}@{at}", known.instance(container.step.name, at)
     if task is None:
-        reasons = why_not_reached(known, known.nodes[container], at)
+        reasons = why_not_reached(known, container, at)
         return [Reason("container", f"its container {name} has not been reached"), *about(name, reasons)]
-    if (f"{container}#begin", sequence) in known.facts:
+    if known.iteration(container, sequence) is not None:
         return None
     if task.status is TaskStatus.ready:
         text = f"its container {name} has not started"
@@ -73,7 +73,7 @@ def _requirement(known: Known, node: StepNode, sequence: str) -> Iterator[Reason
             yield Reason("requirement", f"it requires {_words(part)}, and {standings}")
 
 
-def _holds(known: Known, tree: Mapping[str, Any], sequence: str) -> bool:
+def _holds(known: Known, tree: Tree, sequence: str) -> bool:
     if "and" in tree:
         return all(_holds(known, part, sequence) for part in tree["and"])
     if "or" in tree:
@@ -81,14 +81,14 @@ def _holds(known: Known, tree: Mapping[str, Any], sequence: str) -> bool:
     return _came(_named(known, tree, sequence), tree["status"])
 
 
-def _named(known: Known, leaf: Mapping[str, Any], sequence: str) -> InstanceView | None:
+def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
     """The task that a clause means, as far as the present recovery has reached it."""
-    task = known.instance(leaf["step"], _enclosing(leaf, sequence))
+    task = known.instance(known.nodes[leaf["step"]].step.name, _enclosing(known, leaf, sequence))
     return None if task is None or task.recovery < known.run.recovery else task
 
 
-def _enclosing(leaf: Mapping[str, Any], sequence: str) -> str:
-    return ".".join(sequence.split(".")[: depth(leaf["step"])])
+def _enclosing(known: Known, leaf: Tree, sequence: str) -> str:
+    return ".".join(sequence.split(".")[: known.nodes[leaf["step"]].depth])
 
 
 def _came(task: InstanceView | None, status: str) -> bool:
@@ -102,12 +102,12 @@ def _came(task: InstanceView | None, status: str) -> bool:
     return moments[status]
 
 
-def _standings(known: Known, tree: Mapping[str, Any], sequence: str) -> Iterator[str]:
+def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
     if "step" not in tree:
         for part in next(iter(tree.values())):
             yield from _standings(known, part, sequence)
         return
-    name, task = f"{tree['step']}@{_enclosing(tree, sequence)}", _named(known, tree, sequence)
+    name, task = f"{tree['step']}@{_enclosing(known, tree, sequence)}", _named(known, tree, sequence)
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
     elif task.status.is_over and not _came(task, tree["status"]):
@@ -116,7 +116,7 @@ def _standings(known: Known, tree: Mapping[str, Any], sequence: str) -> Iterator
         yield f"{name} is {state_of(task, known.run)}"
 
 
-def _words(tree: Mapping[str, Any], *, inner: bool = False) -> str:
+def _words(tree: Tree, *, inner: bool = False) -> str:
     if "step" in tree:
         return f"{tree['step']} {tree['status']}"
     word, parts = next(iter(tree.items()))
@@ -125,7 +125,7 @@ def _words(tree: Mapping[str, Any], *, inner: bool = False) -> str:
 
 
 def _delay(known: Known, node: StepNode, sequence: str) -> list[Reason]:
-    for association, at, due in known.delays:
-        if at == sequence and association.endswith(f" -> step {node.path}"):
-            return [Reason("delay", f"its delay of {node.delay:g} s is due {known.when(due)}")]
+    for delay in known.delays:
+        if (delay.kind, delay.target, delay.sequence) == ("step", node.step.name, sequence):
+            return [Reason("delay", f"its delay of {node.step.delay:g} s is due {known.when(delay.due)}")]
     return []

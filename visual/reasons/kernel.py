@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from eventcore.define.sequence import enclosing
+from eventcore.define.stored import StoredAssociation, Tree
 from visual.reasons.known import Known, Reason, listed, state_of
 from visual.reasons.standing import why_nothing_starts
 
@@ -28,28 +28,27 @@ def why_not_reached(known: Known, step: str, sequence: str | None) -> list[Reaso
 
 def sequences(known: Known, step: str) -> list[str]:
     """The sequences at which something that leads to the step has come, or else at which anything has."""
-    events = {link["event"] for link in _leading(known, "step", step)}
-    exprs = {event["name"]: event["expr"] for event in known.document["events"]}
-    near = events | {atom for event in events for atom in _atoms(exprs.get(event))}
+    events = {link.event for link in _leading(known, "step", step)}
+    near = events | {atom for event in events for atom in _atoms(known.program.event_named[event].expr)}
     found = {sequence for event, sequence in known.facts if event in near}
     return sorted(found or {sequence for _, sequence in known.facts})
 
 
-def _leading(known: Known, kind: str, name: str) -> list[dict[str, Any]]:
+def _leading(known: Known, kind: str, name: str) -> list[StoredAssociation]:
     """The associations that lead to a step or an event."""
-    return [link for link in known.document["associations"] if (link["to"], link["target"]) == (kind, name)]
+    return [link for link in known.program.associations if (link.kind, link.target) == (kind, name)]
 
 
-def _link(known: Known, link: dict[str, Any], sequence: str | None, told: set[str]) -> Iterator[Reason]:
+def _link(known: Known, link: StoredAssociation, sequence: str | None, told: set[str]) -> Iterator[Reason]:
     """What an association waits for."""
-    event = link["event"]
+    event = link.event
     if sequence is None or (event, sequence) not in known.facts:
         yield from _event(known, event, sequence, told, 1)
         return
-    key = f"{event} -> {link['to']} {link['target']}"
-    for association, at, due in known.delays:
-        if (association, at) == (key, sequence):
-            text = f"event {event!r} came, and the delay of {link['delay']:g} s is due {known.when(due)}"
+    key = event, link.kind, link.target, sequence
+    for delay in known.delays:
+        if (delay.event, delay.kind, delay.target, delay.sequence) == key:
+            text = f"event {event!r} came, and the delay of {link.delay:g} s is due {known.when(delay.due)}"
             yield Reason("delay", text)
             return
     yield Reason("event", f"event {event!r} came at {sequence}, and nothing has followed from it yet")
@@ -60,7 +59,7 @@ def _event(known: Known, name: str, sequence: str | None, told: set[str], depth:
     if name in told or depth > DEEPEST:
         return
     told.add(name)
-    expr = next(event["expr"] for event in known.document["events"] if event["name"] == name)
+    expr = known.program.event_named[name].expr
     where = "" if sequence is None else f" at {sequence}"
     if expr is not None:
         atoms = list(dict.fromkeys(_atoms(expr)))
@@ -79,15 +78,15 @@ def _event(known: Known, name: str, sequence: str | None, told: set[str], depth:
 
 
 def _bringers(known: Known, event: str, sequence: str | None) -> Iterator[str]:
-    for step in known.document["steps"]:
-        for status, events in step["triggers"].items():
+    for step in known.program.steps:
+        for status, events in step.triggers.items():
             if event in events:
-                task = None if sequence is None else known.instance(step["name"], sequence)
+                task = None if sequence is None else known.instance(step.name, sequence)
                 is_here = task is not None and task.recovery == known.run.recovery
                 stands = state_of(task, known.run) if task is not None and is_here else "not reached"
-                yield f"{step['path']} {status} brings it, and {step['path']} is {stands}"
+                yield f"{step.path} {status} brings it, and {step.path} is {stands}"
     for link in _leading(known, "event", event):
-        yield f"it follows {link['event']!r}"
+        yield f"it follows {link.event!r}"
 
 
 def _visible(known: Known, event: str, sequence: str | None) -> bool:
@@ -95,7 +94,7 @@ def _visible(known: Known, event: str, sequence: str | None) -> bool:
     return sequence is not None and any((event, at) in known.facts for at in (sequence, *enclosing(sequence)))
 
 
-def _atoms(tree: Any) -> Iterator[str]:
+def _atoms(tree: Tree) -> Iterator[str]:
     if isinstance(tree, str):
         yield tree
     elif tree is not None:
@@ -103,7 +102,7 @@ def _atoms(tree: Any) -> Iterator[str]:
             yield from _atoms(part)
 
 
-def _words(tree: Any, *, inner: bool = False) -> str:
+def _words(tree: Tree, *, inner: bool = False) -> str:
     if isinstance(tree, str):
         return tree
     word, parts = next(iter(tree.items()))

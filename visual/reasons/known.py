@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
+from eventcore.define.stored import StoredProgram, StoredStep
 from eventcore.record.pending import last_pause, pending_delays
-from eventcore.record.reading import InstanceView, Reader, RunView, Tally
-from visual.outline import StepNode, outline_of
+from eventcore.record.reading import Reader
+from eventcore.record.tallies import Tally
+from eventcore.record.views import DelayView, InstanceView, IterationView, RunView
+from eventcore.run.next_action import NextAction, next_action
+from visual.outline import StepNode, flat_outline_of
 from visual.standing import duration
 
 
@@ -49,17 +53,15 @@ class Known:
         self.reader = reader
         self.run = run
         self.now = now
-        self.document: dict[str, Any] = reader.document(run)
-        self.steps: dict[str, Any] = {step["name"]: step for step in self.document["steps"]}
-        self.nodes: dict[str, StepNode] = {
-            node.path: node for top in outline_of(self.document) for node in top.walk()
-        }  # fmt: skip
+        self.program: StoredProgram = reader.program(run)
+        self.steps: Mapping[str, StoredStep] = self.program.step_named
+        self.nodes: dict[str, StepNode] = {node.path: node for node in flat_outline_of(self.program)}
         self._instances: dict[tuple[str, str], InstanceView | None] = {}
 
     @property
     def is_flow(self) -> bool:
         """Whether the program was written as a flow; else it is a raw one."""
-        return self.document["outline"] is not None
+        return self.program.is_flow
 
     def instance(self, step: str, sequence: str) -> InstanceView | None:
         """The task of a kernel step in its latest recovery."""
@@ -75,14 +77,19 @@ class Known:
         found = self.reader.instances(self.run, statuses=(TaskStatus.ready, TaskStatus.active), limit=100_000)
         return [task for task in found if task.recovery == self.run.recovery]
 
+    def iteration(self, node: StepNode, sequence: str) -> IterationView | None:
+        """The iteration of a container that counts in the present recovery; None where it has not begun."""
+        found = None if node.scope is None else self.reader.iteration(self.run, node.scope, sequence)
+        return found if found is None or found.is_clean or found.recovery == self.run.recovery else None
+
     @cached_property
     def facts(self) -> set[tuple[str, str]]:
-        """The events that came in the present recovery, each with its sequence."""
+        """The public events that came in the present recovery, each with its sequence."""
         return {(event, sequence) for event, sequence, _ in self.reader.facts(self.run, self.run.recovery)}
 
     @cached_property
-    def delays(self) -> list[tuple[str, str, float]]:
-        """Delays on their way: association, sequence, due time."""
+    def delays(self) -> list[DelayView]:
+        """The delays on their way, the next one first."""
         return pending_delays(self.reader, self.run)
 
     @property
@@ -92,7 +99,12 @@ class Known:
             return None
         asked = last_pause(self.reader, self.run)
         by = "" if asked is None else f" by {asked[0]} at {datetime.fromtimestamp(asked[1]):%Y-%m-%d %H:%M:%S}"
-        return f"the run is paused{by}; `sequent resume` lets it go on"
+        return f"the run is paused{by}" + (f"; {self.next_action}" if self.run.is_held else "")
+
+    @property
+    def next_action(self) -> NextAction | None:
+        """What a user can do next about the run."""
+        return next_action(self.run, self.reader.location)
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:
@@ -103,19 +115,19 @@ class Known:
     def unhandled(self) -> list[InstanceView]:
         """The failures that nothing handles, the first few."""
         failed = self.reader.instances(self.run, statuses=(TaskStatus.failure,), limit=200)
-        return [task for task in failed if not self._is_silent(task.step) and not self.steps[task.step]["handled"]]
+        return [task for task in failed if not self._is_silent(task.step) and not self.steps[task.step].handled]
 
     def _is_silent(self, step: str) -> bool:
-        return step not in self.steps or self.steps[step]["control"] or self.steps[step]["hidden"]
+        return step not in self.steps or self.steps[step].role in (Role.container, Role.items)
 
     def shown(self, task: InstanceView) -> str:
         """A task as users write it."""
-        return f"{self.steps[task.step]['path'] if task.step in self.steps else task.step}@{task.sequence}"
+        return f"{self.steps[task.step].path if task.step in self.steps else task.step}@{task.sequence}"
 
     def does_work(self, task: InstanceView) -> bool:
         """Whether a worker runs the task, so that it takes a slot."""
         step = self.steps.get(task.step)
-        return step is not None and step["function"] is not None and not step["control"]
+        return step is not None and step.function is not None
 
     def when(self, due: float) -> str:
         """A time to come, or one that has passed, in words."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
-from eventcore.record.reading import InstanceView
+from eventcore.define.stored import StoredStep
+from eventcore.record.views import InstanceView
 from visual.reasons.known import Known, Reason, listed
 from visual.reasons.units import missing_units
 from visual.standing import duration
@@ -28,10 +30,10 @@ def why_nothing_starts(known: Known) -> list[Reason]:
 
 def _without_engine(known: Known) -> Reason:
     run = known.run
-    if run.verdict is Verdict.running:
-        return Reason("engine", "the engine that worked on the run is gone; `sequent recover` goes on from here")
+    if run.is_interrupted:
+        return Reason("engine", str(known.next_action))
     if run.verdict is Verdict.pending:
-        return Reason("engine", "no engine is at work on the run; `sequent continue` goes on with it")
+        return Reason("engine", f"no engine is at work on the run; {known.next_action}")
     if run.verdict is Verdict.failure:
         culprits = [f"{known.shown(task)}: {task.error or 'failed'}" for task in known.unhandled]
         return Reason("run", f"the run ended with failure{' of ' if culprits else ''}{listed(culprits, 3)}")
@@ -55,7 +57,7 @@ def _ready(known: Known, task: InstanceView) -> list[Reason]:
 def _slot(known: Known, task: InstanceView) -> Reason:
     running = [other for other in known.live if other.status is TaskStatus.active and known.does_work(other)]
     own = [other for other in running if other.step == task.step]
-    most = known.steps[task.step]["config"].get("max_concurrent")
+    most = known.steps[task.step].config.get("max_concurrent")
     if most is not None and 1 <= most <= len(own):
         names = listed([known.shown(other) for other in own])
         return Reason("slot", f"it waits for a free slot: its own max_concurrent is {most}, and {names} are active")
@@ -69,7 +71,7 @@ def _active(known: Known, task: InstanceView) -> list[Reason]:
     if not known.run.is_held:
         return [_without_engine(known)]
     since = duration(known.now - (task.started or known.now))
-    if not known.steps[task.step]["control"]:
+    if known.steps[task.step].role is not Role.container:
         return [Reason("running", f"it has been running for {since}, in try {task.try_number}")]
     inside = listed([f"{known.shown(other)} ({other.status.value})" for other in _inside(known, task)])
     return [Reason("running", f"it has been active for {since}; inside it: {inside or 'nothing yet'}")]
@@ -77,12 +79,17 @@ def _active(known: Known, task: InstanceView) -> list[Reason]:
 
 def _inside(known: Known, task: InstanceView) -> list[InstanceView]:
     """What is not over inside a container's instance."""
-    path = known.steps[task.step]["path"]
-    return [
-        other
-        for other in known.live
-        if other.step.startswith((f"{path}/", f"{path}#")) and f"{other.sequence}.".startswith(f"{task.sequence}.")
-    ]
+    within = f"{task.sequence}."
+    steps = _steps_inside(known, known.steps[task.step])
+    return [other for other in known.live if other.step in steps and f"{other.sequence}.".startswith(within)]
+
+
+def _steps_inside(known: Known, container: StoredStep) -> set[str]:
+    """The kernel's steps inside a container, and the one that computes its loop."""
+    found = {known.program.items_of.get(container.name, "")}
+    for step in () if container.inside is None else known.program.members[container.inside]:
+        found |= {step.name} | (_steps_inside(known, step) if step.role is Role.container else set())
+    return found
 
 
 def _over(known: Known, task: InstanceView) -> list[Reason]:
@@ -95,7 +102,7 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
         return [Reason("ended", f"recovery {task.recovery} skipped it, for it had succeeded before{at}")]
     if task.status is TaskStatus.cancelled:
         return [Reason("ended", _cancelled(known, task, at))]
-    handled = "; the failure is handled" if known.steps.get(task.step, {}).get("handled") else ""
+    handled = "; the failure is handled" if task.step in known.steps and known.steps[task.step].handled else ""
     found = [Reason("ended", f"it failed{in_recovery}{at}{took}, in try {task.try_number}{handled}")]
     return [Reason("error", task.error), *found] if task.error else found
 
@@ -111,8 +118,7 @@ def _cancelled(known: Known, task: InstanceView, at: str) -> str:
 
 def _last_error(known: Known, task: InstanceView) -> str | None:
     """The error of the try before the one that is due."""
-    for attempt in known.reader.attempts(known.run):
-        same = (attempt.step, attempt.sequence, attempt.recovery) == (task.step, task.sequence, task.recovery)
-        if same and attempt.try_number == task.try_number - 1:
+    for attempt in known.reader.attempts(known.run, step=task.step, sequence=task.sequence):
+        if attempt.recovery == task.recovery and attempt.try_number == task.try_number - 1:
             return attempt.error
     return None

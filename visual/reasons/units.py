@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from eventcore.define.status import TaskStatus
-from eventcore.record.reading import InstanceView
+from eventcore.record.views import InstanceView
 from visual.reasons.known import Known, Reason, listed
 
 
 def missing_units(known: Known, task: InstanceView) -> list[Reason]:
     """The pools that have too little for the task, or that others wait for before it."""
     found = []
-    for pool, count in known.steps[task.step]["acquires"]:
-        limit = known.document["pools"].get(pool)
+    for pool, count in known.steps[task.step].acquires:
+        limit = known.program.pools.get(pool)
         if limit is None:
             continue
         holders = _holders(known, pool)
@@ -29,17 +31,16 @@ def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
     """Who has units of the pool: active tasks, and steps whose ended tasks returned less (or more) than they took."""
     found = []
     for task in known.live:
-        if task.status is TaskStatus.active and (units := _units(known, task.step, "acquires", pool)):
+        if task.status is TaskStatus.active and (units := _taken(known, task, pool)):
             found.append((known.shown(task), units))
-    for name in known.steps:
-        kept = _units(known, name, "acquires", pool) - _units(known, name, "releases", pool)
+    for name, step in known.steps.items():
+        kept = _sum(step.acquires, pool) - _sum(step.releases, pool)
         tally = known.tallies.get(name)
         if kept and tally is not None:
             ended = sum(tally.counts.get(status, 0) for status in TaskStatus if status.is_over)
             ended -= tally.counts.get(TaskStatus.cancelled, 0)
             if ended:
-                path = known.steps[name]["path"]
-                found.append((f"{path}, which ended and kept them", kept * ended))
+                found.append((f"{step.path}, which ended and kept them", kept * ended))
     return found
 
 
@@ -48,11 +49,15 @@ def _ahead(known: Known, task: InstanceView, pool: str) -> list[str]:
     for other in known.live:
         if (other.step, other.sequence) == (task.step, task.sequence):
             break
-        if other.status is TaskStatus.ready and other.due is None and _units(known, other.step, "acquires", pool):
+        if other.status is TaskStatus.ready and other.due is None and _taken(known, other, pool):
             found.append(known.shown(other))
     return found
 
 
-def _units(known: Known, step: str, word: str, pool: str) -> int:
-    pairs = known.steps[step][word] if step in known.steps else ()
-    return sum(count for name, count in pairs if name == pool)
+def _taken(known: Known, task: InstanceView, pool: str) -> int:
+    step = known.steps.get(task.step)
+    return 0 if step is None else _sum(step.acquires, pool)
+
+
+def _sum(units: Iterable[tuple[str, int]], pool: str) -> int:
+    return sum(count for name, count in units if name == pool)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eventcore.record.reading import Reader, RunView, reading
+from eventcore.define.stored import StoredProgram
+from eventcore.record.reading import Reader, reading
+from eventcore.record.views import RunView
+from eventcore.run.next_action import next_action
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
 from visual.graph.layout import Graph, graph_of
 from visual.graph.render import rendered
-from visual.outline import outline_of
+from visual.outline import flat_outline_of
 from visual.report.history import History, steps_data
 from visual.report.markup import safe_svg
 from visual.report.page import page
@@ -24,7 +26,7 @@ MOST_DRAWN = 400  #: nodes and arrows of a graph; a larger one is shown as the t
 
 
 def report(store: str | Path, run_id: str | None = None) -> str:
-    """A page about the run of a store, the one named by `run_id` or the latest: HTML that needs nothing else.
+    """A page about the run of a store, the one named by `run_id` or your latest: HTML that needs nothing else.
 
     It has the graph, a timeline with the critical path, all instances with their tries, results, tracebacks and logs as
     far as their files are there. Raises `eventcore.errors.StoreError` for a store or a run that is not there.
@@ -39,15 +41,15 @@ def report(store: str | Path, run_id: str | None = None) -> str:
 
 def report_data(reader: Reader, run: RunView, now: float) -> tuple[dict[str, Any], Graph]:
     """What a page about the run shows, ready for JSON, and its graph, which is still to be drawn."""
-    document = reader.document(run)
+    program = reader.program(run)
     known = standings(reader, run)
     data = {
         "made": now,
         "run": _run_data(run, reader),
-        "steps": _steps(document, known, unreached(run)),
-        **History(reader, run, document, now).data(),
+        "steps": _steps(program, known, unreached(run)),
+        **History(reader, run, now).data(),
     }
-    return data, graph_of(document, "", known, unreached(run))
+    return data, graph_of(program, "", known, unreached(run))
 
 
 def title_of(data: Mapping[str, Any]) -> str:
@@ -56,35 +58,24 @@ def title_of(data: Mapping[str, Any]) -> str:
     return f"{run['program']}: {run['state']}, run {run['id']}"
 
 
-def _steps(document: Mapping[str, Any], known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
-    nodes = [inner for top in outline_of(document) for inner in top.walk()]
-    found = list(steps_data(outline_of(document), document))
-    for node, data in zip(nodes, found, strict=True):
-        data.update(asdict(known.get(node.kernel_name, nothing)))
-    return found
+def _steps(program: StoredProgram, known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
+    nodes = flat_outline_of(program)
+    return [
+        {**data, **asdict(known.get(node.kernel_name, nothing))}
+        for node, data in zip(nodes, steps_data(program), strict=True)
+    ]
 
 
 def _run_data(run: RunView, reader: Reader) -> dict[str, Any]:
     outstanding, next_due = reader.next_delay(run)
+    action = next_action(run, reader.location)
     return {
         "id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery, "created": run.created,
         "started": run.started, "ended": run.ended, "held": run.is_held, "holder": run.holder, "todos": run.todos,
         "delays": outstanding, "next_due": next_due, "stalled": run.stalled, "not_reached": run.not_reached,
-        "command": _command(run, reader.location),
+        "advice": None if action is None else action.lead,
+        "commands": [] if action is None else list(action.commands),
     }  # fmt: skip
-
-
-def _command(run: RunView, store: str) -> str | None:
-    """What to type to go on with the run; None where there is nothing to go on with."""
-    verb = {"failure": "recover", "interrupted": "recover", "stalled": "recover", "pending": "continue"}.get(run.state)
-    if verb is None:
-        return None
-    target = run.origin.get("target")
-    words = ["sequent", verb, str(target or store), "--run-id", run.run_id]
-    beside = Path(str(target).rpartition(":")[0] or str(target)) if ":" in str(target) else Path(str(target))
-    if target and beside.with_suffix(".run.db").resolve() != Path(store).resolve() and "://" not in store:
-        words += ["--store", store]
-    return shlex.join(words)
 
 
 def drawn(graph: Graph) -> tuple[str | None, str | None]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from eventcore.act.steplog import LogFolder
 from eventcore.define.status import TaskStatus
-from eventcore.record.reading import Reader, RunView, TaskView
-from visual.outline import StepNode, outline_of
+from eventcore.define.stored import StoredProgram, Tree
+from eventcore.record.reading import Reader
+from eventcore.record.views import RunView, TaskView
+from visual.outline import flat_outline_of
 from visual.report.critical import Span, critical_path
 from visual.report.logs import Wanted, logs_of
 from visual.report.loops import loops_of
@@ -24,15 +26,14 @@ STATUSES = [status.value for status in TaskStatus]
 class History:
     """Reads one run, once; each part of the page's data is a method."""
 
-    def __init__(self, reader: Reader, run: RunView, document: Mapping[str, Any], now: float) -> None:
+    def __init__(self, reader: Reader, run: RunView, now: float) -> None:
         self._reader = reader
         self._run = run
-        self._document = document
-        self._nodes = outline_of(document)
+        self._program = reader.program(run)
         self._now = now
-        flat = [node for top in self._nodes for node in top.walk()]
-        self._places = {node.path: place for place, node in enumerate(flat)}
-        self._kernel = {node.kernel_name: node for node in flat} | {node.path: node for node in flat if node.loop}
+        self._nodes = flat_outline_of(self._program)
+        self._places = {node.path: place for place, node in enumerate(self._nodes)}
+        self._kernel = {name: node for node in self._nodes for name in node.kernel_names}
         self._tasks = reader.tasks(run, self._kernel.keys(), MOST_TASKS)
         self._rows = {(task.step, task.sequence, task.recovery): row for row, task in enumerate(self._tasks)}
         self._texts = Texts(ERRORS)
@@ -100,7 +101,7 @@ class History:
         found, left = [], RESULTS
         for result in self._reader.results(self._run, RESULT):
             row = self._rows.get((result.step, result.sequence, result.recovery))
-            if row is None or result.text == "null":
+            if row is None:
                 continue
             text = f"in the file {result.file}" if result.text is None else shown_value(result.text, RESULT)
             left -= len(text)
@@ -152,7 +153,7 @@ class History:
         if not leaves:
             return []
         last = max(leaves, key=lambda place: (spans[place].ended, spans[place].started))
-        before = waits_of(self._document, self._nodes, spans, lambda: self._reader.facts(self._run, recovery))
+        before = waits_of(self._program, spans, lambda: self._reader.facts(self._run, recovery))
         return [rows[place] for place in critical_path(last, before) if self._started(rows[place]) is not None]
 
     def _span(self, row: int) -> Span:
@@ -164,24 +165,23 @@ class History:
         return Span(task.step, task.sequence, task.status.value, task.created, started, ended)
 
 
-def steps_data(nodes: Iterable[StepNode], document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def steps_data(program: StoredProgram) -> Iterator[dict[str, Any]]:
     """The steps of the program, each before those inside it; `parent` is the place of the container."""
-    known = {step["name"]: step for step in document["steps"]}
     places: dict[str, int] = {}
-    for node in (inner for top in nodes for inner in top.walk()):
-        kernel = known.get(node.kernel_name, {})
-        parent = node.path.rpartition("/")[0] if document["outline"] is not None else ""
+    for node in flat_outline_of(program):
+        step, runs = node.step, node.body or node.step
         places[node.path] = len(places)
         yield {
-            "path": node.path, "name": node.name, "parent": places.get(parent, -1), "container": node.is_container,
-            "loop": node.loop, "concurrent": node.concurrent, "delay": node.delay,
-            "acquires": [f"{count} of {pool}" for pool, count in node.acquires], "require": require_text(node.require),
-            "function": kernel.get("function"),
-            "config": {k: v for k, v in kernel.get("config", {}).items() if k in ("retries", "retry_delay", "timeout")},
+            "path": node.path, "name": node.name, "parent": places.get(node.parent or "", -1),
+            "container": node.is_container, "loop": None if node.loop is None else str(node.loop),
+            "concurrent": step.concurrent, "delay": step.delay,
+            "acquires": [f"{count} of {pool}" for pool, count in step.acquires], "require": require_text(step.require),
+            "function": runs.function,
+            "config": {k: v for k, v in runs.config.items() if k in ("retries", "retry_delay", "timeout")},
         }  # fmt: skip
 
 
-def require_text(tree: Mapping[str, Any] | None, *, inner: bool = False) -> str:
+def require_text(tree: Tree, *, inner: bool = False) -> str:
     """A requirement in words."""
     if tree is None:
         return ""

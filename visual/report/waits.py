@@ -7,34 +7,36 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eventcore.define.sequence import enclosing
-from visual.outline import StepNode
+from eventcore.define.stored import StoredProgram, Tree
+from visual.outline import StepNode, flat_outline_of
 from visual.report.critical import Moment, Span, decisive, moment_of
 
 Before = Callable[[int], int | None]
 
 
-def waits_of(document: Mapping[str, Any], nodes: Iterable[StepNode], spans: Sequence[Span],
+def waits_of(program: StoredProgram, spans: Sequence[Span],
              facts: Callable[[], Iterable[tuple[str, str, float]]]) -> Before:  # fmt: skip
     """What tells, for the place of a span, the place of the span that let it start.
 
     `facts`, asked for raw programs only, are the events that came: name, sequence and time.
     """
-    if document["outline"] is None:
-        return KernelWaits(document, spans, facts()).before
-    return FlowWaits(nodes, spans).before
+    if not program.is_flow:
+        return KernelWaits(program, spans, facts()).before
+    return FlowWaits(program, spans).before
 
 
 class FlowWaits:
     """For flows: from `require`, nesting and loops.
 
-    A step at depth n (its path has n names) has n keys in its sequence, so the instance of an enclosing container is
-    found by the sequence's first keys.
+    A step at depth n has n keys in its sequence, so the instance of an enclosing container is found by the sequence's
+    first keys.
     """
 
-    def __init__(self, nodes: Iterable[StepNode], spans: Sequence[Span]) -> None:
+    def __init__(self, program: StoredProgram, spans: Sequence[Span]) -> None:
         self._spans = spans
-        self._nodes = {node.path: node for top in nodes for node in top.walk()}
-        self._paths = {node.kernel_name: node.path for node in self._nodes.values()}
+        nodes = flat_outline_of(program)
+        self._nodes = {node.path: node for node in nodes}
+        self._by_kernel = {name: node for node in nodes for name in node.kernel_names}
         self._at: dict[tuple[str, str], int] = {}
         self._last: dict[tuple[str, str], int] = {}  #: in a container's instance, or in one iteration of it
         self._begun: dict[tuple[str, str], dict[str, float]] = {}  #: a container's instance: its iterations' starts
@@ -47,47 +49,46 @@ class FlowWaits:
     def before(self, place: int) -> int | None:
         """The span that let this one start; None for one that waited for nothing."""
         span = self._spans[place]
-        path, sequence = self._path(span.step), span.sequence
-        if span.step != path:  # the function of a step with a loop of its own
-            moment = self._iteration(self._nodes[path], sequence)
-        else:
-            moment = self._before(self._nodes[path], sequence)
+        node = self._by_kernel[span.step]
+        is_body = node.body is not None and span.step == node.body.name
+        moment = self._iteration(node, span.sequence) if is_body else self._before(node, span.sequence)
         return None if moment is None else moment.span
 
-    def _path(self, kernel_name: str) -> str:
-        return self._paths.get(kernel_name, kernel_name)
-
     def _enter(self, place: int, span: Span) -> None:
-        node = self._nodes[self._path(span.step)]
-        if node.is_container or (node.loop is not None and span.step == node.path):
+        node = self._by_kernel[span.step]
+        if node.is_container or span.step != node.kernel_name:
             return
         keys = span.sequence.split(".")
-        names = node.path.split("/")
-        for depth in range(1, len(keys)):
-            container, instance, iteration = (
-                "/".join(names[:depth]),
-                ".".join(keys[:depth]),
-                ".".join(keys[: depth + 1]),
-            )
+        around = self._around(node)
+        for depth, container in enumerate(around, 1):
+            instance, iteration = ".".join(keys[:depth]), ".".join(keys[: depth + 1])
             for key in ((container, instance), (container, iteration)):
                 if key not in self._last or self._spans[self._last[key]].ended <= span.ended:
                     self._last[key] = place
             starts = self._begun.setdefault((container, instance), {})
             starts[iteration] = min(span.started, starts.get(iteration, span.started))
 
+    def _around(self, node: StepNode) -> list[str]:
+        """The paths of what walks iterations around the step's function, the outermost first."""
+        found = [] if node.body is None else [node.path]
+        while node.parent is not None:
+            node = self._nodes[node.parent]
+            found.append(node.path)
+        return found[::-1]
+
     def _before(self, node: StepNode, sequence: str) -> Moment | None:
         """What came last before the step could start: its requirement, or its container's iteration."""
         required = decisive(node.require, lambda leaf: self._came(leaf, sequence))
         if required is not None:
             return required
-        parent = node.path.rpartition("/")[0]
-        return self._iteration(self._nodes[parent], sequence) if parent else None
+        return None if node.parent is None else self._iteration(self._nodes[node.parent], sequence)
 
     def _came(self, leaf: Mapping[str, Any], sequence: str) -> Moment | None:
         """When a clause's step, the instance that belongs to the sequence, came to the clause's status."""
         path, status = leaf["step"], leaf["status"]
-        at = ".".join(sequence.split(".")[: path.count("/") + 1])
-        place = self._at.get((path, at))
+        node = self._nodes[path]
+        at = ".".join(sequence.split(".")[: node.depth])
+        place = self._at.get((node.step.name, at))
         if place is None:
             return None
         moment = moment_of(self._spans[place], place, status)
@@ -100,10 +101,10 @@ class FlowWaits:
         """What let an iteration begin: the end of another that made room for it, or what its container waited for."""
         instance = sequence.rpartition(".")[0]
         starts = self._begun.get((container.path, instance), {})
-        if container.loop is not None and sequence in starts and len(starts) > container.concurrent:
+        if container.loop is not None and sequence in starts and len(starts) > container.step.concurrent:
             ends, places = self._ends(container.path, instance)
             earlier = bisect_right(ends, starts[sequence])
-            if earlier and self._rank(container.path, instance, sequence) >= container.concurrent:
+            if earlier and self._rank(container.path, instance, sequence) >= container.step.concurrent:
                 return Moment(ends[earlier - 1], places[earlier - 1])
         return self._before(container, instance)
 
@@ -135,23 +136,23 @@ class KernelWaits:
     moment, by that task.
     """
 
-    def __init__(self, document: Mapping[str, Any], spans: Sequence[Span],
+    def __init__(self, program: StoredProgram, spans: Sequence[Span],
                  facts: Iterable[tuple[str, str, float]]) -> None:  # fmt: skip
         self._spans = spans
         self._facts = {(event, sequence): at for event, sequence, at in facts}
         self._ended = {span.ended: place for place, span in enumerate(spans)}
         self._at = {(span.step, span.sequence): place for place, span in enumerate(spans)}
-        self._expressions = {event["name"]: event["expr"] for event in document["events"]}
+        self._expressions = {event.name: event.expr for event in program.events}
         self._raised: dict[str, list[tuple[str, str]]] = {}  #: an event: the steps and statuses that raise it
         self._passed_on: dict[str, list[str]] = {}  #: an event: the events that are passed on to it
         self._reached: dict[str, list[str]] = {}  #: a step: the events that reach it
-        for step in document["steps"]:
-            for status, events in step["triggers"].items():
+        for step in program.steps:
+            for status, events in step.triggers.items():
                 for name in events:
-                    self._raised.setdefault(name, []).append((step["name"], status))
-        for link in document["associations"]:
-            found = self._reached if link["to"] == "step" else self._passed_on
-            found.setdefault(link["target"], []).append(link["event"])
+                    self._raised.setdefault(name, []).append((step.name, status))
+        for link in program.associations:
+            found = self._reached if link.kind == "step" else self._passed_on
+            found.setdefault(link.target, []).append(link.event)
 
     def before(self, place: int) -> int | None:
         """The span that let this one start; None for one that waited for nothing."""
@@ -187,7 +188,7 @@ class KernelWaits:
         return None
 
 
-def _leaves(tree: Any) -> dict[str, Any]:
+def _leaves(tree: Tree) -> dict[str, Any]:
     """An expression over event names, each name as a mapping."""
     if isinstance(tree, str):
         return {"event": tree}

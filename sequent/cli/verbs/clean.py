@@ -13,7 +13,7 @@ from sequent.cli.exit_codes import EXIT_NOTHING
 from sequent.cli.options import store_option, target_argument
 
 if TYPE_CHECKING:
-    from eventcore.record.reading import RunView
+    from eventcore.record.views import RunView
 
 UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 

@@ -14,7 +14,8 @@ from sequent.cli.options import json_option, run_id_option, store_option, target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from eventcore.record.reading import Reader, RunView
+    from eventcore.record.reading import Reader
+    from eventcore.record.views import RunView
     from sequent.cli.instances import Named
     from sequent.cli.tries import Try
 
@@ -70,12 +71,11 @@ def _show(location: str, run_id: str | None, path: str | None, number: int | Non
 def _named(reader: Reader, run: RunView, text: str | None) -> Named | None:
     """The step or instance of the run that the text names, None where it is left out."""
     from sequent.cli.instances import named_instance
-    from visual.outline import outline_of
+    from visual.outline import flat_outline_of
 
     if text is None:
         return None
-    nodes = outline_of(reader.document(run))
-    return named_instance(text, (node.path for top in nodes for node in top.walk()), run)
+    return named_instance(text, (node.path for node in flat_outline_of(reader.program(run))), run)
 
 
 def _print_heading(one: Try) -> None:
@@ -150,12 +150,12 @@ def _is_over(reader: Reader, run: RunView, named: Named | None, found: list[Try]
 
     if named is None:
         return False
-    if reader.document(run)["outline"] is None:
+    program = reader.program(run)
+    if not program.is_flow:
         return bool(found) and all(one.status.is_over for one in found)
-    steps = {node.path: node.kernel_name for top in outline_of(reader.document(run)) for node in top.walk()}
-    top = named.path.partition("/")[0]
-    kernel, sequence = (top, "1") if named.sequence is None else (steps[named.path], named.sequence)
-    instances = reader.instances(run, step=kernel, sequence=sequence, limit=1)
+    top, node = next((top, node) for top in outline_of(program) for node in top.walk() if node.path == named.path)
+    step, sequence = (top.step.name, "1") if named.sequence is None else (node.kernel_name, named.sequence)
+    instances = reader.instances(run, step=step, sequence=sequence, limit=1)
     return bool(instances) and instances[0].recovery == run.recovery and instances[0].status.is_over
 
 

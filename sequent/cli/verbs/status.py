@@ -10,7 +10,7 @@ import click
 from sequent.cli.options import json_option, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
-    from eventcore.record.reading import InstanceView, RunView
+    from eventcore.record.views import InstanceView, RunView
     from visual.outline import StepNode
     from visual.standing import Standing
 
@@ -35,7 +35,7 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
     with reading(store_of(parse_target(target), store)) as reader:
         now = time.time()
         run = reader.run(run_id, now)
-        nodes = outline_of(reader.document(run))
+        nodes = outline_of(reader.program(run))
         known = standings(reader, run)
         failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=200)
     if as_json:
@@ -48,17 +48,21 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
 def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
           failures: Iterable[InstanceView]) -> dict[str, Any]:  # fmt: skip
     """A run with its steps for programs."""
+    from dataclasses import asdict
+
     from sequent.cli.output import run_data
     from visual.standing import unreached
 
-    paths = {node.kernel_name: node.path for top in nodes for node in top.walk()}
+    paths = {name: node.path for top in nodes for node in top.walk() for name in node.kernel_names}
     nothing = unreached(run)
 
     def step_data(node: StepNode) -> dict[str, Any]:
         standing = standings.get(node.kernel_name, nothing)
         return {
             "path": node.path, "state": standing.state, "counts": dict(standing.counts), "seconds": standing.seconds,
-            "loop": node.loop, "steps": [step_data(child) for child in node.children],
+            "loop": None if node.loop is None else str(node.loop),
+            "progress": None if standing.progress is None else asdict(standing.progress),
+            "steps": [step_data(child) for child in node.children],
         }  # fmt: skip
 
     return {

@@ -10,7 +10,7 @@ import click
 from sequent.cli.options import json_option, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
-    from eventcore.record.reading import RunView
+    from eventcore.record.views import RunView
     from visual.reasons import Explanation
 
 

@@ -1,0 +1,157 @@
+"""What readers of a store are given: runs, tasks, tries, results, iterations, items and delays as recorded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eventcore.define.status import TaskStatus, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as it stands in its latest recovery; times are UTC in seconds since 1970."""
+
+    id: int
+    run_id: str
+    program: str
+    source: str | None
+    recovery: int
+    created: float
+    started: float
+    ended: float | None
+    verdict: Verdict
+    is_held: bool  #: an engine is working on it
+    holder: str | None  #: that engine, as `process 4711 on host`
+    todos: int
+    next_due: float | None
+    stalled: list[str]
+    not_reached: list[str]
+    is_paused: bool = False
+    user: str = ""  #: who started it
+    host: str = ""  #: where
+
+    @property
+    def state(self) -> str:
+        """The verdict, `paused`, or `interrupted` where an engine is gone without leaving a verdict."""
+        if self.is_paused and self.verdict in (Verdict.running, Verdict.pending):
+            return "paused"
+        if self.is_interrupted:
+            return "interrupted"
+        return self.verdict.value
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether its engine is gone without leaving a verdict."""
+        return self.verdict is Verdict.running and not self.is_held
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """How the shell finds the program again, and where its steps log: `target`, `parameters`, `logdir` if known."""
+        found = json.loads(self.source) if self.source else {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """One time that a run was started or recovered."""
+
+    recovery: int
+    started: float
+    ended: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task as one recovery left it."""
+
+    step: str
+    sequence: str
+    recovery: int
+    status: TaskStatus
+    try_number: int
+    created: float
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try of a task."""
+
+    step: str
+    sequence: str
+    recovery: int
+    try_number: int
+    status: TaskStatus
+    started: float | None
+    ended: float | None
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """What a task returned, as tagged JSON: its beginning, or the name of the file that has it."""
+
+    step: str
+    sequence: str
+    recovery: int
+    text: str | None
+    size: int  #: characters in the store; 0 where a file has it
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One task in its latest recovery, with the last attempt that failed."""
+
+    step: str
+    sequence: str
+    recovery: int
+    status: TaskStatus
+    try_number: int
+    due: float | None
+    started: float | None
+    ended: float | None
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IterationView:
+    """One iteration of a container in its latest recovery."""
+
+    scope: str
+    sequence: str
+    recovery: int
+    number: int  #: its place in its loop, from 1
+    status: TaskStatus
+    is_halted: bool  #: nothing new starts in it
+    is_clean: bool  #: it is over, and recoveries pass over it
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceView:
+    """Some consecutive items of a loop's instance."""
+
+    sequence: str
+    recovery: int
+    first: int  #: the number of the first of them, from 1
+    keys: list[str] | None  #: None where numbers serve
+    values: list[Any]  #: as tagged JSON, decoded no further
+
+
+@dataclass(frozen=True, slots=True)
+class DelayView:
+    """An association with a delay on its way."""
+
+    event: str
+    kind: Literal["event", "step"]  #: of the target
+    target: str
+    sequence: str
+    due: float  #: UTC in seconds since 1970
