@@ -47,8 +47,8 @@ class Effects:
         """A step that fails at some sequences, in its first so many tries."""
 
         def step(*_: Any) -> None:
-            _, sequence = self.note()
-            failed = len(rows(Path(os.environ["CRASH_STORE"]), FAILURES, seq.current().name, sequence))
+            name, sequence = self.note()
+            failed = len(rows(Path(os.environ["CRASH_STORE"]), FAILURES, name, sequence))
             if sequence in at and failed < tries:
                 raise ValueError(sequence)
 

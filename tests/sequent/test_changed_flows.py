@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "run.db"
 
 
-def killed(store: Path, build: Build, work: Work, **config: object) -> None:
+def killed(store: Path, build: Build, work: Work, **config: Any) -> None:
     """Run the flow in a process that dies on the way."""
     child = os.fork()
     if child == 0:
