@@ -14,6 +14,7 @@ Nodes: TypeAlias = tuple[NodeSpec, ...]
 Edit: TypeAlias = Callable[[NodeSpec], Nodes]
 
 _statuses = st.sampled_from((StepStatus.success, StepStatus.failure, StepStatus.complete, StepStatus.active))
+_delays = st.sampled_from((0.0, 0.0, 0.0, 10.0, 1000.0))
 _loops = st.none() | st.integers(0, 3) | st.sampled_from((("a",), ("b", "a"), ("7", "b", "a")))
 
 
@@ -29,6 +30,16 @@ class OnceDone:
 
 
 @st.composite
+def delayed_trees(draw: st.DrawFn, tree: TreeSpec) -> TreeSpec:
+    """The flow with delays before some of its steps."""
+    for path, _ in walk(tree):
+        delay = draw(_delays)
+        if delay:
+            tree = edited(tree, path, lambda node, delay=delay: (replace(node, delay=delay),))  # type: ignore[misc]
+    return tree
+
+
+@st.composite
 def changed_trees(draw: st.DrawFn, tree: TreeSpec, most: int = 3) -> TreeSpec:
     """The flow with some steps added, removed, renamed, made container or leaf, or with another loop or requirement."""
     for number in range(draw(st.integers(1, most))):
@@ -38,7 +49,7 @@ def changed_trees(draw: st.DrawFn, tree: TreeSpec, most: int = 3) -> TreeSpec:
 
 def _changed(draw: st.DrawFn, tree: TreeSpec, name: str) -> TreeSpec:
     paths = [path for path, _ in walk(tree)]
-    kind = draw(st.sampled_from(("add", "require", "loop", "turn", "rename", "remove")))
+    kind = draw(st.sampled_from(("add", "require", "loop", "turn", "rename", "remove", "delay")))
     if kind == "add" or not paths:
         return _with_one_more(draw, tree, name)
     path = draw(st.sampled_from(paths))
@@ -46,6 +57,9 @@ def _changed(draw: st.DrawFn, tree: TreeSpec, name: str) -> TreeSpec:
         return pruned(edited(tree, path, lambda node: ()))
     if kind == "rename":
         return pruned(edited(tree, path, lambda node: (replace(node, name=name),)))
+    if kind == "delay":
+        delay = draw(_delays)
+        return edited(tree, path, lambda node: (replace(node, delay=delay),))
     if kind == "loop":
         loop, concurrent = draw(_loops), draw(st.integers(1, 2))
         return edited(tree, path, lambda node: (replace(node, loop=loop, concurrent=concurrent),))

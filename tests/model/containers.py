@@ -68,6 +68,7 @@ class NodeSpec:
     loop: int | tuple[str, ...] | None = None
     concurrent: int = 1
     require: Tree[Clause] | None = None
+    delay: float = 0.0  #: seconds; changes no end, only when it comes
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from itertools import count
 from typing import Any
 
 import sequent
+from eventcore.act.virtual_clock import VirtualClock
 from eventcore.define.status import RunMode, TaskStatus
 from eventcore.record.store import Store
-from tests.model.containers import Action, Clause, Instance, NodeSpec, Outcomes, TreeResult, TreeSpec
+from tests.model.containers import Action, Clause, Instance, NodeSpec, Outcomes, TreeResult, TreeSpec, walk
 from tests.model.kernel import AllOf, AnyOf, Tree
 from tests.property.programs import ToldToFailError, in_time
 from tests.property.reading import recorded, share
@@ -25,17 +26,18 @@ class FlowRun:
         self.store = store
         self.construct = construct
         self.run_id = f"flow-{next(_numbers)}"
+        self.clock = VirtualClock()
         self.trace: list[Action] = []
         self._lock = threading.Lock()
 
-    def start(self) -> TreeResult:
-        return self._run(RunMode.restart)
+    def start(self, max_loops: int = -1) -> TreeResult:
+        return self._run(RunMode.restart, max_loops)
 
-    def recover(self, *, accept_removed: bool = False) -> TreeResult:
-        return self._run(RunMode.recover, accept_removed=accept_removed)
+    def recover(self, max_loops: int = -1, *, accept_removed: bool = False) -> TreeResult:
+        return self._run(RunMode.recover, max_loops, accept_removed=accept_removed)
 
-    def go_on(self, *, accept_removed: bool = False) -> TreeResult:
-        return self._run(RunMode.continue_, accept_removed=accept_removed)
+    def go_on(self, max_loops: int = -1, *, accept_removed: bool = False) -> TreeResult:
+        return self._run(RunMode.continue_, max_loops, accept_removed=accept_removed)
 
     def call(self) -> None:
         """The function of every leaf."""
@@ -46,10 +48,10 @@ class FlowRun:
         if self.outcomes(*instance) == "failure":
             raise ToldToFailError
 
-    def _run(self, mode: RunMode, *, accept_removed: bool = False) -> TreeResult:
+    def _run(self, mode: RunMode, max_loops: int = -1, *, accept_removed: bool = False) -> TreeResult:
         self.trace.clear()
         with in_time():
-            ok = self.built(mode).run(accept_removed=accept_removed)
+            ok = self.built(mode).run(max_loops, accept_removed=accept_removed)
         return TreeResult(instances(recorded(self.store, self.run_id).tasks), ok, tuple(self.trace))
 
     def built(self, mode: RunMode) -> sequent.Sequent:
@@ -63,6 +65,8 @@ class FlowRun:
         )  # fmt: skip
         if not self.store.backend.is_shared:
             share(flow, self.store)
+        if any(node.delay for _, node in walk(self.tree)):
+            flow.use_clock(self.clock)
         known: dict[str, Any] = {}
         for child in self.tree.children:
             self._add(flow, child, child.name, known)
@@ -79,6 +83,7 @@ class FlowRun:
             None if node.children else self.call,
             loop=loop,
             concurrent=node.concurrent,
+            delay=node.delay,
             require=() if node.require is None else (requirement(node.require, known),),
         )
         for child in node.children:

@@ -13,8 +13,8 @@ from eventcore.errors import EventcoreError
 from eventcore.record.store import Store
 from tests.crash.sabotage import Crash, crash_at
 from tests.model import strategies
-from tests.model.changes import OnceDone, changed_trees, finished
-from tests.model.containers import Instance, TreeResult, run_tree
+from tests.model.changes import OnceDone, changed_trees, delayed_trees, finished
+from tests.model.containers import Instance, TreeResult, TreeSpec, run_tree
 from tests.property.flows import FlowRun, instances
 from tests.property.reading import store_at
 
@@ -23,6 +23,11 @@ from tests.property.reading import store_at
 def memory() -> Iterator[Store]:
     with store_at(":memory:") as store:
         yield store
+
+
+def flows(*, stop: bool = False) -> st.SearchStrategy[TreeSpec]:
+    """Flows to be changed, some of them with delays."""
+    return strategies.trees(stop=stop, max_nodes=6, max_items=2).flatmap(delayed_trees)
 
 
 TABLES = ("tasks", "iterations", "loops", "items", "results", "attempts", "facts", "delays", "recoveries")
@@ -65,9 +70,10 @@ class Seen:
 def begin(data: st.DataObject, run: FlowRun) -> None:
     """Run the flow, perhaps not to its end, and perhaps recover that once."""
     with suppress(Crash), crash_at(data.draw(st.integers(1, 30), label="crash")):
-        run.start()
+        passes = st.sampled_from((-1, 1, 1))
+        run.start(data.draw(passes, label="max_loops"))
         if data.draw(st.booleans(), label="recover before the change"):
-            run.recover()
+            run.recover(data.draw(passes, label="max_loops"))
 
 
 def check(run: FlowRun, before: Seen, found: TreeResult) -> Seen:
@@ -96,7 +102,7 @@ def check_recovered(run: FlowRun, before: Seen, found: TreeResult) -> Seen:
 def test_a_changed_flow_is_recovered_as_if_it_had_always_been_so(
     memory: Store, data: st.DataObject, stop: bool
 ) -> None:
-    tree = data.draw(strategies.trees(stop=stop, max_nodes=6, max_items=2))
+    tree = data.draw(flows(stop=stop))
     run = FlowRun(tree, data.draw(strategies.tree_outcomes(tree)), memory)
     begin(data, run)
     before = Seen(run)
@@ -109,12 +115,16 @@ def test_a_changed_flow_is_recovered_as_if_it_had_always_been_so(
 def test_whatever_continue_made_of_a_changed_flow_recover_completes_it(
     memory: Store, data: st.DataObject, stop: bool
 ) -> None:
-    tree = data.draw(strategies.trees(stop=stop, max_nodes=6, max_items=2))
+    tree = data.draw(flows(stop=stop))
     run = FlowRun(tree, data.draw(strategies.tree_outcomes(tree)), memory)
     begin(data, run)
     before = Seen(run)
     run.tree = data.draw(changed_trees(tree))
     run.outcomes = data.draw(st.just(strategies.FailingLeaves()) | strategies.tree_outcomes(run.tree))
+    if data.draw(st.booleans(), label="killed again"):
+        with suppress(Crash, EventcoreError), crash_at(data.draw(st.integers(1, 20), label="crash")):
+            run.go_on(1, accept_removed=True)
+        before = Seen(run)
     try:
         found = run.go_on(accept_removed=True)
     except EventcoreError as refused:
@@ -136,7 +146,7 @@ def test_whatever_continue_made_of_a_changed_flow_recover_completes_it(
 
 @given(st.data())
 def test_continue_adopts_what_was_added_where_the_run_stands(memory: Store, data: st.DataObject) -> None:
-    tree = data.draw(strategies.trees(max_nodes=6, max_items=2))
+    tree = data.draw(flows())
     run = FlowRun(tree, strategies.FailingLeaves(), memory)
     begin(data, run)
     before = Seen(run)
