@@ -203,7 +203,7 @@ class ProcessExecutor(Executor):
                 if worker.deadline is not None and worker.deadline <= now:
                     worker.time_out()
                 elif self._closed_at is not None and self._closed_at + GRACE <= now:
-                    worker.end("cancelled")
+                    worker.dismiss()
 
     def _hear(self, worker: WorkerProcess) -> None:
         """Take in what the worker has written."""
