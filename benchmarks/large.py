@@ -39,10 +39,10 @@ def _multiply(connection: sqlite3.Connection, table: str, step: str, factor: int
     """Copy the rows of the loop's iterations to further sequences."""
     names = [name for _, name, *_ in connection.execute(f"pragma table_info({table})")]
     columns = ", ".join(f'"{name}"' for name in names)
-    copied = ", ".join("sequence || '-' || copy.number" if name == "sequence" else f'"{name}"' for name in names)
+    copied = ", ".join("sequence || '-' || copy.nth" if name == "sequence" else f'"{name}"' for name in names)
     connection.execute(
         f"insert into {table} ({columns}) "
-        "with recursive copy(number) as (select 1 union all select number + 1 from copy where number < ?) "
+        "with recursive copy(nth) as (select 1 union all select nth + 1 from copy where nth < ?) "
         f"select {copied} from {table}, copy where {step} like 'each%' and sequence like '1.%'",
         [factor - 1],
     )
