@@ -1,25 +1,38 @@
 # `make demo` runs the main job, `make test` the tests; both set up what they need in .venv.
+# `make test` also installs the system packages that tests need, and says which. `make test SYSTEM=no` installs none, and
+# says which tests are left out.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+export SYSTEM ?= yes
 
-.PHONY: demo test check bench clean
+.PHONY: demo test coverage bench clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python examples/stdlib_report/demo.py
 
 test: $(VENV)/.ready-test
 	@sh tests/services/packages.sh
+	@sh tests/lint_scripts.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
 
+coverage: $(VENV)/.ready-test
+	@sh tests/services/packages.sh
+	@rm -rf coverage
+	$(BIN)/python -m coverage run -m pytest -n 2
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage json --quiet
+	@$(BIN)/python -m coverage report
+	@$(BIN)/python -m tests.branches eventcore/decide 95
+
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) node_modules coverage build dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
@@ -32,6 +45,15 @@ $(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,test]'
 	@touch $@
 
-$(VENV)/.ready-bench: $(VENV)/bin/python pyproject.toml
+$(VENV)/.ready-coverage: $(VENV)/.ready-test
+	@sh tests/services/packages.sh
+	@rm -rf coverage
+	$(BIN)/python -m coverage run -m pytest -n 2
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage json --quiet
+	@$(BIN)/python -m coverage report
+	@$(BIN)/python -m tests.branches eventcore/decide 95
+
+bench: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,bench]'
 	@touch $@

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import queue
+import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert
 
+from benchmarks.steps import nothing
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
+from eventcore.act.executor import Setting
 from eventcore.act.executors.process import ProcessExecutor
+from eventcore.act.steplog import LogTarget
 
 
 def core_commits(path: Path, durability: str, count: int) -> float:
@@ -35,28 +41,26 @@ def core_commits(path: Path, durability: str, count: int) -> float:
         return time.perf_counter() - began
 
 
-def nothing() -> None:
-    """A step that does nothing."""
-
-
 class BarePool:
-    """The process executor by itself, without store and decisions."""
+    """The process executor by itself, without store and decisions; its calls are those that an engine would make."""
 
     def __init__(self, workers: int) -> None:
+        self._folder = tempfile.TemporaryDirectory()
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._executor = ProcessExecutor(lambda ticket, _: self._done.put(ticket), workers)
+        self._executor = ProcessExecutor(lambda ticket, _: self._done.put(ticket), Setting("process", workers))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._executor.close()
+        self._folder.cleanup()
 
     def chain(self, count: int) -> float:
         """Seconds for `count` calls one after another."""
         began = time.perf_counter()
         for number in range(count):
-            self._executor.start(number, _call(), None)
+            self._executor.start(number, self._call(number), None)
             self._done.get()
         return time.perf_counter() - began
 
@@ -64,10 +68,24 @@ class BarePool:
         """Seconds for `count` calls submitted together."""
         began = time.perf_counter()
         for number in range(count):
-            self._executor.start(number, _call(), None)
+            self._executor.start(number, self._call(number), None)
         for _ in range(count):
             self._done.get()
         return time.perf_counter() - began
+
+    def _call(self, number: int) -> Call:
+        environment = {"EVENTOR_STEP_NAME": f"s{number}", "EVENTOR_STEP_SEQUENCE": "1", "EVENTOR_STEP_RECOVERY": "0"}
+        log = LogTarget(f"{self._folder.name}/s{number}@1.1.log")
+        return Call(nothing, (), {}, Current(f"s{number}", "1", 0, 1, "run"), environment, log)
+
+
+def standard_chain(count: int) -> float:
+    """Seconds for the standard library's pool of one spawned worker to make `count` calls one after another."""
+    began = time.perf_counter()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        for _ in range(count):
+            pool.submit(nothing).result()
+    return time.perf_counter() - began
 
 
 def pool_chain(count: int) -> float:
@@ -84,7 +102,3 @@ def pool_fan_out(count: int) -> float:
     with BarePool(2) as pool:
         pool.fan_out(count)
     return time.perf_counter() - began
-
-
-def _call() -> Call:
-    return Call(nothing, (), {}, Current("step", "1", 0, 1, "run"))

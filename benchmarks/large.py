@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.programs import QUIET, nothing
+from benchmarks.floors import nothing
+from benchmarks.programs import QUIET
 
 ITERATIONS = 1_000  #: of the run that is multiplied
 

@@ -66,6 +66,7 @@ def deadpool() -> Submit:
 
 def ours() -> Submit:
     """The product's executor, behind futures."""
+    from eventcore.act.executor import Setting
     from eventcore.act.executors.process import ProcessExecutor
 
     futures: dict[int, Future[Any]] = {}
@@ -78,7 +79,7 @@ def ours() -> Submit:
         else:
             future.set_exception(RuntimeError(outcome.error))
 
-    executor = ProcessExecutor(report, WORKERS)
+    executor = ProcessExecutor(report, Setting("process", WORKERS))
 
     def submit(function: Callable[..., Any], *args: Any, timeout: float | None = None) -> "Future[Any]":
         future: Future[Any] = Future()

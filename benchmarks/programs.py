@@ -8,7 +8,7 @@ from typing import Any
 
 import eventcore
 import sequent
-from benchmarks.floors import nothing
+from benchmarks.steps import nothing, stamp, write_handovers
 
 QUIET: dict[str, Any] = {"logging_level": "WARNING"}
 
@@ -33,6 +33,21 @@ def chain(store: Path, count: int, construct: str, durability: str = "normal") -
         flow.add_assoc(events[number], flow.add_step(f"s{number}", nothing, triggers=triggers))
     flow.trigger_event(events[0], 1)
     return timed(flow)
+
+
+def handovers(store: Path, count: int) -> list[float]:
+    """Seconds from the end of a step's function in a worker to the start of its successor's, in a chain of `count`."""
+    told = store.with_suffix(".handovers")
+    config = {"task_construct": "process", "durability": "normal", **QUIET}
+    flow = eventcore.Eventor("handovers", store, config=config)
+    events = [flow.add_event(f"e{number}") for number in range(count + 1)]
+    for number in range(count):
+        triggers = {eventcore.STEP_SUCCESS: (events[number + 1],)}
+        flow.add_assoc(events[number], flow.add_step(f"s{number}", stamp, triggers=triggers))
+    flow.add_assoc(events[count], flow.add_step("last", write_handovers, (str(told),)))
+    flow.trigger_event(events[0], 1)
+    timed(flow)
+    return [int(word) / 1e9 for word in told.read_text(encoding="ascii").split()]
 
 
 def fan_out(store: Path, count: int, construct: str, at_once: int = 2, durability: str = "normal") -> float:

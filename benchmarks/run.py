@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.floors import core_commits, pool_chain, pool_fan_out
+from benchmarks.floors import core_commits, pool_chain, pool_fan_out, standard_chain
 from benchmarks.large import ITERATIONS, large_run
-from benchmarks.programs import chain, fails_at_first, fan_out, loop_flow, timed
+from benchmarks.programs import chain, fails_at_first, fan_out, handovers, loop_flow, timed
 
 ROUNDS = 5
 
@@ -48,18 +49,31 @@ def invoke_chain() -> None:
     for durability in ("normal", "full"):
         paired(
             f"invoke chain of 1,000, durability {durability}",
-            lambda path, d=durability: chain(path, 1000, "invoke", d),
-            lambda path, d=durability: core_commits(path, d, 1000),
+            partial(chain, count=1000, construct="invoke", durability=durability),
+            partial(core_commits, durability=durability, count=1000),
             1000,
         )
 
 
 def process_chain() -> None:
-    """A chain and a fan-out in worker processes, against the bare pool; starting and ending it counts on both sides."""
+    """A chain and a fan-out in worker processes, against bare pools; starting and ending them counts on both sides."""
     paired("process chain of 1,000", lambda path: chain(path, 1000, "process"), lambda _: pool_chain(1000), 1000)
     paired("process chain of 5,000", lambda path: chain(path, 5000, "process"), lambda _: pool_chain(5000), 5000)
+    paired("process chain of 5,000, floor: standard pool", lambda path: chain(path, 5000, "process"),
+           lambda _: standard_chain(5000), 5000)  # fmt: skip
     paired("process fan-out of 2,000, 2 at once", lambda path: fan_out(path, 2000, "process"),
            lambda _: pool_fan_out(2000), 2000)  # fmt: skip
+
+
+def handover() -> None:
+    """From the end of a step's function in a worker to the start of its successor's."""
+    waits: list[float] = []
+    for _ in range(ROUNDS):
+        with fresh() as path:
+            waits += handovers(path, 1000)
+    waits.sort()
+    print(f"{'handover to the next step, durability normal':<44} {1e3 * median(waits):>9.2f} ms   "
+          f"nine of ten within {1e3 * waits[int(0.9 * len(waits))]:.2f} ms")  # fmt: skip
 
 
 def parallel() -> None:
@@ -96,7 +110,7 @@ def resume() -> None:
 def cold() -> None:
     """A flow of one process step, the whole command, beside an interpreter that imports nothing."""
     program = (
-        "import sequent, benchmarks.floors as f\n"
+        "import sequent, benchmarks.steps as f\n"
         "flow = sequent.Sequent('one', {!r}, logging_level='WARNING')\n"
         "flow.add_step('only', f.nothing)\n"
         "raise SystemExit(not flow.run())\n"
@@ -148,7 +162,7 @@ def _measure_loop(iterations: int) -> None:
 
 def _measure_idle(seconds: int) -> None:
     import sequent
-    from benchmarks.floors import nothing
+    from benchmarks.steps import nothing
 
     with fresh() as path:
         flow = sequent.Sequent("idle", path, config={"task_construct": "invoke", "logging_level": "WARNING"})
@@ -159,7 +173,7 @@ def _measure_idle(seconds: int) -> None:
         print(time.process_time() - before, time.perf_counter() - began)
 
 
-FIGURES = (invoke_chain, process_chain, parallel, loops, resume, cold, reading, idle)
+FIGURES = (invoke_chain, process_chain, handover, parallel, loops, resume, cold, reading, idle)
 
 
 def main(arguments: list[str]) -> None:

@@ -2,34 +2,46 @@
 
 Layers, from the inside out: `decide` holds the semantics as pure functions, `record` keeps the run in a database,
 `act` runs steps and keeps time; `eventor` is the face that programs see.
+
+Names are imported when they are first used: a worker process needs few of them, and starts the sooner.
 """
 
-from eventcore.act.current import Current, current
-from eventcore.act.observer import Observer
-from eventcore.define.construct import Invoke
-from eventcore.define.expression import and_, or_
-from eventcore.define.pools import Resource, ResourcePool
-from eventcore.define.program import Event, Step
-from eventcore.define.status import (
-    RUN_CONTINUE,
-    RUN_RECOVER,
-    RUN_RESTART,
-    STEP_ACTIVE,
-    STEP_COMPLETE,
-    STEP_FAILURE,
-    STEP_READY,
-    STEP_RERUN,
-    STEP_SKIP,
-    STEP_SUCCESS,
-    RunMode,
-    StepReplay,
-    StepStatus,
-    StepTriggers,
-    TaskStatus,
-    Verdict,
-)
-from eventcore.errors import EventcoreError
-from eventcore.run.eventor import Eventor
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eventcore.act.current import Current, current
+    from eventcore.act.executors.invoke import Invoke
+    from eventcore.act.observer import Observer
+    from eventcore.define.answer import Answer, RequestStatus
+    from eventcore.define.expression import and_, or_
+    from eventcore.define.pools import Resource, ResourcePool
+    from eventcore.define.program import Event, Step
+    from eventcore.define.status import (
+        RUN_CONTINUE,
+        RUN_RECOVER,
+        RUN_RESTART,
+        STEP_ACTIVE,
+        STEP_COMPLETE,
+        STEP_FAILURE,
+        STEP_READY,
+        STEP_RERUN,
+        STEP_SKIP,
+        STEP_SUCCESS,
+        RunMode,
+        StateStatus,
+        StepReplay,
+        StepState,
+        StepStatus,
+        StepTriggers,
+        TaskStatus,
+        Verdict,
+    )
+    from eventcore.errors import EventcoreError
+    from eventcore.run.eventor import Eventor
+    from eventcore.run.steering import Steering, steer
 
 __all__ = [
     "RUN_CONTINUE",
@@ -42,17 +54,22 @@ __all__ = [
     "STEP_RERUN",
     "STEP_SKIP",
     "STEP_SUCCESS",
+    "Answer",
     "Current",
     "Event",
     "EventcoreError",
     "Eventor",
     "Invoke",
     "Observer",
+    "RequestStatus",
     "Resource",
     "ResourcePool",
     "RunMode",
+    "Steering",
     "Step",
+    "StateStatus",
     "StepReplay",
+    "StepState",
     "StepStatus",
     "StepTriggers",
     "TaskStatus",
@@ -60,4 +77,50 @@ __all__ = [
     "and_",
     "current",
     "or_",
+    "steer",
 ]
+
+_HOMES: dict[str, tuple[str, ...]] = {
+    "eventcore.act.current": ("Current", "current"),
+    "eventcore.act.executors.invoke": ("Invoke",),
+    "eventcore.act.observer": ("Observer",),
+    "eventcore.define.answer": ("Answer", "RequestStatus"),
+    "eventcore.define.expression": ("and_", "or_"),
+    "eventcore.define.pools": ("Resource", "ResourcePool"),
+    "eventcore.define.program": ("Event", "Step"),
+    "eventcore.define.status": (
+        "RUN_CONTINUE",
+        "RUN_RECOVER",
+        "RUN_RESTART",
+        "STEP_ACTIVE",
+        "STEP_COMPLETE",
+        "STEP_FAILURE",
+        "STEP_READY",
+        "STEP_RERUN",
+        "STEP_SKIP",
+        "STEP_SUCCESS",
+        "RunMode",
+        "StateStatus",
+        "StepReplay",
+        "StepState",
+        "StepStatus",
+        "StepTriggers",
+        "TaskStatus",
+        "Verdict",
+    ),
+    "eventcore.errors": ("EventcoreError",),
+    "eventcore.run.eventor": ("Eventor",),
+    "eventcore.run.steering": ("Steering", "steer"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

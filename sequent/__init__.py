@@ -5,8 +5,8 @@ values that flow between steps. `requirements` and `moments` make a graph of a f
 reads off it what `compile` needs to make the kernel's program, `container` is what drives iterations while it runs.
 """
 
+from eventcore.act.executors.invoke import Invoke
 from eventcore.act.observer import Observer
-from eventcore.define.construct import Invoke
 from eventcore.define.expression import and_, or_
 from eventcore.define.pools import Resource, ResourcePool
 from eventcore.define.status import (
@@ -21,13 +21,16 @@ from eventcore.define.status import (
     STEP_SKIP,
     STEP_SUCCESS,
     RunMode,
+    StateStatus,
     StepReplay,
+    StepState,
     StepStatus,
+    TaskStatus,
 )
 from eventcore.errors import EventcoreError
 from sequent.errors import FlowError
+from sequent.flow import Sequent
 from sequent.language.context import FlowContext, current
-from sequent.language.flow import Sequent
 from sequent.language.references import item
 from sequent.language.step import FlowStep
 
@@ -52,8 +55,11 @@ __all__ = [
     "ResourcePool",
     "RunMode",
     "Sequent",
+    "StateStatus",
     "StepReplay",
+    "StepState",
     "StepStatus",
+    "TaskStatus",
     "and_",
     "current",
     "item",

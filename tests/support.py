@@ -9,12 +9,30 @@ import sys
 import textwrap
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import eventcore as evr
 import sequent as seq
+from eventcore.act.observer import EVERYTHING, Notice
+
+T = TypeVar("T", bound=Notice)
 
 ROOT = Path(__file__).parents[1]
+
+
+class Recorder(evr.Observer):
+    """Keeps what it is told."""
+
+    def __init__(self, *kinds: type[Notice]) -> None:
+        self.kinds = kinds or EVERYTHING
+        self.heard: list[Notice] = []
+
+    def notify(self, notice: Notice) -> None:
+        self.heard.append(notice)
+
+    def of(self, kind: type[T]) -> list[T]:
+        """The notices of one kind."""
+        return [notice for notice in self.heard if isinstance(notice, kind)]
 
 
 def eventor(
@@ -43,7 +61,7 @@ def flow(
     return seq.Sequent("flow", store, run_mode, recovery_run, run_id, config=settings)
 
 
-def start(program: evr.Eventor, *steps: evr.Step, sequence: object = 1) -> evr.Event:
+def start(program: evr.Eventor, *steps: evr.Step, sequence: int | str = 1) -> evr.Event:
     """Have the steps run from the program's start."""
     event = program.add_event(f"start {', '.join(step.name for step in steps)} at {sequence}")
     program.add_assoc(event, *steps)
@@ -72,5 +90,5 @@ def run_script(source: str, folder: Path, *arguments: str, **environment: str) -
     return subprocess.run(
         [sys.executable, "-W", "error", str(script), *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=120, check=False,
     )  # fmt: skip

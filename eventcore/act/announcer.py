@@ -34,9 +34,10 @@ class Announcer:
             for kind in observer.kinds:
                 self._observers.setdefault(kind, []).append(observer)
         self._has_raised: set[int] = set()
-        of_turns = (TaskEnded, TaskSkipped, AttemptFailed, RequestTaken, TurnRecorded)
-        self.hears_turns = any(kind in self._observers for kind in of_turns)
-        self.hears_starts = TaskStarted in self._observers
+
+    def hears(self, *kinds: type[Notice]) -> bool:
+        """Whether anybody wants notices of one of the kinds."""
+        return any(kind in self._observers for kind in kinds)
 
     def tell(self, kind: type[Notice], at: float, *details: Any) -> None:
         """Tell who wants this kind of notice, made of the details."""
@@ -48,9 +49,9 @@ class Announcer:
 
     def turn_recorded(self, changes: Changes, now: float, asked: Mapping[int, tuple[str, Mapping[str, Any]]]) -> None:
         """A turn is committed; `asked` has the requests that it took up."""
-        for request, answer in changes.answers:
+        for request, refusal in changes.answers:
             if request in asked:
-                self.tell(RequestTaken, now, *asked[request], answer)
+                self.tell(RequestTaken, now, *asked[request], "done" if refusal is None else f"refused: {refusal}")
         if TaskEnded in self._observers:
             self._tasks_ended(changes, now)
         for task, recovery in changes.carried:

@@ -33,7 +33,7 @@ class Current(msgspec.Struct, frozen=True):
         """The same text in every try and recovery of this task: hand it to systems that must not act twice."""
         return f"{self.run_id}/{self.name}@{self.sequence}"
 
-    def trigger(self, event: Named | str, sequence: object = None) -> None:
+    def trigger(self, event: Named | str, sequence: int | str | None = None) -> None:
         """Raise `event` in the transaction that records this step's outcome, whatever the outcome is.
 
         `sequence` defaults to this step's own. An event the program does not have fails the step. Raises

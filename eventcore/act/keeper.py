@@ -15,6 +15,7 @@ class LeaseKeeper:
         self._beat = beat
         self._lost = lost
         self._pause = term / 3
+        self._due = clock.now() + self._pause
         self._closing = False
         self._woken: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="eventcore-lease", daemon=True)
@@ -27,13 +28,13 @@ class LeaseKeeper:
         self._thread.join()
 
     def _run(self) -> None:
-        due = self._clock.now() + self._pause
         while True:
-            self._clock.wait(self._woken, due)
+            self._clock.wait(self._woken, self._due)
             if self._closing:
                 return
-            if self._clock.now() < due:
+            if self._clock.now() < self._due:
                 continue
+            self._due = self._clock.now() + self._pause
             try:
                 alive = self._beat()
             except Exception:  # a store that is busy or away for a moment: the next beat tries again
@@ -41,4 +42,3 @@ class LeaseKeeper:
             if not alive:
                 self._lost()
                 return
-            due = self._clock.now() + self._pause

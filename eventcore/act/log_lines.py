@@ -73,7 +73,7 @@ def _request_taken(told: RequestTaken) -> None:
 
 
 def _run_paused(_: RunPaused) -> None:
-    log.warning("The run is paused: nothing starts until it is resumed, as by `sequent resume`")
+    log.warning("The run is paused: nothing new starts until it is resumed")
 
 
 def _run_stopping(told: RunStopping) -> None:

@@ -1,7 +1,9 @@
 """What the programs that a step starts write: in a worker, it goes to the step's log, and in the end to the console.
 
-Descriptors 1 and 2 of the worker lead to the log file of the step that runs. Most steps start no program and say
-nothing, and must not leave a file: their empty one is put aside and becomes the next step's, which costs two renames.
+Descriptors 1 and 2 of the worker lead to a file that the step's log becomes. Most steps start no program and say
+nothing, and must leave no file: so the file has a hidden name until the step says something or starts a program, and
+stays the next step's where neither happened. Where code that is no Python writes on its own account, the file gets its
+name when the step is over.
 """
 
 from __future__ import annotations
@@ -10,73 +12,101 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eventcore.act.steplog import StepLog
 
+#: What Python tells its audit hooks when a program or a process is about to be started.
+STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec"})
+
 
 class ProgramOutput:
-    """The log file that the worker's descriptors lead to."""
+    """The file that the worker's descriptors lead to; there is one in a process, and for as long as it lives."""
 
     def __init__(self) -> None:
         self._console = [os.dup(1), os.dup(2)]
         self._file: int | None = None
-        self._spare: str | None = None  #: where the empty file is while no step has it
+        self._hidden: str | None = None  #: the name of the file while it is no step's log
+        self._log: StepLog | None = None  #: of the step that runs, until the file has its name
+        self._is_closed = False
+        sys.addaudithook(self._heard)
 
     def begin(self, log: StepLog) -> None:
-        """Lead the descriptors to the step's log file."""
-        if self._spare is None or not self._take_spare(log.target.path):
-            self._let_go()
-            self._file = log.opened()
-            for number, console in zip((1, 2), self._console, strict=True):
-                os.dup2(console if self._file is None else self._file, number)
-        log.file = self._file
+        """Lead the descriptors to a file for the step's log."""
+        if self._file is None:
+            self._hidden = self._hidden or hidden_file(log.target.path, os.getpid())
+            self._lead_to(log.opened(self._hidden))
+        self._log = log
+
+    def name(self) -> int | None:
+        """Make the file the log of the step that runs, if it is not; returns its descriptor."""
+        log, self._log = self._log, None
+        if log is not None and self._file is not None:
+            if not self._renamed(log.target.path):
+                self._lead_to(log.opened(log.target.path))
+            log.file = self._file
+        return self._file
 
     def end(self, log: StepLog) -> None:
-        """Put an empty file aside; show on the console what programs wrote."""
-        if self._file is None:
-            return
-        if os.fstat(self._file).st_size > 0:
+        """Show on the console what programs wrote, and let go of a file that is the step's log now."""
+        if self._log is not None and self._file is not None and os.fstat(self._file).st_size > 0:
+            self.name()
+        if self._log is None:
             text = log.foreign()
             self._let_go()
             if text:
                 sys.stdout.write(text)
-            return
-        folder = os.path.dirname(log.target.path)  # noqa: PTH120  a string each way, for every step
-        self._spare = f"{folder}/.worker-{os.getpid()}"
-        try:
-            os.rename(log.target.path, self._spare)  # noqa: PTH104
-        except OSError:  # the step itself removed it
-            self._let_go()
+        self._log = None
 
     def close(self) -> None:
         """Leave nothing behind."""
-        if self._spare is not None:
-            Path(self._spare).unlink(missing_ok=True)
+        self._is_closed = True
+        if self._file is not None and self._hidden is not None:
+            Path(self._hidden).unlink(missing_ok=True)
         self._let_go()
         for number, console in zip((1, 2), self._console, strict=True):
             os.dup2(console, number)
             os.close(console)
 
-    def _take_spare(self, path: str) -> bool:
-        assert self._spare is not None
-        spare, self._spare = self._spare, None
-        try:
-            if not os.path.lexists(path):  # an earlier try's log is gone on with, not written over
-                os.rename(spare, path)  # noqa: PTH104
-                return True
-        except FileNotFoundError:
-            with suppress(OSError):
+    def _heard(self, event: str, _: Any) -> None:
+        if event in STARTS and self._log is not None and not self._is_closed:
+            self.name()
+
+    def _renamed(self, path: str) -> bool:
+        """Give the file its name; not where an earlier try's log is to be gone on with."""
+        assert self._hidden is not None
+        with suppress(OSError):
+            if not os.path.lexists(path):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-                os.rename(spare, path)  # noqa: PTH104
+                os.rename(self._hidden, path)  # noqa: PTH104
                 return True
-        except OSError:
-            pass
-        Path(spare).unlink(missing_ok=True)
+        Path(self._hidden).unlink(missing_ok=True)
         return False
+
+    def _lead_to(self, file: int | None) -> None:
+        self._let_go()
+        self._file = file
+        for number, console in zip((1, 2), self._console, strict=True):
+            os.dup2(console if file is None else file, number)
 
     def _let_go(self) -> None:
         if self._file is not None:
             os.close(self._file)
-            self._file = self._spare = None
+            self._file = None
+
+
+def hidden_file(path: str, pid: int) -> str:
+    """Where a worker keeps the file that has no name yet, beside the first log file that it was told of."""
+    return f"{os.path.dirname(path)}/.worker-{pid}"  # noqa: PTH120  a string each way
+
+
+def rescue(first: str, pid: int, path: str | None) -> None:
+    """Make what a dead worker left under the hidden name the log of the step that it ran, `path`, or remove it."""
+    hidden = Path(hidden_file(first, pid))
+    with suppress(OSError):
+        if hidden.stat().st_size > 0 and path is not None and not Path(path).exists():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            hidden.rename(path)
+        else:
+            hidden.unlink()

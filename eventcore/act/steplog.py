@@ -79,7 +79,8 @@ class StepLog:
     def write(self, text: str) -> None:
         """Append the text."""
         if self.file is None:
-            self.file = self.opened()
+            programs = _routing.programs
+            self.file = self.opened(self.target.path) if programs is None else programs.name()
         if self.file is not None and text:
             data = text.encode("utf-8", "replace")
             os.write(self.file, data)
@@ -89,13 +90,13 @@ class StepLog:
                 start = self._own.pop()[0]
             self._own.append((start, end))
 
-    def opened(self) -> int | None:
-        """A new descriptor of the log file, made where it is not there; None where that fails."""
+    def opened(self, path: str) -> int | None:
+        """A new descriptor of the file, made where it is not there; None where that fails."""
         if self._broken:
             return None
         try:
-            Path(self.target.path).parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self.target.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             self._broken = True
             logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.target.path, error)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from eventcore.decide.history import DelayKey
 from eventcore.decide.state import Delay, Iteration, Progress, Task
 from eventcore.define.program import Items
 from eventcore.define.status import TaskStatus
@@ -18,6 +19,18 @@ class Attempt:
     ended: float
     error: str | None
     traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What a changed program has no place for any more: it is recorded as cancelled, and delays as over."""
+
+    tasks: list[tuple[str, str]]  #: (step, sequence)
+    iterations: list[tuple[str, str]]  #: (scope, sequence)
+    delays: list[DelayKey]
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.iterations or self.delays)
 
 
 @dataclass(slots=True)
@@ -38,14 +51,15 @@ class Changes:
     delays_over: list[Delay] = field(default_factory=list)
     starts: list[Task] = field(default_factory=list)
     cancels: list[Task] = field(default_factory=list)
-    answers: list[tuple[int, str]] = field(default_factory=list)  #: requests taken up, and what came of them
+    leftovers: Leftovers | None = None
+    answers: list[tuple[int, str | None]] = field(default_factory=list)  #: requests, each with why it was refused
     ended: list[Task] = field(default_factory=list)  #: worth a line in the log
 
     def __bool__(self) -> bool:
         """True when there is something to record."""
         return bool(
             self.facts or self.created or self.updated or self.begun or self.over or self.loops or self.attempts
-            or self.delays_begun or self.delays_over or self.answers
+            or self.delays_begun or self.delays_over or self.answers or self.leftovers
         )  # fmt: skip
 
     def touched(self, task: Task) -> None:

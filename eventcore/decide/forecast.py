@@ -54,7 +54,7 @@ def forecast(
     turn = _Walk(plan, history, archive, {})
     turn.context.state.limits["all"] = Limit(None)
     for event, sequence in starts:
-        turn.trigger(event, sequence)
+        turn.start(plan.events[event], sequence)
     more = True
     while more:
         more = turn.settle()

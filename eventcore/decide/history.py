@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eventcore.define.program import AssociationKey
 from eventcore.define.status import TaskStatus
 
-DelayKey = tuple[tuple[str, str, str], str]  #: an association's key, and a sequence
+DelayKey = tuple[AssociationKey, str]  #: an association's key, and a sequence
 
 
 @dataclass(frozen=True, slots=True)

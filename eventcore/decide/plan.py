@@ -2,7 +2,7 @@
 
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
-from eventcore.define.program import Association, Event, Program, Step
+from eventcore.define.program import Association, Event, EventKind, Program, Step
 
 
 class Plan:
@@ -28,9 +28,12 @@ class Plan:
                     self.dependents.setdefault(atom.name, []).append(event)
         self.members: dict[str, list[Step]] = {}  #: the steps of each scope
         self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
+        self.voided: dict[str, str] = {}  #: the step that will not run, by the event that says so
         self.served: dict[str, Step] = {}  #: the container, by the event that says that its items are computed
         for step in program.steps.values():
             self.members.setdefault(step.place.scope, []).append(step)
+            if step.place.void is not None and step.place.void.kind is EventKind.void:
+                self.voided[step.place.void.name] = step.name
             if step.loop is not None:
                 self.container_of[step.loop.scope.name] = step
                 items = program.steps.get(step.loop.items or "")

@@ -16,6 +16,7 @@ from eventcore.define.program import Event, Step
 from eventcore.errors import ProgramError
 
 Key = tuple[str, str]
+Extent = Literal["also", "downstream", "only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Rerun:
 
     path: str
     sequence: str | None = None
-    extent: Literal["also", "downstream", "only"] = "also"
+    extent: Extent = "also"
 
 
 def amended(plan: Plan, history: History, rerun: Rerun) -> History:

@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from eventcore.decide import delays, ending, halting, loops, places, recovery, scheduling, tasks, triggering
-from eventcore.decide.changes import Attempt
+from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
 from eventcore.decide.state import Iteration, Progress, Task
-from eventcore.define.program import Step
+from eventcore.define.program import AssociationKey, Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
-from eventcore.errors import ProgramChangedError
 
 #: what a task that stands so has raised by now
 _raised_by = {
@@ -44,6 +43,7 @@ class StoredTask:
     raised: str | None
     clean: bool | None
     lost: int = 0  #: tries that ended with their engine
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,13 @@ class Snapshot:
 
 
 def restore(context: Context, snapshot: Snapshot) -> None:
-    """Build the state from the store; raises `ProgramChangedError` where the program changed beyond that."""
+    """Build the state from the store; of a changed program, `adopting.check_adoptable` says what cannot be."""
     state = context.state
     state.recorded_delays = snapshot.delays
     known = _restore_tasks(context, snapshot)
     _restore_loops(context, snapshot.loops)
     _count_what_is_over(context, snapshot.over)
+    context.changes.leftovers = _leftovers(context, snapshot)
     for stored in snapshot.iterations:
         iteration = state.iterations.get((stored.scope, stored.sequence))
         if iteration is not None and stored.halted:
@@ -138,6 +139,28 @@ def _restore_iteration(context: Context, at: Iteration, rows: Iterable[tuple[Ste
     return list(at.tasks.values())
 
 
+def _leftovers(context: Context, snapshot: Snapshot) -> Leftovers:
+    """What was under way and has no place in the program any more."""
+    state = context.state
+    live = [(row.step, row.sequence) for row in snapshot.tasks if not row.status.is_over]
+    begun = [(one.scope, one.sequence) for one in snapshot.iterations]
+    gone = []
+    for (key, sequence), (_, is_over) in snapshot.delays.items():
+        if not is_over and not _has_place(context, key, sequence):
+            gone.append((key, sequence))
+    without_step = [key for key in live if key not in state.live]
+    without_scope = [place for place in begun if place not in state.iterations]
+    return Leftovers(without_step, without_scope, gone)
+
+
+def _has_place(context: Context, delay: AssociationKey, sequence: str) -> bool:
+    association = context.plan.associations.get(delay)
+    if association is None or not association.delay:
+        return False
+    scope = association.event.scope
+    return not scope or (scope, sequence) in context.state.iterations
+
+
 def _restore_loops(context: Context, stored: Iterable[StoredProgress]) -> None:
     for row in stored:
         task = context.state.live.get((row.step, row.sequence))
@@ -151,11 +174,6 @@ def _restore_loops(context: Context, stored: Iterable[StoredProgress]) -> None:
         if not task.step.is_container or task.status is not TaskStatus.active or task.key in context.state.progress:
             continue
         begun = [one for one in task.at.inner.values() if one.container is task]
-        if begun and task.step.loop is not None and task.step.loop.items is not None:
-            raise ProgramChangedError(
-                f"step {task!r} was under way without a loop and has one now, which cannot be adopted in the middle; "
-                "recover the run instead: that walks the step anew and skips what is done"
-            )
         if begun:
             context.state.progress[task.key] = progress = Progress(task, 1)
             progress.begun = 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from eventcore.decide.gates import Gate
 from eventcore.define.pools import ResourcePool
-from eventcore.define.program import Association, Step
+from eventcore.define.program import Association, AssociationKey, Step
 from eventcore.define.status import TaskStatus
 
 
@@ -32,7 +32,7 @@ class Task:
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None
         self.ended: float | None = None
-        self.ending = False  #: its worker is being ended, because somebody asked for that
+        self.ending = False  #: it is being ended, because somebody asked for that
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
@@ -184,7 +184,7 @@ class State:
     timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time
     timer_count: int = 0
     pending_delays: int = 0
-    recorded_delays: Mapping[tuple[tuple[str, str, str], str], tuple[float, bool]] = field(default_factory=dict)
+    recorded_delays: Mapping[tuple[AssociationKey, str], tuple[float, bool]] = field(default_factory=dict)
     #: by association and sequence, when each that this recovery knows already is due, and whether it is over
     failures: int = 0  #: unhandled ones
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more

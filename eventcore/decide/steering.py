@@ -1,7 +1,8 @@
 """Steering: what a user asks of a run while an engine works on it.
 
 Pausing lets nothing new start until the run is resumed. Cancelling ends the run, or one instance with all that is
-inside it: what runs is ended, what is ready is cancelled. Each request is answered in the commit of its effect.
+inside it: what runs is ended, what is ready is cancelled. Each request is answered in the commit of its effect, and
+one that would have none is refused.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ from eventcore.errors import ProgramError
 
 
 def take_up(context: Context, request: int, verb: str, argument: Mapping[str, Any]) -> None:
-    """Do what a request asks, and note its answer."""
+    """Do what a request asks, and note that it is done or why it is refused; once, however often it is handed in."""
+    if any(known == request for known, _ in context.changes.answers):
+        return
+    reason = None
     try:
-        answer = _done(context, verb, argument)
+        _check(context, verb, argument)
+        _do(context, verb, argument)
     except ProgramError as error:
-        answer = f"refused: {error}"
-    context.changes.answers.append((request, answer))
+        reason = str(error)
+    context.changes.answers.append((request, reason))
 
 
 def trigger(context: Context, event: str, sequence: str) -> None:
@@ -35,7 +40,34 @@ def trigger(context: Context, event: str, sequence: str) -> None:
     context.raise_event(known, sequence)
 
 
-def _done(context: Context, verb: str, argument: Mapping[str, Any]) -> str:
+def _check(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
+    """Raise `ProgramError` where the request would change nothing."""
+    state = context.state
+    if verb == "pause" and (state.paused or state.stopped):
+        raise ProgramError("the run is paused already" if state.paused else "the run is ending: nothing new starts")
+    if verb == "resume" and not state.paused:
+        raise ProgramError("the run is not paused")
+    if verb == "cancel" and not argument:
+        if state.cancelled:
+            raise ProgramError("the run is being cancelled already")
+        if not (state.live or state.pending_delays or context.agenda):
+            raise ProgramError("the run has nothing left to cancel")
+    if verb == "trigger":
+        _check_event(context, argument["event"], as_sequence(argument["sequence"]))
+
+
+def _check_event(context: Context, name: str, sequence: str) -> None:
+    event = context.plan.events.get(name)
+    if event is None:
+        raise ProgramError(f"the program has no event {name!r}")
+    if event.kind is not EventKind.public:
+        raise ProgramError(f"event {name!r} is internal; the engine alone triggers it")
+    waiting = any(known is event and at.sequence == sequence for known, at in context.agenda)
+    if waiting or context.iteration_with(event, sequence) is not None:
+        raise ProgramError(f"event {name!r} is triggered at {sequence} already")
+
+
+def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
     state = context.state
     if verb in ("pause", "resume"):
         state.paused = verb == "pause"
@@ -49,7 +81,6 @@ def _done(context: Context, verb: str, argument: Mapping[str, Any]) -> str:
             _end(context, task)
     else:
         raise ProgramError(f"this engine knows no request {verb!r}")
-    return "done"
 
 
 def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
@@ -59,9 +90,11 @@ def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
         for task in context.state.live.values()
         if task.step.path == path and not task.step.is_hidden and sequence in (None, task.sequence)
     ]
+    where = path if sequence is None else f"{path}@{sequence}"
     if not found:
-        where = path if sequence is None else f"{path}@{sequence}"
         raise ProgramError(f"no instance of {where} is ready or active")
+    if all(task.ending for task in found):
+        raise ProgramError(f"{where} is being cancelled already")
     for task in found:
         if task.status is TaskStatus.ready:
             halting.cancel(context, task)
@@ -79,6 +112,7 @@ def _end(context: Context, task: Task) -> None:
 
 def _end_inside(context: Context, container: Task) -> None:
     """Let nothing new start in a container, and end what runs there; its own end follows from theirs."""
+    container.ending = True
     path, below = container.step.path, f"{container.sequence}."
     for iteration in list(container.at.inner.values()):
         if iteration.container is container:

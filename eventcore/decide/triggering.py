@@ -6,7 +6,9 @@ from eventcore.decide import delays, expressions, halting, loops, places, recove
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
-from eventcore.define.status import StepStatus
+from eventcore.define.status import StepStatus, TaskStatus
+
+_governing = frozenset({EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items})
 
 
 def spread(context: Context) -> None:
@@ -15,16 +17,17 @@ def spread(context: Context) -> None:
     while agenda:
         event, at = agenda.popleft()
         name = event.name
-        if name in at.facts or at.status.is_over:
+        kind = event.kind
+        if name in at.facts or at.status.is_over or (kind is EventKind.void and _was_reached(context, event, at)):
             continue
         at.facts.add(name)
         if name in at.gates:
             expressions.forget(context, at.gates.pop(name))
-        if event.kind is EventKind.public:
+        if kind is EventKind.public:
             context.changes.facts.append((event.scope, name, at.sequence))
         if name in plan.followers or name in plan.dependents:
             consequences(context, event, at)
-        if event.kind is not EventKind.public and event.kind is not EventKind.inner:
+        if kind in _governing:
             _govern(context, event, at)
 
 
@@ -62,6 +65,12 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
     task = tasks.create(context, step, at)
     context.raise_triggers(task, StepStatus.ready)
     places.make_ready(context, task)
+
+
+def _was_reached(context: Context, event: Event, at: Iteration) -> bool:
+    """Whether the step ran, or will, all the same: it was reached before the program changed."""
+    task = at.tasks.get(context.plan.voided[event.name])
+    return task is not None and task.status is not TaskStatus.cancelled
 
 
 def _govern(context: Context, event: Event, at: Iteration) -> None:

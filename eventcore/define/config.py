@@ -14,17 +14,19 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints, overload
 
 import msgspec
 
-from eventcore.define.construct import canonical
 from eventcore.errors import ConfigError
 
 if TYPE_CHECKING:
-    from eventcore.define.construct import Construct
+    from concurrent.futures import Executor as FuturesApi
+
+    #: a name, or an executor's class or factory, see `eventcore.act.executors.registry`
+    Construct: TypeAlias = str | type | Callable[[], FuturesApi]
 else:
-    Construct = Any  # msgspec knows no callables; `canonical` checks them
+    Construct = Any  # msgspec knows no callables; the registry checks them
 
 CONFIG_TAG_VARIABLE = "EVENTOR_CONFIG_TAG"
 DATABASE_TAG_VARIABLE = "EVENTOR_DB_CONFIG_TAG"
@@ -166,14 +168,11 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
             close = difflib.get_close_matches(str(key), known, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown key {key!r}; {hint}")
-    construct = values.pop("task_construct", None)
     try:
         checked: Any = msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_readable(str(error))}{_choices(str(error), kind)}") from None
-    if construct is None:
-        return checked
-    return msgspec.structs.replace(checked, task_construct=canonical(construct, where))
+    return checked
 
 
 def _choices(message: str, kind: type) -> str:

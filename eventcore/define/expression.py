@@ -7,7 +7,7 @@ language builds the same trees over its clauses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from eventcore.errors import ProgramError
 
@@ -17,16 +17,16 @@ class Expression:
 
     __slots__ = ()
 
-    def __and__(self, other: Any) -> And:
+    def __and__(self, other: Part) -> And:
         return And(self, other)
 
-    def __rand__(self, other: Any) -> And:
+    def __rand__(self, other: Part) -> And:
         return And(other, self)
 
-    def __or__(self, other: Any) -> Or:
+    def __or__(self, other: Part) -> Or:
         return Or(self, other)
 
-    def __ror__(self, other: Any) -> Or:
+    def __ror__(self, other: Part) -> Or:
         return Or(other, self)
 
     def __bool__(self) -> bool:
@@ -34,6 +34,10 @@ class Expression:
             f"{self!r} has no truth value while the program is built; combine expressions with & and |, not with "
             "'and', 'or' and 'not', and compare with 'is None' where you mean that"
         )
+
+
+#: what may stand in a group; which tuples and lists do, the language says that the expression is written in
+Part: TypeAlias = Expression | tuple[object, ...] | list[Any]
 
 
 class _Group(Expression):
@@ -66,12 +70,12 @@ class Or(_Group):
     word = "or"
 
 
-def or_(*parts: Any) -> Or:
+def or_(*parts: Part) -> Or:
     """The expression that holds when at least one of the parts does; a tuple among them means and."""
     return Or(*parts)
 
 
-def and_(*parts: Any) -> And:
+def and_(*parts: Part) -> And:
     """The expression that holds when all parts do."""
     return And(*parts)
 

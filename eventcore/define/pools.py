@@ -26,18 +26,17 @@ class ResourcePool:
         limit: int | None = None,
         *,
         resource_cls: type = Resource,
-        policy: Mapping[str, Any] | None = None,
+        policy: Mapping[str, object] | None = None,
     ) -> None:
         if policy is not None and not isinstance(policy, Mapping):
             raise ProgramError(f"pool {name!r}: policy is a mapping such as {{'resource_limit': 2}}, not {policy!r}")
-        if limit is None:
-            limit = (policy or {}).get("resource_limit", -1)
+        units: object = (policy or {}).get("resource_limit", -1) if limit is None else limit
         if not isinstance(name, str) or not name:
             raise ProgramError(f"a resource pool needs a name, not {name!r}")
-        if not isinstance(limit, int) or isinstance(limit, bool):
-            raise ProgramError(f"pool {name!r}: the limit is a whole number of units, not {limit!r}")
+        if not isinstance(units, int) or isinstance(units, bool):
+            raise ProgramError(f"pool {name!r}: the limit is a whole number of units, not {units!r}")
         self.name = name
-        self.limit = limit if limit >= 0 else None
+        self.limit = units if units >= 0 else None
         self.resource_cls = resource_cls
 
     def load(self) -> Self:

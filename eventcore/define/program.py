@@ -11,6 +11,7 @@ from eventcore.define.config import StepConfig
 from eventcore.define.expression import Expression, leaves, normalized
 from eventcore.define.pools import ResourcePool, Units, as_units
 from eventcore.define.reference import Reference
+from eventcore.define.replay import as_replays
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import ProgramError
@@ -28,6 +29,7 @@ class EventKind(StrEnum):
 
     public = "public"  #: declared by a user, recorded wherever it is triggered
     inner = "inner"  #: derived from how steps stand, again whenever a run goes on
+    void = "void"  #: it is certain that a step will not run
     over = "over"  #: every step of an iteration has ended or can no longer run
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
     flawed = "flawed"  #: one that lets the rest of its iteration go on
@@ -329,16 +331,11 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
         raise ProgramError(f"step {step!r}: kwargs is a mapping from argument names, not {kwargs!r}")
 
 
-def replay_policy(step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, StepReplay]:
+def replay_policy(step: str, written: object) -> Mapping[StepStatus, StepReplay]:
     """The step's recovery policy over the default; `complete` stands for what is not given of success and failure."""
     if written == {}:
         return DEFAULT_REPLAY
-    policy = dict(DEFAULT_REPLAY)
-    if not isinstance(written, Mapping):
-        raise ProgramError(f"step {step!r}: recovery is a mapping from StepStatus to StepReplay, not {written!r}")
-    for status, replay in written.items():
-        if not isinstance(status, StepStatus) or not isinstance(replay, StepReplay):
-            raise ProgramError(f"step {step!r}: recovery maps StepStatus to StepReplay, not {status!r} to {replay!r}")
-    if StepStatus.complete in written:
-        policy[StepStatus.success] = policy[StepStatus.failure] = written[StepStatus.complete]
-    return policy | {status: replay for status, replay in written.items() if status is not StepStatus.complete}
+    policy, replays = dict(DEFAULT_REPLAY), as_replays(step, written)
+    if StepStatus.complete in replays:
+        policy[StepStatus.success] = policy[StepStatus.failure] = replays.pop(StepStatus.complete)
+    return policy | replays

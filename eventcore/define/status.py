@@ -47,6 +47,9 @@ class StepTriggers:
     at_complete = StepStatus.complete
 
 
+StepState = StateStatus = StepStatus  #: further older spellings, for `triggers` and `recovery`
+
+
 class StepReplay(StrEnum):
     """What recovery does with a task it finds in the run's history."""
 

@@ -10,18 +10,18 @@ from eventcore.decide.archive import Archive, ItemCount
 from eventcore.define.program import Slice
 from eventcore.define.status import TaskStatus
 from eventcore.record import schema as t
-from eventcore.record.history import looks_back_to
 from eventcore.record.rows import RunRow
 from eventcore.record.store import Store
 
 
 class StoreArchive(Archive):
-    """The store as the rules see it, for one recovery of one run."""
+    """The store as the rules see it, for one recovery of one run; history counts up to recovery `upto`."""
 
-    def __init__(self, store: Store, row: RunRow) -> None:
+    def __init__(self, store: Store, row: RunRow, upto: int) -> None:
         self._store = store
         self._connection = store.connection
         self._row = row
+        self._upto = upto
 
     def result(self, step: str, sequence: str) -> str | None:
         """A task's recorded result."""
@@ -60,10 +60,9 @@ class StoreArchive(Archive):
     def _items_recovery(self, step: str, sequence: str) -> int | None:
         """The latest recovery that counts for the present one and recorded items of the step."""
         items = t.items
-        upto, _ = looks_back_to(self._connection, self._row)
         query = select(func.max(items.c.recovery)).where(
             _of_task(items, self._row, step, sequence),
-            (items.c.recovery <= upto) | (items.c.recovery == self._row.recovery),
+            (items.c.recovery <= self._upto) | (items.c.recovery == self._row.recovery),
         )
         found: int | None = self._connection.execute(query).scalar()
         return found

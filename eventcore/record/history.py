@@ -52,11 +52,12 @@ def looks_back_to(connection: Connection, row: RunRow) -> tuple[int, str | None]
 
 
 def same_program_so_far(connection: Connection, row: RunRow, upto: int, document: str) -> bool:
-    """Whether recoveries 0 to `upto` all ran exactly this program."""
+    """Whether recoveries 0 to `upto` all ran exactly this program, from beginning to end."""
     digest = sha256(document.encode()).hexdigest()
     query = (
         select(func.count())
         .select_from(t.recoveries.join(t.programs, t.recoveries.c.program_id == t.programs.c.id))
-        .where(t.recoveries.c.run == row.id, t.recoveries.c.recovery <= upto, t.programs.c.digest != digest)
+        .where(t.recoveries.c.run == row.id, t.recoveries.c.recovery <= upto)
+        .where((t.programs.c.digest != digest) | t.recoveries.c.mixed)
     )
     return connection.execute(query).scalar_one() == 0

@@ -6,6 +6,8 @@ import getpass
 import os
 import socket
 
+NOTES = "eventcore.whose"  #: the logger that says whose runs were passed over
+
 
 def user() -> str:
     """The name of the user; the number where there is none."""

@@ -26,7 +26,7 @@ def last_pause(reader: Reader, run: RunView) -> tuple[str, float] | None:
     asked = t.requests
     query = (
         select(asked.c.asked_by, asked.c.asked_at)
-        .where(asked.c.run == run.id, asked.c.verb == "pause")
+        .where(asked.c.run == run.id, asked.c.verb == "pause", asked.c.status == "done")
         .order_by(asked.c.id.desc())
     )
     row = reader.connection.execute(query.limit(1)).first()

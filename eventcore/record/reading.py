@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
@@ -73,8 +72,8 @@ class Reader:
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
         if run_id is None:
-            key, passed_over = own_latest(self._connection, program, self.location)
-            return replace(next(view for view in self.runs(now) if view.id == key), passed_over=passed_over)
+            key = own_latest(self._connection, program, self.location)
+            return next(view for view in self.runs(now) if view.id == key)
         for view in self.runs(now):
             if view.run_id == run_id:
                 return view
@@ -293,7 +292,7 @@ def _last_word_on_pausing() -> Any:
     asked = t.requests
     return (
         select(asked.c.verb)
-        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.taken_at.is_not(None))
+        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.status == "done")
         .order_by(asked.c.id.desc())
         .limit(1)
         .scalar_subquery()

@@ -1,66 +1,128 @@
-"""Requests: what users ask of a run, recorded with who and when, whether an engine works on it or not."""
+"""Requests: what users ask of a run, recorded with who and when, whether an engine works on it or not.
+
+Where an engine holds the run, it answers in the commit that has the request's effect. Where none does, pausing,
+resuming and cancelling the run as a whole are done with being recorded; the rest waits for the engine that goes on
+with the run. What would have no effect is recorded as refused. For reruns see `eventcore.record.reruns`.
+"""
 
 from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, cast, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
+from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.status import Verdict
 from eventcore.record import identity, lease
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
+from eventcore.record.refusals import refusal
 from eventcore.record.schema import facts, recoveries, requests, runs
+from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
 
-PAUSE, RESUME, CANCEL, TRIGGER, RERUN = "pause", "resume", "cancel", "trigger", "rerun"
+LOOK = 0.05  #: seconds between looks whether a request is answered
+TAKEN = requests.c.status == RequestStatus.taken.value
+
+NO_ENGINE = "the engine that continues the run will see it"
+NOT_YET = "its engine has not answered yet"
+AT_ITS_END = "its engine does it when the run has come to its end"
 
 
 @dataclass(frozen=True, slots=True)
 class AskedRequest:
-    """A request that nobody has taken up."""
+    """A request that nobody has acted on."""
 
     id: int
     verb: str
     argument: Mapping[str, Any]
 
 
-def ask(location: str, run: int, verb: str, argument: Mapping[str, Any], now: float) -> int:
-    """Record a request and wake the engine that holds the run; returns the request's id.
-
-    Where no engine does, pausing, resuming and cancelling the run as a whole are done with being recorded, and who asks
-    for a rerun does it; the rest waits for the engine that goes on with the run. A rerun waits for the run's end.
-    """
+def ask_store(location: str, run: int, verb: str, argument: Mapping[str, Any], patience: float) -> Answer:
+    """Record a request, wake the run's engine where there is one, and wait so many seconds for its answer."""
     with reported(location):
         database = open_database(location, create=False)
-        with database.connect() as connection, transaction(connection):
-            holder = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
-            held = lease.is_held(holder, backend_at(connection).lease_time(connection, now))
-            at_once = not held and (verb in (PAUSE, RESUME, RERUN) or (verb == CANCEL and not argument))
-            if at_once and verb == CANCEL:
-                _cancel_stopped(connection, run, holder.recovery, now)
-            made = connection.execute(
-                insert(requests).values(
-                    run=run, verb=verb, argument=json.dumps(dict(argument)), asked_by=asker(), asked_at=now,
-                    taken_at=now if at_once else None, answer="done" if at_once else None,
-                )
-            )  # fmt: skip
-        database.dispose()
-    if held and holder.wake is not None and holder.holder_host == socket.gethostname():
-        wake(holder.wake, holder.holder)
+        try:
+            with database.connect() as connection:
+                answer = ask(connection, run, verb, argument, time.time())
+                deadline = time.monotonic() + (patience if answer.reason == NOT_YET else 0.0)
+                while answer.status is RequestStatus.taken and time.monotonic() < deadline:
+                    time.sleep(LOOK)
+                    assert answer.request is not None
+                    answer = answer_of(connection, answer.request, NOT_YET)
+        finally:
+            database.dispose()
+    return answer
+
+
+def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any], now: float,
+        *, is_held: bool | None = None) -> Answer:  # fmt: skip
+    """Record a request, with its effect or its refusal where that is clear already.
+
+    `is_held` says whether an engine works on the run; by default its lease does.
+    """
+    with transaction(connection):
+        row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
+        held = lease.is_held(row, backend_at(connection).lease_time(connection, now)) if is_held is None else is_held
+        argument = dict(argument)
+        if verb == TRIGGER and argument.get("sequence") is None:
+            argument["sequence"] = fresh_sequence(connection, run)
+        reason = refusal(connection, row, verb, argument, held=held)
+        status = RequestStatus.taken if reason is None else RequestStatus.refused
+        if reason is None and not held and _is_done_at_once(verb, argument):
+            _do_at_once(connection, row, verb, now)
+            status = RequestStatus.done
+        request = insert_request(connection, run, verb, argument, status, reason, now)
+    if held:
+        wake(row)
+    if status is RequestStatus.taken:
+        reason = NO_ENGINE if not held else AT_ITS_END if verb == RERUN else NOT_YET
+    return Answer(request, row.run_id, verb, status, reason)
+
+
+def insert_request(connection: Connection, run: int, verb: str, argument: Mapping[str, Any], status: RequestStatus,
+                   reason: str | None, now: float) -> int:  # fmt: skip
+    """Record a request as it stands, in the caller's transaction; returns its id."""
+    made = connection.execute(
+        insert(requests).values(
+            run=run, verb=verb, argument=json.dumps(dict(argument)), asked_by=asker(), asked_at=now,
+            status=status.value, reason=reason, answered_at=None if status is RequestStatus.taken else now,
+        )
+    )  # fmt: skip
     key = made.inserted_primary_key
     assert key is not None
     return int(key[0])
 
 
-def wake(port: int, token: str) -> None:
-    """Tell the engine at a loopback port to look for requests; the token is its lease's."""
+def leave(connection: Connection, run: int, now: float) -> None:
+    """Answer what an engine that gives up the run has not taken up, as if it were asked now; in its transaction."""
+    row = connection.execute(select(runs).where(runs.c.id == run)).one()
+    for request in pending(connection, run):
+        reason = refusal(connection, row, request.verb, request.argument, held=False)
+        if reason is not None:
+            put_answer(connection, request.id, RequestStatus.refused, reason, now)
+        elif _is_done_at_once(request.verb, request.argument):
+            _do_at_once(connection, row, request.verb, now)
+            put_answer(connection, request.id, RequestStatus.done, None, now)
+
+
+def put_answer(connection: Connection, request: int, status: RequestStatus, reason: str | None, now: float) -> None:
+    """Say what came of a request that nobody has answered."""
+    query = update(requests).where(requests.c.id == request, TAKEN)
+    connection.execute(query.values(status=status.value, reason=reason, answered_at=now))
+
+
+def wake(run: Row[Any]) -> None:
+    """Tell the engine that holds the run to look for requests, where it is on this host."""
+    if run.wake is None or run.holder_host != socket.gethostname():
+        return
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(token.encode(), ("127.0.0.1", port))
+        sender.sendto(run.holder.encode(), ("127.0.0.1", run.wake))
 
 
 def asker() -> str:
@@ -69,59 +131,44 @@ def asker() -> str:
 
 
 def pending(connection: Connection, run: int) -> list[AskedRequest]:
-    """The run's requests that nobody has taken up, in the order in which they were asked; reruns wait for its end."""
-    query = (
-        select(requests)
-        .where(requests.c.run == run, requests.c.taken_at.is_(None), requests.c.verb != RERUN)
-        .order_by(requests.c.id)
-    )
+    """The run's requests that nobody has acted on, in the order in which they were asked; reruns wait for its end."""
+    query = select(requests).where(requests.c.run == run, TAKEN, requests.c.verb != RERUN).order_by(requests.c.id)
     return [AskedRequest(row.id, row.verb, json.loads(row.argument)) for row in connection.execute(query)]
 
 
 def is_any_open(connection: Connection, run: int) -> bool:
-    """Whether anything was asked of the run that nobody has taken up, reruns included."""
-    query = select(requests.c.id).where(requests.c.run == run, requests.c.taken_at.is_(None)).limit(1)
-    return connection.execute(query).first() is not None
+    """Whether anything was asked of the run that nobody has acted on, reruns included."""
+    return connection.execute(select(requests.c.id).where(requests.c.run == run, TAKEN).limit(1)).first() is not None
 
 
-def taken_rerun(connection: Connection, run: int, now: float) -> dict[str, Any] | None:
-    """Take up the first rerun that was asked while an engine worked on the run: what it is to run again."""
-    asked = (requests.c.run == run) & requests.c.taken_at.is_(None) & (requests.c.verb == RERUN)
-    with transaction(connection):
-        row = connection.execute(select(requests).where(asked).order_by(requests.c.id).limit(1)).first()
-        if row is None:
-            return None
-        connection.execute(update(requests).where(requests.c.id == row.id).values(taken_at=now, answer="done"))
-    argument: dict[str, Any] = json.loads(row.argument)
-    return argument
-
-
-def is_paused(connection: Connection, run: int) -> bool:
-    """Whether the last word on pausing was to pause."""
-    query = (
-        select(requests.c.verb)
-        .where(requests.c.run == run, requests.c.verb.in_([PAUSE, RESUME]), requests.c.taken_at.is_not(None))
-        .order_by(requests.c.id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar() == PAUSE
-
-
-def answer_of(connection: Connection, request: int) -> str | None:
-    """What the engine answered; None while it has not taken the request up."""
-    answer: str | None = connection.execute(select(requests.c.answer).where(requests.c.id == request)).scalar()
-    return answer
+def answer_of(connection: Connection, request: int, waits_for: str = NO_ENGINE) -> Answer:
+    """How a request stands; one that nobody has acted on waits for what is said."""
+    query = select(requests, runs.c.run_id).join(runs, runs.c.id == requests.c.run).where(requests.c.id == request)
+    row = connection.execute(query).one()
+    status = RequestStatus(row.status)
+    return Answer(row.id, row.run_id, row.verb, status, waits_for if status is RequestStatus.taken else row.reason)
 
 
 def fresh_sequence(connection: Connection, run: int) -> str:
-    """A sequence that no event of the run is triggered at."""
+    """A sequence at which no event of the run is triggered, nor asked to be."""
     numbers = select(func.max(cast(facts.c.sequence, Integer))).where(facts.c.run == run)
-    return str((connection.execute(numbers).scalar() or 0) + 1)
-
-
-def _cancel_stopped(connection: Connection, run: int, recovery: int, now: float) -> None:
-    connection.execute(
-        update(recoveries)
-        .where(recoveries.c.run == run, recoveries.c.recovery == recovery)
-        .values(verdict=Verdict.cancelled.value, ended=now)
+    asked = (
+        json.loads(text)["sequence"]
+        for text in connection.execute(
+            select(requests.c.argument).where(requests.c.run == run, TAKEN, requests.c.verb == TRIGGER)
+        ).scalars()
     )
+    taken = [int(sequence) for sequence in asked if sequence.isascii() and sequence.isdigit()]
+    return str(max(connection.execute(numbers).scalar() or 0, *taken, 0) + 1)
+
+
+def _is_done_at_once(verb: str, argument: Mapping[str, Any]) -> bool:
+    """Whether the request needs no engine."""
+    return verb in (PAUSE, RESUME) or (verb == CANCEL and not argument)
+
+
+def _do_at_once(connection: Connection, run: Row[Any], verb: str, now: float) -> None:
+    """What the request changes beside its own row."""
+    if verb == CANCEL:
+        query = update(recoveries).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+        connection.execute(query.values(verdict=Verdict.cancelled.value, ended=now))

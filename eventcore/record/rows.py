@@ -14,4 +14,3 @@ class RunRow:
     program: str
     recovery: int
     source: str | None
-    passed_over: str = ""  #: whose later runs were passed over to find it, in a line

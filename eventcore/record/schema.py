@@ -57,6 +57,7 @@ recoveries = _table(
     _run(),
     Column("recovery", Integer, primary_key=True),
     Column("program_id", Integer, ForeignKey(f"{PREFIX}programs.id"), nullable=False),
+    Column("mixed", Boolean, nullable=False, default=False),  # it began with another program than `program_id`
     Column("looks_back_to", Integer, nullable=False),  # the latest earlier recovery that counts as history; -1: none
     Column("rerun", Text),  # what it runs again although it is done, as JSON
     Column("started", Float, nullable=False),
@@ -65,7 +66,7 @@ recoveries = _table(
     Column("report", Text),
 )
 
-#: what users asked of a run, by whom and when; an engine takes a request up in the commit that says so
+#: what users asked of a run, by whom and when; an engine answers a request in the commit that has its effect
 requests = _table(
     "requests",
     Column("id", Integer, primary_key=True),
@@ -74,8 +75,10 @@ requests = _table(
     Column("argument", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("asked_at", Float, nullable=False),
-    Column("taken_at", Float),
-    Column("answer", Text),
+    Column("status", Text, nullable=False),  # see RequestStatus
+    Column("reason", Text),  # why it was refused
+    Column("answered_at", Float),
+    Column("recovery", Integer),  # the recovery that carries a rerun out
     rowid=True,
 )
 

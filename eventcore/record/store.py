@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, CursorResult, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from eventcore.decide.rerunning import Rerun
 from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunExistsError, RunNotFoundError
-from eventcore.record import identity, lease
+from eventcore.record import identity, lease, requests, reruns
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
@@ -46,17 +48,16 @@ class Store:
     def find_run(self, program: str | None, run_id: str | None) -> RunRow:
         """The named run, or the user's latest of the program; raises `RunNotFoundError` where there is none."""
         if run_id:
-            wanted, passed_over = t.runs.c.run_id == run_id, ""
+            wanted = t.runs.c.run_id == run_id
         else:
-            key, passed_over = own_latest(self._connection, program, self.location)
-            wanted = t.runs.c.id == key
+            wanted = t.runs.c.id == own_latest(self._connection, program, self.location)
         row = self._connection.execute(select(t.runs).where(wanted)).first()
         if row is None:
             raise RunNotFoundError(
                 f"store {self.location} has no run {run_id!r}: there is nothing to recover or continue; "
                 "run the program first"
             )
-        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source, passed_over)
+        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source)
 
     def create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,
                    term: float, now: float) -> RunRow:  # fmt: skip
@@ -75,11 +76,13 @@ class Store:
             self._enter(connection, run, 0, -1, document, now)
         return RunRow(run, run_id, program, 0, source)
 
-    def enter_recovery(self, row: RunRow, looks_back_to: int | None, rerun: str | None, source: str | None,
-                       document: str, holder: lease.Holder, term: float, now: float) -> RunRow:  # fmt: skip
+    def enter_recovery(self, row: RunRow, looks_back_to: int | None, rerun: Rerun | None, source: str | None,
+                       document: str, holder: lease.Holder, term: float, now: float,
+                       asked: int | None = None) -> RunRow:  # fmt: skip
         """Take the run's lease and begin its next recovery.
 
-        It counts recoveries up to `looks_back_to` as history, and `rerun` says what of it runs again all the same.
+        It counts recoveries up to `looks_back_to` as history, and `rerun` says what of it runs again all the same;
+        `asked` is the request for that, made here where there is none.
         """
         with transaction(self._connection) as connection:
             lease.take(connection, row.id, holder, term, now)
@@ -87,7 +90,11 @@ class Store:
             changed = {"recovery": recovery} | ({"source": source} if source is not None else {})
             connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(**changed))
             looks_back_to = recovery - 1 if looks_back_to is None else looks_back_to
-            self._enter(connection, row.id, recovery, looks_back_to, document, now, rerun)
+            text = None if rerun is None else msgspec.json.encode(rerun).decode()
+            self._enter(connection, row.id, recovery, looks_back_to, document, now, text)
+            reruns.settle(connection, row.id, recovery - 1, None, now)
+            if rerun is not None:
+                reruns.begin(connection, row.id, asked, rerun, recovery, now)
         return RunRow(row.id, row.run_id, row.program, recovery, row.source)
 
     def enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
@@ -96,11 +103,15 @@ class Store:
         with transaction(self._connection) as connection:
             lease.take(connection, row.id, holder, term, now)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one()
+            program = self._program(connection, document)
             connection.execute(
                 update(recoveries)
                 .where(recoveries.c.run == row.id, recoveries.c.recovery == recovery)
-                .values(program_id=self._program(connection, document), verdict=Verdict.running.value, ended=None)
-            )
+                .values(
+                    mixed=recoveries.c.mixed | (recoveries.c.program_id != program), program_id=program,
+                    verdict=Verdict.running.value, ended=None,
+                )
+            )  # fmt: skip
         return RunRow(row.id, row.run_id, row.program, recovery, row.source)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,
@@ -135,6 +146,9 @@ class Store:
                 .values(verdict=verdict.value, report=json.dumps(report), ended=ended)
             )
             lease.give_up(connection, row.id, holder)
+            requests.leave(connection, row.id, now)
+            if ended is not None:
+                reruns.settle(connection, row.id, row.recovery, verdict, now)
 
     def beat(self, row: RunRow, holder: lease.Holder, now: float) -> bool:
         """Renew the lease through a connection of its own, from whichever thread; False when it is lost."""

@@ -18,14 +18,16 @@ from sqlalchemy import (
     update,
 )
 
-from eventcore.decide.changes import Changes
+from eventcore.decide.changes import Changes, Leftovers
 from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.define.answer import RequestStatus
 from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
+DONE, REFUSED = RequestStatus.done.value, RequestStatus.refused.value
 Offload = Callable[[Task, str], str | None]
 
 
@@ -93,8 +95,11 @@ class TurnWriter:
             yield "delay", [(run, d.sequence, *d.association.key, recovery, d.due, 0) for d in changes.delays_begun]
         if changes.delays_over:
             yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
+        if changes.leftovers:
+            yield from self._leftovers(changes.leftovers, now)
         if changes.answers:
-            yield "answer", [(now, answer, request) for request, answer in changes.answers]
+            yield "answer", [(DONE if reason is None else REFUSED, reason, now, request)
+                             for request, reason in changes.answers]  # fmt: skip
 
     def _iterations(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
         over = [
@@ -120,6 +125,15 @@ class TurnWriter:
         begun = [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
         if begun:
             yield "loop", begun
+
+    def _leftovers(self, left: Leftovers, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
+        run, recovery, word = self._run, self._recovery, TaskStatus.cancelled.value
+        if left.tasks:
+            yield "task gone", [(word, now, run, sequence, step, recovery) for step, sequence in left.tasks]
+        if left.iterations:
+            yield "iteration gone", [(word, now, run, sequence, scope, recovery) for scope, sequence in left.iterations]
+        if left.delays:
+            yield "delay over", [(run, sequence, *key, recovery) for key, sequence in left.delays]
 
     def _key(self, task: Task) -> Row:
         return self._run, task.sequence, task.step.name, self._recovery
@@ -172,7 +186,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
     answered = (
         update(t.requests)
         .where(t.requests.c.id == bindparam("b_id"))
-        .values(taken_at=bindparam("taken_at"), answer=bindparam("answer"))
+        .values(status=bindparam("status"), reason=bindparam("reason"), answered_at=bindparam("answered_at"))
     )
     held = select(runs.c.id).where(runs.c.id == bindparam("b_id"), runs.c.holder == bindparam("b_holder"))
     earlier = select(
@@ -185,6 +199,8 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
         "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
         "task update": updated(t.tasks, STANDING, KEY),
+        "task gone": updated(t.tasks, ("status", "ended"), KEY),
+        "iteration gone": updated(t.iterations, ("status", "ended"), PLACE),
         "result": inserted(results, *KEY, "value", "file"),
         "carry": Statement(carry, positional, ["now", *(f"b_{name}" for name in KEY)]),
         "attempt": inserted(t.attempts, *KEY, "try", "status", "started", "ended", "error", "traceback"),
@@ -194,6 +210,6 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "loop update": updated(t.loops, PROGRESS, KEY),
         "items": inserted(t.items, *KEY, "first", "size", "keys", "values"),
         "delay": inserted(t.delays, *WAIT, "due", "over"),
-        "answer": Statement(answered, positional, ["taken_at", "answer", "b_id"]),
+        "answer": Statement(answered, positional, ["status", "reason", "answered_at", "b_id"]),
         "delay over": Statement(delay_over, positional, [f"b_{name}" for name in WAIT]),
     }

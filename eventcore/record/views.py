@@ -31,16 +31,20 @@ class RunView:
     is_paused: bool = False
     user: str = ""  #: who started it
     host: str = ""  #: where
-    passed_over: str = ""  #: whose later runs were passed over to find it, in a line
 
     @property
     def state(self) -> str:
         """The verdict, `paused`, or `interrupted` where an engine is gone without leaving a verdict."""
         if self.is_paused and self.verdict in (Verdict.running, Verdict.pending):
             return "paused"
-        if self.verdict is Verdict.running and not self.is_held:
+        if self.is_interrupted:
             return "interrupted"
         return self.verdict.value
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether its engine is gone without leaving a verdict."""
+        return self.verdict is Verdict.running and not self.is_held
 
     @property
     def origin(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
@@ -10,11 +10,13 @@ from eventcore.errors import RunNotFoundError
 from eventcore.record import identity
 from eventcore.record.schema import runs
 
+log = logging.getLogger(identity.NOTES)
+
 MOST_NAMED = 5  #: other users' runs in a message
 
 
-def own_latest(connection: Connection, program: str | None, location: str) -> tuple[int, str]:
-    """The key of the user's latest run, of a program where one is named, and who was passed over for it, in a line.
+def own_latest(connection: Connection, program: str | None, location: str) -> int:
+    """The key of the user's latest run, of a program where one is named; says whose later runs it passes over.
 
     Raises `RunNotFoundError`, which names the runs of others where there are any.
     """
@@ -28,16 +30,12 @@ def own_latest(connection: Connection, program: str | None, location: str) -> tu
     later = connection.execute(
         select(runs.c.user, func.count()).where(wanted, runs.c.id > own.id).group_by(runs.c.user).order_by(runs.c.user)
     )
-    return own.id, _passed_over(own.run_id, [(user, count) for user, count in later])
-
-
-def _passed_over(run_id: str, later: Sequence[tuple[str, int]]) -> str:
-    if not later:
-        return ""
-    total = sum(count for _, count in later)
-    whose = ", ".join(user for user, _ in later)
-    what = "a later run" if total == 1 else f"{total} later runs"
-    return f"run {run_id!r} is your latest; passed over {what} of {whose}, which can be named by run id"
+    passed_over = {user: int(count) for user, count in later}
+    if passed_over:
+        total = sum(passed_over.values())
+        what = f"{'a later run' if total == 1 else f'{total} later runs'} of {', '.join(passed_over)}"
+        log.warning("run %r is your latest; passed over %s, which can be named by run id", own.run_id, what)
+    return int(own.id)
 
 
 def _none(connection: Connection, wanted: ColumnElement[bool], program: str | None, location: str, me: str) -> str:

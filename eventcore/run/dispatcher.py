@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from eventcore.act.calls import CallMaker
 from eventcore.act.envelope import Outcome, failed
-from eventcore.act.executors.base import Executor
-from eventcore.act.executors.choose import make_executor
+from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
-from eventcore.define.config import Config
+from eventcore.define.config import Config, Construct
 from eventcore.define.program import Step
-from eventcore.run.inbox import Ended
+from eventcore.run.waiting import Ended
 
 
 class Dispatcher:
-    """The executors of one engine, each made when a task wants it first; what they report is posted."""
+    """Starts the tasks of one engine on its executors; what they report is posted."""
 
-    def __init__(self, config: Config, calls: CallMaker, post: Callable[[Ended], None]) -> None:
+    def __init__(self, config: Config, calls: CallMaker, executors: Executors, post: Callable[[Ended], None]) -> None:
         self._config = config
         self._calls = calls
+        self._executors = executors
         self._post = post
-        self._executors: dict[Any, Executor] = {}
-        self._by_step: dict[str, tuple[Executor, float | None]] = {}  #: with the timeout
+        executors.report_to(self._reported)
+        self._by_step: dict[str, tuple[Construct, float | None]] = {}  #: with the timeout
         self._tickets: dict[int, Task] = {}
         self.started = 0  #: tries so far; the latest has this number as its ticket
 
@@ -41,14 +40,14 @@ class Dispatcher:
         except Exception as error:
             self._reported(ticket, failed(error))
             return
-        executor, timeout = self._by_step.get(task.step.name) or self._served(task.step)
-        executor.start(ticket, call, timeout)
+        construct, timeout = self._by_step.get(task.step.name) or self._served(task.step)
+        self._executors.start(construct, ticket, call, timeout)
 
     def cancel(self, task: Task) -> None:
         """Have the task's worker ended, where that is possible."""
         ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
         if ticket is not None and task.step.name in self._by_step:
-            self._by_step[task.step.name][0].cancel(ticket)
+            self._executors.cancel(self._by_step[task.step.name][0], ticket)
 
     def taken_back(self, ticket: int) -> Task | None:
         """The task that an executor is through with; None where that was told before."""
@@ -56,15 +55,11 @@ class Dispatcher:
 
     def close(self) -> None:
         """End what still runs, and release every worker."""
-        for executor in self._executors.values():
-            executor.close()
+        self._executors.close()
 
-    def _served(self, step: Step) -> tuple[Executor, float | None]:
+    def _served(self, step: Step) -> tuple[Construct, float | None]:
         construct = self._config.of_step(step.config, "task_construct")
-        executor = self._executors.get(construct)
-        if executor is None:
-            executor = self._executors[construct] = make_executor(construct, self._reported, self._config)
-        served = self._by_step[step.name] = executor, self._config.of_step(step.config, "timeout")
+        served = self._by_step[step.name] = construct, self._config.of_step(step.config, "timeout")
         return served
 
     def _reported(self, ticket: int, outcome: Outcome) -> None:

@@ -1,8 +1,8 @@
 """The engine loop: wait for whatever comes first, take everything that is there, decide, commit once, then dispatch.
 
 Nothing is started before the commit that says so, and nothing is polled: an idle engine sleeps until a worker reports,
-a delay is due or somebody raises an event. One turn is `Engine._turn`; waiting is in `inbox` and `eventcore.act.clock`,
-starting tasks in `dispatcher`, Ctrl-C in `interrupts`.
+a delay is due or somebody raises an event. One turn is `Engine._turn`; what it waits for is in `waiting`, starting
+tasks in `dispatcher`, Ctrl-C in `interrupts`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ from typing import Any
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.observer import RunPaused, RunResumed, RunStopping
-from eventcore.act.steplog import installed
+from eventcore.act.executors.collection import Executors
+from eventcore.act.observer import (
+    RunPaused,
+    RunResumed,
+    RunStopping,
+    TaskEnded,
+    TaskSkipped,
+    TaskStarted,
+    TurnRecorded,
+)
 from eventcore.decide import delays, verdict
 from eventcore.decide.changes import Changes
 from eventcore.decide.turn import Turn
@@ -22,42 +30,42 @@ from eventcore.errors import LeaseLostError
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
 from eventcore.run.dispatcher import Dispatcher
-from eventcore.run.inbox import Asked, Ended, Happening, Inbox, Interrupted, Triggered
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
+from eventcore.run.waiting import Asked, Ended, Happening, Interrupted, Mailbox, Triggered
 
 
 class Engine:
     """Runs one recovery of one run; the store, the turn, the clock, the observers and the lease are handed in."""
 
-    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, clock: Clock, announcer: Announcer,
-                 requests: Callable[[], Iterable[AskedRequest]] = list) -> None:  # fmt: skip
+    def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, executors: Executors, clock: Clock,
+                 announcer: Announcer, requests: Callable[[], Iterable[AskedRequest]],
+                 answered: Callable[[int, str | None], None]) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._clock = clock
         self._announcer = announcer
-        self._requests = requests  #: reads what was asked and not taken up
-        self._inbox = Inbox(clock)
-        self._dispatcher = Dispatcher(turn.context.plan.config, calls, self._inbox.post)
+        self._hears_turns = announcer.hears(TaskEnded, TaskSkipped, TurnRecorded)
+        self._hears_starts = announcer.hears(TaskStarted)
+        self._requests = requests  #: reads what was asked and waits for this engine
+        self._answered = answered  #: hears of a request's answer when that is recorded
+        self._mailbox = Mailbox(clock)
+        self._dispatcher = Dispatcher(turn.context.plan.config, calls, executors, self._mailbox.post)
         self._interrupted = False
         self._paused = False  #: whether observers know that the run is paused
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests of this turn
 
     def post(self, happening: Happening) -> None:
         """Tell the engine what happened; from any thread."""
-        self._inbox.post(happening)
+        self._mailbox.post(happening)
 
     def run(self, passes: int) -> Report:
         """Work until nothing is left, delays included, or with `passes` >= 0 at most so often until only time helps.
 
         The first Ctrl-C lets what runs finish and starts nothing new, a second ends it with `KeyboardInterrupt`.
         """
-        config = self.turn.context.plan.config
         try:
-            with (
-                installed(config.logging_level, console=config.console),
-                catching_ctrl_c(lambda: self.post(Interrupted())),
-            ):
+            with catching_ctrl_c(lambda: self.post(Interrupted())):
                 self._tell_pausing()
                 self._go(passes)
         finally:
@@ -65,14 +73,14 @@ class Engine:
         return report_of(self.turn.context, self._dispatcher.started, interrupted=self._interrupted)
 
     def _go(self, passes: int) -> None:
-        happened = self._inbox.taken()
+        happened = self._mailbox.taken()
         while passes != 0:
             self._until_idle(happened)
             passes -= 1
             if not self._is_outstanding():
                 return
             if passes < 0:
-                happened = self._inbox.awaited(self._next_due(), idle=True)
+                happened = self._mailbox.awaited(self._next_due(), idle=True)
             elif passes > 0:
                 happened = self._slept(self.turn.context.plan.config.sleep_between_loops)
 
@@ -84,22 +92,23 @@ class Engine:
         """Wait between two passes; what happens meanwhile is taken up at once, what falls due is for the next pass."""
         over = self._clock.now() + seconds
         while self._clock.now() < over and self._is_outstanding():
-            happened = self._inbox.awaited(over, idle=True)
+            happened = self._mailbox.awaited(over, idle=True)
             if happened:
                 self._until_idle(happened)
-        return self._inbox.taken()
+        return self._mailbox.taken()
 
     def _until_idle(self, happened: list[Happening]) -> None:
         """Turn after turn until nothing can be done without waiting for a delay."""
         while True:
-            if self._turn(happened):
-                happened = self._inbox.taken()
-            elif not verdict.is_idle(self.turn.context):
-                happened = self._inbox.awaited(self._next_due())
-            else:
-                happened = self._inbox.taken()
-                if not happened and not self._is_due():
-                    return
+            more = self._turn(happened)
+            happened = self._mailbox.taken()
+            if happened or more:
+                continue
+            due = self._next_due()
+            if not verdict.is_idle(self.turn.context):
+                happened = self._mailbox.awaited(due)
+            elif due is None or due > self._clock.now():
+                return
 
     def _turn(self, happened: list[Happening]) -> bool:
         """One turn; True when another is wanted at once."""
@@ -111,10 +120,12 @@ class Engine:
         changes = turn.taken_changes()
         if changes:
             self._writer.write(changes, turn.context.now)
-        if self._announcer.hears_turns:
+        if self._hears_turns or changes.attempts or changes.answers:
             self._announcer.turn_recorded(changes, turn.context.now, self._asked)
         if changes.answers:
             self._asked.clear()
+            for request, reason in changes.answers:
+                self._answered(request, reason)
             self._tell_pausing()
         self._dispatch(changes)
         return more
@@ -141,7 +152,7 @@ class Engine:
     def _dispatch(self, changes: Changes) -> None:
         """Start what the turn started, and end what it cancelled."""
         for task in changes.starts:
-            if self._announcer.hears_starts:
+            if self._hears_starts:
                 self._announcer.starting(task, self.turn.context.now)
             self._dispatcher.start(task)
         for task in changes.cancels:
@@ -150,10 +161,6 @@ class Engine:
     def _next_due(self) -> float | None:
         """When the next delay or retry is due; None where a stopped run awaits none."""
         return None if self.turn.context.state.stopped else delays.next_due(self.turn.context)
-
-    def _is_due(self) -> bool:
-        due = self._next_due()
-        return due is not None and due <= self._clock.now()
 
     def _tell_pausing(self) -> None:
         paused = self.turn.context.state.paused

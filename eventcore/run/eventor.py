@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from eventcore.define.config import step_config
 from eventcore.define.program import Event, Program, Step
 from eventcore.define.sequence import as_sequence
+from eventcore.define.written import Acquires, EventExpression, Recovery, Triggers
 from eventcore.run.runner import Built, Runner
 
 
@@ -19,7 +19,7 @@ class Eventor(Runner):
         self._starts: dict[tuple[str, str], None] = {}
         self._fresh = 0
 
-    def add_event(self, name: str, expr: Any = None) -> Event:
+    def add_event(self, name: str, expr: EventExpression | None = None) -> Event:
         """Declare an event, unique by its name.
 
         With `expr`, it is triggered at every sequence at which the expression holds: an event, a tuple or list (and),
@@ -30,14 +30,14 @@ class Eventor(Runner):
     def add_step(
         self,
         name: str,
-        func: Callable[..., Any] | None = None,
-        args: Iterable[Any] = (),
-        kwargs: Mapping[str, Any] = {},
-        triggers: Mapping[Any, Any] = {},
-        acquires: Iterable[Any] = (),
-        releases: Iterable[Any] | None = None,
-        recovery: Mapping[Any, Any] = {},
-        config: Mapping[str, Any] = {},
+        func: Callable[..., object] | None = None,
+        args: Iterable[object] = (),
+        kwargs: Mapping[str, object] = {},
+        triggers: Triggers = {},
+        acquires: Acquires = (),
+        releases: Acquires | None = None,
+        recovery: Recovery = {},
+        config: Mapping[str, object] = {},
     ) -> Step:
         """Declare a step, unique by its name: `func(*args, **kwargs)`, or nothing to do where `func` is None.
 
@@ -45,14 +45,14 @@ class Eventor(Runner):
         `releases` (default: what was acquired) are pairs of `ResourcePool` and count; `config` may set what
         `eventcore.define.config.StepConfig` has. Raises `ProgramError` and `ConfigError`.
         """
-        own = self._step_config(step_config(config, name), func, name)
+        own = self.step_config(step_config(config, name), func, name)
         return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
 
     def add_assoc(self, event: Event, *assocs: Event | Step, delay: float = 0) -> None:
         """When `event` is triggered, engage `assocs` at the same sequence, after `delay` seconds."""
         self._program.add_assoc(event, assocs, delay)
 
-    def trigger_event(self, event: Event | str, sequence: object = None) -> str:
+    def trigger_event(self, event: Event | str, sequence: int | str | None = None) -> str:
         """Trigger an event at a sequence, by default a fresh one; once it is triggered there, again does nothing.
 
         Before `run`, it is part of the program's start. While the program runs, also from another thread, it is taken
@@ -72,5 +72,5 @@ class Eventor(Runner):
             if str(self._fresh) not in taken:
                 return str(self._fresh)
 
-    def _build(self) -> Built:
+    def built(self) -> Built:
         return Built(self._program, tuple(self._starts))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eventcore.decide.forecast import StepForecast, forecast
-from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.define.differences import Differences, differences
@@ -17,7 +16,6 @@ from eventcore.errors import ConfigError
 from eventcore.record.archive import StoreArchive
 from eventcore.record.history import read_history
 from eventcore.record.rows import RunRow
-from eventcore.record.store import Store
 from eventcore.run.runner import Runner
 
 
@@ -41,15 +39,16 @@ def rehearse(
     `rerun` names what runs again although it is done. Raises `RunNotFoundError`, `ProgramError`, and `ConfigError` for
     a `recovery_run` that the run does not have.
     """
-    built, document = runner._build(), runner.document
+    built, document = runner.built(), runner.document
     store = runner._open(create=False)
     try:
         row = store.find_run(runner.name, run_id)
         changed = differences(read(store.document(row, row.recovery)), read(document))
         gone = store.has_history(row, list(changed.removed)) if changed.removed else []
         plan = Plan(built.program, runner.config)
-        archive = StoreArchive(store, replace(row, recovery=row.recovery + 1))
-        history = _history(store, row, recovery_run)
+        upto = _counted(row, recovery_run)
+        archive = StoreArchive(store, replace(row, recovery=row.recovery + 1), upto)
+        history = read_history(store.connection, row, upto, walk_all=True)
         counted = history if rerun is None else amended(plan, history, rerun)
         steps = forecast(plan, counted, archive, built.starts, history)
     finally:
@@ -58,7 +57,8 @@ def rehearse(
     return Rehearsal(row.run_id, row.recovery + 1, document, changed, refused, steps)
 
 
-def _history(store: Store, row: RunRow, recovery_run: int | None) -> History:
+def _counted(row: RunRow, recovery_run: int | None) -> int:
+    """The latest recovery that counts as history."""
     if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
         raise ConfigError(f"recovery_run {recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
-    return read_history(store.connection, row, row.recovery if recovery_run is None else recovery_run, walk_all=True)
+    return row.recovery if recovery_run is None else recovery_run

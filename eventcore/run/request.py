@@ -35,6 +35,7 @@ class Request:
     is_named: bool = False  #: the user chose the run id
     is_entered: bool = False  #: the run has been worked on by this object
     rerun: Rerun | None = None  #: what runs again although it is done
+    asked: int | None = None  #: the request for that, by its id in the store
 
     @classmethod
     def first(cls, mode: object, run_id: str | None, recovery_run: int | None, accept_removed: bool) -> Request:

@@ -5,29 +5,36 @@ The database is imported when a run begins: building a flow, and the shell's hel
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from eventcore.act.clock import Clock
+from eventcore.act.executors.collection import Executors
+from eventcore.act.executors.registry import executor_class, with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
-from eventcore.define.config import Config, StepConfig, changed_config, load_config
+from eventcore.define.answer import Answer
+from eventcore.define.config import Config, Construct, StepConfig, changed_config, load_config
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
-from eventcore.errors import ConfigError, ProgramError
+from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
+from eventcore.run.steered import Steered
+from eventcore.run.steering import PATIENCE, Steering, asking
 
 if TYPE_CHECKING:
     from eventcore.record.store import Store
@@ -44,7 +51,7 @@ class Built:
     starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
 
 
-class Runner:
+class Runner(Steered):
     """A program and its run; base of `Eventor` and of the flow language's `Sequent`.
 
     Arguments, all optional:
@@ -84,7 +91,7 @@ class Runner:
             self._file = str(capture.file.resolve())
         self._origin = None if capture is None else capture.origin
         overrides = _given(shared_db, logging_level)
-        self._config = load_config(config, overrides, self._config_tag, self._defaults)
+        self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
         self.name = name or (Path(self._file).stem if self._file else "program")
         self._request = Request.first(run_mode, run_id, recovery_run, accept_removed)
         self._location = store_location(store, self._config.DATABASE, self._file)
@@ -106,6 +113,11 @@ class Runner:
         Only to recover or continue the latest run, which is found when it is entered, it is empty until then.
         """
         return self._present().run_id
+
+    @property
+    def file(self) -> str | None:
+        """The file that the program is written in, where it is known."""
+        return self._file
 
     @property
     def store(self) -> str:
@@ -139,8 +151,6 @@ class Runner:
         over, it says so in the log and returns as it did. `rerun`, with `RunMode.recover`, names what runs again
         although it is done. Raises `EventcoreError`s for what makes running impossible.
         """
-        from eventcore.run.session import Session
-
         capture = current_capture()
         if capture is not None:
             capture.take(self)
@@ -148,26 +158,37 @@ class Runner:
         _check("run_id", run_id, (str, NoneType))
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
-        built = self._build()
-        document = written(stored_program(built.program))
-        opened_store = self._open(create=request.mode is RunMode.restart)
+        with _uncollected():
+            built = self.built()
+            document = written(stored_program(built.program))
+        with closing(Executors(self._config)) as executors:
+            if request.mode is RunMode.restart:  # of another run, the history says what it needs
+                executors.prepare(self._first_functions(built.program))
+            return self._worked(request, built, document, executors, max_loops)
+
+    __call__ = run
+
+    def _worked(self, request: Request, built: Built, document: str, executors: Executors, passes: int) -> bool:
+        """Enter the run in its store and work on it; the answer of `run`."""
+        with _uncollected():
+            from eventcore.run.session import Session
+
+            opened_store = self._open(create=request.mode is RunMode.restart)
         try:
             with installed(self._config.logging_level, console=self._config.console):
                 log.info("Eventor store file: %s", self._location)
                 observers = (LogLines(), *self._observers)
                 clock = self._clock or SystemClock()
                 self._session = Session(
-                    built.program, self._config, opened_store, clock, observers, self._source()
+                    built.program, self._config, opened_store, clock, observers, executors, self._source()
                 )  # fmt: skip
                 try:
-                    return self._session.run(request, document, built.starts, max_loops)
+                    return self._session.run(request, document, built.starts, passes)
                 finally:
                     self._request = self._session.entered(request, otherwise=self._request)
                     self._session = None
         finally:
             self._close_store(opened_store)
-
-    __call__ = run
 
     def count_todos(self) -> tuple[int, float | None]:
         """How much is outstanding, and the seconds to the next due delay or None; before, during and after a run.
@@ -179,7 +200,7 @@ class Runner:
         from eventcore.run.outstanding import outstanding
 
         request = self._present()
-        built = self._build()
+        built = self.built()
         if not request.is_entered and request.mode is RunMode.restart:
             return len(built.starts), None
         if self._memory is None and not backend_of(self._location).is_shared:
@@ -190,6 +211,49 @@ class Runner:
         finally:
             self._close_store(opened_store)
         return total, None if due is None else max(0.0, due - (self._clock or SystemClock()).now())
+
+    def _steering(self) -> Steering:
+        from eventcore.record.registry import backend_of
+
+        session, request = self._session, self._present()
+        if request.mode is RunMode.restart and not request.is_entered:
+            raise RunNotFoundError(f"program {self.name!r} has no run so far; run it first")
+        if not backend_of(self._location).is_shared:
+            return Steering(request.run_id, self._ask_in_memory)
+        opened_store = self._open(create=False)
+        try:
+            row = opened_store.find_run(self.name, request.run_id)
+        finally:
+            opened_store.close()
+        is_own = session is not None and session.is_of_this_thread
+        return Steering(row.run_id, asking(self._location, row.id, 0.0 if is_own else PATIENCE))
+
+    def _ask_in_memory(self, verb: str, argument: Mapping[str, Any]) -> Answer:
+        from eventcore.record import requests
+
+        session = self._session
+        answer = None if session is None else session.ask(verb, argument, PATIENCE)
+        if answer is not None:
+            return answer
+        store = self._open(create=False)
+        row = store.find_run(self.name, self._request.run_id)
+        now = (self._clock or SystemClock()).now()
+        return requests.ask(store.connection, row.id, verb, argument, now, is_held=False)
+
+    def _is_running(self) -> bool:
+        return self._session is not None
+
+    def _carry_out(self, rerun: Rerun, run_id: str) -> None:
+        self.run(run_mode=RunMode.recover, run_id=run_id, rerun=rerun)
+
+    def _answer(self, request: int) -> Answer:
+        from eventcore.record.requests import answer_of
+
+        opened_store = self._open(create=False)
+        try:
+            return answer_of(opened_store.connection, request)
+        finally:
+            self._close_store(opened_store)
 
     def close(self) -> None:
         """Release what the object holds; calling again does nothing. The run's store stays."""
@@ -209,7 +273,7 @@ class Runner:
     @property
     def document(self) -> str:
         """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
-        built = self._build()
+        built = self.built()
         return written(stored_program(built.program))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -220,7 +284,7 @@ class Runner:
 
     def configure(self, values: Mapping[str, object]) -> None:
         """Set configuration keys over what holds now; raises `ConfigError`."""
-        self._config = changed_config(self._config, values)
+        self._config = with_construct(changed_config(self._config, values), "config")
         self._check_shared()
 
     def use_store(self, store: str | Path) -> None:
@@ -241,7 +305,7 @@ class Runner:
     def _made(self) -> None:
         """Prepare to take what the program is built of."""
 
-    def _build(self) -> Built:
+    def built(self) -> Built:
         """The program as it stands; raises `ProgramError` for what cannot run."""
         raise NotImplementedError
 
@@ -253,12 +317,24 @@ class Runner:
             origin = {"target": str(Path(self._file).resolve())} if self._file else {}
         return json.dumps(origin | {"logdir": str(Path(self._config.logdir).absolute())})
 
-    def _step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
-        invoked = self._config.of_step(own, "task_construct") == "invoke"
-        if invoked and func is not None and self._config.of_step(own, "timeout") is not None:
-            raise ProgramError(
-                f"step {name!r}: a step run by 'invoke' cannot be timed out; take 'process', 'thread' or 'async'"
-            )
+    def _first_functions(self, program: Program) -> dict[Construct, Callable[..., Any]]:
+        """The executors that the program's steps need, each with the function of its first step."""
+        found: dict[Construct, Callable[..., Any]] = {}
+        for step in program.steps.values():
+            if step.func is not None:
+                found.setdefault(self._config.of_step(step.config, "task_construct"), step.func)
+        return found
+
+    def step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
+        """A step's own config, checked beside the program's; raises `ConfigError` and `ProgramError`."""
+        own = with_construct(own, f"step {name!r}, config")
+        if func is not None and self._config.of_step(own, "timeout") is not None:
+            construct = self._config.of_step(own, "task_construct")
+            if not executor_class(construct).keeps_time:
+                raise ProgramError(
+                    f"step {name!r}: a step run by {construct!r} cannot be timed out; take 'process', 'thread' or "
+                    "'async'"
+                )
         return own
 
     def _override(
@@ -270,9 +346,9 @@ class Runner:
     ) -> None:
         overrides = _given(shared_db, logging_level)
         if config is not None:
-            self._config = load_config(config, overrides, self._config_tag, self._defaults)
+            self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
         elif overrides:
-            self._config = changed_config(self._config, overrides)
+            self._config = with_construct(changed_config(self._config, overrides), "config")
         if store is not None:
             self._location = store_location(store, self._config.DATABASE, self._file)
         self._check_shared()
@@ -321,6 +397,19 @@ def _checked_observer(observer: object) -> Observer:
     if not isinstance(observer, Observer):
         raise ConfigError(f"an observer is an object of a class derived from eventcore.Observer, not {observer!r}")
     return observer
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: imports and plans leave none, and looking takes a sixth of their time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def calling_file() -> str | None:

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.executors.choose import capacity
+from eventcore.act.executors.collection import Executors
+from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
 from eventcore.act.waker import Waker
+from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
 from eventcore.decide.turn import Turn
+from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.config import Config
 from eventcore.define.differences import differences
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
-from eventcore.errors import ConfigError, ProgramChangedError
-from eventcore.record import lease, requests
+from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, RunHeldError
+from eventcore.record import lease, pausing, requests, reruns
 from eventcore.record.archive import StoreArchive
 from eventcore.record.history import looks_back_to, read_history, same_program_so_far
 from eventcore.record.rows import RunRow
@@ -35,9 +41,10 @@ from eventcore.record.snapshot import snapshot
 from eventcore.record.store import Store
 from eventcore.run import over
 from eventcore.run.engine import Engine
-from eventcore.run.inbox import Asked, Lost, Triggered
+from eventcore.run.inquiries import Inquiries, Inquiry
 from eventcore.run.report import Report
 from eventcore.run.request import Request
+from eventcore.run.waiting import Asked, Lost, Triggered
 
 log = logging.getLogger("eventcore")
 
@@ -46,15 +53,19 @@ class Session:
     """Enters, works and leaves; one object for each call of `run`."""
 
     def __init__(self, program: Program, config: Config, store: Store, clock: Clock, observers: Sequence[Observer],
-                 source: str | None) -> None:  # fmt: skip
+                 executors: Executors, source: str | None) -> None:  # fmt: skip
         self._program = program
         self._config = config
         self._store = store
         self._clock = clock
         self._observers = observers
         self._source = source
+        self._executors = executors
         self._row: RunRow | None = None
         self._engine: Engine | None = None
+        self._thread = threading.get_ident()
+        self._inquiries = Inquiries()
+        self._asked: int | None = None  #: the request for the rerun that this call carries out
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         """Work on the run as `request` says; raises `KeyboardInterrupt` after it was interrupted in an orderly way.
@@ -71,18 +82,37 @@ class Session:
             self._row = row
             log.warning("%s", ending.text)
             return ending.verdict is Verdict.success
-        while True:
+        try:
             report = self._work(request, document, starts, passes)
-            assert self._row is not None
             if ending is not None and report.verdict is ending.verdict and not report.started:
                 log.warning("%s", ending.text)
-            if report.interrupted:
-                run_id = self._row.run_id
-                raise KeyboardInterrupt(f"run {run_id!r} was interrupted; it can be recovered or continued")
-            rerun = requests.taken_rerun(self._store.connection, self._row.id, self._clock.now())
-            if rerun is None or report.verdict is Verdict.cancelled:
-                return report.ok
-            request = replace(request, mode=RunMode.recover, run_id=self._row.run_id, rerun=Rerun(**rerun))
+            while (following := self._following(request, report)) is not None:
+                try:
+                    report = self._work(following, document, starts, passes)
+                except RunHeldError:  # the engine that took the run over carries it out
+                    break
+                except (ProgramError, ConfigError) as error:
+                    if not self._is_refused(following):
+                        raise
+                    log.error("Rerun refused: %s", error)
+        finally:
+            self._close_inquiries()
+        return report.ok
+
+    def _following(self, request: Request, report: Report) -> Request | None:
+        """What users asked to run again meanwhile, once the run has come to an end."""
+        assert self._row is not None
+        run_id = self._row.run_id
+        if report.interrupted:
+            raise KeyboardInterrupt(f"run {run_id!r} was interrupted; it can be recovered or continued")
+        found = reruns.next_rerun(self._store.connection, self._row.id)
+        if found is None or report.verdict is Verdict.cancelled:
+            return None
+        asked, rerun = found
+        return replace(request, mode=RunMode.recover, run_id=run_id, recovery_run=None, rerun=rerun, asked=asked)
+
+    def _is_refused(self, request: Request) -> bool:
+        return request.asked is not None and requests.answer_of(self._store.connection, request.asked).is_refused
 
     def _work(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> Report:
         with closing(Waker()) as waker:
@@ -108,13 +138,34 @@ class Session:
                        tuple(report.stalled), tuple(report.not_reached), report.interrupted)  # fmt: skip
         return report
 
+    @property
+    def is_of_this_thread(self) -> bool:
+        """Whether its engine runs in the thread that asks, so that waiting for an answer would be in vain."""
+        return threading.get_ident() == self._thread
+
     def trigger(self, event: str, sequence: str) -> None:
         """Raise an event while the engine works."""
         if self._engine is not None:
             self._engine.post(Triggered(event, sequence))
 
+    def ask(self, verb: str, argument: Mapping[str, Any], patience: float) -> Answer | None:
+        """Ask something of the run from another thread; None where the session is over, or has no run so far."""
+        if self._row is None:
+            return None
+        inquiry = Inquiry(verb, argument, Answer(None, self._row.run_id, verb, RequestStatus.taken, requests.NOT_YET))
+        if not self._inquiries.put(inquiry):
+            return None
+        is_own = self.is_of_this_thread
+        if is_own:
+            self._inquiries.record(partial(self._record, is_held=True))
+        if self._engine is not None:
+            self._engine.post(Asked())
+        inquiry.heard.wait(0.0 if is_own else patience)
+        return inquiry.answer
+
     def entered(self, request: Request, otherwise: Request) -> Request:
         """The request with the run that was entered; `otherwise` where none was."""
+        request, otherwise = replace(request, asked=self._asked), replace(otherwise, asked=self._asked)
         if self._row is None:
             return otherwise
         return replace(request, run_id=self._row.run_id, is_entered=True)
@@ -123,30 +174,43 @@ class Session:
         """The run that is wanted; raises `RunNotFoundError`."""
         if self._config.shared_db and not request.run_id:
             raise ConfigError("with shared_db, the run to recover or continue must be named: give run_id")
-        row = self._store.find_run(self._program.name, request.run_id)
-        if row.passed_over:
-            log.warning("%s", row.passed_over)
-        return row
+        return self._store.find_run(self._program.name, request.run_id)
 
     def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term
         if request.mode is RunMode.restart:
             return store.create_run(request.run_id, self._program.name, self._source, document, holder, term, now)
         row = store.find_run(self._program.name, request.run_id)
+        try:
+            self._check(row, request, document)
+        except (ProgramError, ConfigError) as error:
+            if request.rerun is not None:
+                self._asked = reruns.refuse(store.connection, row.id, request.asked, request.rerun, str(error), now)
+            raise
+        if request.mode is RunMode.continue_:
+            if store.document(row, row.recovery) != document:
+                check_adoptable(Plan(self._program, self._config), snapshot(store.connection, row))
+            return store.enter_again(row, document, holder, term, now)
+        row = store.enter_recovery(
+            row, request.recovery_run, request.rerun, self._source, document, holder, term, now, request.asked
+        )
+        if request.rerun is not None and request.asked is None:
+            self._asked = reruns.request_of(store.connection, row.id, row.recovery)
+        return row
+
+    def _check(self, row: RunRow, request: Request, document: str) -> None:
+        """Raise what keeps the run from being entered as requested, before anything is changed."""
         self._compare(row, request, document)
         if request.mode is RunMode.continue_:
-            return store.enter_again(row, document, holder, term, now)
+            return
         if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
             raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
-        if request.rerun is not None:  # what cannot be run again is an error before the recovery begins
-            history = read_history(store.connection, row, row.recovery, walk_all=True)
+        if request.rerun is not None:
+            history = read_history(self._store.connection, row, row.recovery, walk_all=True)
             amended(Plan(self._program, self._config), history, request.rerun)
-        rerun = None if request.rerun is None else msgspec.json.encode(request.rerun).decode()
-        return store.enter_recovery(row, request.recovery_run, rerun, self._source, document, holder, term, now)
 
-    def _history(self, row: RunRow, plan: Plan, document: str) -> History:
+    def _history(self, row: RunRow, plan: Plan, document: str, upto: int, rerun: str | None) -> History:
         """What the recoveries before this one left, as far as it counts."""
-        upto, rerun = looks_back_to(self._store.connection, row)
         if upto < 0:
             return History()
         walk_all = (
@@ -174,18 +238,36 @@ class Session:
                      announcer: Announcer) -> Engine:  # fmt: skip
         plan, store = Plan(self._program, self._config), self._store
         constructs = {self._config.of_step(step.config, "task_construct") for step in self._program.steps.values()}
-        capacities = {str(c): capacity(c, self._config.max_concurrent) for c in constructs}
-        archive = StoreArchive(store, row)
-        turn = Turn(plan, self._history(row, plan, document), archive, capacities)
+        capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
+        upto, rerun = looks_back_to(store.connection, row)
+        archive = StoreArchive(store, row, upto)
+        turn = Turn(plan, self._history(row, plan, document, upto, rerun), archive, capacities)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))
         calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive)
         writer = store.writer(row, holder, self._config.max_result_size)
-        turn.context.state.paused = requests.is_paused(store.connection, row.id)
+        turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         return Engine(
-            turn, writer, calls, self._clock, announcer, lambda: requests.pending(store.connection, row.id)
+            turn, writer, calls, self._executors, self._clock, announcer, self._pending, self._inquiries.answered
         )  # fmt: skip
+
+    def _pending(self) -> list[requests.AskedRequest]:
+        """What was asked of the run and waits for its engine."""
+        assert self._row is not None
+        self._inquiries.record(partial(self._record, is_held=True))
+        return requests.pending(self._store.connection, self._row.id)
+
+    def _record(self, verb: str, argument: Mapping[str, Any], *, is_held: bool) -> Answer:
+        assert self._row is not None
+        run, now = self._row.id, self._clock.now()
+        return requests.ask(self._store.connection, run, verb, argument, now, is_held=is_held)
+
+    def _close_inquiries(self) -> None:
+        self._engine = None
+        if self._row is not None:
+            look_up = partial(requests.answer_of, self._store.connection)
+            self._inquiries.close(partial(self._record, is_held=False), look_up)
 
     @contextmanager
     def _kept(self, row: RunRow, holder: lease.Holder) -> Iterator[None]:

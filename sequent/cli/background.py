@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +25,6 @@ from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 if TYPE_CHECKING:
     from eventcore.run.runner import Runner
 
-LOOK = 0.05  #: seconds between looks whether the run has begun
-
 
 class Background:
     """The child's end: where its output goes, and the word that its run has begun."""
@@ -35,38 +32,21 @@ class Background:
     def __init__(self, telling: int, early: IO[bytes]) -> None:
         self._telling: int | None = telling
         self._early = early
-        self._lock = threading.Lock()
 
     @contextmanager
     def begun(self, program: Runner) -> Iterator[None]:
-        """Send the output to the program's log, and tell when an engine of this process has its run."""
+        """Send the output to the program's log, and tell when its engine has entered the run."""
+        from sequent.cli.entry import EntryObserver
+
         self._open_log(program)
-        over = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(program.store, over), name="sequent-detach", daemon=True)
-        watch.start()
-        try:
-            yield
-            self._tell_run(program.run_id, program.store)
-        finally:
-            over.set()
-            watch.join()
-
-    def _watch(self, location: str, over: threading.Event) -> None:
-        from eventcore.errors import EventcoreError
-        from sequent.cli.own_run import run_of_this_process
-
-        while not over.wait(LOOK):
-            with suppress(EventcoreError):
-                if (run_id := run_of_this_process(location)) is not None:
-                    self._tell_run(run_id, location)
-                    return
+        program.add_observer(EntryObserver(lambda run_id: self._tell_run(run_id, program.store)))
+        yield
 
     def _tell_run(self, run_id: str, location: str) -> None:
-        with self._lock:
-            if self._telling is not None:
-                self._tell({"run_id": run_id, "store": location})
-                os.close(self._telling)
-                self._telling = None
+        if self._telling is not None:
+            self._tell({"run_id": run_id, "store": location})
+            os.close(self._telling)
+            self._telling = None
 
     def _tell(self, said: dict[str, str]) -> None:
         assert self._telling is not None
@@ -162,8 +142,8 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
 
 
 def _show(pid: int, run_id: str, store: str, log: str) -> None:
-    from sequent.cli.summary import named
+    from eventcore.run.next_action import reference
 
     click.echo(f"run {run_id} goes on in process {pid}, its output in {log}")
-    click.echo(f"watch it: sequent watch {named(store, run_id)}")
-    click.echo(f"end it: sequent cancel {named(store, run_id)}")
+    click.echo(f"watch it: sequent watch {reference(store, run_id)}")
+    click.echo(f"end it: sequent cancel {reference(store, run_id)}")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import click
 import msgspec
 
 from eventcore.define.status import RunMode
+from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import requests
 from eventcore.record.reading import reading
 from eventcore.record.registry import backend_of
+from eventcore.run.next_action import next_action
 from eventcore.run.runner import Runner
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
-from sequent.cli.summary import named, tell_end
+from sequent.cli.summary import tell_end
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
 
@@ -46,10 +48,11 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         with around(program):
             ok = program.run(max_loops, run_mode=mode, run_id=run_id or "", **more)
     except KeyboardInterrupt:
-        if not program.run_id or not backend_of(program.store).is_shared:
+        if not _is_recorded(program):
             raise
-        this = named(program.store, program.run_id)
-        click.echo(f"sequent: interrupted; go on with: sequent recover {this}", err=True)
+        with reading(program.store) as reader:
+            action = next_action(reader.run(program.run_id, time.time()), program.store)
+        click.echo(f"sequent: interrupted{'' if action is None else f'; {action.advice}: {action.command}'}", err=True)
         return EXIT_FAILED
     if backend_of(program.store).is_shared:
         tell_end(program.store, program.run_id)
@@ -66,13 +69,22 @@ def _unseen(_: Runner) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+def _is_recorded(program: Runner) -> bool:
+    """Whether its run has begun, and is still there."""
+    if not program.run_id or not backend_of(program.store).is_shared:
+        return False
+    with suppress(StoreError), reading(program.store) as reader:
+        return bool(reader.run(program.run_id, time.time()))
+    return False
+
+
 def program_for(mode: RunMode, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
                 parameters: Sequence[str]) -> Runner:  # fmt: skip
     """The target's program with its settings; to go on with a run, built with the run's parameters."""
     parsed, given = parse_target(target), pairs(parameters, "--param")
     if mode is not RunMode.restart:
         given = {**parameters_of_run(parsed, store, run_id), **given}
-    program = load_program(parsed, given, run_id)
+    program = load_program(parsed, given, None if mode is RunMode.restart else run_id)
     if store is not None:
         program.use_store(store)
     program.configure(settings_of(settings))
@@ -98,8 +110,11 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
     if not backend_of(program.store).is_shared:
         raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
     with reading(program.store) as reader:
-        runs = [r for r in reader.runs(time.time(), program.name) if run_id is None or r.run_id == run_id]
-        if not runs or runs[0].state != "success" or requests.pending(reader.connection, runs[0].id):
+        try:
+            run = reader.run(run_id, time.time(), program.name)
+        except RunNotFoundError:  # the run itself says so
+            return None
+        if run.state != "success" or requests.is_any_open(reader.connection, run.id):
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
-        return f"nothing to {verb}: run {runs[0].run_id!r} ended with success; `sequent run` starts a new one"
+        return f"nothing to {verb}: run {run.run_id!r} ended with success; `sequent run` starts a new one"

@@ -24,6 +24,12 @@ class Named:
         return self.sequence is None or f"{sequence}.".startswith(f"{self.sequence}.")
 
 
+def split(text: str) -> tuple[str, str | None]:
+    """`PATH` or `PATH@SEQ` as a path and a sequence."""
+    path, separator, sequence = text.rpartition("@")
+    return (path, sequence) if separator else (text, None)
+
+
 def named_instance(text: str, paths: Iterable[str], run: RunView) -> Named:
     """The step that `text` names, and the sequence after its last `@`; raises `TargetError` where there is none."""
     known = list(paths)

@@ -1,7 +1,8 @@
 """The live view of a run that an engine of this process works on.
 
 Whatever this process and its workers write to the terminal meanwhile goes through a pipe, since it would tear the view;
-a thread of the view's own puts it above, and reads how the run stands from the store as any other reader does.
+a thread of the view's own puts it above. As an observer the view hears when something was recorded, and only then reads
+how the run stands from the store, as any other reader does.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from eventcore.act.clock import Clock
+from eventcore.act.observer import Notice, Observer, RunEntered, TurnRecorded
+from eventcore.act.system_clock import SystemClock
 from eventcore.errors import EventcoreError
 from eventcore.record.registry import backend_of
 from eventcore.run.runner import Runner
-from sequent.cli.own_run import run_of_this_process
 from sequent.cli.poller import Poller
 from sequent.cli.screen import FRAME, Screen
 
@@ -33,19 +35,23 @@ def live_view(program: Runner) -> Iterator[None]:
     if not backend_of(program.store).is_shared:
         yield
         return
-    view = LiveView(program.store)
+    view = LiveView(program.store, SystemClock())
+    program.add_observer(view)
     try:
         yield
-        view.name_run(program.run_id)
     finally:
         view.close()
 
 
-class LiveView:
+class LiveView(Observer):
     """Takes the terminal over when it is made, in the main thread, and gives it back when it is closed."""
 
-    def __init__(self, location: str) -> None:
-        self._poller = Poller(location, 1.0)
+    kinds = (RunEntered, TurnRecorded)
+
+    def __init__(self, location: str, clock: Clock) -> None:
+        self._clock = clock
+        self._poller = Poller(location, FRAME, clock)
+        self._news = threading.Event()
         self._screen = Screen(1, sys.stdout.encoding)
         self._pending = b""
         self._interrupts = 0
@@ -64,9 +70,10 @@ class LiveView:
         self._thread = threading.Thread(target=self._work, name="sequent-live", daemon=True)
         self._thread.start()
 
-    def name_run(self, run_id: str) -> None:
-        """Say which run it was, in case it was over before it was seen."""
-        self._poller.run_id = run_id
+    def notify(self, notice: Notice) -> None:
+        """Have the run read again before it is drawn again."""
+        self._poller.run_id = notice.run_id
+        self._news.set()
 
     def close(self) -> None:
         """Show how the run stands in the end, and give the terminal back."""
@@ -87,7 +94,7 @@ class LiveView:
     def _work(self) -> None:
         drawn = 0.0
         while True:
-            wait = max(0.0, drawn + FRAME - time.monotonic())
+            wait = max(0.0, drawn + FRAME - self._clock.now())
             ready, _, _ = select.select([self._output, self._wake], [], [], wait)
             if self._wake in ready:
                 self._interrupts += os.read(self._wake, CHUNK).count(signal.SIGINT)
@@ -96,9 +103,9 @@ class LiveView:
             if closing and not more:
                 self._guarded(self._draw_the_end)
                 return
-            if time.monotonic() >= drawn + FRAME or len(self._pending) >= CHUNK:
+            if self._clock.now() >= drawn + FRAME or len(self._pending) >= CHUNK:
                 self._guarded(self._draw)
-                drawn = time.monotonic()
+                drawn = self._clock.now()
 
     def _take(self) -> bool:
         """Take what was written; True where there may be more."""
@@ -124,11 +131,12 @@ class LiveView:
 
     def _draw(self) -> None:
         self._print_lines()
-        with suppress(EventcoreError):  # there may be no store yet, and a view must not end a run
-            if self._poller.run_id is None:
-                self._poller.run_id = run_of_this_process(self._poller.location)
-            if self._poller.run_id is not None:
-                self._poller.look_if_due()
+        if self._news.is_set() and self._poller.is_due:
+            self._news.clear()
+            try:
+                self._poller.look()
+            except EventcoreError:  # a view must not end a run; it looks again
+                self._news.set()
         self._show()
 
     def _draw_the_end(self) -> None:
@@ -152,7 +160,7 @@ class LiveView:
     def _show(self) -> None:
         if self._poller.moment is not None:
             said = ("", STOPPING, ENDING)[min(self._interrupts, 2)]
-            self._screen.show(self._poller.moment, time.time(), said)
+            self._screen.show(self._poller.moment, self._clock.wall(), said)
 
 
 def _flush() -> None:

@@ -66,7 +66,8 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sequent-flow", prog_name="sequent")
-def sequent() -> None:
+@click.pass_context
+def sequent(context: click.Context) -> None:
     """Run nested flows, watch them, and recover them from where they stood.
 
     A TARGET is a Python file (flow.py, or flow.py:NAME for one flow in it or a function that builds one), a module
@@ -78,6 +79,9 @@ def sequent() -> None:
     sequent recover flow.py      run again what has not succeeded
     sequent graph flow.py -o run.svg
     """
+    from sequent.cli.notes import print_notes
+
+    print_notes(context)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -91,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(error.format_message())
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; `sequent recover` goes on from here")
+        _say("interrupted")
         code = EXIT_FAILED
     except BrokenPipeError:
         sys.stderr.close()

@@ -30,7 +30,7 @@ def store_option(function: F) -> F:
 
 def run_id_option(function: F) -> F:
     """`--run-id`: which run."""
-    return click.option("--run-id", metavar="ID", help="Which run; default: the latest.")(function)
+    return click.option("--run-id", metavar="ID", help="Which run; default: your latest.")(function)
 
 
 def json_option(function: F) -> F:

@@ -29,6 +29,7 @@ def run_data(run: RunView) -> dict[str, Any]:
     """A run for programs."""
     return {
         "run_id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery,
-        "created": run.created, "started": run.started, "ended": run.ended, "engine": run.holder,
-        "outstanding": run.todos, "next_due": run.next_due, "stalled": run.stalled, "not_reached": run.not_reached,
+        "user": run.user, "host": run.host, "created": run.created, "started": run.started, "ended": run.ended,
+        "engine": run.holder, "outstanding": run.todos, "next_due": run.next_due, "stalled": run.stalled,
+        "not_reached": run.not_reached,
     }  # fmt: skip

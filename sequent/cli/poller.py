@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from eventcore.act.clock import Clock
 from eventcore.record.reading import reading
 from visual.live import Moment, look
 
@@ -13,27 +12,33 @@ SHARE = 10  #: a look that took a second is followed by ten without one
 class Poller:
     """Keeps the last moment of a run: the named one, or the latest when it was first looked for."""
 
-    def __init__(self, location: str, interval: float, run_id: str | None = None) -> None:
+    def __init__(self, location: str, interval: float, clock: Clock, run_id: str | None = None) -> None:
         self.location = location
         self.run_id = run_id
         self.moment: Moment | None = None
         self._interval = interval
-        self._due = 0.0  #: by the monotonic clock
+        self._clock = clock
+        self._due = clock.now()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last look is long enough ago."""
+        return self._clock.now() >= self._due
 
     def look_if_due(self) -> bool:
         """Look where the last look is long enough ago; True where it did."""
-        if time.monotonic() < self._due:
+        if not self.is_due:
             return False
         self.look()
         return True
 
     def look(self) -> None:
         """Look now; raises `StoreError`."""
-        began = time.monotonic()
+        began = self._clock.now()
         try:
             with reading(self.location) as reader:
-                self.moment = look(reader, self.run_id, time.time())
+                self.moment = look(reader, self.run_id, self._clock.wall())
             self.run_id = self.moment.run.run_id
         finally:
-            ended = time.monotonic()
+            ended = self._clock.now()
             self._due = ended + max(self._interval, SHARE * (ended - began))

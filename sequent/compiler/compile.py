@@ -24,8 +24,8 @@ from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import ComputedItems
 from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
-from sequent.language.require import Clause, step_of
-from sequent.language.step import Container, FlowStep, StaticLoop
+from sequent.language.require import Clause
+from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 ROOT_SEQUENCE = "1"
 
@@ -158,7 +158,7 @@ class _Compiler:
         elif tree is not None:
             dual = rebuilt(tree, lambda leaf: self.never(_step(leaf), _status(leaf)), dual=True)
             expr = self._at_home(step, begin, dual)
-        void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.inner)
+        void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.void)
         if source is not None:
             self.program.add_assoc(source, (void,))
         follows = [self.never(step, status) for status in StepStatus if (step.path, status) in self.graph.never_asked]

@@ -12,8 +12,8 @@ from eventcore.define.expression import Expression
 from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
-from sequent.language.require import clauses, step_of
-from sequent.language.step import Container, FlowStep
+from sequent.language.require import clauses
+from sequent.language.step import Container, FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
 

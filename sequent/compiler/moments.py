@@ -19,8 +19,8 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.requirements import Requirement
 from sequent.errors import CycleError
 from sequent.language.references import ResultReference
-from sequent.language.require import clauses, step_of
-from sequent.language.step import Container, FlowStep, StaticLoop
+from sequent.language.require import clauses
+from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 Moment: TypeAlias = tuple[str, str]
 Moments: TypeAlias = "nx.DiGraph[Moment]"

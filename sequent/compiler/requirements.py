@@ -12,7 +12,7 @@ from eventcore.define.status import StepStatus
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.references import ItemReference, KeyReference, ResultReference
 from sequent.language.require import Clause, clauses
-from sequent.language.step import Container, FlowStep
+from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
 
@@ -55,7 +55,7 @@ class _Finder:
 
     def _found(self, leaf: Expression) -> Clause:
         assert isinstance(leaf, Clause)
-        named = self._by_name(leaf.step) if isinstance(leaf.step, str) else leaf.step
+        named = self._by_name(leaf.step) if isinstance(leaf.step, str) else step_of(leaf)
         self._check_reach(named, "requires")
         return Clause(named, leaf.status)
 
@@ -64,8 +64,8 @@ class _Finder:
         found: dict[str, FlowStep] = {}
         for reference in references:
             if isinstance(reference, ResultReference):
-                self._check_result(reference.step)
-                found[reference.step.path] = reference.step
+                named = found[reference.step.path] = step_of(reference)
+                self._check_result(named)
             elif isinstance(reference, (ItemReference, KeyReference)):
                 self._check_item(reference)
         return found

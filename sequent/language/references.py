@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eventcore.define.reference import Lookup, Reference
-
-if TYPE_CHECKING:
-    from sequent.language.step import FlowStep
-
+from sequent.language.placed import Placed
 
 SCALARS = frozenset((str, int, float, bool, type(None)))  #: what need not be copied
 
@@ -21,7 +18,7 @@ class ResultReference(Reference):
     one. None where the step did not succeed.
     """
 
-    def __init__(self, step: FlowStep) -> None:
+    def __init__(self, step: Placed) -> None:
         self.step = step
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
@@ -40,7 +37,7 @@ class ResultReference(Reference):
 class ItemReference(Reference):
     """`container.item`: the item of the iteration that encloses the step that asks."""
 
-    def __init__(self, step: FlowStep) -> None:
+    def __init__(self, step: Placed) -> None:
         self.step = step
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
@@ -65,7 +62,7 @@ class NearestItem(Reference):
 class KeyReference(Reference):
     """`container.key`: the key of the iteration that encloses the step that asks, as it stands in its sequence."""
 
-    def __init__(self, step: FlowStep) -> None:
+    def __init__(self, step: Placed) -> None:
         self.step = step
 
     def resolve(self, lookup: Lookup, sequence: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eventcore.define.expression import Expression, leaves, normalized
 from eventcore.define.status import StepStatus
 from sequent.errors import RequireError
-
-if TYPE_CHECKING:
-    from sequent.language.step import FlowStep
+from sequent.language.placed import Placed
 
 
 class Clause(Expression):
@@ -17,7 +15,7 @@ class Clause(Expression):
 
     __slots__ = ("status", "step")
 
-    def __init__(self, step: FlowStep | str, status: StepStatus) -> None:
+    def __init__(self, step: Placed | str, status: StepStatus) -> None:
         self.step = step
         self.status = status
 
@@ -43,7 +41,6 @@ def as_tree(written: Any, where: str) -> Expression | None:
     An iterable means that all of its parts must hold: pairs of step and status, events, nested iterables, `or_(...)`,
     `and_(...)`, `&`, `|`. Raises `RequireError` for anything else.
     """
-    from sequent.language.step import FlowStep
 
     def leaf(part: Any) -> Expression | None:
         if isinstance(part, FlowEvent):
@@ -51,12 +48,12 @@ def as_tree(written: Any, where: str) -> Expression | None:
         if isinstance(part, Clause):
             return part
         if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[1], StepStatus):
-            if isinstance(part[0], (FlowStep, str)):
+            if isinstance(part[0], (Placed, str)):
                 return Clause(part[0], part[1])
             raise RequireError(f"{where}: {part[0]!r} is not a step; require pairs of a step and a status")
-        if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], FlowStep) and _is_word(part[1]):
+        if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], Placed) and _is_word(part[1]):
             raise RequireError(f"{where}: {part[1]!r} is no status; use STEP_SUCCESS, STEP_FAILURE or another of them")
-        if isinstance(part, FlowStep):
+        if isinstance(part, Placed):
             raise RequireError(
                 f"{where}: a step alone says no status; write ({part.path}, STEP_SUCCESS), and for one requirement "
                 "require=((step, STEP_SUCCESS),)"
@@ -82,9 +79,3 @@ def _is_word(part: Any) -> bool:
 def clauses(tree: Expression | None) -> list[Clause]:
     """The clauses of a tree, from left to right."""
     return [] if tree is None else [leaf for leaf in leaves(tree) if isinstance(leaf, Clause)]
-
-
-def step_of(clause: Clause) -> FlowStep:
-    """The step of a clause in which it is no name any more."""
-    assert not isinstance(clause.step, str)
-    return clause.step

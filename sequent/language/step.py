@@ -9,14 +9,18 @@ from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.expression import Expression
 from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
-from eventcore.define.program import check_call, replay_policy
+from eventcore.define.program import check_call
 from eventcore.define.reference import Reference, mapped
+from eventcore.define.replay import as_replays
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
+from eventcore.define.written import Acquires, Recovery
 from sequent.errors import FlowError, LoopError
 from sequent.language.loops import RangeItems, is_static, static_items
+from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
-from sequent.language.require import FlowEvent, as_tree
+from sequent.language.require import Clause, FlowEvent, as_tree
+from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
 
@@ -33,22 +37,22 @@ class Container:
     def add_step(
         self,
         name: str,
-        func: Callable[..., Any] | None = None,
-        args: Iterable[Any] = (),
-        kwargs: Mapping[str, Any] = {},
-        require: Any = (),
-        loop: Any = None,
+        func: Callable[..., object] | None = None,
+        args: Iterable[object] = (),
+        kwargs: Mapping[str, object] = {},
+        require: Requirement | None = (),
+        loop: Loop | None = None,
         delay: float = 0,
         concurrent: int = 1,
-        acquires: Iterable[Any] = (),
-        releases: Iterable[Any] | None = None,
-        recovery: Mapping[Any, Any] = {},
-        config: Mapping[str, Any] = {},
+        acquires: Acquires = (),
+        releases: Acquires | None = None,
+        recovery: Recovery = {},
+        config: Mapping[str, object] = {},
         hosts: Iterable[str] | None = None,
         *,
-        requires: Any = (),
-        repeat: Any = None,
-        repeats: Any = None,
+        requires: Requirement | None = (),
+        repeat: Loop | None = None,
+        repeats: Loop | None = None,
     ) -> FlowStep:
         """Add a step here; a step that gets steps of its own is a container and has no function.
 
@@ -78,7 +82,7 @@ class Container:
         self.children[name] = step
         return step
 
-    def add_event(self, require: Any) -> FlowEvent:
+    def add_event(self, require: Requirement) -> FlowEvent:
         """A requirement to use in several places, by itself or in further requirements."""
         tree = as_tree(require, "add_event")
         if tree is None:
@@ -98,12 +102,13 @@ class Container:
             yield from child.walk()
 
 
-class FlowStep(Container):
+class FlowStep(Container, Placed):
     """One step of a flow; made by `add_step`."""
 
     def __init__(
-        self, parent: Container, name: str, func: Any, args: Any, kwargs: Any, require: Any, loop: Any, delay: float,
-        concurrent: int, acquires: Any, releases: Any, recovery: Any, config: Any,
+        self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
+        kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
+        acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
@@ -120,8 +125,7 @@ class FlowStep(Container):
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
-        replay_policy(self.path, recovery)
-        self._recovery: Mapping[StepStatus, StepReplay] = dict(recovery)
+        self._recovery = as_replays(self.path, recovery)
         self._config = step_config(config, self.path)
 
     def __repr__(self) -> str:
@@ -215,6 +219,12 @@ class FlowStep(Container):
         if isinstance(concurrent, bool) or not isinstance(concurrent, int) or concurrent < 1:
             raise FlowError(f"step {self.path!r}: concurrent is a number of iterations, 1 or more, not {concurrent!r}")
         return concurrent
+
+
+def step_of(named: Clause | ResultReference | ItemReference | KeyReference) -> FlowStep:
+    """The step that a clause, in which it is no name any more, or a reference speaks of."""
+    assert isinstance(named.step, FlowStep)
+    return named.step
 
 
 class StaticLoop:

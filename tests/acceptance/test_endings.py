@@ -206,7 +206,7 @@ def test_a_function_that_cannot_be_sent_is_a_failure_that_names_the_remedy(tmp_p
 
 @pytest.mark.parametrize("executor", [PROCESS, THREAD])
 def test_a_step_that_never_returns_is_timed_out(executor: str, tmp_path: Path) -> None:
-    ok, (status, error) = run_beside_a_sibling(tmp_path, rendezvous(tmp_path, sleeps), executor, timeout=0.5)
+    ok, (status, error) = run_beside_a_sibling(tmp_path, rendezvous(tmp_path, sleeps), executor, timeout=5)
     assert not ok
     assert status == "failure"
     assert "timed out" in str(error)

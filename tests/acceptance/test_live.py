@@ -126,6 +126,13 @@ class Terminal:
             assert more or is_so(self.shown), f"ended without {what}:\n{self.text}"
         return self.shown
 
+    def until_steps(self, **words: str) -> None:
+        """The screen shows these words in the lines of these steps; it may be read while it is drawn."""
+        self.until_so(
+            lambda shown: all(word in line_of(shown, name) for name, word in words.items()),
+            " and ".join(f"{name} with {word}" for name, word in words.items()),
+        )
+
     def press_ctrl_c(self) -> None:
         """As a user does: the terminal turns it into a signal."""
         os.write(self.end, b"\x03")
@@ -190,22 +197,21 @@ def piped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def line_of(shown: str, name: str) -> str:
-    """The line of a step."""
-    return next(line for line in shown.splitlines() if f"── {name}" in line)
+    """The line of a step; nothing where it is not drawn."""
+    return next((line for line in shown.splitlines() if f"── {name}" in line), "")
 
 
 def test_a_run_shows_its_tree_and_ctrl_c_stops_it_cleanly(folder: Path, terminal: Callable[..., Terminal]) -> None:
     run = terminal("run", "flow.py", columns=160)
-    shown = run.until("waiting for mon", "active 0/3", "running", "s  (3 items)")
-    assert "active" in line_of(shown, "days")
-    assert "waiting" in line_of(shown, "again")
+    run.until("waiting for mon", "active 0/3", "running", "s  (3 items)")
+    run.until_steps(days="active", again="waiting")
     go(folder, "mon")
     run.until("1/3", "waiting for tue")
     run.press_ctrl_c()
     run.until("stopping: nothing new starts")
     go(folder, "tue", "wed")
     assert run.ended() == 1
-    assert "sequent recover flow.run.db --run-id" in run.text
+    assert "interrupted; to go on, run: sequent continue flow.run.db --run-id" in run.text
     assert "Trying to run" in run.text
     assert "waiting for wed" not in run.text
     assert run.text.count("── days") == 1
@@ -222,14 +228,13 @@ def test_a_second_ctrl_c_ends_running_steps_and_the_run_can_be_recovered(
     run.until("stopping: nothing new starts")
     run.press_ctrl_c()
     assert run.ended() == 1
-    assert "interrupted; go on with: sequent recover flow.run.db --run-id" in run.text
+    assert "interrupted; to go on, run: sequent recover flow.run.db --run-id" in run.text
     assert not run.screen.cursor.hidden
     assert status(folder)["state"] == "interrupted"
     go(folder, "mon", "tue", "wed")
     recovered = terminal("recover", "flow.py")
-    shown = recovered.until("2 wait for their time, the next until", "3/3")
-    assert "delay in" in line_of(shown, "late")
-    assert "try 2 in" in line_of(shown, "again")
+    recovered.until("2 wait for their time, the next until", "3/3")
+    recovered.until_steps(late="delay in", again="try 2 in")
 
 
 def test_a_run_of_another_process_is_watched_to_its_end(folder: Path, terminal: Callable[..., Terminal]) -> None:
@@ -253,8 +258,8 @@ def test_a_run_of_another_process_is_watched_to_its_end(folder: Path, terminal: 
 
 def test_what_does_not_fit_is_folded_and_what_runs_is_not(folder: Path, terminal: Callable[..., Terminal]) -> None:
     run = terminal("run", "many.py", lines=10)
-    shown = run.until("15 more steps  success", "14 more steps  waiting", "inner")
-    assert "active" in line_of(shown, "box 15")
+    run.until("15 more steps  success", "14 more steps  waiting", "inner")
+    run.until_steps(**{"box 15": "active"})
     go(folder, "mon")
     assert run.ended() == 0
     assert "run " in run.shown

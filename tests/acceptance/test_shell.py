@@ -2,8 +2,12 @@
 
 import json
 import os
+import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -115,6 +119,8 @@ def test_a_store_knows_its_program(folder: Path) -> None:
     done = sequent(folder, "recover", "script.run.db")
     assert "success" in done.stdout
     assert "loading" not in done.stdout
+    done = sequent(folder, "run", "script.run.db", "--run-id", "new")
+    assert "run new: success" in done.stdout
 
 
 def test_a_function_that_builds_a_flow_takes_typed_parameters_and_the_store_remembers_them(folder: Path) -> None:
@@ -209,6 +215,25 @@ def test_expected_errors_are_one_line_with_a_remedy(folder: Path, arguments: tup
     assert named in one_line_error(folder, *arguments)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "flow.py"), ("recover", "flow.py"), ("recover", "flow.py", "--dry-run"), ("continue", "flow.py"),
+        ("recover", "flow.run.db"), ("status", "flow.py"), ("watch", "flow.py"), ("runs", "flow.run.db"),
+        ("why", "flow.py", "send"), ("graph", "flow.run.db"), ("report", "flow.py", "-o", "x.html"),
+        ("logs", "flow.py"), ("clean", "flow.run.db", "--keep", "1"), ("pause", "flow.py"), ("cancel", "flow.py"),
+        ("rerun", "flow.py", "send"),
+    ],
+)  # fmt: skip
+def test_a_store_of_an_unreleased_version_is_refused_by_every_verb(folder: Path, arguments: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(folder / "flow.run.db")) as store, store:
+        store.execute("create table eventcore_schema_version (version integer primary key)")
+        store.execute("insert into eventcore_schema_version values (1)")
+    error = one_line_error(folder, *arguments)
+    assert "made by an unreleased version" in error
+    assert "remove it, or give another path to start a new store" in error
+
+
 def test_an_error_in_the_users_own_code_keeps_its_traceback(folder: Path) -> None:
     (folder / "bad.py").write_text("raise LookupError('mine')\n")
     done = sequent(folder, "run", "bad.py", code=1)
@@ -250,3 +275,75 @@ def test_the_traceback_of_a_program_is_its_own(folder: Path) -> None:
 
 def test_without_a_verb_the_help_is_shown(folder: Path) -> None:
     assert "Verbs:" in sequent(folder, code=2).stderr
+
+
+@pytest.fixture(scope="module")
+def two_users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store where bob has run the flow after ann."""
+    folder = tmp_path_factory.mktemp("two users")
+    (folder / "flow.py").write_text(FLOW)
+    (folder / "down").touch()
+    for user, run_id in (("ann", "hers"), ("bob", "his")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LOGNAME", user)
+            sequent(folder, "run", "flow.py", "--run-id", run_id, code=1)
+    return folder
+
+
+@pytest.fixture
+def shared(two_users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that store, where the endpoint is up again; the user is ann."""
+    for name in ("flow.py", "flow.run.db"):
+        shutil.copy(two_users / name, tmp_path)
+    monkeypatch.setenv("LOGNAME", "ann")
+    return tmp_path
+
+
+PASSED_OVER = "sequent: run 'hers' is your latest; passed over a later run of bob, which can be named by run id"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["status", "flow.py"], 0),
+        (["why", "flow.py", "send"], 0),
+        (["logs", "flow.py"], 0),
+        (["watch", "flow.py"], 1),
+        (["graph", "flow.py"], 0),
+        (["report", "flow.py", "-o", "run.html"], 0),
+        (["cancel", "flow.py"], 3),
+        (["recover", "flow.py", "--dry-run"], 0),
+        (["recover", "flow.py"], 0),
+        (["continue", "flow.py"], 1),
+        (["recover", "flow.run.db"], 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_verb_without_a_run_id_takes_the_users_own_run_and_says_so_once(
+    shared: Path, arguments: list[str], code: int
+) -> None:
+    done = sequent(shared, *arguments, code=code)
+    assert done.stderr.splitlines().count(PASSED_OVER) == 1
+    assert done.stderr.count("passed over") == 1
+    assert "his" not in re.findall(r"\w+", done.stdout)
+
+
+def test_a_verb_with_a_run_id_takes_anybodys_and_says_nothing(shared: Path) -> None:
+    done = sequent(shared, "recover", "flow.py", "--run-id", "his")
+    assert "run his: success" in done.stdout
+    assert "passed over" not in done.stderr
+
+
+def test_a_user_without_a_run_is_told_of_others_and_how_to_name_theirs(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "cid")
+    for verb in ("status", "recover"):
+        said = one_line_error(shared, verb, "flow.py")
+        assert "of yours (cid)" in said
+        assert "'his' of bob, 'hers' of ann; name one with --run-id" in said
+
+
+def test_the_list_of_runs_names_users_where_they_are_several(shared: Path) -> None:
+    heading, his, hers = sequent(shared, "runs", "flow.py").stdout.splitlines()
+    assert [line.split()[1] for line in (heading, his, hers)] == ["user", "bob", "ann"]

@@ -201,6 +201,30 @@ def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
     assert "has ended with success" in shell("pause", "flow.run.db", code=3)
 
 
+def test_what_would_change_nothing_is_refused_and_is_no_success(shell: Shell) -> None:
+    shell.start("flow.py")
+    shell.until(both_wait)
+    assert "the run is not paused" in shell("resume", "flow.run.db", code=3)
+    shell("pause", "flow.run.db")
+    assert "the run is paused already" in shell("pause", "flow.run.db", code=3)
+    shell("cancel", "flow.run.db")
+    shell.ended()
+    assert "has ended with cancelled" in shell("cancel", "flow.run.db", code=3)
+    assert "has ended with cancelled" in shell("cancel", "flow.run.db", "a@1", code=2)
+    assert "no instance of a@7" in shell("rerun", "flow.run.db", "a@7", code=2)
+
+
+def test_a_wrong_rerun_does_not_spoil_a_live_run_that_succeeds(shell: Shell) -> None:
+    shell.start("flow.py")
+    shell.until(both_wait)
+    assert "recorded" in shell("rerun", "flow.run.db", "after_a@7")
+    (shell.folder / "go-a").touch()
+    (shell.folder / "go-b").touch()
+    code, output = shell.ended()
+    assert code == 0
+    assert "no instance of after_a@7 to run again" in output
+
+
 def test_a_step_that_is_done_can_be_run_again_and_is_first_told(shell: Shell) -> None:
     (shell.folder / "go-a").touch()
     (shell.folder / "go-b").touch()

@@ -121,7 +121,7 @@ def test_a_raw_program_builds_its_own_loop() -> None:
      ("news", 1.5, "1.5 is not a sequence")],
 )  # fmt: skip
 def test_an_event_or_sequence_that_cannot_be_fails_the_step(
-    tmp_path: Path, event: str, sequence: object, says: str
+    tmp_path: Path, event: str, sequence: Any, says: str
 ) -> None:
     store = tmp_path / "run.db"
     ev = eventor(store)
@@ -143,7 +143,8 @@ def test_a_process_finds_its_names_in_the_environment(
 
     names = [f"{prefix}STEP_{part}" for part in ("NAME", "SEQUENCE", "RECOVERY")]
     store = tmp_path / "run.db"
-    ev = eventor(store, task_construct="process", **({} if prefix == "EVENTOR_" else {"envvar_prefix": prefix}))
+    given: dict[str, Any] = {} if prefix == "EVENTOR_" else {"envvar_prefix": prefix}
+    ev = eventor(store, task_construct="process", **given)
     start(ev, ev.add_step("load", environment), sequence="1.2")
     assert ev.run()
     [(text,)] = rows(store, "select value from {results}")

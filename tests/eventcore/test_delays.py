@@ -54,16 +54,16 @@ def test_a_delay_is_stored_as_a_due_time(tmp_path: Path) -> None:
 def test_continue_serves_a_delay_when_it_is_due_and_not_before(tmp_path: Path) -> None:
     ran: list[str] = []
     store = tmp_path / "run.db"
-    with program(store, evr.RunMode.restart, ran, 0.3) as ev:
+    with program(store, evr.RunMode.restart, ran, 1.5) as ev:
         assert ev.run(max_loops=1)
-    with program(store, evr.RunMode.continue_, ran, 0.3) as ev:
+    with program(store, evr.RunMode.continue_, ran, 1.5) as ev:
         assert ev.run(max_loops=1)
         assert ran == ["first"]
         total, due = ev.count_todos()
     assert total == 1
     assert due is not None
     time.sleep(due + 0.02)
-    with program(store, evr.RunMode.continue_, ran, 0.3) as ev:
+    with program(store, evr.RunMode.continue_, ran, 1.5) as ev:
         assert ev.run(max_loops=1)
         assert ev.count_todos() == (0, None)
     assert ran == ["first", "second"]

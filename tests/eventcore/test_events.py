@@ -182,9 +182,12 @@ BAD = {
                          ["'e'", "seconds", "-1"]),
     "a delay that is no number": (lambda ev: ev.add_assoc(ev.add_event("e"), ev.add_step("s"), delay="5"),
                                   ["'e'", "seconds", "'5'"]),
-    "two delays for one association": (_two_delays, ["ready -> step load", "delay 1", "give one delay"]),
+    "two delays for one association": (_two_delays, ["'ready' with 'load'", "delay 1", "give one delay"]),
     "a recovery that is no mapping": (lambda ev: ev.add_step("s", recovery=[OK]), ["'s'", "StepReplay"]),
     "a recovery by text": (lambda ev: ev.add_step("s", recovery={OK: "skip"}), ["'s'", "StepReplay", "'skip'"]),
+    "a recovery of a status that recovery makes": (
+        lambda ev: ev.add_step("s", recovery={evr.TaskStatus.skipped: evr.STEP_RERUN}), ["'s'", "'skipped'", "ready,"]
+    ),
     "a pool instead of a list": (lambda ev: ev.add_step("s", acquires=POOL), ["'s' acquires".replace(" acq", ": acq"),
                                                                              "pairs"]),
     "a pair instead of a list": (lambda ev: ev.add_step("s", acquires=(POOL, 1)), ["'s'", "acquires", "pairs"]),
@@ -196,8 +199,10 @@ BAD = {
                                          ["'s'", "3 of pool 'cpu'", "ask for less"]),
     "two pools of one name": (_two_pools_of_one_name, ["'b'", "'cpu'", "share one object"]),
     "a pool without name": (lambda ev: evr.ResourcePool("", 1), ["pool needs a name"]),
-    "a limit that is no number": (lambda ev: evr.ResourcePool("cpu", "2"), ["'cpu'", "whole number", "'2'"]),
-    "a policy that is no mapping": (lambda ev: evr.ResourcePool("cpu", policy=2), ["'cpu'", "resource_limit"]),
+    "a limit that is no number": (lambda ev: evr.ResourcePool("cpu", "2"),  # type: ignore[arg-type]
+                                  ["'cpu'", "whole number", "'2'"]),
+    "a policy that is no mapping": (lambda ev: evr.ResourcePool("cpu", policy=2),  # type: ignore[arg-type]
+                                    ["'cpu'", "resource_limit"]),
     "timeout in the engine": (lambda ev: ev.add_step("s", print, config={"timeout": 1}),
                               ["'s'", "'invoke' cannot be timed out", "'process'"]),
 }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing as mp
 import os
 import threading
@@ -15,6 +14,9 @@ from typing import Any
 import pytest
 
 import eventcore as evr
+from eventcore.act import executor as evr_executor
+from eventcore.act.envelope import Call, perform
+from eventcore.act.executor import Report, Setting
 from eventcore.define.values import decode
 from tests.support import boom, eventor, rows, run_script, start
 
@@ -22,11 +24,6 @@ from tests.support import boom, eventor, rows, run_script, start
 def where() -> list[Any]:
     """The process and the thread that run the step."""
     return [os.getpid(), threading.current_thread().name]
-
-
-def die() -> None:
-    """End the worker."""
-    os._exit(1)
 
 
 def spawned() -> Executor:
@@ -46,6 +43,39 @@ def named() -> Executor:
 
 class MyThread(threading.Thread):
     """A thread class of a user's own."""
+
+
+class MyExecutor(evr_executor.Executor):
+    """An executor class of a user's own: a new thread for each call."""
+
+    def start(self, ticket: int, call: Call, timeout: float | None) -> None:
+        def run() -> None:
+            self.report(ticket, perform(call))
+
+        threading.Thread(target=run, name="my-own").start()
+
+    def cancel(self, ticket: int) -> None:
+        """Nothing to end."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class Alone(MyExecutor):
+    """Runs one call at a time, without a timeout."""
+
+    keeps_time = False
+
+    @classmethod
+    def capacity(cls, max_concurrent: int) -> int | None:
+        return 1
+
+
+class Unmakeable(MyExecutor):
+    """Refuses to be made."""
+
+    def __init__(self, report: Report, setting: Setting) -> None:
+        raise OSError(f"no {setting.construct.__name__} here")
 
 
 def ran_in(store: Path, construct: Any) -> tuple[int, str]:
@@ -94,7 +124,42 @@ def test_a_factory_that_makes_no_executor_fails_the_step_and_says_so(tmp_path: P
     start(ev, ev.add_step("s", where))
     assert not ev.run()
     [(error,)] = rows(store, "select error from {attempts}")
-    assert "made {}, which is no concurrent.futures.Executor" in error
+    assert "made {}, which is not a concurrent.futures.Executor" in error
+
+
+@pytest.mark.parametrize("construct", [MyExecutor, "tests.eventcore.test_executors:MyExecutor"])
+def test_an_executor_class_of_ones_own_can_be_given_or_named(tmp_path: Path, construct: Any) -> None:
+    assert ran_in(tmp_path / "run.db", construct) == (os.getpid(), "my-own")
+
+
+def test_an_executor_class_says_how_much_it_runs_at_once() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work() -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.01)
+        with lock:
+            now[0] -= 1
+
+    ev = eventor(task_construct=Alone, max_concurrent=-1)
+    start(ev, *(ev.add_step(f"s{i}", work) for i in range(4)))
+    assert ev.run()
+    assert most == [1]
+
+
+def test_a_timeout_is_refused_where_the_executor_cannot_keep_it() -> None:
+    with pytest.raises(evr.EventcoreError, match=r"'s'.*Alone.* cannot be timed out"):
+        eventor(task_construct=Alone).add_step("s", where, config={"timeout": 1})
+
+
+def test_an_executor_that_cannot_be_made_fails_the_step_and_says_why(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    ev = eventor(store, task_construct=Unmakeable)
+    start(ev, ev.add_step("s", where))
+    assert not ev.run()
+    assert rows(store, "select error from {attempts}") == [("OSError: no Unmakeable here",)]
 
 
 def test_a_step_has_its_own_construct(tmp_path: Path) -> None:
@@ -106,33 +171,6 @@ def test_a_step_has_its_own_construct(tmp_path: Path) -> None:
     found = {step: decode(text) for step, text in rows(store, "select step, value from {results}")}
     assert found["process"][0] != os.getpid()
     assert len({tuple(place) for place in found.values()}) == 4
-
-
-def test_coroutines_run_side_by_side() -> None:
-    count = 20
-    here = [0]
-
-    async def meet() -> None:
-        here[0] += 1
-        while here[0] < count:
-            await asyncio.sleep(0.001)
-
-    ev = eventor(task_construct="async", max_concurrent=count)
-    start(ev, *(ev.add_step(f"s{i}", meet) for i in range(count)))
-    assert ev.run()
-
-
-@pytest.mark.parametrize("construct", ["invoke", "thread", "process", "async"])
-def test_a_coroutine_function_runs_to_its_end_in_every_executor(tmp_path: Path, construct: str) -> None:
-    async def answer() -> int:
-        await asyncio.sleep(0)
-        return 42
-
-    store = tmp_path / "run.db"
-    ev = eventor(store, task_construct=construct)
-    start(ev, ev.add_step("s", answer))
-    assert ev.run()
-    assert rows(store, "select value from {results}") == [("42",)]
 
 
 def test_max_concurrent_holds_across_executors() -> None:
@@ -178,16 +216,6 @@ def test_worker_processes_are_reused(tmp_path: Path) -> None:
     assert len(set(rows(store, "select value from {results}"))) == 1
 
 
-def test_a_broken_pool_is_made_anew_for_the_next_step() -> None:
-    ev = eventor(task_construct=spawned, stop_on_exception=False)
-    ran = ev.add_event("ran")
-    ev.add_assoc(ran, ev.add_step("next", where))
-    failed = ev.add_event("failed")
-    ev.add_assoc(failed, ran)
-    start(ev, ev.add_step("dies", die, triggers={evr.STEP_FAILURE: failed}))
-    assert ev.run()
-
-
 def test_what_a_step_changes_in_its_arguments_does_not_reach_other_tries() -> None:
     def takes(things: list[int]) -> None:
         things.append(1)
@@ -198,6 +226,61 @@ def test_what_a_step_changes_in_its_arguments_does_not_reach_other_tries() -> No
     ev = eventor(task_construct="process", retries=1)
     start(ev, ev.add_step("s", takes, ([],)))
     assert ev.run()
+
+
+WATCHED = """
+    import subprocess, sys
+    import eventcore as evr
+
+    started = []
+    popen = subprocess.Popen.__init__
+    def counting(self, *args, **options):
+        popen(self, *args, **options)
+        started.append(self)
+    subprocess.Popen.__init__ = counting
+    print("main module", __name__)
+
+    def program(**config):
+        ev = evr.Eventor("watched", "run.db", run_id="mine", logging_level="CRITICAL", config=config)
+        event = ev.add_event("e")
+        ev.add_assoc(event, ev.add_step("s", max, (1, 2)))
+        ev.trigger_event(event, 1)
+        return ev
+"""
+
+
+def test_a_program_without_process_steps_starts_no_process(tmp_path: Path) -> None:
+    body = """
+    for construct in ("invoke", "thread", "async"):
+        assert program(task_construct=construct).run(run_id=construct)
+    print(len(started))
+    """
+    done = run_script(WATCHED + body, tmp_path)
+    assert done.stdout.splitlines() == ["main module __main__", "0"], done.stderr
+
+
+def test_a_run_that_has_nothing_left_to_do_starts_no_process(tmp_path: Path) -> None:
+    body = """
+    flow = program()
+    assert flow.run()
+    print(len(started))
+    assert flow.run() and program().run(run_mode="continue") and program().run(run_mode="recover")
+    print(len(started))
+    """
+    done = run_script(WATCHED + body, tmp_path)
+    assert done.stdout.splitlines() == ["main module __main__", "1", "1"], done.stderr
+
+
+def test_a_run_that_cannot_begin_leaves_no_worker(tmp_path: Path) -> None:
+    body = """
+    assert program().run()
+    try:
+        program().run()  # its id is taken
+    except evr.EventcoreError as error:
+        print(type(error).__name__, len(started), [process.returncode is not None for process in started])
+    """
+    done = run_script(WATCHED + body, tmp_path)
+    assert done.stdout.splitlines() == ["main module __main__", "RunExistsError 2 [True, True]"], done.stderr
 
 
 SCRIPT = """

@@ -109,7 +109,7 @@ def test_an_expression_sees_its_sequence_and_those_that_enclose_it(first: str, s
     assert ran == runs_at
 
 
-USES = {
+USES: dict[str, Callable[[evr.Event, evr.Event], object]] = {
     "and": lambda a, b: a and b,
     "or": lambda a, b: a or b,
     "not": lambda a, b: not a,
@@ -124,7 +124,7 @@ def test_an_expression_used_as_a_boolean_names_the_operators(use: str) -> None:
         USES[use](ev.add_event("a"), ev.add_event("b"))
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[evr.Event], Any], list[str]]] = {
     "nothing": (lambda a: (), ["event 'bad'", "empty expression", "leave it out"]),
     "an empty part": (lambda a: (a, ()), ["event 'bad'", "empty expression"]),
     "a text": (lambda a: "a", ["event 'bad'", "'a'", "combine events"]),

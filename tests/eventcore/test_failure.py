@@ -148,13 +148,13 @@ def test_what_runs_when_a_failure_stops_the_run_may_finish(tmp_path: Path) -> No
     both_run, failed = threading.Barrier(2), threading.Event()
 
     def fails() -> None:
-        both_run.wait(10)
+        both_run.wait(60)
         failed.set()
         boom()
 
     def runs_on() -> str:
-        both_run.wait(10)
-        failed.wait(10)
+        both_run.wait(60)
+        failed.wait(60)
         time.sleep(0.1)
         return "through"
 

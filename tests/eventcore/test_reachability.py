@@ -8,7 +8,7 @@ from tests.support import eventor
 
 
 def of(program: evr.Eventor) -> list[str]:
-    built = program._build()
+    built = program.built()
     return [text.partition(":")[0] for text in warnings(built.program, built.starts)]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,7 +184,7 @@ def test_an_expression_that_was_half_fulfilled_is_not_reached_and_no_failure(cap
 
 
 @pytest.mark.parametrize(("func", "verdict"), [(int, "success"), (boom, "failure")])
-def test_the_last_line_is_the_seeds(func: object, verdict: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_last_line_is_the_seeds(func: Callable[..., Any], verdict: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     ev = eventor()
     start(ev, ev.add_step("s", func))
@@ -257,7 +259,7 @@ def test_an_event_raised_from_another_thread_is_taken_up_at_once() -> None:
         return time.monotonic()
 
     start(ev, ev.add_step("long", long))
-    thread = threading.Thread(target=lambda: begun.wait(10) and ev.trigger_event(news, 1))
+    thread = threading.Thread(target=lambda: begun.wait(60) and ev.trigger_event(news, 1))
     thread.start()
     assert ev.run()
     thread.join()
@@ -282,7 +284,7 @@ class Meter:
 
 
 @pytest.mark.parametrize(("config", "most"), [({}, 1), ({"max_concurrent": 3}, 3)])
-def test_at_most_max_concurrent_steps_run_at_once_and_by_default_one(config: dict[str, int], most: int) -> None:
+def test_at_most_max_concurrent_steps_run_at_once_and_by_default_one(config: dict[str, Any], most: int) -> None:
     meter = Meter()
     ev = eventor(task_construct="thread", **config)
     start(ev, *(ev.add_step(f"s{i}", meter) for i in range(6)))

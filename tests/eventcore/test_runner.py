@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import eventcore as evr
+import sequent as seq
 from eventcore import errors
 from eventcore.errors import ConfigError, EventcoreError, RunExistsError, RunHeldError, RunNotFoundError
 from tests.support import boom, eventor, rows, run_script, start
@@ -250,6 +251,12 @@ def test_a_programs_name_is_that_of_its_module(tmp_path: Path) -> None:
 def test_arguments_of_a_wrong_kind_are_named(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         evr.Eventor(**arguments)
+
+
+@pytest.mark.parametrize("kind", [evr.Eventor, seq.Sequent])
+def test_an_argument_that_is_not_known_is_named(kind: Any) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nmae'"):
+        kind(nmae="x")
 
 
 def test_max_loops_is_a_number() -> None:

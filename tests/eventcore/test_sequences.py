@@ -1,5 +1,7 @@
 """Sequences: dot-separated keys that tell the instances of one step apart."""
 
+from typing import Any
+
 import pytest
 
 from eventcore.define.sequence import as_sequence, enclosing, natural
@@ -13,7 +15,7 @@ def test_a_sequence_is_keys_between_dots_and_ints_are_accepted(written: object, 
 
 
 @pytest.mark.parametrize("written", ["", ".", "1.", ".1", "1..2", "a\0", "a\udc80", 1.5, True, b"1", (1, 2), [1]])
-def test_a_bad_sequence_is_refused_and_a_good_one_shown(written: object) -> None:
+def test_a_bad_sequence_is_refused_and_a_good_one_shown(written: Any) -> None:
     ev = eventor()
     event = ev.add_event("e")
     with pytest.raises(ProgramError) as refused:

@@ -39,7 +39,7 @@ def build(**changes: Any) -> evr.Eventor:
 
 def stored(**changes: Any) -> StoredProgram:
     """What is stored of it."""
-    return stored_program(build(**changes)._build().program)
+    return stored_program(build(**changes).built().program)
 
 
 def nested() -> StoredProgram:

@@ -1,5 +1,8 @@
 """Triggers: the moments of a step to which events are mapped."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 import eventcore as evr
@@ -8,11 +11,11 @@ from tests.support import boom, eventor, start
 WORDS = ("ready", "active", "success", "failure", "complete")
 
 
-def raised_by(func: object, names: dict[object, str]) -> list[str]:
+def raised_by(func: Callable[..., Any] | None, names: dict[object, str]) -> list[str]:
     """The moments whose events were triggered, in their order."""
     came: list[str] = []
     ev = eventor()
-    triggers = {}
+    triggers: dict[Any, tuple[evr.Event]] = {}
     for status, name in names.items():
         event = ev.add_event(name)
         triggers[status] = (event,)
@@ -27,7 +30,7 @@ def raised_by(func: object, names: dict[object, str]) -> list[str]:
     [(lambda: 1, ["ready", "active", "success", "complete"]), (boom, ["ready", "active", "failure", "complete"]),
      (None, ["ready", "active", "success", "complete"])],
 )  # fmt: skip
-def test_a_step_raises_the_events_of_its_moments(func: object, moments: list[str]) -> None:
+def test_a_step_raises_the_events_of_its_moments(func: Callable[..., Any] | None, moments: list[str]) -> None:
     assert sorted(raised_by(func, {evr.StepStatus(word): word for word in WORDS})) == sorted(moments)
 
 
@@ -63,3 +66,13 @@ def test_a_step_without_function_succeeds_at_once() -> None:
     start(ev, ev.add_step("nothing", triggers={evr.STEP_SUCCESS: done}))
     assert ev.run()
     assert ran == ["after"]
+
+
+def test_the_seeds_other_names_of_a_status_are_triggers_too() -> None:
+    ran: list[str] = []
+    ev = eventor()
+    done = ev.add_event("done")
+    ev.add_assoc(done, ev.add_step("next", ran.append, ("next",)))
+    start(ev, ev.add_step("s", int, triggers={evr.StepState.success: (done,)}))
+    assert ev.run()
+    assert ran == ["next"]

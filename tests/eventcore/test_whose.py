@@ -71,8 +71,9 @@ def test_ones_own_latest_run_is_taken_and_those_passed_over_are_named(
     assert ev.run_id == "2"
     said = "run '2' is your latest; passed over 2 later runs of bob, cid, which can be named by run id"
     assert next(record.getMessage() for record in caplog.records if record.levelno == logging.WARNING) == said
-    view = read(store)
-    assert (view.run_id, view.passed_over) == ("2", said)
+    caplog.clear()
+    assert read(store).run_id == "2"
+    assert [record.getMessage() for record in caplog.records] == [said]
 
 
 @pytest.mark.usefixtures("user")
@@ -92,9 +93,10 @@ def test_nothing_is_said_where_nobody_was_passed_over(
     run_by(monkeypatch, "ann", store, "mine")
     run_by(monkeypatch, "bob", store, "of another program", "another")
     assert eventor(store, evr.RunMode.recover, logging_level="WARNING").run()
+    assert read(store, program="program").run_id == read(store, "mine").run_id == "mine"
     assert not caplog.records
-    assert read(store, program="program").passed_over == ""
-    assert read(store).passed_over.endswith("passed over a later run of bob, which can be named by run id")
+    assert read(store).run_id == "mine"
+    assert caplog.records[0].getMessage().endswith("passed over a later run of bob, which can be named by run id")
 
 
 @pytest.mark.usefixtures("user")

@@ -265,7 +265,7 @@ def test_the_flow_recovers_from_python_too(
     def run(mode: RunMode) -> tuple[bool, list[tuple[str, str]]]:
         caplog.clear()
         succeeded = flow.run(store=store, run_mode=mode)
-        return succeeded, [match.groups() for line in caplog.messages if (match := RAN.search(line))]
+        return succeeded, [(match[1], match[2]) for line in caplog.messages if (match := RAN.search(line))]
 
     with caplog.at_level("INFO", "eventcore"):
         succeeded, ran = run(RunMode.restart)

@@ -47,6 +47,7 @@ class Action(NamedTuple):
 
 
 Outcomes: TypeAlias = Callable[[Path, str], Outcome]
+Items: TypeAlias = Mapping["Instance", tuple[str, ...]]  #: the keys of loops that were computed before
 Schedule: TypeAlias = Callable[[Sequence[Action]], Action]
 
 
@@ -164,13 +165,18 @@ History: TypeAlias = Mapping[Instance, TaskStatus]  #: the latest status of each
 
 
 def run_tree(
-    tree: TreeSpec, outcomes: Outcomes, schedule: Schedule = first, history: History = MappingProxyType({})
+    tree: TreeSpec,
+    outcomes: Outcomes,
+    schedule: Schedule = first,
+    history: History = MappingProxyType({}),
+    items: Items = MappingProxyType({}),
 ) -> TreeResult:
     """Run a flow to its end, or with `history` its next recovery, in the order that `schedule` picks.
 
-    What is recorded as success is a success at once in a recovery, unless a failure of this recovery brought it about.
+    A loop whose items are recorded in `items` keeps these, whatever the flow says now.
+    What is recorded as success is a success at once in a recovery, however it is reached.
     """
-    return _Run(tree, outcomes, history).run(schedule)
+    return _Run(tree, outcomes, history, items).run(schedule)
 
 
 def replay(
@@ -212,9 +218,8 @@ def stopped_tree_errors(tree: TreeSpec, outcomes: Outcomes, observed: TreeResult
 class _Run:
     """Where a run stands, and the rules by which it moves."""
 
-    def __init__(self, tree: TreeSpec, outcomes: Outcomes, history: History) -> None:
-        self.tree, self.outcomes, self.history = tree, outcomes, history
-        self.fresh: set[Instance | Scope] = set()  #: brought about by a failure of this recovery
+    def __init__(self, tree: TreeSpec, outcomes: Outcomes, history: History, items: Items) -> None:
+        self.tree, self.outcomes, self.history, self.items = tree, outcomes, history, items
         self.root = NodeSpec("", tree.children)
         self.moments: set[tuple[Instance, StepStatus]] = set()
         self.ends: dict[Instance, TaskStatus | None] = {}  #: None: not reached, and never will be
@@ -300,11 +305,7 @@ class _Run:
             self.ends[instance] = None
         elif node.require is None or holds(node.require, happened):
             self.moments.add((instance, StepStatus.ready))
-            clauses = [] if node.require is None else atoms(node.require)
-            if scope in self.fresh or any(self.has_caught(clause, scope) for clause in clauses):
-                self.fresh.add(instance)
-            done = instance not in self.fresh and self.history.get(instance) is TaskStatus.success
-            if done and not parts(path, node):
+            if self.history.get(instance) is TaskStatus.success and not parts(path, node):
                 self.moments.add((instance, StepStatus.active))
                 self.finish(instance, TaskStatus.success)
             elif parts(path, node):
@@ -315,18 +316,14 @@ class _Run:
             return False
         return True
 
-    def has_caught(self, clause: Clause, scope: Scope) -> bool:
-        """Whether a clause holds by a failure."""
-        takes = clause.status in (StepStatus.failure, StepStatus.complete)
-        return takes and self.ends.get(self.target(clause, scope)) is TaskStatus.failure
-
     def target(self, clause: Clause, scope: Scope) -> Instance:
         """The instance a clause means: the one of the iteration that encloses, or is, this one."""
         return Instance(clause.path, ".".join(scope.sequence.split(".")[: depth(clause.path)]))
 
     def iterate(self, scope: Scope, path: Path, node: NodeSpec) -> bool:
         """Go on with a container (or a looping leaf) that has started: end it, or start its next iteration."""
-        mine = [Scope(path, f"{scope.sequence}.{key}") for key in node.keys]
+        keys = node.keys if node.loop is None else self.items.get(Instance(path, scope.sequence), node.keys)
+        mine = [Scope(path, f"{scope.sequence}.{key}") for key in keys]
         started = [inner for inner in mine if inner in self.iterations]
         going = [inner for inner in started if not self.is_over(inner)]
         failed = any(self.has_failed(inner) for inner in started)
@@ -343,8 +340,6 @@ class _Run:
             return True
         if not no_more and len(going) < node.concurrent:
             self.iterations.append(mine[len(started)])
-            if Instance(path, scope.sequence) in self.fresh:
-                self.fresh.add(mine[len(started)])
             return True
         return False
 

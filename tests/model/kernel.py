@@ -19,7 +19,6 @@ T = TypeVar("T")
 Fact: TypeAlias = tuple[str, str]  #: event, sequence
 Task: TypeAlias = tuple[str, str]  #: step, sequence
 Amounts: TypeAlias = tuple[tuple[str, int], ...]  #: pool, how much of it
-Way: TypeAlias = tuple[str, str, bool]  #: a fact or a task, and whether a failure of this recovery set it in motion
 Outcome: TypeAlias = Literal["success", "failure"]
 Outcomes: TypeAlias = Callable[[str, str, int], Outcome]
 """How the n-th call ever (from 1, over retries and recoveries alike) of a step at a sequence ends."""
@@ -138,10 +137,6 @@ class KernelResult:
     order: tuple[Task, ...] = ()  #: the calls in the order of their starts; only of `run_in_order`
 
 
-class OrderMattersError(Exception):
-    """A task is reached both fresh and not, so whether history counts for it depends on what comes first."""
-
-
 def enclosing(sequence: str) -> list[str]:
     """A sequence and those that enclose it: `1.2.1`, `1.2`, `1`."""
     keys = sequence.split(".")
@@ -152,15 +147,6 @@ def fulfilled(expr: Tree[str], sequence: str, facts: frozenset[Fact]) -> bool:
     """Section 4, Expressions: evaluated at one sequence at which an atom was triggered; sees enclosing facts too."""
     touched = any((atom, sequence) in facts for atom in atoms(expr))
     return touched and holds(expr, lambda event: any((event, outer) in facts for outer in enclosing(sequence)))
-
-
-def fulfilled_ways(expr: Tree[str], sequence: str, ways: frozenset[Way]) -> set[bool]:
-    """Whether an expression can hold on what is not fresh alone, and whether something fresh can be part of it."""
-    if not fulfilled(expr, sequence, frozenset((event, at) for event, at, _ in ways)):
-        return set()
-    seen = [(event, fresh) for event, at, fresh in ways if at in enclosing(sequence) and event in atoms(expr)]
-    stale = {False} if holds(expr, lambda event: (event, False) in seen) else set()
-    return stale | ({True} if any(fresh for _, fresh in seen) else set())
 
 
 def previous_status(history: Sequence[KernelResult], task: Task) -> TaskStatus | None:
@@ -192,16 +178,15 @@ def live(
     outcomes: Outcomes,
     history: Sequence[KernelResult],
     allowed: int | None = None,
-    fresh: bool = False,
 ) -> Life:
     """What becomes of a task that is reached, if it may be called `allowed` times (None: as often as it wants).
 
-    A skip fires success and complete, not ready or active; it and a step without function need no call. History does
-    not count for a task that is `fresh`: reached through the failure of another one in this very recovery. Each try is
-    a call; the task fails when the try after the last retry fails (section 4, Recovery, Task states, Retries).
+    A skip fires success and complete, not ready or active; it and a step without function need no call. History counts
+    however the task was reached. Each try is a call; the task fails when the try after the last retry fails (section 4,
+    Recovery, Task states, Retries).
     """
     step = program.step_of(task)
-    if not fresh and is_skipped(step, previous_status(history, task)):
+    if is_skipped(step, previous_status(history, task)):
         return Life(TaskStatus.skipped, (StepStatus.success, StepStatus.complete))
     if allowed == 0:
         return Life(TaskStatus.ready, (StepStatus.ready,))
@@ -220,35 +205,29 @@ def live(
 
 def consequences(
     program: ProgramSpec,
-    ways: frozenset[Way],
+    facts: frozenset[Fact],
     lives: Mapping[Task, Life],
     served: Callable[[AssocSpec, Fact | Task], bool],
-) -> tuple[frozenset[Way], frozenset[Way]]:
-    """Every fact and every reached task that follows directly from what is there, at its cause's sequence.
-
-    What a failure raises is fresh (section 4, Recovery: its failure and complete facts), and so is what follows from
-    that, up to the tasks it reaches.
-    """
-    sequences = {sequence for _, sequence, _ in ways}
-    raised = {(event, sequence, False) for event, sequence in program.starts} | {
-        (event.name, sequence, fresh)
+) -> tuple[frozenset[Fact], frozenset[Task]]:
+    """Every fact and every reached task that follows directly from what is there, at its cause's sequence."""
+    sequences = {sequence for _, sequence in facts}
+    raised = set(program.starts) | {
+        (event.name, sequence)
         for event in program.events
         for sequence in sequences
-        if event.expr is not None
-        for fresh in fulfilled_ways(event.expr, sequence, ways)
+        if event.expr is not None and fulfilled(event.expr, sequence, facts)
     }
     for (name, sequence), life in lives.items():
         for moment in life.moments:
-            fresh = life.status is TaskStatus.failure and moment in (StepStatus.failure, StepStatus.complete)
-            raised |= {(event, sequence, fresh) for event in program.step_of((name, sequence)).events_at(moment)}
+            raised |= {(event, sequence) for event in program.step_of((name, sequence)).events_at(moment)}
     engaged = {
-        (target, sequence, fresh)
+        (target, sequence)
         for assoc in program.assocs
-        for event, sequence, fresh in ways
+        for event, sequence in facts
         for target in assoc.targets
         if assoc.event == event and (assoc.delay == 0 or served(assoc, (target, sequence)))
     }
-    reached = {way for way in engaged if program.step(way[0]) is not None}
+    reached = {(name, sequence) for name, sequence in engaged if program.step(name) is not None}
     return frozenset(raised | (engaged - reached)), frozenset(reached)
 
 
@@ -260,21 +239,15 @@ def close(
     served: Callable[[AssocSpec, Fact | Task], bool],
 ) -> KernelResult:
     """The least set of facts and tasks that contains its own consequences."""
-    ways: frozenset[Way] = frozenset()
-    known: frozenset[Way] = frozenset()
+    facts: frozenset[Fact] = frozenset()
     lives: dict[Task, Life] = {}
     while True:
-        raised, reached = consequences(program, ways, lives, served)
-        if raised <= ways and reached <= known:
+        raised, reached = consequences(program, facts, lives, served)
+        if raised <= facts and reached <= lives.keys():
             break
-        ways |= raised
-        known |= reached
-        for name, sequence, fresh in reached:
-            task = (name, sequence)
-            life = live(program, task, outcomes, history, allowed(task), fresh)
-            if lives.setdefault(task, life) != life:
-                raise OrderMattersError(task)
-    facts = frozenset((event, sequence) for event, sequence, _ in ways)
+        facts |= raised
+        for task in reached - lives.keys():
+            lives[task] = live(program, task, outcomes, history, allowed(task))
     attempts = dict(history[-1].attempts) if history else {}
     attempts |= {task: attempts.get(task, 0) + life.calls for task, life in lives.items() if life.calls}
     tasks = {task: life.status for task, life in lives.items()}
@@ -291,8 +264,7 @@ def settle(program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelRes
     """The end of a run, or with `history` of its next recovery, in which everything goes on and delays are awaited.
 
     Exact when `is_stopped` says no of it; otherwise the end that the run would have had without stopping, whose
-    verdict, and whose facts and final states as an upper bound, still hold. Raises `OrderMattersError` where history
-    counts or not by what comes first.
+    verdict, and whose facts and final states as an upper bound, still hold.
     """
     if program.leaks:
         raise ValueError("who gets the last of a leaking pool depends on the order: use run_in_order")
@@ -353,8 +325,8 @@ class _InOrder:
 
     def __init__(self, program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelResult]) -> None:
         self.program, self.outcomes, self.history = program, outcomes, history
-        self.raised: list[Way] = []
-        self.facts: dict[Fact, bool] = {}  # those taken, and whether they are fresh
+        self.raised: list[Fact] = []
+        self.facts: set[Fact] = set()  # those taken
         self.lives: dict[Task, Life] = {}
         self.tasks: dict[Task, TaskStatus] = {}
         self.queue: list[Task] = []
@@ -366,7 +338,7 @@ class _InOrder:
         self.free: dict[str, int] = dict(program.pools)
 
     def run(self) -> KernelResult:
-        self.raised += [(event, sequence, False) for event, sequence in self.program.starts]
+        self.raised += self.program.starts
         self.take_facts()
         stopped = False
         while (task := self.next_startable()) is not None and not stopped:
@@ -378,16 +350,16 @@ class _InOrder:
 
     def take_facts(self) -> None:
         while self.raised:
-            event, sequence, fresh = self.raised.pop(0)
+            event, sequence = self.raised.pop(0)
             if (event, sequence) in self.facts:
                 continue
-            self.facts[event, sequence] = fresh
+            self.facts.add((event, sequence))
             for assoc in self.program.assocs:
                 for target in assoc.targets if assoc.event == event else ():
                     if self.program.step(target) is None:
-                        self.raised.append((target, sequence, fresh))
+                        self.raised.append((target, sequence))
                     else:
-                        self.reach((target, sequence), fresh)
+                        self.reach((target, sequence))
             for derived in self.program.events:
                 if derived.expr is not None and event in atoms(derived.expr):
                     self.evaluate(derived.name, derived.expr, sequence)
@@ -397,14 +369,13 @@ class _InOrder:
         touched = dict.fromkeys(at for event, at in self.facts if event in atoms(expr) and sequence in enclosing(at))
         for inner in sorted(touched, key=lambda at: at != sequence):
             if (name, inner) not in self.facts and fulfilled(expr, inner, frozenset(self.facts)):
-                seen = [self.facts.get((atom, outer), False) for atom in atoms(expr) for outer in enclosing(inner)]
-                self.raised.append((name, inner, any(seen)))
+                self.raised.append((name, inner))
 
-    def reach(self, task: Task, fresh: bool) -> None:
+    def reach(self, task: Task) -> None:
         """A step reached by several events at one sequence runs once."""
         if task in self.tasks:
             return
-        life = self.lives[task] = live(self.program, task, self.outcomes, self.history, fresh=fresh)
+        life = self.lives[task] = live(self.program, task, self.outcomes, self.history)
         if life.status is TaskStatus.skipped:
             step = self.program.step_of(task)
             self.change_free(-1, step.acquires)
@@ -417,9 +388,7 @@ class _InOrder:
     def pass_moments(self, task: Task, status: TaskStatus, *moments: StepStatus) -> None:
         self.tasks[task] = status
         for moment in moments:
-            fresh = status is TaskStatus.failure and moment in (StepStatus.failure, StepStatus.complete)
-            for event in self.program.step_of(task).events_at(moment):
-                self.raised.append((event, task[1], fresh))
+            self.raised += [(event, task[1]) for event in self.program.step_of(task).events_at(moment)]
 
     def next_startable(self) -> Task | None:
         """Section 4, Resources: first come first served; what an earlier task waits for is kept from later ones."""

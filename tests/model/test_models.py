@@ -1,11 +1,9 @@
 """The models themselves, pinned to sentences of DESIGN and to each other."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
@@ -26,7 +24,6 @@ from tests.model.kernel import (
     AnyOf,
     AssocSpec,
     EventSpec,
-    OrderMattersError,
     ProgramSpec,
     StepSpec,
     is_stopped,
@@ -45,15 +42,6 @@ CHAIN = ProgramSpec(
     starts=(("go", "3"),),
 )
 FIRST_FAILS = FailingCalls(frozenset({("first", "3", 1)}))
-
-
-@contextmanager
-def ordinary() -> Iterator[None]:
-    """Pass over programs in which what is fresh depends on the order."""
-    try:
-        yield
-    except OrderMattersError:
-        reject()
 
 
 def expression(expr: AllOf[str] | AnyOf[str], *starts: tuple[str, str]) -> set[str]:
@@ -129,18 +117,22 @@ def test_recovery_looks_for_the_latest_status_in_any_earlier_recovery() -> None:
     assert third.tasks == {("first", "3"): TaskStatus.skipped, ("second", "3"): TaskStatus.skipped}
 
 
-def test_what_a_failure_sets_in_motion_is_reached_anew_when_it_fails_again() -> None:
+@pytest.mark.parametrize(("policy", "calls"), [((), 1), (((success, StepReplay.rerun),), 2)])
+def test_a_handler_that_succeeded_runs_for_the_next_failure_only_where_its_policy_says_so(
+    policy: tuple[tuple[StepStatus, StepReplay], ...], calls: int
+) -> None:
     step = StepSpec("first", triggers=((failure, ("next",)),))
     last = StepSpec("last")
-    handler = StepSpec("second", triggers=((success, ("end",)),))
+    handler = StepSpec("second", triggers=((success, ("end",)),), recovery=policy)
     events = (EventSpec("go"), EventSpec("next"), EventSpec("end"))
     assocs = (AssocSpec("go", ("first",)), AssocSpec("next", ("second",)), AssocSpec("end", ("last",)))
     program = ProgramSpec(events, (step, handler, last), assocs, (("go", "1"),))
     twice = FailingCalls(frozenset({("first", "1", 1), ("first", "1", 2)}))
     initial = settle(program, twice)
     again = settle(program, twice, (initial,))
-    assert again.attempts == {("first", "1"): 2, ("second", "1"): 2, ("last", "1"): 1}
-    assert again.tasks["second", "1"] is TaskStatus.success and again.tasks["last", "1"] is TaskStatus.skipped
+    assert again.attempts == {("first", "1"): 2, ("second", "1"): calls, ("last", "1"): 1}
+    assert again.tasks["second", "1"].is_done and again.tasks["last", "1"] is TaskStatus.skipped
+    assert again.verdict
     assert run_in_order(program, twice, (initial,)).tasks == again.tasks
 
 
@@ -180,8 +172,7 @@ def test_what_does_not_stop_ends_the_same_in_order(data: st.DataObject) -> None:
     outcomes = data.draw(strategies.program_outcomes(program))
     settled, ordered = settle(program, outcomes), run_in_order(program, outcomes)
     assert replace(ordered, order=()) == settled
-    with ordinary():
-        assert settle(program, outcomes, (settled,)) == replace(run_in_order(program, outcomes, (ordered,)), order=())
+    assert settle(program, outcomes, (settled,)) == replace(run_in_order(program, outcomes, (ordered,)), order=())
 
 
 @settings(deadline=None)
@@ -194,8 +185,7 @@ def test_what_stops_in_order_meets_the_constraints_of_every_order(data: st.DataO
     for _ in range(2):
         history.append(run_in_order(program, outcomes, history))
     for number, run in enumerate(history):
-        with ordinary():
-            settled = settle(program, outcomes, history[:number])
+        settled = settle(program, outcomes, history[:number])
         assert run.verdict is settled.verdict
         if is_stopped(program, settled):
             assert stopped_run_errors(program, outcomes, run, history[:number]) == []

@@ -31,8 +31,11 @@ class FlowRun:
     def start(self) -> TreeResult:
         return self._run(RunMode.restart)
 
-    def recover(self) -> TreeResult:
-        return self._run(RunMode.recover)
+    def recover(self, *, accept_removed: bool = False) -> TreeResult:
+        return self._run(RunMode.recover, accept_removed=accept_removed)
+
+    def go_on(self, *, accept_removed: bool = False) -> TreeResult:
+        return self._run(RunMode.continue_, accept_removed=accept_removed)
 
     def call(self) -> None:
         """The function of every leaf."""
@@ -43,10 +46,10 @@ class FlowRun:
         if self.outcomes(*instance) == "failure":
             raise ToldToFailError
 
-    def _run(self, mode: RunMode) -> TreeResult:
+    def _run(self, mode: RunMode, *, accept_removed: bool = False) -> TreeResult:
         self.trace.clear()
         with in_time():
-            ok = self.built(mode).run()
+            ok = self.built(mode).run(accept_removed=accept_removed)
         return TreeResult(instances(recorded(self.store, self.run_id).tasks), ok, tuple(self.trace))
 
     def built(self, mode: RunMode) -> sequent.Sequent:

@@ -1,34 +1,39 @@
 """The deciding layer by itself, without a store or workers: facts in any order, resources, waits between tries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventcore.decide import verdict
+from eventcore.decide.archive import Archive, ItemCount
+from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.retrying import wait_before
-from eventcore.decide.state import History, Task
+from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Backoff, Config, StepConfig
 from eventcore.define.pools import ResourcePool
-from eventcore.define.program import Program
+from eventcore.define.program import Program, Slice
 from eventcore.define.status import StepStatus, TaskStatus, Verdict
 from tests.model import strategies
 from tests.model.kernel import enclosing, fulfilled
 from tests.property.programs import expression
 
 
-class NoArchive:
+class NoArchive(Archive):
     """A run without a past."""
 
-    def result(self, step: str, sequence: str) -> str | None:
+    def item_count(self, step: str, sequence: str) -> ItemCount | None:
         return None
 
-    def clean_iterations(self, step: str, sequence: str) -> set[str]:
-        return set()
+    def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
+        return iter(())
 
-    def cell(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
+    def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
+        return iter(())
+
+    def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
         raise AssertionError("nothing was let go")
 
 
@@ -54,11 +59,11 @@ def test_an_expression_holds_exactly_where_evaluating_it_anew_says_so(data: st.D
         turn.trigger(event, sequence)
         turn.settle()
         known = frozenset(facts[:number])
-        found = {at for (_, at), cell in turn.state.cells.items() if "x" in cell.facts}
+        found = {at for (_, at), one in turn.context.state.iterations.items() if "x" in one.facts}
         assert found == {at for _, at in known if fulfilled(tree, at, known)}
-        assert not [at for name, at, _ in verdict.not_reached(turn) if at in found]
-    holding = {at for (_, at), cell in turn.state.cells.items() if cell.gates}
-    assert {outer for _, outer in turn.state.gates_under} == {o for at in holding for o in enclosing(at)[1:]}
+        assert not [at for name, at, _ in verdict.not_reached(turn.context) if at in found]
+    holding = {at for (_, at), one in turn.context.state.iterations.items() if one.gates}
+    assert {outer for _, outer in turn.context.state.gates_under} == {o for at in holding for o in enclosing(at)[1:]}
 
 
 Wants = Sequence[Sequence[tuple[str, int]]]
@@ -90,26 +95,27 @@ def test_pools_are_taken_whole_in_turn_and_within_their_limits_and_come_back(dat
         turn.settle()
         turn.taken_changes()
         check_pools(turn, limits)
-        if not turn.state.running:
+        if not turn.context.state.running:
             break
-        task = data.draw(st.sampled_from(sorted(turn.state.running.values(), key=lambda task: task.step.name)))
+        task = data.draw(st.sampled_from(sorted(turn.context.state.running.values(), key=lambda task: task.step.name)))
         turn.ended(task, data.draw(st.booleans()), None, None, None, ())
-        turn.state.stopped = False
-    assert not turn.state.live
-    assert all(pool.taken == 0 and not pool.waiting for pool in turn.state.pools.values())
+        turn.context.state.stopped = False
+    assert not turn.context.state.live
+    assert all(pool.taken == 0 and not pool.waiting for pool in turn.context.state.pools.values())
 
 
 def check_pools(turn: Turn, limits: dict[str, int]) -> None:
-    holders: list[Task] = [task for task in turn.state.live.values() if task.holds]
+    live = turn.context.state.live.values()
+    holders: list[Task] = [task for task in live if task.holds]
     for name, limit in limits.items():
         taken = sum(count for task in holders for pool, count in task.step.acquires if pool.name == name)
         assert taken <= limit
-        assert name not in turn.state.pools or turn.state.pools[name].taken == taken
-    waiting = sorted((t for t in turn.state.live.values() if t.step.acquires and not t.holds), key=lambda t: t.arrival)
+        assert name not in turn.context.state.pools or turn.context.state.pools[name].taken == taken
+    waiting = sorted((t for t in live if t.step.acquires and not t.holds), key=lambda t: t.arrival)
     kept: set[str] = set()
     for task in waiting:
         needs = {pool.name: count for pool, count in task.step.acquires}
-        free = {name: limits[name] - turn.state.pools[name].taken for name in needs}
+        free = {name: limits[name] - turn.context.state.pools[name].taken for name in needs}
         assert kept & needs.keys() or any(free[name] < count for name, count in needs.items()), "could go on"
         later = [other for other in holders if other.arrival > task.arrival]
         blocking = {pool.name for other in later for pool, _ in other.step.acquires} & needs.keys()
@@ -149,15 +155,15 @@ def test_a_task_is_tried_when_its_wait_is_over_and_not_before(retries: int, fail
         turn.ended(task, False, None, "it failed", None, ())
         turn.settle()
         if number <= retries:
-            assert task.status is TaskStatus.ready and verdict.of(turn) is Verdict.pending
-            turn.time_came(turn.now + delay * 0.99)
+            assert task.status is TaskStatus.ready and verdict.of(turn.context) is Verdict.pending
+            turn.time_came(turn.context.now + delay * 0.99)
             turn.settle()
             assert not turn.taken_changes().starts
-            turn.time_came(turn.now + delay * 0.02)
+            turn.time_came(turn.context.now + delay * 0.02)
             turn.settle()
     if failures <= retries:
         (task,) = turn.taken_changes().starts
         turn.ended(task, True, None, None, None, ())
         turn.settle()
-    assert verdict.of(turn) is (Verdict.success if failures <= retries else Verdict.failure)
+    assert verdict.of(turn.context) is (Verdict.success if failures <= retries else Verdict.failure)
     assert StepStatus(task.status.value) is (StepStatus.success if failures <= retries else StepStatus.failure)

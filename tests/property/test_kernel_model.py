@@ -1,12 +1,11 @@
 """Random programs of events, steps and associations, run by the real engine and by the model of DESIGN section 4."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventcore.decide.turn import Turn
@@ -14,7 +13,6 @@ from eventcore.record.store import Store
 from tests.model import strategies
 from tests.model.kernel import (
     KernelResult,
-    OrderMattersError,
     ProgramSpec,
     is_stopped,
     run_in_order,
@@ -29,15 +27,6 @@ from tests.property.reading import store_at
 def memory() -> Iterator[Store]:
     with store_at(":memory:") as store:
         yield store
-
-
-@contextmanager
-def determined() -> Iterator[None]:
-    """Pass over programs whose end depends on what comes first."""
-    try:
-        yield
-    except OrderMattersError:
-        reject()
 
 
 def unordered(result: KernelResult) -> KernelResult:
@@ -59,8 +48,7 @@ def test_a_run_and_its_recoveries_end_as_the_model_says_whatever_the_order(
     results = [unordered(run.start())]
     assert results[0] == settle(program, outcomes)
     for _ in range(data.draw(st.integers(0, 3))):
-        with determined():
-            expected = settle(program, outcomes, results)
+        expected = settle(program, outcomes, results)
         results.append(unordered(run.recover()))
         assert results[-1] == expected
 
@@ -98,12 +86,10 @@ def test_a_run_of_several_at_once_that_stops_keeps_to_what_a_stop_allows(memory:
     run = KernelRun(program, outcomes, memory, "thread")
     history: list[KernelResult] = []
     for recovery in range(data.draw(st.integers(1, 3))):
-        with determined():
-            expected = settle(program, outcomes, history)
+        expected = settle(program, outcomes, history)
         found = unordered(run.recover() if recovery else run.start())
         if is_stopped(program, expected):
-            with determined():
-                assert stopped_run_errors(program, outcomes, found, history) == []
+            assert stopped_run_errors(program, outcomes, found, history) == []
         else:
             assert found == expected
         history.append(found)
@@ -124,18 +110,17 @@ def test_a_run_cut_into_passes_ends_like_one_in_one_go(memory: Store, data: st.D
     found = _in_passes(run, program, passes)
     assert unordered(found) == settle(program, outcomes)
     assert run.recorded().outstanding_delays == 0
-    with determined():
-        expected = settle(program, outcomes, [found])
+    expected = settle(program, outcomes, [found])
     assert unordered(run.recover()) == expected
 
 
 @given(st.data())
-def test_quiet_cells_that_were_let_go_are_read_back(memory: Store, data: st.DataObject) -> None:
+def test_quiet_iterations_that_were_let_go_are_read_back(memory: Store, data: st.DataObject) -> None:
     program = data.draw(strategies.programs(stop=True, ordered=True))
     outcomes = data.draw(strategies.program_outcomes(program))
     run = KernelRun(program, outcomes, memory)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Turn, "QUIET_CELLS", 1)
+        patch.setattr(Turn, "QUIET_ITERATIONS", 1)
         first = run.start()
         assert first == run_in_order(program, outcomes)
         assert run.recover() == run_in_order(program, outcomes, [first])

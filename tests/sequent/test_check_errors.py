@@ -93,6 +93,10 @@ def _step(*arguments: Any, **keywords: Any) -> Callable[[seq.Sequent], Any]:
     return lambda f: f.add_step("s", *arguments, **keywords)
 
 
+def _requires(of_load: Callable[[seq.FlowStep], Any]) -> Callable[[seq.Sequent], Any]:
+    return lambda f: f.add_step("s", require=of_load(f.children["load"]))
+
+
 def _two_pools_of_one_name(f: seq.Sequent) -> None:
     f.add_step("a", acquires=[(POOL, 1)])
     f.add_step("b", acquires=[(seq.ResourcePool("cpu", 2), 1)])
@@ -114,13 +118,11 @@ BAD: dict[str, tuple[Callable[[seq.Sequent], Any], type[Exception], list[str]]] 
                                ["'s'", "3 of pool 'cpu'", "only 2", "raise the pool's limit"]),
     "two pools of one name": (_two_pools_of_one_name, seq.EventcoreError, ["'b'", "'cpu'", "share one object"]),
     "an unknown step": (_step(require=(("lod", OK),)), RequireError, ["'s'", "'lod'", "does not have", "'load'"]),
-    "a step without status": (lambda f: f.add_step("s", require=(f.children["load"],)), RequireError,
-                              ["'s'", "load", "STEP_SUCCESS"]),
-    "a step alone": (lambda f: f.add_step("s", require=f.children["load"]), RequireError, ["'s'", "pairs of a step"]),
+    "a step without status": (_requires(lambda load: (load,)), RequireError, ["'s'", "load", "STEP_SUCCESS"]),
+    "a step alone": (_requires(lambda load: load), RequireError, ["'s'", "pairs of a step"]),
     "a status alone": (_step(require=(OK,)), RequireError, ["'s'", "stands alone", "((step, STEP_SUCCESS),)"]),
     "a name without status": (_step(require=("load",)), RequireError, ["'s'", "'load'", "((step, STEP_SUCCESS),)"]),
-    "a status by text": (lambda f: f.add_step("s", require=((f.children["load"], "success"),)), RequireError,
-                         ["'s'", "STEP_SUCCESS"]),
+    "a status by text": (_requires(lambda load: ((load, "success"),)), RequireError, ["'s'", "STEP_SUCCESS"]),
     "a number as step": (_step(require=((5, OK),)), RequireError, ["'s'", "5", "not a step"]),
     "a number as requirement": (_step(require=5), RequireError, ["'s'", "5", "pairs of a step and a status"]),
     "an empty or_": (lambda f: f.add_step("s", require=or_()), seq.EventcoreError, ["or_()", "at least one part"]),
@@ -201,4 +203,4 @@ def test_a_status_that_is_none_is_named() -> None:
     made = flow()
     a = made.add_step("a")
     with pytest.raises(FlowError, match="'succes' is no status"):
-        made.add_step("b", require=((a, "succes"),))
+        made.add_step("b", require=((a, "succes"),))  # type: ignore[arg-type]  # the mistake

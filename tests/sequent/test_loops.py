@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_an_empty_loop_succeeds() -> None:
 def test_the_later_spellings_mean_the_same(word: str) -> None:
     ran: list[Any] = []
     f = flow()
-    f.add_step("s", pairs(ran), **{word: [1, 2]})
+    f.add_step("s", pairs(ran), **cast("Any", {word: [1, 2]}))
     assert f()
     assert len(ran) == 2
 

@@ -10,7 +10,7 @@ import pytest
 
 import sequent as seq
 from eventcore.errors import ProgramChangedError, RunExistsError, RunNotFoundError, StoreError
-from sequent import STEP_FAILURE, STEP_RERUN, STEP_SKIP, STEP_SUCCESS
+from sequent import STEP_COMPLETE, STEP_FAILURE, STEP_RERUN, STEP_SKIP, STEP_SUCCESS
 from tests.support import boom, flow, rows
 
 RESTART, RECOVER, CONTINUE = seq.RunMode.restart, seq.RunMode.recover, seq.RunMode.continue_
@@ -97,6 +97,25 @@ def test_a_policy_of_rerun_runs_a_success_again_and_not_its_successors(tmp_path:
     assert work.since() == ["a@1"]
 
 
+@pytest.mark.parametrize("success", [seq.StepState.success, seq.StateStatus.success, seq.TaskStatus.success])
+def test_a_policy_may_be_keyed_by_the_seeds_other_names_of_a_status(tmp_path: Path, success: Any) -> None:
+    work = Work()
+    for mode in (RESTART, RECOVER):
+        work.since()
+        assert policy_run(tmp_path / "run.db", work, {success: STEP_RERUN}, mode)
+    assert work.since() == ["a@1"]
+
+
+def test_a_steps_own_policy_wins_over_its_containers_by_whichever_name(tmp_path: Path) -> None:
+    work = Work()
+    for mode in (RESTART, RECOVER):
+        f = flow(tmp_path / "run.db", mode)
+        c = f.add_step("c", recovery={STEP_SUCCESS: STEP_RERUN})
+        c.add_step("once", work, recovery={seq.TaskStatus.success: STEP_SKIP})
+        assert f()
+    assert work.ran == ["c/once@1.1"]
+
+
 def test_a_policy_of_skip_passes_a_failure_over_as_if_it_were_done(tmp_path: Path) -> None:
     work = Work("a@1")
     assert not policy_run(tmp_path / "run.db", work, {STEP_FAILURE: STEP_SKIP}, RESTART)
@@ -117,14 +136,44 @@ def test_a_containers_policy_holds_for_its_steps_unless_they_say_other(tmp_path:
     assert work.since() == ["c/again@1.1"]
 
 
-def test_a_handler_runs_again_when_its_step_fails_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [STEP_FAILURE, STEP_COMPLETE])
+def test_a_handler_that_succeeded_is_skipped_and_still_handles_the_next_failure(
+    tmp_path: Path, status: seq.StepStatus
+) -> None:
     work = Work("a@1")
-    for mode in (RESTART, RECOVER):
+    for mode, ran in ((RESTART, ["a@1", "handler@1", "after@1"]), (RECOVER, ["a@1"]), (RECOVER, ["a@1"])):
         f = flow(tmp_path / "run.db", mode)
         a = f.add_step("a", work)
-        f.add_step("handler", work, require=((a, STEP_FAILURE),))
+        handler = f.add_step("handler", work, require=((a, status),))
+        f.add_step("after", work, require=((handler, STEP_SUCCESS),))
         assert f()
-        assert work.since() == ["a@1", "handler@1"]
+        assert work.since() == ran
+
+
+def test_a_handler_that_is_to_run_for_each_failure_says_so(tmp_path: Path) -> None:
+    work = Work("a@1")
+    for mode, ran in ((RESTART, ["a@1", "handler@1", "after@1"]), (RECOVER, ["a@1", "handler@1"])):
+        f = flow(tmp_path / "run.db", mode)
+        a = f.add_step("a", work)
+        handler = f.add_step("handler", work, require=((a, STEP_FAILURE),), recovery={STEP_SUCCESS: STEP_RERUN})
+        f.add_step("after", work, require=((handler, STEP_SUCCESS),))
+        assert f()
+        assert work.since() == ran
+
+
+def test_a_container_that_handles_a_failure_is_walked_again_only_for_what_is_not_done(tmp_path: Path) -> None:
+    work = Work("a@1", "payments/second@1.1")
+    for mode, ran in (
+        (RESTART, ["a@1", "payments/first@1.1", "payments/second@1.1", "payments/first@1.2", "payments/second@1.2"]),
+        (RECOVER, ["a@1", "payments/second@1.1"]),
+    ):
+        f = flow(tmp_path / "run.db", mode, stop_on_exception=False)
+        a = f.add_step("a", work)
+        payments = f.add_step("payments", loop=range(2), require=((a, STEP_FAILURE),))
+        first = payments.add_step("first", work)
+        payments.add_step("second", work, require=((first, STEP_SUCCESS),))
+        assert not f()
+        assert work.since() == ran
 
 
 def test_added_steps_are_adopted(tmp_path: Path) -> None:

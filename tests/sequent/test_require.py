@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -144,7 +144,7 @@ def test_the_later_spelling_means_the_same(word: str) -> None:
     ran: list[str] = []
     f = flow()
     first = f.add_step("first", ran.append, ("first",), delay=0.02)
-    f.add_step("second", ran.append, ("second",), **{word: ((first, OK),)})
+    f.add_step("second", ran.append, ("second",), **cast("Any", {word: ((first, OK),)}))
     assert f()
     assert ran == ["first", "second"]
 

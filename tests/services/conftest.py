@@ -1,13 +1,13 @@
-"""What the service tests run on. A service that is missing is a skip with its remedy; with CI=true it is a failure."""
+"""The browser that the service tests drive."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.system import not_there, system_command
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -18,19 +18,10 @@ FLAGS = (
 )  # fmt: skip
 
 
-def not_there(what: str) -> NoReturn:
-    """Skip the test, or fail it where everything has to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium, the system's own."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        not_there("there is no Chromium; as root, `sh tests/services/packages.sh` installs it")
+    chromium = system_command("chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

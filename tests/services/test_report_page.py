@@ -89,6 +89,17 @@ def test_a_click_on_a_step_shows_its_instances_and_one_of_them_its_traceback(pag
     assert details.is_hidden()
 
 
+def test_a_script_that_is_not_the_pages_own_does_not_run(browser: Browser, report: Path) -> None:
+    opened = browser.new_page()
+    opened.goto(report.as_uri())
+    for properties in ("{src: 'data:text/javascript,document.title=1'}", "{text: 'document.title=2'}",
+                       "{type: 'module', text: 'import \"data:text/javascript,document.title=3\"'}"):  # fmt: skip
+        with opened.expect_console_message(lambda message: "script-src 'nonce-" in message.text):
+            opened.evaluate(f"document.body.append(Object.assign(document.createElement('script'), {properties}))")
+    assert opened.title().startswith("month end: failure")
+    opened.close()
+
+
 def test_a_step_is_reached_by_keyboard_alone(page: Page) -> None:
     page.locator('#graph [data-step="publish"]').focus()
     page.keyboard.press("Enter")

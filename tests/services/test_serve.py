@@ -23,7 +23,7 @@ from eventcore.define.status import TaskStatus
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from eventcore.record.requests import pending
-from tests.services.conftest import not_there
+from tests.system import not_there
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -64,7 +64,7 @@ class Served:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert "http://" in line, line + self.process.communicate(timeout=20)[1]
+        assert "http://" in line, line + self.process.communicate(timeout=60)[1]
         self.address = line.split()[-1]
         self.origin = self.address.partition("/?")[0]
         self.token = self.address.partition("token=")[2]
@@ -73,7 +73,7 @@ class Served:
     def interrupt(self) -> tuple[int, str]:
         """Ctrl-C: its exit code and what it said on standard error."""
         self.process.send_signal(signal.SIGINT)
-        _, complaints = self.process.communicate(timeout=20)
+        _, complaints = self.process.communicate(timeout=60)
         return self.process.returncode, complaints
 
     def end(self) -> None:
@@ -82,7 +82,7 @@ class Served:
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] = {}, body: str | None = None) -> tuple[int, str]:
         """Status and text of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
@@ -122,7 +122,7 @@ class Running:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self.store = folder / "flow.run.db"
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while not self._waits():
             assert time.monotonic() < deadline, "the run did not begin"
             time.sleep(0.05)
@@ -211,7 +211,7 @@ def test_the_page_follows_a_run_to_its_end_and_cancels_a_step_by_a_click(
     step_state(page, "after_a", "not reached")
     page.locator('#graph [data-step="after_b"][data-state="success"]').wait_for(state="attached")
     assert page.get_by_role("button", name="Cancel run").count() == 0
-    assert "after b ran" in running.engine.communicate(timeout=40)[0]
+    assert "after b ran" in running.engine.communicate(timeout=60)[0]
     assert complaints == []
 
 
@@ -347,7 +347,7 @@ def test_what_cannot_be_asked_is_refused_and_not_recorded(done: Served, path: st
 
 
 def test_pages_carry_a_strict_policy_and_the_cookie_is_out_of_reach_of_scripts(done: Served) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", done.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", done.port, timeout=60)
     connection.request("GET", done.address.removeprefix(done.origin))
     response = connection.getresponse()
     response.read()
@@ -369,7 +369,7 @@ def test_without_the_extra_the_command_says_what_to_install(done: Served, tmp_pa
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no uvicorn', name='uvicorn')")
     said = subprocess.run(
         [COMMAND, "serve", str(done.store)], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True,
-        text=True, check=False, timeout=20,
+        text=True, check=False, timeout=60,
     )  # fmt: skip
     assert said.returncode == 2
     assert said.stderr == ("sequent: serve needs uvicorn, which is not installed; pip install 'sequent-flow[live]'\n")
@@ -378,7 +378,7 @@ def test_without_the_extra_the_command_says_what_to_install(done: Served, tmp_pa
 def test_a_port_that_is_taken_is_said_in_one_line(done: Served) -> None:
     said = subprocess.run(
         [COMMAND, "serve", str(done.store), "--port", str(done.port)], capture_output=True, text=True, check=False,
-        timeout=20,
+        timeout=60,
     )  # fmt: skip
     assert said.returncode == 2
     assert said.stderr.count("\n") == 1

@@ -102,7 +102,7 @@ def test_no_text_of_a_run_becomes_markup(tmp_path: Path) -> None:
     flow.add_step("result", lambda: NASTY)
     assert not flow.run(run_id=NASTY)
     page = parsed(tmp_path / "a.run.db")
-    assert [tag for tag, _ in page.tags].count("script") == 2
+    assert [tag for tag, _ in page.tags].count("script") == 3
     assert not [tag for tag, _ in page.tags if tag in ("img", "iframe", "object", "embed", "base", "form", "link")]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert page.data["run"]["id"] == NASTY
@@ -114,12 +114,13 @@ def test_its_policy_lets_its_own_script_and_style_work_and_nothing_else(tmp_path
     flow = a_flow(tmp_path)
     flow.add_step("one", print)
     flow.run()
-    text = visual.report(tmp_path / "a.run.db")
+    text, another = (visual.report(tmp_path / "a.run.db") for _ in range(2))
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
-    style, script = (re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)[0] for tag in ("style", "script"))
-    for kind, inline in (("style", style), ("script", script)):
-        digest = base64.b64encode(sha256(inline.encode()).digest()).decode()
-        assert f"{kind}-src 'sha256-{digest}'" in policy
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(sha256(style.encode()).digest()).decode()
+    (nonce,) = set(re.findall(r' nonce="([^"]*)"', text))
+    assert f"style-src 'sha256-{digest}'; script-src 'nonce-{nonce}';" in policy
+    assert nonce not in another
     assert policy.startswith("default-src 'none'")
     assert not re.findall(r"(?:src|href)\s*=\s*[\"']?(?:https?:)?//", text)
 
@@ -161,7 +162,9 @@ def test_it_says_how_to_go_on(tmp_path: Path) -> None:
     flow = a_flow(tmp_path)
     flow.add_step("fail", fail)
     flow.run(run_id="the run's")
-    command = parsed(tmp_path / "a.run.db").data["run"]["command"]
+    run = parsed(tmp_path / "a.run.db").data["run"]
+    (command,) = run["commands"]
+    assert run["advice"] == "fix the problem, then run"
     assert command.startswith("sequent recover ")
     assert """'the run'"'"'s'""" in command
 

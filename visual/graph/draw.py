@@ -77,7 +77,7 @@ def format_of(path: Path) -> str:
 def draw(
     subject: Drawable | str | Path, run_id: str | None = None, *, kernel: bool = False, unfold: bool = False
 ) -> Picture:
-    """Draw a program, or the run of a store: the one named by `run_id`, by default the latest.
+    """Draw a program, or the run of a store: the one named by `run_id`, by default your latest.
 
     `kernel` draws the events and steps that a flow was compiled to. In large graphs many steps alike are drawn as one,
     with their counts by state; `unfold` draws each. Raises `eventcore.errors.StoreError` for a store or a run that is

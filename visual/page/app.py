@@ -18,12 +18,11 @@ from starlette.routing import Route
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from visual.page.feed import Feed
-from visual.page.steering import RequestError, steered
+from visual.page.steering import VERBS, RequestError, asked
 from visual.page.topics import OneRun, Topic, list_of_runs
 from visual.report.build import title_of
-from visual.report.page import LIVE_SCRIPTS, RUNS_SCRIPTS, assembled
+from visual.report.page import LIVE, RUNS, Kind, assembled
 
-VERBS = ("pause", "resume", "cancel", "trigger")
 PING = 15  #: seconds between signs of life to a page that is told nothing else
 
 
@@ -48,12 +47,12 @@ class Pages:
 
     async def _runs(self, _: Request) -> Response:
         data = await run_in_threadpool(self._seen, list_of_runs)
-        return _page("runs.html", RUNS_SCRIPTS, data, "Runs")
+        return _page(RUNS, data, "Runs")
 
     async def _run(self, request: Request) -> Response:
         data = await run_in_threadpool(self._seen, OneRun(request.path_params["number"]))
         svg = data.pop("svg")
-        return _page("page.html", LIVE_SCRIPTS, data, title_of(data), svg)
+        return _page(LIVE, data, title_of(data), svg)
 
     def _seen(self, topic: Topic) -> dict[str, Any]:
         try:
@@ -87,8 +86,8 @@ class Pages:
         if verb not in VERBS:
             raise HTTPException(404)
         try:
-            asked = json.loads(await request.body() or b"{}")
-            answer = await steered(self._location, request.path_params["number"], verb, asked)
+            named = json.loads(await request.body() or b"{}")
+            answer = await run_in_threadpool(asked, self._location, request.path_params["number"], verb, named)
         except (ValueError, RecursionError):
             return JSONResponse({"refused": "the request is no JSON"}, 400)
         except ClientDisconnect:
@@ -98,12 +97,11 @@ class Pages:
         except (RequestError, EventcoreError) as error:
             return JSONResponse({"refused": str(error)}, 409)
         self._feed.hurry()
-        if answer == "done" or answer.startswith("recorded"):
-            return JSONResponse({"answer": answer})
-        return JSONResponse({"refused": answer}, 409)
+        if answer.is_refused:
+            return JSONResponse({"refused": answer.reason}, 409)
+        return JSONResponse({"answer": "done" if answer.is_done else f"recorded; {answer.reason}"})
 
 
-def _page(frame: str, scripts: tuple[str, ...], data: Mapping[str, object], title: str,
-          svg: str | None = None) -> Response:  # fmt: skip
-    text, policy = assembled(frame, scripts, data, title, svg, connect="'self'")
+def _page(kind: Kind, data: Mapping[str, object], title: str, svg: str | None = None) -> Response:
+    text, policy = assembled(kind, data, title, svg, connect="'self'")
     return HTMLResponse(text, headers={"content-security-policy": f"{policy}; frame-ancestors 'none'"})

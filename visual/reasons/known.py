@@ -14,6 +14,7 @@ from eventcore.record.pending import last_pause, pending_delays
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
 from eventcore.record.views import DelayView, InstanceView, IterationView, RunView
+from eventcore.run.next_action import NextAction, next_action
 from visual.outline import StepNode, flat_outline_of
 from visual.standing import duration
 
@@ -98,7 +99,12 @@ class Known:
             return None
         asked = last_pause(self.reader, self.run)
         by = "" if asked is None else f" by {asked[0]} at {datetime.fromtimestamp(asked[1]):%Y-%m-%d %H:%M:%S}"
-        return f"the run is paused{by}; `sequent resume` lets it go on"
+        return f"the run is paused{by}" + (f"; {self.next_action}" if self.run.is_held else "")
+
+    @property
+    def next_action(self) -> NextAction | None:
+        """What a user can do next about the run."""
+        return next_action(self.run, self.reader.location)
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:

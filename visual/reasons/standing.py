@@ -30,10 +30,10 @@ def why_nothing_starts(known: Known) -> list[Reason]:
 
 def _without_engine(known: Known) -> Reason:
     run = known.run
-    if run.verdict is Verdict.running:
-        return Reason("engine", "the engine that worked on the run is gone; `sequent recover` goes on from here")
+    if run.is_interrupted:
+        return Reason("engine", str(known.next_action))
     if run.verdict is Verdict.pending:
-        return Reason("engine", "no engine is at work on the run; `sequent continue` goes on with it")
+        return Reason("engine", f"no engine is at work on the run; {known.next_action}")
     if run.verdict is Verdict.failure:
         culprits = [f"{known.shown(task)}: {task.error or 'failed'}" for task in known.unhandled]
         return Reason("run", f"the run ended with failure{' of ' if culprits else ''}{listed(culprits, 3)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader, reading
 from eventcore.record.views import RunView
+from eventcore.run.next_action import next_action
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
 from visual.graph.layout import Graph, graph_of
@@ -26,7 +26,7 @@ MOST_DRAWN = 400  #: nodes and arrows of a graph; a larger one is shown as the t
 
 
 def report(store: str | Path, run_id: str | None = None) -> str:
-    """A page about the run of a store, the one named by `run_id` or the latest: HTML that needs nothing else.
+    """A page about the run of a store, the one named by `run_id` or your latest: HTML that needs nothing else.
 
     It has the graph, a timeline with the critical path, all instances with their tries, results, tracebacks and logs as
     far as their files are there. Raises `eventcore.errors.StoreError` for a store or a run that is not there.
@@ -68,25 +68,14 @@ def _steps(program: StoredProgram, known: Mapping[str, Standing], nothing: Stand
 
 def _run_data(run: RunView, reader: Reader) -> dict[str, Any]:
     outstanding, next_due = reader.next_delay(run)
+    action = next_action(run, reader.location)
     return {
         "id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery, "created": run.created,
         "started": run.started, "ended": run.ended, "held": run.is_held, "holder": run.holder, "todos": run.todos,
         "delays": outstanding, "next_due": next_due, "stalled": run.stalled, "not_reached": run.not_reached,
-        "command": _command(run, reader.location),
+        "advice": None if action is None else action.lead,
+        "commands": [] if action is None else list(action.commands),
     }  # fmt: skip
-
-
-def _command(run: RunView, store: str) -> str | None:
-    """What to type to go on with the run; None where there is nothing to go on with."""
-    verb = {"failure": "recover", "interrupted": "recover", "stalled": "recover", "pending": "continue"}.get(run.state)
-    if verb is None:
-        return None
-    target = run.origin.get("target")
-    words = ["sequent", verb, str(target or store), "--run-id", run.run_id]
-    beside = Path(str(target).rpartition(":")[0] or str(target)) if ":" in str(target) else Path(str(target))
-    if target and beside.with_suffix(".run.db").resolve() != Path(store).resolve() and "://" not in store:
-        words += ["--store", store]
-    return shlex.join(words)
 
 
 def drawn(graph: Graph) -> tuple[str | None, str | None]:

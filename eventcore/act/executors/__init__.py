@@ -1,1 +1,1 @@
-"""The ways a step's function can be run; `base` has the contract, `choose` the names users write."""
+"""The ways a step's function can be run: `registry` finds them, `eventcore.act.executor` is their contract."""

@@ -6,73 +6,45 @@ future cancelled; where the executor cannot end it, it runs on and what it bring
 """
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from concurrent.futures import Executor as FuturesApi
-from queue import SimpleQueue
 from typing import Any
 
 from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
-from eventcore.act.executors.base import Executor, Report
+from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.act.steplog import LogTarget, installed
 from eventcore.errors import ConfigError
 
 
-class Threads(FuturesApi):
-    """As many threads as are busy at once: the engine limits that, and one that never ends keeps nothing waiting.
-
-    They are reused, since starting one costs more than a short step, and they do not keep the program from ending.
-    """
-
-    def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._threads = 0
-
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call in an idle thread, or else in a new one."""
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
-
-        def run() -> None:
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                self._idle.release()
-                future.set_exception(error)
-            else:
-                self._idle.release()
-                future.set_result(result)
-
-        self._work.put(run)
-        if not self._idle.acquire(blocking=False):
-            self._threads += 1
-            threading.Thread(target=self._serve, name="eventcore-step", daemon=True).start()
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Have each thread end after what it does; nobody waits for that."""
-        for _ in range(self._threads):
-            self._work.put(None)
-
-    def _serve(self) -> None:
-        while (run := self._work.get()) is not None:
-            run()
-            del run
+def perform_elsewhere(body: bytes, log: LogTarget | None) -> Outcome:
+    """Perform a packed call in a process of somebody else's pool, whose streams no engine has routed."""
+    if log is None:
+        return perform_packed(body)
+    with installed(log.level, console=log.console):
+        return perform_packed(body)
 
 
 class FuturesExecutor(Executor):
-    """An executor of the standard interface behind the engine's contract; `factory` makes it at the first call."""
+    """An executor of the standard interface behind the engine's contract; its factory makes it at the first call."""
 
-    def __init__(self, report: Report, factory: Callable[[], FuturesApi]) -> None:
-        super().__init__(report)
-        self._factory = factory
+    def __init__(self, report: Report, setting: Setting) -> None:
+        super().__init__(report, setting)
         self._pool: FuturesApi | None = None
+        self._lock = threading.Lock()  # guards all below
         self._open: dict[int, tuple[Future[Outcome], threading.Timer | None]] = {}
         self._abandoned = False  #: something was reported while it may still run
-        self._lock = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def leaves_process(cls, construct: Any) -> bool:
+        """Of a factory that is no class, only the run can tell."""
+        return isinstance(construct, type) and not issubclass(construct, ThreadPoolExecutor)
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         """Submit the call; whatever submitting raises is a failure of this call."""
+        if self._closed:
+            self.report(ticket, CANCELLED)
+            return
         try:
             future = self._submitted(call)
         except Exception as error:
@@ -80,7 +52,7 @@ class FuturesExecutor(Executor):
             return
         timer = None
         if timeout is not None:
-            timer = threading.Timer(timeout, self._end, (ticket, f"timed out after {timeout:g} s"))
+            timer = threading.Timer(timeout, self._give_up, (ticket, f"timed out after {timeout:g} s"))
             timer.daemon = True
         with self._lock:
             self._open[ticket] = (future, timer)
@@ -90,39 +62,47 @@ class FuturesExecutor(Executor):
 
     def cancel(self, ticket: int) -> None:
         """Report the call as cancelled; its thread or worker may run on, and what it brings is dropped."""
-        self._end(ticket, "cancelled")
+        self._give_up(ticket, "cancelled")
 
     def close(self) -> None:
-        """Drop what waits; what runs in threads cannot be ended and is not waited for."""
+        """Give up what runs or waits; what runs in threads cannot be ended and is not waited for."""
         with self._lock:
-            opened, self._open = list(self._open.values()), {}
-        for future, timer in opened:
-            if timer is not None:
-                timer.cancel()
-            future.cancel()
-        if self._pool is not None:
-            self._pool.shutdown(wait=not (opened or self._abandoned), cancel_futures=True)
-            self._pool = None
+            self._closed = True
+            tickets = list(self._open)
+        for ticket in tickets:
+            self._give_up(ticket, "cancelled")
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=not self._abandoned, cancel_futures=True)
+
+    def _factory(self) -> FuturesApi:
+        made: FuturesApi = self.setting.construct()
+        return made
+
+    def _submit(self, pool: FuturesApi, call: Call) -> Future[Outcome]:
+        if isinstance(pool, ThreadPoolExecutor):
+            return pool.submit(perform, call)
+        return pool.submit(perform_elsewhere, pack(call), call.log)
 
     def _submitted(self, call: Call) -> Future[Outcome]:
         pool = self._pool or self._made()
         try:
-            return _submitted_to(pool, call)
+            return self._submit(pool, call)
         except BrokenExecutor:  # a step ended its worker: that harms the calls it had then, and no later one
             pool.shutdown(wait=False)
-            return _submitted_to(self._made(), call)
+            return self._submit(self._made(), call)
 
     def _made(self) -> FuturesApi:
         pool = self._factory()
         if not isinstance(pool, FuturesApi):
             raise ConfigError(
-                f"task_construct: {self._factory!r} made {pool!r}, which is no concurrent.futures.Executor; "
-                "give a factory that returns one"
+                f"task_construct: {self.setting.construct!r} made {pool!r}, which is not a "
+                "concurrent.futures.Executor; give a factory that returns one"
             )
         self._pool = pool
         return pool
 
-    def _end(self, ticket: int, error: str) -> None:
+    def _give_up(self, ticket: int, error: str) -> None:
         future = self._forget(ticket)
         if future is not None:
             self._abandoned |= not future.cancel()
@@ -133,9 +113,7 @@ class FuturesExecutor(Executor):
             return
         try:
             outcome = future.result()
-        except (
-            BaseException
-        ) as error:  # a step's own KeyboardInterrupt, a cancelled future: the report must not be lost
+        except BaseException as error:  # a step's own KeyboardInterrupt, a cancelled future: neither may be lost
             outcome = failed(error)
         self.report(ticket, outcome)
 
@@ -145,9 +123,3 @@ class FuturesExecutor(Executor):
         if timer is not None:
             timer.cancel()
         return future
-
-
-def _submitted_to(pool: FuturesApi, call: Call) -> Future[Outcome]:
-    if isinstance(pool, (Threads, ThreadPoolExecutor)):
-        return pool.submit(perform, call)
-    return pool.submit(perform_packed, pack(call))

@@ -1,18 +1,36 @@
 """Runs steps in the engine itself, one at a time: nothing else happens meanwhile."""
 
+from typing import ClassVar
+
 from eventcore.act.envelope import Call, perform
-from eventcore.act.executors.base import Executor
+from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 
 
 class InvokeExecutor(Executor):
     """For steps so short that handing them over would cost more than they do."""
 
+    keeps_time: ClassVar[bool] = False
+
+    def __init__(self, report: Report, setting: Setting) -> None:
+        super().__init__(report, setting)
+        self._closed = False
+
+    @classmethod
+    def capacity(cls, max_concurrent: int) -> int | None:
+        """One: the engine itself."""
+        return 1
+
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
-        """Run the call now; `timeout` cannot be kept here and is refused where the step is added."""
-        self.report(ticket, perform(call))
+        """Run the call now."""
+        self.report(ticket, CANCELLED if self._closed else perform(call))
 
     def cancel(self, ticket: int) -> None:
         """Nothing runs when this can be called."""
 
     def close(self) -> None:
         """Nothing to release."""
+        self._closed = True
+
+
+#: Names the engine itself as the place where a step runs: `task_construct=Invoke`, as the seed's programs write.
+Invoke = InvokeExecutor

@@ -8,162 +8,22 @@ import logging
 import os
 import pickle
 import selectors
-import signal
-import subprocess
-import sys
 import threading
 import time
 import weakref
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed, pack
-from eventcore.act.executors.base import Executor, Report
-from eventcore.act.executors.worker import HEADER, READY, send
+from eventcore.act.envelope import Call, Outcome, failed, pack, travels_by_name
+from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.act.executors.worker import READY
+from eventcore.act.executors.worker_process import Job, WorkerProcess
 
 _log = logging.getLogger(__name__)
 
 #: How long `close` lets idle workers run their exit handlers, in seconds.
 GRACE = 0.25
-
-_BOOT = """\
-import sys
-sys.path[:] = {path!r}
-from eventcore.act.executors.worker import main
-main({calls}, {outcomes}, {leash}, {level})
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A started call on its way to a worker."""
-
-    ticket: int
-    message: bytes
-    timeout: float | None
-
-
-class Worker:
-    """The engine's end of one worker process, which leads a session and a process group of its own."""
-
-    def __init__(self, level: int) -> None:
-        calls, calls_end = os.pipe()
-        leash, leash_end = os.pipe()
-        self.outcomes, outcomes = os.pipe()
-        try:
-            boot = _BOOT.format(path=list(map(str, sys.path)), calls=calls, outcomes=outcomes, leash=leash, level=level)
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", boot],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(calls, outcomes, leash),
-                start_new_session=True,
-            )
-        except BaseException:
-            for end in (calls_end, leash_end, self.outcomes):
-                os.close(end)
-            raise
-        finally:
-            for end in (calls, leash, outcomes):
-                os.close(end)
-        self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115, PTH123  a worker is no block, a descriptor no path
-        self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115, PTH123
-        os.set_blocking(self.outcomes, False)
-        self.death = _death_of(self._process.pid)
-        self.job: Job | None = None
-        self._ready = False
-        self.deadline: float | None = None  #: by the monotonic clock
-        self.verdict: str | None = None  #: why the engine ended this worker
-        self.gone = False  #: dead, and to be buried
-        self._received = bytearray()
-
-    def give(self, job: Job) -> None:
-        """Hand over a job; raises `BrokenPipeError` if the worker has died in the meantime."""
-        self.job = job
-        self._start_clock()
-        send(self._calls, job.message)
-
-    def is_ready(self) -> None:
-        """Note that the worker has started."""
-        self._ready = True
-        self._start_clock()
-
-    def _start_clock(self) -> None:
-        if self._ready and self.job is not None and self.job.timeout is not None:
-            self.deadline = time.monotonic() + self.job.timeout
-
-    def finish(self) -> None:
-        """Note that the job is done."""
-        self.job = self.deadline = None
-
-    def read(self) -> tuple[list[bytes], bool]:
-        """Return the messages that have arrived, and whether more can come."""
-        more, size = True, 1 << 16
-        with contextlib.suppress(BlockingIOError):
-            while len(chunk := os.read(self.outcomes, size)) == size:
-                self._received += chunk
-            self._received += chunk
-            more = bool(chunk)
-        messages = []
-        while len(self._received) >= HEADER.size:
-            end = HEADER.size + HEADER.unpack_from(self._received)[0]
-            if len(self._received) < end:
-                break
-            messages.append(bytes(self._received[HEADER.size : end]))
-            del self._received[:end]
-        return messages, more
-
-    def end(self, verdict: str) -> None:
-        """Kill the worker and all that its step started; the first verdict becomes the job's error."""
-        self.verdict = self.verdict or verdict
-        self._kill_group()
-
-    def time_out(self) -> None:
-        """End the worker, because its job is out of time."""
-        self.deadline = None
-        self.end(f"timed out after {self.job.timeout:g} s" if self.job and self.job.timeout else "timed out")
-
-    def let_go(self) -> None:
-        """Let an idle worker leave; in a process forked off the engine, do not stand in the way of its leaving."""
-        self._calls.close()
-        self._leash.close()
-
-    def bury(self) -> str:
-        """Release what belonged to the dead worker; returns why it died."""
-        if self.job is not None:  # before the wait that sets the process's id free
-            self._kill_group()
-        code = self._process.wait()
-        self.let_go()
-        os.close(self.outcomes)
-        if self.death is not None:
-            os.close(self.death)
-        if self.verdict is not None:
-            return self.verdict
-        what = "died" if self._ready else "died while it started"
-        how = f"signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
-        return f"the worker process {what} ({how})"
-
-    def _kill_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def _death_of(pid: int) -> int | None:
-    """A file descriptor that becomes readable when the process ends.
-
-    The end of its pipe is no sure sign: a process that a step forked holds it, too. It has to do where the system has
-    no such descriptors.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            return os.pidfd_open(pid)
-    return None
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
 
 
 def _unpackable(call: Call, error: Exception) -> Outcome:
@@ -186,20 +46,18 @@ def _unpacked(message: bytes) -> Outcome:
 
 
 class ProcessExecutor(Executor):
-    """Runs calls in up to `workers` processes, which start when there is work for them.
+    """Runs calls in up to `capacity` processes, which start when there is work for them.
 
     A call that ends its process, is out of time or is cancelled takes down this process and those it started, and no
-    other call. A call's time begins when its worker is ready to run it. Workers do not outlive the engine. `level` is
-    the least level of the log records that steps show on the console.
+    other call. A call's time begins when its worker is ready to run it. Workers do not outlive the engine.
     """
 
-    def __init__(self, report: Report, workers: int, level: int = logging.INFO) -> None:
-        super().__init__(report)
-        self._limit = max(1, workers)
-        self._level = level
+    def __init__(self, report: Report, setting: Setting) -> None:
+        super().__init__(report, setting)
+        self._limit = self.capacity(setting.max_concurrent) or setting.max_concurrent
         self._lock = threading.Lock()  # guards all below, and the state of each worker
-        self._workers: set[Worker] = set()
-        self._idle: list[Worker] = []
+        self._workers: set[WorkerProcess] = set()
+        self._idle: list[WorkerProcess] = []
         self._waiting: deque[Job] = deque()
         self._closed_at: float | None = None
         self._selector = selectors.DefaultSelector()
@@ -210,9 +68,26 @@ class ProcessExecutor(Executor):
         self._watcher.start()
         _forget_in_forks(self)
 
+    @classmethod
+    def capacity(cls, max_concurrent: int) -> int | None:
+        """What the machine can bear, where the configuration sets no limit."""
+        return max(16, 4 * (os.cpu_count() or 1)) if max_concurrent < 1 else None
+
+    @classmethod
+    def leaves_process(cls, construct: Any) -> bool:
+        return True
+
+    def prepare(self, function: Callable[..., Any]) -> None:
+        """Start the first worker, and let it import the function's module."""
+        module = function.__module__ if travels_by_name(function) else None
+        with self._lock, contextlib.suppress(OSError):
+            if self._closed_at is None and not self._workers:
+                self._idle.append(self._hire(module))
+
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         try:
-            job = Job(ticket, pickle.dumps((dict(call.environment), pack(call))), timeout)
+            path = None if call.log is None else call.log.path
+            job = Job(ticket, pickle.dumps((dict(call.environment), pack(call))), timeout, path)
         except Exception as error:
             self._tell([(ticket, _unpackable(call, error))])
             return
@@ -223,7 +98,7 @@ class ProcessExecutor(Executor):
                 if timeout is not None:
                     self._wake()
             else:
-                reports = [(ticket, Outcome(False, error="cancelled"))]
+                reports = [(ticket, CANCELLED)]
         self._tell(reports)
 
     def cancel(self, ticket: int) -> None:
@@ -234,7 +109,7 @@ class ProcessExecutor(Executor):
             for worker in self._workers:
                 if worker.job is not None and worker.job.ticket == ticket:
                     worker.end("cancelled")
-        self._tell([(job.ticket, Outcome(False, error="cancelled")) for job in queued])
+        self._tell([(job.ticket, CANCELLED) for job in queued])
 
     def close(self) -> None:
         with self._lock:
@@ -244,12 +119,12 @@ class ProcessExecutor(Executor):
             queued = list(self._waiting)
             self._waiting.clear()
             for worker in self._workers:
-                if worker.job is not None:
+                if worker.job is not None or not worker.is_ready:
                     worker.end("cancelled")
                 else:
                     worker.let_go()
             self._wake()
-        self._tell([(job.ticket, Outcome(False, error="cancelled")) for job in queued])
+        self._tell([(job.ticket, CANCELLED) for job in queued])
         self._watcher.join()
         self._selector.close()
         os.close(self._wake_end)
@@ -265,17 +140,16 @@ class ProcessExecutor(Executor):
         unstarted = []
         while self._waiting and self._closed_at is None:
             job = self._waiting[0]
-            if self._idle:
-                worker = self._idle.pop()
-            elif len(self._workers) < self._limit:
+            worker = self._idle_worker()
+            if worker is None:
+                if len(self._workers) >= self._limit:
+                    break
                 try:
                     worker = self._hire()
                 except OSError as error:
                     self._waiting.popleft()
                     unstarted.append((job.ticket, Outcome(False, error=f"no worker process could be started: {error}")))
                     continue
-            else:
-                break
             try:
                 worker.give(job)
             except BrokenPipeError:  # it died while idle and awaits its burial
@@ -284,8 +158,17 @@ class ProcessExecutor(Executor):
                 self._waiting.popleft()
         return unstarted
 
-    def _hire(self) -> Worker:
-        worker = Worker(self._level)
+    def _idle_worker(self) -> WorkerProcess | None:
+        """One that can have the next job; one that started in surroundings that have changed since is dismissed."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_up_to_date():
+                return worker
+            worker.end("cancelled")  # its burial makes room
+        return None
+
+    def _hire(self, module: str | None = None) -> WorkerProcess:
+        worker = WorkerProcess(self.setting.logging_level, module)
         self._workers.add(worker)
         self._selector.register(worker.outcomes, selectors.EVENT_READ, (self._hear, worker))
         if worker.death is not None:
@@ -322,14 +205,14 @@ class ProcessExecutor(Executor):
                 elif self._closed_at is not None and self._closed_at + GRACE <= now:
                     worker.end("cancelled")
 
-    def _hear(self, worker: Worker) -> None:
+    def _hear(self, worker: WorkerProcess) -> None:
         """Take in what the worker has written."""
         messages, more = worker.read()
         reports = []
         with self._lock:
             for message in messages:
                 if message == READY:
-                    worker.is_ready()
+                    worker.started()
                 elif worker.job is not None and worker.verdict is None:
                     reports.append((worker.job.ticket, _unpacked(message)))
                     worker.finish()
@@ -342,7 +225,7 @@ class ProcessExecutor(Executor):
             if worker.death is None:
                 self._bury(worker)
 
-    def _bury(self, worker: Worker) -> None:
+    def _bury(self, worker: WorkerProcess) -> None:
         """Take leave of a dead worker; the job that it still had has failed."""
         worker.gone = True
         self._hear(worker)

@@ -4,6 +4,7 @@ It never imports the program's main module, and keeps its own imports few, since
 """
 
 import fcntl
+import importlib
 import os
 import pickle
 import select
@@ -12,8 +13,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from eventcore.act.envelope import Outcome, failed, perform_packed
 from eventcore.act.steplog import installed
@@ -25,8 +25,11 @@ HEADER = struct.Struct("!Q")
 READY = b""
 
 
-def main(calls: int, outcomes: int, leash: int, level: int) -> None:
-    """Serve the calls that arrive until their pipe is closed; all but `level` are file descriptors of pipes."""
+def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) -> None:
+    """Serve the calls that arrive until their pipe is closed; the first three are file descriptors of pipes.
+
+    `module` is imported first, where the engine knows that a call will need it.
+    """
     for end in (calls, outcomes, leash):
         os.set_inheritable(end, False)
     # Interrupting is the engine's business; a handler, unlike SIG_IGN, is not inherited by the programs of a step.
@@ -35,7 +38,13 @@ def main(calls: int, outcomes: int, leash: int, level: int) -> None:
     surroundings = Surroundings()
     own_pid = os.getpid()
     with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
-        send(writer, READY)
+        try:
+            send(writer, READY)
+        except BrokenPipeError:  # the engine went while this worker started
+            return
+        if module is not None:
+            with suppress(BaseException):  # it is raised again, in the call that needs it
+                importlib.import_module(module)
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):
@@ -87,7 +96,8 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._environment = dict(os.environ)
-        self._folder = Path.cwd()
+        self._raw = dict(_raw_environment())
+        self._folder = os.getcwd()  # noqa: PTH109  it is set again after every step
 
     @contextmanager
     def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
@@ -96,15 +106,25 @@ class Surroundings:
         try:
             yield
         finally:
+            for name in environment.keys() - self._environment.keys():
+                os.environ.pop(name, None)
             self._restore()
 
     def _restore(self) -> None:
+        with suppress(OSError):
+            os.chdir(self._folder)
+        if _raw_environment() == self._raw:
+            return
         now = dict(os.environ)
         for name in now.keys() - self._environment.keys():
             del os.environ[name]
         os.environ.update(self._environment.items() - now.items())
-        with suppress(OSError):
-            os.chdir(self._folder)
+
+
+def _raw_environment() -> Mapping[Any, Any]:
+    """What `os.environ` keeps inside: decoded, it takes longer to look through than a short step takes to run."""
+    found: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
+    return found
 
 
 class Leash:
@@ -124,13 +144,13 @@ class Leash:
         if self._able:
             fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
             fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+            self._gone = select.poll()
+            self._gone.register(pipe, select.POLLIN)
 
     def __enter__(self) -> None:
         if self._able:
             fcntl.fcntl(self._pipe, fcntl.F_SETFL, self._flags | os.O_ASYNC)
-            gone = select.poll()
-            gone.register(self._pipe, select.POLLIN)
-            if gone.poll(0):  # it went before the kernel was asked to tell
+            if self._gone.poll(0):  # it went before the kernel was asked to tell
                 os.killpg(0, signal.SIGKILL)
 
     def __exit__(self, *_: object) -> None:

@@ -14,10 +14,8 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @run_id_option
 def command(target: str, instance: str | None, store: str | None, run_id: str | None) -> int:
     """End a run of TARGET, or a step of it: PATH for all its instances, PATH@SEQ for one. It can be recovered."""
-    from sequent.cli import steering
+    from sequent.cli.answers import run_of, tell
+    from sequent.cli.instances import split
 
-    argument = {}
-    if instance is not None:
-        path, sequence = steering.instance(instance)
-        argument = {"path": path, "sequence": sequence}
-    return steering.steer(target, store, run_id, "cancel", argument)
+    path, sequence = (None, None) if instance is None else split(instance)
+    return tell(run_of(target, store, run_id).cancel(path, sequence), is_of_run=instance is None)

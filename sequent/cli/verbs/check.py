@@ -63,14 +63,14 @@ class Findings:
 
 def findings(runner: Runner) -> Findings:
     """Look a program through; raises the `EventcoreError` of what could not even be built."""
-    from eventcore.act.sendable import unsendable
+    from eventcore.act.executors.sendable import unsendable
     from eventcore.define import reachability
     from eventcore.define.stored import read
     from eventcore.record.registry import backend_of
     from visual.outline import flat_outline_of
 
     backend_of(runner.store)
-    built = runner._build()
+    built = runner.built()
     stored = read(runner.document)
     nodes = flat_outline_of(stored)
     warnings = [] if nodes else ["it has no steps, so there is nothing to run; add some with add_step"]
@@ -99,7 +99,7 @@ def _pools(program: Program, runner: Runner) -> list[str]:
     here = {
         pool.name
         for module in list(sys.modules.values())
-        if runner._file is not None and getattr(module, "__file__", None) == runner._file
+        if runner.file is not None and getattr(module, "__file__", None) == runner.file
         for pool in vars(module).values()
         if isinstance(pool, ResourcePool)
     }

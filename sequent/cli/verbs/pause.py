@@ -13,6 +13,6 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @run_id_option
 def command(target: str, store: str | None, run_id: str | None) -> int:
     """Let nothing new start in a run of TARGET until it is resumed; what runs goes on."""
-    from sequent.cli.steering import steer
+    from sequent.cli.answers import run_of, tell
 
-    return steer(target, store, run_id, "pause", {})
+    return tell(run_of(target, store, run_id).pause())

@@ -27,12 +27,12 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     """
     from eventcore.decide.rerunning import Rerun
     from eventcore.define.status import RunMode
+    from sequent.cli.answers import is_held, run_of, tell
     from sequent.cli.dry_run import tell_recovery
     from sequent.cli.execution import run_program
-    from sequent.cli.steering import asked_of_engine
-    from sequent.cli.steering import instance as parsed
+    from sequent.cli.instances import split
 
-    path, sequence = parsed(instance)
+    path, sequence = split(instance)
     rerun = Rerun(path, sequence, extent or "also")  # type: ignore[arg-type]  # click has checked it
     if dry_run:
         for name in ("max_loops", "quiet", "plain", "detach"):
@@ -40,6 +40,7 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
         return tell_recovery(as_json=as_json, recovery_run=None, rerun=rerun, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read the run with `sequent status --json`")
-    if asked_of_engine(rerun, options["target"], options["store"], options["run_id"]):
-        return 0
+    target, store, run_id = options["target"], options["store"], options["run_id"]
+    if is_held(target, store, run_id):
+        return tell(run_of(target, store, run_id).rerun(path, sequence, rerun.extent), is_of_run=False)
     return run_program(RunMode.recover, rerun=rerun, **options)

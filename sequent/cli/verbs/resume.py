@@ -13,6 +13,6 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @run_id_option
 def command(target: str, store: str | None, run_id: str | None) -> int:
     """Let a paused run of TARGET go on."""
-    from sequent.cli.steering import steer
+    from sequent.cli.answers import run_of, tell
 
-    return steer(target, store, run_id, "resume", {})
+    return tell(run_of(target, store, run_id).resume())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -38,8 +38,8 @@ def command(target: str, store: str | None, as_json: bool) -> int:
     return 0 if runs else EXIT_NOTHING
 
 
-def _print_table(runs: Iterable[RunView]) -> None:
-    """The runs, one a line."""
+def _print_table(runs: Sequence[RunView]) -> None:
+    """The runs, one a line, with their users where they are of several."""
     from datetime import datetime
 
     from rich.table import Table
@@ -49,11 +49,14 @@ def _print_table(runs: Iterable[RunView]) -> None:
     from visual.standing import duration
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "program", "state", "recovery", "started", "took", "outstanding"):
+    of_several = len({run.user for run in runs}) > 1
+    whose = ["user"] if of_several else []
+    for heading in ("run", *whose, "program", "state", "recovery", "started", "took", "outstanding"):
         table.add_column(heading)
     for run in runs:
         took = "" if run.ended is None else duration(run.ended - run.started)
         started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
         state = f"[{STYLES.get(run.state, 'yellow')}]{run.state}[/]"
-        table.add_row(run.run_id, run.program, state, str(run.recovery), started, took, str(run.todos))
+        whose = [run.user] if of_several else []
+        table.add_row(run.run_id, *whose, run.program, state, str(run.recovery), started, took, str(run.todos))
     console().print(table)

@@ -15,6 +15,6 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @run_id_option
 def command(target: str, event: str, sequence: str | None, store: str | None, run_id: str | None) -> int:
     """Trigger an event in a run of TARGET, at sequence SEQ or at a fresh one."""
-    from sequent.cli.steering import steer, trigger_argument
+    from sequent.cli.answers import run_of, tell
 
-    return steer(target, store, run_id, "trigger", trigger_argument(target, store, run_id, event, sequence))
+    return tell(run_of(target, store, run_id).trigger(event, sequence), is_of_run=False)

@@ -27,13 +27,14 @@ def command(target: str, store: str | None, run_id: str | None, interval: float)
 
     The exit code is the run's. Ctrl-C ends the watching and leaves the run alone.
     """
+    from eventcore.act.system_clock import SystemClock
     from sequent.cli.poller import Poller
     from sequent.cli.summary import tell_end
     from sequent.cli.target import parse_target, store_of
     from sequent.cli.terminal import is_interactive
 
     location = store_of(parse_target(target), store)
-    poller = Poller(location, interval, run_id)
+    poller = Poller(location, interval, SystemClock(), run_id)
     try:
         last = _in_a_terminal(poller) if is_interactive() else _in_lines(poller, interval)
     except KeyboardInterrupt:
@@ -78,9 +79,9 @@ def _in_lines(poller: Poller, interval: float) -> Moment:
 
 
 def _leave(poller: Poller) -> None:
-    from sequent.cli.summary import named
+    from eventcore.run.next_action import reference
 
     if poller.moment is None:
         return
-    this = named(poller.location, poller.moment.run.run_id)
+    this = reference(poller.location, poller.moment.run.run_id)
     click.echo(f"sequent: no longer watching, the run goes on; look again with: sequent watch {this}", err=True)

@@ -4,7 +4,6 @@ The functions are defined inside the tests, so they travel by value and this mod
 """
 
 import importlib
-import json
 import os
 import re
 import signal
@@ -15,68 +14,19 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eventcore.act.current import Current, current
-from eventcore.act.envelope import Call, Outcome
-from eventcore.act.executors.process import ProcessExecutor
-
-DEADLINE = 15.0
-
-
-class Reports:
-    """Collects what an executor reports, and refuses a second report for a ticket."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._outcomes: dict[int, Outcome] = {}
-
-    def __call__(self, ticket: int, outcome: Outcome) -> None:
-        with self._changed:
-            assert ticket not in self._outcomes, f"{ticket} was reported twice"
-            self._outcomes[ticket] = outcome
-            self._changed.notify_all()
-
-    def wait(self, ticket: int) -> Outcome:
-        with self._changed:
-            assert self._changed.wait_for(lambda: ticket in self._outcomes, DEADLINE), f"no report for {ticket}"
-            return self._outcomes[ticket]
-
-    def has(self, ticket: int) -> bool:
-        return ticket in self._outcomes
-
-
-class Bench:
-    """An executor and its reports, with a short way to start a call."""
-
-    def __init__(self, workers: int) -> None:
-        self.reports = Reports()
-        self.executor = ProcessExecutor(self.reports, workers)
-        self._tickets = iter(range(1, 10**6))
-
-    def start(
-        self, function: Callable[..., Any], *args: Any, timeout: float | None = None, env: dict[str, str] | None = None
-    ) -> int:
-        ticket = next(self._tickets)
-        view = Current("load", "1.2", recovery=0, try_number=1, run_id="r")
-        self.executor.start(ticket, Call(function, args, {}, view, env or {}), timeout)
-        return ticket
-
-    def run(self, function: Callable[..., Any], *args: Any, **options: Any) -> Outcome:
-        return self.reports.wait(self.start(function, *args, **options))
-
-    def value(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        outcome = self.run(function, *args, **options)
-        assert outcome.ok, outcome.error
-        return None if outcome.result is None else json.loads(outcome.result)
+from eventcore.act.steplog import LogTarget
+from tests.eventcore.act.bench import DEADLINE, Bench, eventually
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    bench = Bench(workers=2)
+    bench = Bench(max_concurrent=2)
     yield bench
     bench.executor.close()
 
@@ -84,7 +34,7 @@ def bench() -> Iterator[Bench]:
 @pytest.fixture
 def lone() -> Iterator[Bench]:
     """A bench with one worker, so that each call follows the one before into the same process."""
-    bench = Bench(workers=1)
+    bench = Bench(max_concurrent=1)
     yield bench
     bench.executor.close()
 
@@ -95,15 +45,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def pids_in(path: Path) -> list[int]:
@@ -141,14 +82,6 @@ def stuck_in_c(path: Path) -> Callable[[], None]:
 # the ordinary life of a call
 
 
-def test_a_call_returns_its_result_and_what_it_raised(bench: Bench) -> None:
-    def step(a: int, b: int) -> int:
-        current().trigger("loaded")
-        return a + b
-
-    assert bench.run(step, 2, 3) == Outcome(True, "5", raised=(("loaded", None),))
-
-
 def test_a_function_that_can_be_imported_travels_by_name(bench: Bench) -> None:
     assert bench.value(os.path.join, "a", "b") == "a/b"
 
@@ -158,7 +91,7 @@ def test_a_worker_is_used_again(bench: Bench) -> None:
 
 
 def test_workers_start_only_when_there_is_work_for_them(tmp_path: Path) -> None:
-    bench = Bench(workers=50)
+    bench = Bench(max_concurrent=50)
     try:
         assert len({bench.value(os.getpid) for _ in range(5)}) == 1
     finally:
@@ -168,23 +101,6 @@ def test_workers_start_only_when_there_is_work_for_them(tmp_path: Path) -> None:
 def test_more_calls_than_workers_wait_their_turn(bench: Bench) -> None:
     tickets = [bench.start(os.getpid) for _ in range(50)]
     assert len({bench.reports.wait(ticket).result for ticket in tickets}) <= 2
-
-
-def test_calls_run_at_the_same_time(bench: Bench, tmp_path: Path) -> None:
-    fifo = str(tmp_path / "fifo")
-    os.mkfifo(fifo)  # opening either end waits for the other
-
-    def reading() -> str:
-        with open(fifo) as file:
-            return file.read()
-
-    def writing() -> None:
-        with open(fifo, "w") as file:
-            file.write("hello")
-
-    ticket = bench.start(reading)
-    bench.run(writing)
-    assert bench.reports.wait(ticket).result == '"hello"'
 
 
 def test_of_many_short_calls_none_is_lost(bench: Bench) -> None:
@@ -205,28 +121,101 @@ def test_calls_may_be_started_from_several_threads(bench: Bench) -> None:
     assert [bench.reports.wait(ticket).result for ticket in tickets] == ["1"] * 200
 
 
-def test_a_report_may_start_the_next_call() -> None:
-    done = threading.Event()
-
-    def report(ticket: int, _: Outcome) -> None:
-        if ticket == 3:
-            done.set()
-        else:
-            executor.start(ticket + 1, Call(abs, (1,), {}, Current("s", "1", 0, 1, "r")), None)
-
-    executor = ProcessExecutor(report, 1)
-    try:
-        executor.start(1, Call(abs, (1,), {}, Current("s", "1", 0, 1, "r")), None)
-        assert done.wait(DEADLINE)
-    finally:
-        executor.close()
-
-
 def test_large_arguments_and_results_pass(bench: Bench) -> None:
     def step(text: str) -> str:
         return text + text
 
     assert len(bench.value(step, "x" * 3_000_000)) == 6_000_000
+
+
+# the worker that is prepared
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that live."""
+    own = os.getpid()
+    found = (path.parent.name for path in Path("/proc").glob("[0-9]*/stat"))
+    return {int(pid) for pid in found if alive(int(pid)) and parent_of(int(pid)) == own}
+
+
+def parent_of(pid: int) -> int | None:
+    """The process that started it."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def test_a_prepared_worker_takes_the_first_call(lone: Bench) -> None:
+    before = children()
+    lone.executor.prepare(abs)
+    lone.executor.prepare(abs)
+    (prepared,) = children() - before
+    assert lone.value(os.getpid) == prepared
+
+
+@pytest.mark.parametrize("change", ["the environment", "the folder", "the module path"])
+def test_a_prepared_worker_is_not_used_when_what_it_started_with_has_changed(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    before = children()
+    lone.executor.prepare(abs)
+    (prepared,) = children() - before
+    if change == "the environment":
+        monkeypatch.setenv("SET_SINCE", "1")
+    elif change == "the folder":
+        monkeypatch.chdir(tmp_path)
+    else:
+        monkeypatch.syspath_prepend(tmp_path)
+
+    def look() -> list[Any]:
+        return [os.environ.get("SET_SINCE"), os.getcwd(), str(sys.path[0]), os.getpid()]
+
+    *found, pid = lone.value(look)
+    assert found == [os.environ.get("SET_SINCE"), os.getcwd(), sys.path[0]]
+    assert pid != prepared
+    assert eventually(lambda: not alive(prepared))
+
+
+def test_a_prepared_worker_has_imported_the_module_of_the_first_function(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "to_be_imported.py").write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    lone.executor.prepare(importlib.import_module("to_be_imported").answer)
+    assert lone.value(lambda: "to_be_imported" in sys.modules)
+
+
+@pytest.mark.parametrize("content", ["raise ValueError('at import')", "raise SystemExit(4)"])
+def test_a_module_that_cannot_be_imported_fails_the_call_that_needs_it(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    module = tmp_path / "fails_in_workers.py"
+    module.write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = importlib.import_module("fails_in_workers").answer
+    module.write_text(content)
+    lone.executor.prepare(function)
+    assert re.search("at import|SystemExit", str(lone.run(function).error))
+    assert lone.value(abs, -1) == 1
+
+
+def test_a_prepared_worker_that_is_not_needed_is_gone_after_close() -> None:
+    before = children()
+    bench = Bench()
+    bench.executor.prepare(abs)
+    assert len(children() - before) == 1
+    bench.executor.close()
+    assert children() <= before
+
+
+def test_a_prepared_worker_that_dies_is_replaced(lone: Bench) -> None:
+    before = children()
+    lone.executor.prepare(abs)
+    (prepared,) = children() - before
+    os.kill(prepared, signal.SIGKILL)
+    assert eventually(lambda: not alive(prepared))
+    assert lone.value(os.getpid) != prepared
 
 
 # failures stay where they are
@@ -307,27 +296,6 @@ def test_any_exception_is_a_failure_and_leaves_the_worker_alive(lone: Bench, err
     assert lone.value(os.getpid) == before
 
 
-def test_an_exception_that_cannot_travel_fails_with_its_text(lone: Bench) -> None:
-    def step() -> None:
-        class TwoPartsError(Exception):
-            def __init__(self, table: str, lock: object) -> None:
-                super().__init__(f"table {table}")
-                self.lock = lock
-
-        raise TwoPartsError("orders", threading.Lock())
-
-    outcome = lone.run(step)
-    assert not outcome.ok
-    assert "TwoPartsError: table orders" in str(outcome.error)
-    assert "raise TwoPartsError" in str(outcome.traceback) or "in step" in str(outcome.traceback)
-    assert lone.value(abs, -1) == 1
-
-
-def test_a_result_that_cannot_be_pickled_does_no_harm(lone: Bench) -> None:
-    assert lone.run(threading.Lock).ok
-    assert lone.value(abs, -1) == 1
-
-
 def test_an_argument_that_cannot_be_pickled_fails_the_call_and_names_its_step(bench: Bench) -> None:
     outcome = bench.run(print, threading.Lock())
     assert not outcome.ok
@@ -395,15 +363,15 @@ def test_a_call_that_ignores_termination_is_out_of_time_too(bench: Bench) -> Non
 
 
 def test_a_timeout_counts_no_time_spent_waiting_for_a_worker(lone: Bench) -> None:
-    first = lone.start(time.sleep, 0.6)
-    second = lone.start(time.sleep, 0.1, timeout=0.5)
+    first = lone.start(time.sleep, 1.7)
+    second = lone.start(time.sleep, 0.01, timeout=1.5)
     assert lone.reports.wait(first).ok
     assert lone.reports.wait(second).ok
 
 
 def test_a_call_in_time_is_not_disturbed_by_its_timeout(lone: Bench) -> None:
-    assert lone.run(time.sleep, 0.01, timeout=0.2).ok
-    assert lone.run(time.sleep, 0.4).ok
+    assert lone.run(time.sleep, 0.01, timeout=1).ok
+    assert lone.run(time.sleep, 1.2).ok
 
 
 def test_a_cancelled_call_fails_and_its_processes_are_gone(bench: Bench, tmp_path: Path) -> None:
@@ -434,7 +402,7 @@ def test_cancelling_a_finished_call_does_nothing(lone: Bench) -> None:
 
 
 def test_close_ends_and_reports_what_still_runs_or_waits(tmp_path: Path) -> None:
-    bench = Bench(workers=2)
+    bench = Bench(max_concurrent=2)
     idle = bench.start(os.getpid)
     bench.reports.wait(idle)
     tickets = [bench.start(sleeping_with_a_child(tmp_path / str(number))) for number in range(2)]
@@ -448,7 +416,7 @@ def test_close_ends_and_reports_what_still_runs_or_waits(tmp_path: Path) -> None
 
 
 def test_close_does_not_wait_for_a_thread_that_a_finished_step_left() -> None:
-    bench = Bench(workers=1)
+    bench = Bench(max_concurrent=1)
 
     def step() -> int:
         threading.Thread(target=time.sleep, args=(300,)).start()
@@ -460,7 +428,7 @@ def test_close_does_not_wait_for_a_thread_that_a_finished_step_left() -> None:
 
 
 def test_a_program_left_running_by_a_finished_step_outlives_close() -> None:
-    bench = Bench(workers=1)
+    bench = Bench(max_concurrent=1)
 
     def step() -> int:
         return subprocess.Popen(["sleep", "300"]).pid
@@ -471,6 +439,44 @@ def test_a_program_left_running_by_a_finished_step_outlives_close() -> None:
         assert alive(program)
     finally:
         os.kill(program, signal.SIGKILL)
+
+
+# the log of a step
+
+
+def test_what_a_program_writes_is_in_the_log_while_the_step_runs(lone: Bench, tmp_path: Path) -> None:
+    log, over = tmp_path / "step.log", tmp_path / "over"
+
+    def step(path: str) -> None:
+        subprocess.run(["sh", "-c", "echo started"], check=True)
+        while not os.path.exists(path):
+            time.sleep(0.01)
+
+    ticket = lone.start(step, str(over), log=LogTarget(str(log)))
+    assert eventually(lambda: log.exists() and log.read_text() == "started\n")
+    over.touch()
+    assert lone.reports.wait(ticket).ok
+
+
+def test_what_is_written_past_python_is_in_the_log_though_the_process_dies_of_it(lone: Bench, tmp_path: Path) -> None:
+    def step(deadly: bool) -> None:
+        os.write(2, b"last words\n")
+        if deadly:
+            os._exit(3)
+
+    for deadly in (False, True):
+        log = tmp_path / f"{deadly}.log"
+        lone.run(step, deadly, log=LogTarget(str(log)))
+        assert eventually(partial(_says, log, "last words\n"))
+
+
+def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
+    log = LogTarget(str(tmp_path / "folder" / "step.log"))
+    assert lone.run(abs, -1, log=log).ok
+    assert not lone.run(os._exit, 3, log=log).ok
+    assert lone.run(time.sleep, 300, timeout=0.2, log=log).error == "timed out after 0.2 s"
+    lone.executor.close()
+    assert list((tmp_path / "folder").iterdir()) == []
 
 
 # what a step finds around it
@@ -547,6 +553,8 @@ ENGINE = """
 import os, signal, subprocess, sys, threading, time
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
+from eventcore.act.executor import Setting
+from eventcore.act.executor import Setting
 from eventcore.act.executors.process import ProcessExecutor
 
 print("the main module runs")
@@ -558,7 +566,7 @@ def report(ticket, outcome):
         outcomes[ticket] = outcome
         changed.notify_all()
 
-executor = ProcessExecutor(report, 2)
+executor = ProcessExecutor(report, Setting("process", 2))
 
 def start(ticket, function, *args):
     executor.start(ticket, Call(function, args, {}, Current("s", "1", 0, 1, "r")), None)
@@ -670,3 +678,7 @@ def test_when_the_engine_is_killed_its_workers_and_their_programs_die(
         process.stdout.close()
         process.stderr.close()
         process.wait()
+
+
+def _says(log: Path, text: str) -> bool:
+    return log.exists() and log.read_text() == text

@@ -1,0 +1,62 @@
+"""The executors of one engine: made when the first step needs one, closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from eventcore.act.envelope import Call, Outcome, failed
+from eventcore.act.executor import Executor, Report, Setting
+from eventcore.act.executors.registry import make_executor
+from eventcore.define.config import Config
+
+
+class Executors:
+    """Starts each call on the executor of its canonical `task_construct`; to be closed, and of use again after that."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._made: dict[Any, Executor] = {}
+        self._report: Report | None = None
+
+    def report_to(self, report: Report) -> None:
+        """Say who hears of outcomes from now on."""
+        self._report = report
+
+    def prepare(self, first: Mapping[Any, Callable[..., Any]]) -> None:
+        """Let executors begin what takes long, given the first function for each; what fails here fails the step."""
+        for construct, function in first.items():
+            with suppress(Exception):
+                self._of(construct).prepare(function)
+
+    def start(self, construct: Any, ticket: int, call: Call, timeout: float | None) -> None:
+        """See `Executor.start`; an executor that cannot be made is a failure of the call."""
+        try:
+            executor = self._of(construct)
+        except Exception as error:
+            self._reported(ticket, failed(error))
+        else:
+            executor.start(ticket, call, timeout)
+
+    def cancel(self, construct: Any, ticket: int) -> None:
+        """See `Executor.cancel`."""
+        if construct in self._made:
+            self._made[construct].cancel(ticket)
+
+    def close(self) -> None:
+        """Close them all; calling again does nothing."""
+        while self._made:
+            self._made.popitem()[1].close()
+
+    def _of(self, construct: Any) -> Executor:
+        executor = self._made.get(construct)
+        if executor is None:
+            level = self._config.logging_level
+            setting = Setting(construct, self._config.max_concurrent, level)
+            executor = self._made[construct] = make_executor(self._reported, setting)
+        return executor
+
+    def _reported(self, ticket: int, outcome: Outcome) -> None:
+        assert self._report is not None
+        self._report(ticket, outcome)

@@ -1,0 +1,174 @@
+"""The engine's end of a worker process: its pipes, the job it has, its death and its burial."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventcore.act.executors.worker import HEADER, send
+from eventcore.act.programs import rescue
+
+_BOOT = """\
+import sys
+sys.path[:] = {path!r}
+from eventcore.act.executors.worker import main
+main(*{arguments!r})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A started call on its way to a worker."""
+
+    ticket: int
+    message: bytes
+    timeout: float | None
+    log: str | None = None  #: the path of its log file
+
+
+class WorkerProcess:
+    """One worker process, which leads a session and a process group of its own, as the engine sees it.
+
+    `level` is of the log records that steps show on the console; `module` is imported before there is a call.
+    """
+
+    def __init__(self, level: int, module: str | None = None) -> None:
+        calls, calls_end = os.pipe()
+        leash, leash_end = os.pipe()
+        self.outcomes, outcomes = os.pipe()
+        try:
+            arguments = (calls, outcomes, leash, level, module)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _BOOT.format(path=list(map(str, sys.path)), arguments=arguments)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(calls, outcomes, leash),
+                start_new_session=True,
+            )
+        except BaseException:
+            for end in (calls_end, leash_end, self.outcomes):
+                os.close(end)
+            raise
+        finally:
+            for end in (calls, leash, outcomes):
+                os.close(end)
+        self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115, PTH123  a worker is no block, a descriptor no path
+        self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115, PTH123
+        os.set_blocking(self.outcomes, False)
+        self.death = _death_of(self._process.pid)
+        self.job: Job | None = None
+        self.is_ready = False  #: it has started
+        self._surroundings: tuple[object, ...] | None = _surroundings()  #: that it started in, until its first job
+        self._log: str | None = None  #: of its first job that has one
+        self.deadline: float | None = None  #: by the monotonic clock
+        self.verdict: str | None = None  #: why the engine ended this worker
+        self.gone = False  #: dead, and to be buried
+        self._received = bytearray()
+
+    def give(self, job: Job) -> None:
+        """Hand over a job; raises `BrokenPipeError` if the worker has died in the meantime."""
+        self.job = job
+        self._surroundings = None
+        self._log = self._log or job.log
+        self._start_clock()
+        send(self._calls, job.message)
+
+    def is_up_to_date(self) -> bool:
+        """Whether a worker started now would be the same; of one that has had a job, it is no longer asked."""
+        return self._surroundings is None or self._surroundings == _surroundings()
+
+    def started(self) -> None:
+        """Note that the worker has started."""
+        self.is_ready = True
+        self._start_clock()
+
+    def _start_clock(self) -> None:
+        if self.is_ready and self.job is not None and self.job.timeout is not None:
+            self.deadline = time.monotonic() + self.job.timeout
+
+    def finish(self) -> None:
+        """Note that the job is done."""
+        self.job = self.deadline = None
+
+    def read(self) -> tuple[list[bytes], bool]:
+        """Return the messages that have arrived, and whether more can come."""
+        more, size = True, 1 << 16
+        with contextlib.suppress(BlockingIOError):
+            while len(chunk := os.read(self.outcomes, size)) == size:
+                self._received += chunk
+            self._received += chunk
+            more = bool(chunk)
+        messages = []
+        while len(self._received) >= HEADER.size:
+            end = HEADER.size + HEADER.unpack_from(self._received)[0]
+            if len(self._received) < end:
+                break
+            messages.append(bytes(self._received[HEADER.size : end]))
+            del self._received[:end]
+        return messages, more
+
+    def end(self, verdict: str) -> None:
+        """Kill the worker and all that its step started; the first verdict becomes the job's error."""
+        self.verdict = self.verdict or verdict
+        self._kill_group()
+
+    def time_out(self) -> None:
+        """End the worker, because its job is out of time."""
+        self.deadline = None
+        self.end(f"timed out after {self.job.timeout:g} s" if self.job and self.job.timeout else "timed out")
+
+    def let_go(self) -> None:
+        """Let an idle worker leave; in a process forked off the engine, do not stand in the way of its leaving."""
+        self._calls.close()
+        self._leash.close()
+
+    def bury(self) -> str:
+        """Release what belonged to the dead worker; returns why it died."""
+        if self.job is not None:  # before the wait that sets the process's id free
+            self._kill_group()
+        code = self._process.wait()
+        self.let_go()
+        if self._log is not None:
+            rescue(self._log, self._process.pid, None if self.job is None else self.job.log)
+        os.close(self.outcomes)
+        if self.death is not None:
+            os.close(self.death)
+        if self.verdict is not None:
+            return self.verdict
+        what = "died" if self.is_ready else "died while it started"
+        how = f"signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
+        return f"the worker process {what} ({how})"
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _surroundings() -> tuple[object, ...]:
+    """What a worker takes over from the engine when it starts."""
+    folder = None
+    with contextlib.suppress(OSError):  # it was removed
+        folder = Path.cwd()
+    return dict(os.environ), folder, list(map(str, sys.path))
+
+
+def _death_of(pid: int) -> int | None:
+    """A file descriptor that becomes readable when the process ends.
+
+    The end of its pipe is no sure sign: a process that a step forked holds it, too. It has to do where the system has
+    no such descriptors.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(pid)
+    return None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

@@ -1,0 +1,67 @@
+"""What of a changed program a recovery that is under way cannot adopt: it is refused before anything is done.
+
+Continuing adopts what was added where the run stands. It cannot give a loop to a container that walks its one
+iteration, nor take one away, nor take back that a failure ended an iteration. A recovery can: it walks everything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+
+from eventcore.decide.plan import Plan
+from eventcore.decide.restoring import Snapshot, StoredIteration, StoredTask
+from eventcore.define.program import EventKind, Step
+from eventcore.define.status import StepStatus, TaskStatus
+from eventcore.errors import ProgramChangedError
+
+REMEDY = "which cannot be changed midway; recover the run instead: that walks it anew and skips what is done"
+
+
+def check_adoptable(plan: Plan, snapshot: Snapshot) -> None:
+    """Raise `ProgramChangedError` where the program changed in a way that cannot be continued with."""
+    walked = {(row.step, row.sequence) for row in snapshot.loops if row.begun}
+    begun = {(one.scope, one.sequence.rpartition(".")[0]) for one in snapshot.iterations}
+    for row in snapshot.tasks:
+        step = plan.steps.get(row.step)
+        if step is None or step.loop is None or row.status is not TaskStatus.active:
+            continue
+        has_loop = step.loop.items is not None
+        if (row.step, row.sequence) in walked:
+            if not has_loop:
+                raise _refusal(step, row, "with a loop and has none now")
+        elif has_loop and (step.loop.scope.name, row.sequence) in begun:
+            raise _refusal(step, row, "without a loop and has one now")
+    _check_halted(plan, snapshot)
+
+
+def _check_halted(plan: Plan, snapshot: Snapshot) -> None:
+    """An iteration that a failure ended must still be ended by it."""
+    failed: dict[tuple[str, str], list[StoredTask]] = {}
+    for row in snapshot.tasks:
+        if row.status is TaskStatus.failure:
+            failed.setdefault((row.scope, row.sequence), []).append(row)
+    halted = {(one.scope, one.sequence): one for one in snapshot.iterations if one.halted}
+    for place, one in halted.items():
+        container = plan.container_of.get(one.scope)
+        rows = failed.get(place)
+        if container is None or not rows or _is_inside(plan, one, halted) or _breaks(plan, rows):
+            continue
+        raise ProgramChangedError(
+            f"an iteration of {container.path}@{one.sequence} was ended by a failure of {rows[0].step} that does not "
+            f"end it any more, {REMEDY}"
+        )
+
+
+def _is_inside(plan: Plan, one: StoredIteration, halted: Container[tuple[str, str]]) -> bool:
+    """Whether the iteration around it was ended, too."""
+    return (plan.scopes[one.scope].parent or "", one.sequence.rpartition(".")[0]) in halted
+
+
+def _breaks(plan: Plan, rows: Iterable[StoredTask]) -> bool:
+    """Whether one of the failures ends its iteration as the program is now."""
+    steps = [plan.steps[row.step] for row in rows if row.step in plan.steps]
+    return any(e.kind is EventKind.broken for step in steps for e in step.triggers.get(StepStatus.failure, ()))
+
+
+def _refusal(step: Step, row: StoredTask, how: str) -> ProgramChangedError:
+    return ProgramChangedError(f"step {step.path}@{row.sequence} was under way {how}, {REMEDY}")

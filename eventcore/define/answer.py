@@ -1,0 +1,45 @@
+"""What comes of a request that a user makes of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RequestStatus(StrEnum):
+    """Where a request stands."""
+
+    taken = "taken"  #: recorded, and nobody has acted on it yet
+    refused = "refused"  #: it cannot be done, or there is nothing to do
+    done = "done"  #: it has had its effect
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request stands when its asker stops waiting.
+
+    `reason` says why it was refused, or for what a request that was taken waits; it is None for one that is done.
+    `request` is its id in the store's table of requests, None until the engine of a run in memory has recorded it.
+    """
+
+    request: int | None
+    run_id: str
+    verb: str
+    status: RequestStatus
+    reason: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has had its effect."""
+        return self.status is RequestStatus.done
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it will have no effect."""
+        return self.status is RequestStatus.refused
+
+    def __str__(self) -> str:
+        return self.status.value if self.reason is None else f"{self.status.value}: {self.reason}"

@@ -1,0 +1,123 @@
+"""Why a request would have no effect, as far as the store alone can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
+
+from eventcore.define.program import EventKind
+from eventcore.define.sequence import as_sequence
+from eventcore.define.status import TaskStatus, Verdict
+from eventcore.define.stored import StoredProgram, read
+from eventcore.errors import ProgramError
+from eventcore.record.pausing import is_paused
+from eventcore.record.schema import facts, programs, recoveries, tasks
+from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
+
+SHOWN = 10  #: names of steps or events in a message
+
+
+def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
+            *, held: bool) -> str | None:  # fmt: skip
+    """Why nothing can come of the request, None where something can.
+
+    Of a run that an engine holds, only what the program does not have is refused here: the engine knows the rest.
+    """
+    if verb == TRIGGER:
+        return _no_trigger(connection, run, argument, held=held)
+    if verb == RERUN:
+        return _no_rerun(connection, run, argument, held=held)
+    return None if held else _no_steering(connection, run, verb, argument)
+
+
+def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any]) -> str | None:
+    verdict = _verdict(connection, run)
+    paused = is_paused(connection, run.id)
+    if verb == RESUME:
+        return None if paused else "the run is not paused"
+    if verdict not in (Verdict.running, Verdict.pending):
+        return f"the run has ended with {verdict.value}"
+    if verb == PAUSE:
+        return "the run is paused already" if paused else None
+    if verb == CANCEL and argument:
+        return _no_instance(connection, run, argument["path"], argument.get("sequence"))
+    return None
+
+
+def _no_instance(connection: Connection, run: Row[Any], path: str, sequence: str | None) -> str | None:
+    """Why no instance can be cancelled."""
+    known = [step.name for step in _program(connection, run).visible() if step.path == path]
+    if not known:
+        return f"the program has no step {path!r}"
+    query = select(tasks.c.step).where(
+        tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.step.in_(known),
+        tasks.c.status.in_([TaskStatus.ready.value, TaskStatus.active.value]),
+    )  # fmt: skip
+    if sequence is not None:
+        query = query.where(tasks.c.sequence == sequence)
+    found = connection.execute(query.limit(1)).first()
+    return None if found is not None else f"no instance of {_named(path, sequence)} is ready or active"
+
+
+def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, Any], *, held: bool) -> str | None:
+    event = argument["event"]
+    known = _program(connection, run).event_named
+    if event not in known:
+        shown = [name for name, found in known.items() if found.kind is EventKind.public]
+        some = ", ".join(shown[:SHOWN]) + (", ..." if len(shown) > SHOWN else "")
+        return f"the program has no event {event!r}; it has {some or 'none that can be triggered'}"
+    if known[event].kind is not EventKind.public:
+        return f"event {event!r} is internal; the engine alone triggers it"
+    try:
+        sequence = as_sequence(argument["sequence"])
+    except ProgramError as error:
+        return str(error)
+    if held:
+        return None
+    query = select(facts.c.event).where(
+        facts.c.run == run.id, facts.c.recovery == run.recovery, facts.c.event == event, facts.c.sequence == sequence
+    )
+    found = connection.execute(query.limit(1)).first()
+    return None if found is None else f"event {event!r} is triggered at {sequence} already"
+
+
+def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any], *, held: bool) -> str | None:
+    path, sequence = argument["path"], argument.get("sequence")
+    is_known = any(step.path == path for step in _program(connection, run).steps)
+    query = select(tasks.c.step).where(tasks.c.run == run.id, is_of(path, sequence)).limit(1)
+    if is_known and (held or connection.execute(query).first() is not None):
+        return None
+    return f"the run has no instance of {_named(path, sequence)} to run again; its status shows what there is"
+
+
+def is_of(path: str, sequence: str | None) -> ColumnElement[bool]:
+    """Whether a task is an instance of the step at a path, or inside one."""
+    step = tasks.c.step
+    inside = or_(
+        step == path, step.startswith(f"{path}/", autoescape=True), step.startswith(f"{path}#", autoescape=True)
+    )
+    if sequence is None:
+        return inside
+    below = tasks.c.sequence.startswith(f"{sequence}.", autoescape=True)
+    return inside & or_(tasks.c.sequence == sequence, below)
+
+
+def _named(path: str, sequence: str | None) -> str:
+    return path if sequence is None else f"{path}@{sequence}"
+
+
+def _verdict(connection: Connection, run: Row[Any]) -> Verdict:
+    query = select(recoveries.c.verdict).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+    return Verdict(connection.execute(query).scalar_one())
+
+
+def _program(connection: Connection, run: Row[Any]) -> StoredProgram:
+    """The program that the run executes."""
+    query = (
+        select(programs.c.document)
+        .join(recoveries, recoveries.c.program_id == programs.c.id)
+        .where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+    )
+    return read(connection.execute(query).scalar_one())

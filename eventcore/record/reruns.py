@@ -1,0 +1,84 @@
+"""Reruns: requests that a recovery of their own carries out.
+
+One that is asked while an engine works on the run waits for the run's end; one that is asked of a run without an engine
+waits for the next engine, unless who asks carries it out. The recovery that does puts its number on it. It is done when
+an instance of what was named ran again in that recovery, and refused when the recovery ended without.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection, or_, select, update
+
+from eventcore.decide.rerunning import Rerun
+from eventcore.define.answer import RequestStatus
+from eventcore.define.status import TaskStatus, Verdict
+from eventcore.record.database import transaction
+from eventcore.record.refusals import is_of
+from eventcore.record.requests import TAKEN, insert_request, put_answer
+from eventcore.record.schema import requests, tasks
+from eventcore.record.verbs import RERUN
+
+OPEN = TAKEN & (requests.c.verb == RERUN)
+
+
+def next_rerun(connection: Connection, run: int) -> tuple[int, Rerun] | None:
+    """The first rerun that no recovery carries out yet: its request's id, and what it names."""
+    query = select(requests).where(requests.c.run == run, OPEN, requests.c.recovery.is_(None)).order_by(requests.c.id)
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else (row.id, Rerun(**json.loads(row.argument)))
+
+
+def refuse(connection: Connection, run: int, request: int | None, rerun: Rerun, reason: str, now: float) -> int:
+    """Record that a rerun cannot be carried out; makes the request where there is none so far, returns its id."""
+    with transaction(connection):
+        if request is None:
+            return insert_request(connection, run, RERUN, argument_of(rerun), RequestStatus.refused, reason, now)
+        put_answer(connection, request, RequestStatus.refused, reason, now)
+    return request
+
+
+def begin(connection: Connection, run: int, request: int | None, rerun: Rerun, recovery: int, now: float) -> int:
+    """Have a recovery that begins carry out a rerun, in the transaction that makes the recovery; the request's id."""
+    if request is None:
+        request = insert_request(connection, run, RERUN, argument_of(rerun), RequestStatus.taken, None, now)
+    connection.execute(update(requests).where(requests.c.id == request).values(recovery=recovery))
+    return request
+
+
+def request_of(connection: Connection, run: int, recovery: int) -> int | None:
+    """The request that a recovery carries out, or carried out; None where it is nobody's rerun."""
+    query = select(requests.c.id).where(requests.c.run == run, requests.c.recovery == recovery)
+    return connection.execute(query.limit(1)).scalar()
+
+
+def settle(connection: Connection, run: int, recovery: int, verdict: Verdict | None, now: float) -> None:
+    """Answer the rerun that a recovery carried out and that has ended with a verdict.
+
+    Without one it was interrupted: what it has not come to waits for another recovery.
+    """
+    query = select(requests).where(requests.c.run == run, OPEN, requests.c.recovery == recovery)
+    for row in connection.execute(query).all():
+        rerun = Rerun(**json.loads(row.argument))
+        if _ran(connection, run, recovery, rerun):
+            put_answer(connection, row.id, RequestStatus.done, None, now)
+        elif verdict is None:
+            connection.execute(update(requests).where(requests.c.id == row.id).values(recovery=None))
+        else:
+            reason = f"recovery {recovery} ended with {verdict.value} before it came to {rerun.path}"
+            put_answer(connection, row.id, RequestStatus.refused, reason, now)
+
+
+def argument_of(rerun: Rerun) -> dict[str, str | None]:
+    """What a request for the rerun names."""
+    return {"path": rerun.path, "sequence": rerun.sequence, "extent": rerun.extent}
+
+
+def _ran(connection: Connection, run: int, recovery: int, rerun: Rerun) -> bool:
+    ended = tasks.c.status.in_([TaskStatus.success.value, TaskStatus.failure.value])
+    query = select(tasks.c.step).where(
+        tasks.c.run == run, tasks.c.recovery == recovery, is_of(rerun.path, rerun.sequence),
+        tasks.c.status != TaskStatus.skipped.value, or_(ended, tasks.c.started.is_not(None)),
+    )  # fmt: skip
+    return connection.execute(query.limit(1)).first() is not None

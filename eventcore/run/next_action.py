@@ -1,0 +1,69 @@
+"""What a user can do next about a run: the one place that advises, for the shell, the report, the page and `why`."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eventcore.define.status import Verdict
+
+if TYPE_CHECKING:
+    from eventcore.record.views import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    """Advice on a run: the situation, where it must be said; advice, as a clause; and the commands that it leads to."""
+
+    situation: str
+    advice: str
+    commands: tuple[str, ...]
+
+    @property
+    def lead(self) -> str:
+        """What stands before the commands."""
+        return f"{self.situation}; {self.advice}" if self.situation else self.advice
+
+    @property
+    def command(self) -> str:
+        """The commands in a line."""
+        return ", then ".join(self.commands)
+
+    def __str__(self) -> str:
+        return f"{self.lead}: {self.command}"
+
+
+def next_action(run: RunView, store: str) -> NextAction | None:
+    """What to do about a run of a store; None where there is nothing to do: it succeeded, or an engine works on it."""
+    situation, advice, verb = _to_go_on(run)
+    verbs = [word for word in ("resume" if run.is_paused else "", verb) if word]
+    if run.state == "success" or not verbs:
+        return None
+    if run.state == "paused":
+        situation, advice = "nothing new starts until it is resumed", "to go on, run"
+    this = reference(store, run.run_id)
+    return NextAction(situation, advice, tuple(f"sequent {verb} {this}" for verb in verbs))
+
+
+def _to_go_on(run: RunView) -> tuple[str, str, str]:
+    """The situation of a run that no engine works on, advice, and the verb that has an engine go on with it."""
+    if run.is_held:
+        return "", "", ""
+    if run.is_interrupted:
+        return "its engine is gone", "to go on, run", "recover"
+    return {
+        Verdict.pending: (f"{run.todos} outstanding", "to go on, run", "continue"),
+        Verdict.failure: ("", "fix the problem, then run", "recover"),
+        Verdict.stalled: ("something waits for what nothing can bring any more", "change that, then run", "recover"),
+        Verdict.cancelled: ("", "to do what is left, run", "recover"),
+    }.get(run.verdict, ("", "", ""))
+
+
+def reference(store: str, run_id: str) -> str:
+    """A run as the shell takes it: its store knows the program and its parameters, so nothing else has to be said."""
+    with suppress(ValueError):
+        store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
+    return f"{shlex.quote(store)} --run-id {shlex.quote(run_id)}"

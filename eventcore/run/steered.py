@@ -1,0 +1,76 @@
+"""Steering the run of a program object: while it runs, from another thread, or when it has stopped."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from eventcore.decide.rerunning import Extent, Rerun
+from eventcore.define.answer import Answer
+from eventcore.define.program import Event
+from eventcore.errors import ConfigError, ProgramError, RunHeldError
+from eventcore.run.steering import Steering, rerun_argument
+
+if TYPE_CHECKING:
+    from eventcore.run.request import Request
+
+
+class Steered(ABC):
+    """What can be asked of the object's own run; all of it raises `RunNotFoundError` before there is one.
+
+    For what the answers mean see `eventcore.run.steering.Steering`.
+    """
+
+    _request: Request
+
+    @abstractmethod
+    def _steering(self) -> Steering:
+        """Asks the object's run."""
+
+    @abstractmethod
+    def _is_running(self) -> bool:
+        """Whether this object works on its run."""
+
+    @abstractmethod
+    def _carry_out(self, rerun: Rerun, run_id: str) -> None:
+        """Recover the run with something that runs again although it is done."""
+
+    @abstractmethod
+    def _answer(self, request: int) -> Answer:
+        """How a request stands."""
+
+    def pause(self) -> Answer:
+        """Let nothing new start until the run is resumed; what runs goes on."""
+        return self._steering().pause()
+
+    def resume(self) -> Answer:
+        """Let the paused run go on; one that has stopped goes on when it is continued or recovered."""
+        return self._steering().resume()
+
+    def cancel(self, path: str | None = None, sequence: object = None) -> Answer:
+        """End the run, or the instances of the step at `path`, or the one at `sequence`, with all inside them."""
+        return self._steering().cancel(path, sequence)
+
+    def trigger(self, event: Event | str, sequence: object = None) -> Answer:
+        """Trigger an event in the run, at a sequence or a fresh one; a run that has stopped sees it when continued."""
+        return self._steering().trigger(event, sequence)
+
+    def rerun(self, path: str, sequence: object = None, extent: Extent = "also") -> Answer:
+        """Run the instances of the step at `path`, or the one at `sequence`, again although they are done.
+
+        While an engine works on the run it is recorded, and done in a recovery when the run has come to its end. Else
+        it is done here and now: the method returns when that recovery has ended. `extent` says what runs besides:
+        `also` what recovery would run anyway, `downstream` moreover what depends on them, `only` nothing.
+        """
+        argument, steering = rerun_argument(path, sequence, extent), self._steering()
+        if self._is_running():
+            return steering.rerun(path, sequence, extent)
+        try:
+            self._carry_out(Rerun(**argument), steering.run_id)
+        except RunHeldError:
+            return steering.rerun(path, sequence, extent)
+        except (ProgramError, ConfigError):
+            if self._request.asked is None:
+                raise
+        assert self._request.asked is not None
+        return self._answer(self._request.asked)

@@ -1,0 +1,106 @@
+"""Steering: what can be asked of a run, whether an engine works on it or not.
+
+The shell, the page and programs all ask through `Steering`. Each request is recorded with who asked and when. The
+database is imported when something is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from eventcore.decide.rerunning import Extent
+from eventcore.define.answer import Answer
+from eventcore.define.program import Event
+from eventcore.errors import ConfigError
+
+PATIENCE = 10.0  #: seconds to wait for the answer of the run's engine
+
+Ask = Callable[[str, Mapping[str, Any]], Answer]
+
+
+class Steering:
+    """Asks things of one run; made by `steer`.
+
+    Where an engine works on the run, each method waits for the engine's answer. The answer says whether the request is
+    done, was refused, and why, or is recorded and waits; nothing that had no effect is called done.
+    """
+
+    def __init__(self, run_id: str, ask: Ask) -> None:
+        self.run_id = run_id
+        self._ask = ask
+
+    def pause(self) -> Answer:
+        """Let nothing new start until the run is resumed; what runs goes on."""
+        return self._ask("pause", {})
+
+    def resume(self) -> Answer:
+        """Let a paused run go on; one that no engine works on goes on when it is continued or recovered."""
+        return self._ask("resume", {})
+
+    def cancel(self, path: str | None = None, sequence: object = None) -> Answer:
+        """End the run, or the instances of the step at `path`, or the one at `sequence`, with all inside them.
+
+        Raises `ConfigError` for a sequence without a path.
+        """
+        if path is None and sequence is not None:
+            raise ConfigError(f"cancel: sequence {sequence!r} names an instance of no step; give its path, too")
+        return self._ask("cancel", {} if path is None else {"path": path, "sequence": _text(sequence)})
+
+    def trigger(self, event: Event | str, sequence: object = None) -> Answer:
+        """Trigger an event of the program, at a sequence or a fresh one."""
+        name = event.name if isinstance(event, Event) else event
+        return self._ask("trigger", {"event": name, "sequence": _text(sequence)})
+
+    def rerun(self, path: str, sequence: object = None, extent: Extent = "also") -> Answer:
+        """Run the instances of the step at `path`, or the one at `sequence`, again although they are done.
+
+        An engine that works on the run does it when the run has come to its end, in a recovery; where none does, the
+        next one to continue or recover the run. `extent` says what runs besides: `also` what recovery would run anyway,
+        `downstream` moreover what depends on them, `only` nothing. Raises `ConfigError` for another extent.
+        """
+        return self._ask("rerun", rerun_argument(path, sequence, extent))
+
+
+def steer(store: str | Path, run_id: str | None = None, *, patience: float = PATIENCE) -> Steering:
+    """What can be asked of a run: the one named by `run_id`, or the latest of the store at a path.
+
+    `patience` is how many seconds to wait for the answer of an engine that works on the run. Raises `StoreError` for a
+    store or a run that is not there.
+
+        answer = eventcore.steer("nightly.run.db").pause()
+        if answer.is_refused:
+            print(answer.reason)
+    """
+    from eventcore.record.store import opened
+
+    location = str(store)
+    found = opened(location, create=False)
+    try:
+        row = found.find_run(None, run_id)
+    finally:
+        found.close()
+    return Steering(row.run_id, asking(location, row.id, patience))
+
+
+def asking(location: str, run: int, patience: float = PATIENCE) -> Ask:
+    """Asks a run of a store that others can open."""
+
+    def ask(verb: str, argument: Mapping[str, Any]) -> Answer:
+        from eventcore.record.requests import ask_store
+
+        return ask_store(location, run, verb, argument, patience)
+
+    return ask
+
+
+def rerun_argument(path: str, sequence: object, extent: Extent) -> dict[str, Any]:
+    """What a rerun names; raises `ConfigError` for an unknown extent."""
+    if extent not in get_args(Extent):
+        raise ConfigError(f"rerun: unknown extent {extent!r}; choose one of {', '.join(get_args(Extent))}")
+    return {"path": path, "sequence": _text(sequence), "extent": extent}
+
+
+def _text(sequence: object) -> str | None:
+    return None if sequence is None else str(sequence)

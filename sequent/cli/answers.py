@@ -1,0 +1,42 @@
+"""Requests to a run: which run a target means, and what is said of the answer."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from eventcore.define.answer import Answer
+from eventcore.record.reading import reading
+from eventcore.run.steering import Steering, steer
+from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
+from sequent.cli.target import parse_target, store_of
+
+
+def run_of(target: str, store: str | None, run_id: str | None) -> Steering:
+    """What can be asked of the run that is named."""
+    return steer(store_of(parse_target(target), store), run_id)
+
+
+def is_held(target: str, store: str | None, run_id: str | None) -> bool:
+    """Whether an engine works on the run that is named."""
+    with reading(store_of(parse_target(target), store)) as reader:
+        return reader.run(run_id, time.time()).is_held
+
+
+def tell(answer: Answer, *, is_of_run: bool = True) -> int:
+    """Say what came of a request; returns the exit code.
+
+    What was asked of the run as a whole and is refused is nothing to do; else what was named is wrong.
+    """
+    if answer.is_done:
+        click.echo(f"{answer.verb}: done for run {answer.run_id}")
+        return 0
+    if not answer.is_refused:
+        click.echo(f"{answer.verb}: recorded for run {answer.run_id}; {answer.reason}")
+        return 0
+    if is_of_run:
+        click.echo(f"sequent: nothing to {answer.verb} in run {answer.run_id}: {answer.reason}", err=True)
+        return EXIT_NOTHING
+    click.echo(f"sequent: {answer.verb} refused for run {answer.run_id}: {answer.reason}", err=True)
+    return EXIT_USAGE

@@ -1,0 +1,80 @@
+"""`Sequent`: a flow of nested steps, and its run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from eventcore.run.runner import Built, Runner
+from sequent.errors import FlowError
+from sequent.language.step import Container
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+
+class Sequent(Runner, Container):
+    """A flow of nested steps; for the arguments see `eventcore.run.runner.Runner`.
+
+    Build it with `add_step` and `add_event`, then `run` it, which is the same as calling it. Called again, it goes
+    on with the same run; `run(run_mode=RunMode.recover)` recovers that, `RunMode.restart` makes a new one.
+
+    >>> flow = Sequent()
+    >>> days = flow.add_step("days", loop=["mon", "tue"])
+    >>> load = days.add_step("load", print, args=(days.item,))
+    >>> flow.add_step("report", print, require=((days, StepStatus.success),))  # doctest: +SKIP
+    """
+
+    _config_tag = "SEQUENT"
+    _defaults: Mapping[str, object] = {"envvar_prefix": "SEQUENT_"}
+
+    def _made(self) -> None:
+        Container.__init__(self)
+
+    def check(self) -> None:
+        """Find whatever can be found wrong without running; raises `FlowError`s."""
+        self.built()
+
+    def graph(self) -> DiGraph[tuple[str, str]]:
+        """The flow as a directed graph of the starts and ends of its steps, as networkx has it; yours to change.
+
+        Nodes are `(path, "start")` and `(path, "end")`, edges go from what comes first to what comes later; the
+        reference names the attributes of both. Raises the `FlowError`s of `check`.
+
+        >>> import networkx
+        >>> flow = Sequent()
+        >>> load = flow.add_step("load")
+        >>> send = flow.add_step("send", require=((load, StepStatus.success),))
+        >>> sorted(networkx.ancestors(flow.graph(), ("send", "start")))
+        [('load', 'end'), ('load', 'start')]
+        """
+        self._check_steps()
+        with _networkx_needed():
+            from sequent.compiler.moments import moments
+            from sequent.compiler.requirements import requirements
+        return moments(self, requirements(self))
+
+    def built(self) -> Built:
+        self._check_steps()
+        with _networkx_needed():
+            from sequent.compiler.compile import compiled
+
+        program, start = compiled(self, self.name, self.config)
+        return Built(program, (start,))
+
+    def _check_steps(self) -> None:
+        for step in self.walk():
+            step.check_as_built()
+            self.step_config(step.config, step.func, step.path)
+
+
+@contextmanager
+def _networkx_needed() -> Iterator[None]:
+    """Imports of what compiles flows; it stands on networkx, which is slow to import and only a run needs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "networkx":
+            raise
+        raise FlowError("flows are compiled with networkx, which is not installed; run: pip install networkx") from None

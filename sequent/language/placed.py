@@ -1,0 +1,14 @@
+"""A step as requirements and references speak of it: where it stands in its flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Placed:
+    """What a clause or a reference may name; only steps of a flow are."""
+
+    name: str
+    path: str  #: the names from the flow to it, joined with `/`
+    depth: int  #: how many keys the sequences of its instances have
+    loop: Any

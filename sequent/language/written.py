@@ -1,0 +1,20 @@
+"""The types of what users write in a flow, where a type says more than its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+from eventcore.define.expression import Expression
+from eventcore.define.reference import Reference
+from eventcore.define.status import StepStatus
+
+if TYPE_CHECKING:
+    from sequent.language.step import FlowStep
+
+#: a part of a requirement: a step, or its name, and a status; what `add_event` returned; `or_(...)`, `and_(...)`,
+#: `a & b`; or several that must all hold
+RequirePart: TypeAlias = "Expression | tuple[FlowStep | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
+Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[FlowStep | str, StepStatus]"
+#: what a loop walks, a function that returns it, or the result of a step
+Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference

@@ -1,0 +1,300 @@
+"""Steering from Python: every request ends as done, refused with a reason, or taken, on a store of either kind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import eventcore as evr
+import sequent as seq
+from eventcore.errors import ConfigError, RunNotFoundError, StoreError
+from eventcore.record import requests
+from eventcore.run.session import Session
+from tests.support import eventor, flow, rows, start
+
+Steered = evr.Eventor | seq.Sequent
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store that others can open, and one that only this process has."""
+    return ":memory:" if request.param == "memory" else str(tmp_path / "s.db")
+
+
+def outcome(answer: evr.Answer) -> tuple[str, str | None]:
+    return answer.status.value, answer.reason
+
+
+def refused(answer: evr.Answer) -> str:
+    assert answer.is_refused, answer
+    assert answer.reason is not None
+    return answer.reason
+
+
+class Gate:
+    """A step that waits in a thread until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.opened = threading.Event()
+
+    def wait(self) -> None:
+        self.begun.set()
+        self.opened.wait(60)
+
+
+@contextmanager
+def running(program: Steered, *gates: Gate) -> Iterator[list[bool]]:
+    """Run the program in a thread from when its gates are reached; at the end open them and await its verdict."""
+    verdict: list[bool] = []
+    thread = threading.Thread(target=lambda: verdict.append(program.run()))
+    thread.start()
+    try:
+        assert all(gate.begun.wait(60) for gate in gates)
+        yield verdict
+    finally:
+        for gate in gates:
+            gate.opened.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def delayed(store: str) -> evr.Eventor:
+    """A program whose run has stopped before a delay."""
+    program = eventor(store)
+    begin, later = program.add_event("begin"), program.add_step("later", str)
+    program.add_event("more")
+    program.add_assoc(begin, later, delay=100_000)
+    program.trigger_event(begin, 1)
+    program.run(max_loops=1)
+    return program
+
+
+def test_a_live_run_is_paused_and_resumed_from_another_thread(store: str) -> None:
+    gate, ran = Gate(), list[str]()
+    program = flow(store, task_construct="thread")
+    first = program.add_step("first", gate.wait)
+    program.add_step("second", ran.append, args=("second",), require=((first, seq.STEP_SUCCESS),))
+    with running(program, gate) as verdict:
+        assert outcome(program.pause()) == ("done", None)
+        assert refused(program.pause()) == "the run is paused already"
+        gate.opened.set()
+        assert outcome(program.resume()) == ("done", None)
+        assert refused(program.resume()) == "the run is not paused"
+    assert verdict == [True]
+    assert ran == ["second"]
+
+
+def test_a_live_run_is_cancelled_as_a_whole_and_by_instances(store: str) -> None:
+    one, other, never = Gate(), Gate(), list[str]()
+    program = eventor(store, task_construct="thread", max_concurrent=2)
+    done = program.add_event("done")
+    program.add_assoc(done, program.add_step("after", never.append, args=("after",)))
+    start(program, *(program.add_step(name, gate.wait, triggers={evr.STEP_SUCCESS: (done,)})
+                     for name, gate in (("one", one), ("other", other))))  # fmt: skip
+    with running(program, one, other) as verdict:
+        assert refused(program.cancel("nothing")) == "no instance of nothing is ready or active"
+        assert refused(program.cancel("one", 7)) == "no instance of one@7 is ready or active"
+        assert outcome(program.cancel("one", 1)) == ("done", None)
+        assert outcome(program.cancel()) == ("done", None)
+    assert verdict == [False]
+    assert never == []
+    assert refused(program.cancel()) == "the run has ended with cancelled"
+
+
+def test_events_are_triggered_in_a_live_run_where_the_program_has_them(store: str) -> None:
+    gate, ran = Gate(), list[str]()
+    program = eventor(store, task_construct="thread")
+    more = program.add_event("more")
+    program.add_assoc(more, program.add_step("extra", ran.append, args=("extra",)))
+    start(program, program.add_step("waits", gate.wait))
+    with running(program, gate):
+        assert outcome(program.trigger(more, 5)) == ("done", None)
+        assert outcome(program.trigger("more")) == ("done", None)
+        assert refused(program.trigger("more", 5)) == "event 'more' is triggered at 5 already"
+        assert "has no event 'nope'; it has more, start" in refused(program.trigger("nope"))
+        assert "is not a sequence" in refused(program.trigger("more", "1..2"))
+    assert ran == ["extra", "extra"]
+
+
+def test_internal_events_cannot_be_triggered(store: str) -> None:
+    gate = Gate()
+    program = flow(store, task_construct="thread")
+    program.add_step("box", loop=[1]).add_step("waits", gate.wait)
+    with running(program, gate):
+        internal = program.built().starts[0][0]
+        assert "is internal" in refused(program.trigger(internal, 9))
+    assert "is internal" in refused(program.trigger(internal, 9))
+    assert refused(program.trigger("go")) == "the program has no event 'go'; it has none that can be triggered"
+
+
+def test_a_stopped_run_is_paused_resumed_and_cancelled_once(store: str) -> None:
+    program = delayed(store)
+    assert refused(program.resume()) == "the run is not paused"
+    assert outcome(program.pause()) == ("done", None)
+    assert refused(program.pause()) == "the run is paused already"
+    assert outcome(program.resume()) == ("done", None)
+    assert refused(program.cancel("later")) == "no instance of later is ready or active"
+    assert refused(program.cancel("nothing")) == "the program has no step 'nothing'"
+    assert outcome(program.cancel()) == ("done", None)
+    for again in (program.cancel, program.pause):
+        assert refused(again()) == "the run has ended with cancelled"
+
+
+def test_what_needs_an_engine_is_taken_in_a_stopped_run_until_one_goes_on_with_it(store: str) -> None:
+    ran: list[str] = []
+    program = eventor(store)
+    more = program.add_event("more")
+    program.add_assoc(more, program.add_step("extra", ran.append, args=("extra",)))
+    start(program, program.add_step("first", ran.append, args=("first",)))
+    program.run()
+    answer = program.trigger("more")
+    assert outcome(answer) == ("taken", "the engine that continues the run will see it")
+    assert outcome(program.trigger("more", 7))[0] == "taken"
+    assert ran == ["first"]
+    assert program.run()
+    assert ran == ["first", "extra", "extra"]
+    assert refused(program.trigger("more", 7)) == "event 'more' is triggered at 7 already"
+    assert answer.request is not None
+    assert program._answer(answer.request).is_done
+
+
+def test_a_rerun_of_a_stopped_run_is_carried_out_at_once(store: str) -> None:
+    ran: list[str] = []
+    program = flow(store)
+    a = program.add_step("a", ran.append, args=("a",))
+    program.add_step("b", ran.append, args=("b",), require=((a, seq.STEP_SUCCESS),))
+    program.run()
+    assert outcome(program.rerun("a")) == ("done", None)
+    assert ran == ["a", "b", "a"]
+    assert program.rerun("a", 1, "downstream").is_done
+    assert ran == ["a", "b", "a", "a", "b"]
+    assert "no instance of c to run again" in refused(program.rerun("c"))
+    assert "no instance of a@7 to run again" in refused(program.rerun("a", 7))
+    with pytest.raises(ConfigError, match="unknown extent 'all'; choose one of also, downstream, only"):
+        program.rerun("a", extent="all")  # type: ignore[arg-type]
+
+
+def test_a_rerun_of_a_live_run_is_taken_and_a_wrong_one_does_not_hurt_the_run(store: str) -> None:
+    gate, ran = Gate(), list[str]()
+    program = flow(store, task_construct="thread")
+    a = program.add_step("a", ran.append, args=("a",))
+    program.add_step("b", gate.wait, require=((a, seq.STEP_SUCCESS),))
+    with running(program, gate) as verdict:
+        right, wrong = program.rerun("a", 1), program.rerun("a", 7)
+        assert outcome(right) == ("taken", "its engine does it when the run has come to its end")
+        assert wrong.status is evr.RequestStatus.taken
+        assert "no instance of c to run again" in refused(program.rerun("c"))
+    assert verdict == [True]
+    assert ran == ["a", "a"]
+    assert right.request is not None
+    assert wrong.request is not None
+    assert program._answer(right.request).is_done
+    assert "no instance of a@7" in refused(program._answer(wrong.request))
+
+
+def test_a_rerun_that_its_recovery_does_not_come_to_is_refused(store: str) -> None:
+    fails: list[str] = []
+
+    def first() -> None:
+        if fails:
+            raise ValueError("broken by now")
+
+    program = flow(store)
+    box = program.add_step("box", first, recovery={seq.STEP_SUCCESS: seq.STEP_RERUN})
+    program.add_step("last", str, require=((box, seq.STEP_SUCCESS),))
+    program.run()
+    fails.append("from now on")
+    assert refused(program.rerun("last")) == "recovery 1 ended with failure before it came to last"
+
+
+def test_a_rerun_that_waits_when_the_run_is_recovered_is_carried_out_after_it(tmp_path: Path) -> None:
+    store, ran = tmp_path / "s.db", list[str]()
+    program = flow(store)
+    program.add_step("a", ran.append, args=("a",))
+    program.run()
+    answer = evr.steer(store).rerun("a")
+    assert answer.status is evr.RequestStatus.taken
+    flow_again = flow(store, seq.RUN_RECOVER)
+    flow_again.add_step("a", ran.append, args=("a",))
+    assert flow_again.run()
+    assert ran == ["a", "a"]
+    assert rows(store, "select status from eventcore_requests") == [("done",)]
+
+
+def test_a_request_from_a_step_in_the_engines_own_thread_does_not_wait_for_itself(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventcore.run.runner.PATIENCE", 3600.0)
+    answers: list[evr.Answer] = []
+    program = flow(store)
+    program.add_step("asks", lambda: answers.append(program.cancel()))
+    program.add_step("never", str, require=(("asks", seq.STEP_SUCCESS),))
+    program.run()
+    assert outcome(answers[0]) == ("taken", "its engine has not answered yet")
+    assert answers[0].request is not None
+    assert program._answer(answers[0].request).status is not evr.RequestStatus.taken
+
+
+def test_every_request_is_recorded_with_who_and_when(tmp_path: Path) -> None:
+    program = delayed(str(tmp_path / "s.db"))
+    before = time.time()
+    program.pause()
+    program.pause()
+    program.trigger("more")
+    found = rows(tmp_path / "s.db", "select verb, status, reason, asked_by, asked_at from eventcore_requests")
+    assert [row[:3] for row in found] == [
+        ("pause", "done", None), ("pause", "refused", "the run is paused already"), ("trigger", "taken", None),
+    ]  # fmt: skip
+    assert {row[3] for row in found} == {requests.asker()}
+    assert all(before <= row[4] <= time.time() for row in found)
+
+
+def test_a_store_and_run_id_are_enough(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    delayed(str(store)).close()
+    run_id = rows(store, "select run_id from {runs}")[0][0]
+    for steering in (evr.steer(store), evr.steer(str(store), run_id)):
+        assert steering.run_id == run_id
+        assert steering.pause().is_done
+        assert steering.resume().is_done
+    assert str(evr.steer(store).trigger("more")).startswith("taken: ")
+    with pytest.raises(RunNotFoundError, match="'other'"):
+        evr.steer(store, "other")
+    with pytest.raises(StoreError, match="there is no store"):
+        evr.steer(tmp_path / "none.db")
+
+
+def test_a_sequence_without_a_path_cancels_nothing(store: str) -> None:
+    program = delayed(store)
+    with pytest.raises(ConfigError, match="names an instance of no step"):
+        program.cancel(sequence=1)
+
+
+@pytest.mark.parametrize("ask", [
+    lambda p: p.pause(), lambda p: p.resume(), lambda p: p.cancel(), lambda p: p.trigger("x"), lambda p: p.rerun("x"),
+])  # fmt: skip
+def test_a_program_that_has_not_run_has_nothing_to_steer(store: str, ask: Callable[[Steered], evr.Answer]) -> None:
+    program = eventor(store)
+    with pytest.raises(RunNotFoundError, match="has no run so far"):
+        ask(program)
+
+
+@pytest.mark.parametrize("ask", [lambda s: s.pause(), lambda s: s.cancel(), lambda s: s.cancel("only")])
+def test_what_an_engine_has_not_seen_when_it_leaves_is_not_left_for_the_next_recovery(
+    ask: Callable[[evr.Steering], evr.Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "_pending", lambda _: [])
+    store, taken = tmp_path / "s.db", list[evr.Answer]()
+    program = flow(store)
+    program.add_step("only", lambda: taken.append(ask(evr.steer(store, patience=0.0))))
+    assert program.run()
+    assert outcome(taken[0]) == ("taken", "its engine has not answered yet")
+    assert rows(store, "select status, reason from eventcore_requests") == [
+        ("refused", "the run has ended with success")
+    ]

@@ -1,0 +1,23 @@
+// A state as a badge: its sign and its name, so that it is not told by colour alone.
+
+import { make } from "#page/base/dom.js";
+
+export const GLYPHS = {
+  success: "✓",
+  skipped: "↷",
+  failure: "✗",
+  active: "▶",
+  running: "▶",
+  ready: "…",
+  pending: "…",
+  interrupted: "!",
+  stalled: "!",
+  cancelled: "–",
+  waiting: "○",
+  "not reached": "○",
+};
+
+export function stateBadge(state, text = state, size = "") {
+  const glyph = make("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[state] ?? "·");
+  return make("span", { class: `state ${size}`, "data-state": state }, glyph, text);
+}

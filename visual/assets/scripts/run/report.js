@@ -1,0 +1,4 @@
+import { pageData } from "#page/base/data.js";
+import { showRun } from "#page/run/run.js";
+
+showRun(pageData());

@@ -1,0 +1,35 @@
+// What is said of a step wherever it stands.
+
+import { facts } from "#page/base/dom.js";
+import { duration } from "#page/base/text.js";
+
+// State and counts, of a loop those of its iterations: `failure 2/3`.
+export function stepText(step) {
+  const loop = step.progress;
+  const total = loop ? loop.items : Object.values(step.counts).reduce((sum, number) => sum + number, 0);
+  if (!loop && total <= 1) return step.state;
+  const done = loop ? loop.over - loop.failed - loop.cancelled : (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
+  return `${step.state} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
+}
+
+export function stepFacts(step) {
+  const retry = Object.entries(step.config)
+    .map(([key, value]) => `${key} ${JSON.stringify(value)}`)
+    .join(", ");
+  return facts([
+    ["Function", step.function],
+    ["Requires", step.require],
+    ["Loop", step.loop],
+    ["At once", step.loop && step.concurrent > 1 ? step.concurrent : null],
+    ["Delay", step.delay ? `${step.delay} s` : null],
+    ["Takes", step.acquires.join(", ")],
+    ["Settings", retry],
+    [
+      "Counts",
+      Object.entries(step.counts)
+        .map(([state, number]) => `${number.toLocaleString("en")} ${state}`)
+        .join(", "),
+    ],
+    ["Time", step.seconds === null ? null : `${duration(step.seconds)}, all instances together`],
+  ]);
+}

@@ -1,2 +1,0 @@
-
-showRun(JSON.parse(byId("run-data").textContent));
