@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.floors import nothing
 from benchmarks.programs import QUIET
+from benchmarks.steps import nothing
 
 ITERATIONS = 1_000  #: of the run that is multiplied
 

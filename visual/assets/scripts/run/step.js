@@ -8,7 +8,9 @@ export function stepText(step) {
   const loop = step.progress;
   const total = loop ? loop.items : Object.values(step.counts).reduce((sum, number) => sum + number, 0);
   if (!loop && total <= 1) return step.state;
-  const done = loop ? loop.over - loop.failed - loop.cancelled : (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
+  const done = loop
+    ? loop.over - loop.failed - loop.cancelled
+    : (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
   return `${step.state} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
 }
 
