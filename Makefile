@@ -45,15 +45,6 @@ $(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,test]'
 	@touch $@
 
-$(VENV)/.ready-coverage: $(VENV)/.ready-test
-	@sh tests/services/packages.sh
-	@rm -rf coverage
-	$(BIN)/python -m coverage run -m pytest -n 2
-	@$(BIN)/python -m coverage combine --quiet
-	@$(BIN)/python -m coverage json --quiet
-	@$(BIN)/python -m coverage report
-	@$(BIN)/python -m tests.branches eventcore/decide 95
-
-bench: $(VENV)/bin/python pyproject.toml
+$(VENV)/.ready-bench: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,bench]'
 	@touch $@

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert
+from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert, update
 
 from benchmarks.steps import nothing
 from eventcore.act.current import Current
@@ -20,8 +20,11 @@ from eventcore.act.executors.process import ProcessExecutor
 from eventcore.act.steplog import LogTarget
 
 
-def core_commits(path: Path, durability: str, count: int) -> float:
-    """Seconds to open a new store and make `count` commits of one row each: SQLAlchemy Core, SQLite, WAL."""
+def core_commits(path: Path, durability: str, count: int, *, also_updates: bool = False) -> float:
+    """Seconds to open a new store and make `count` commits of one new row each: SQLAlchemy Core, SQLite, WAL.
+
+    With `also_updates`, each commit changes the row before it, too: two statements and a commit.
+    """
     began = time.perf_counter()
     engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
 
@@ -37,6 +40,8 @@ def core_commits(path: Path, durability: str, count: int) -> float:
         for number in range(count):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             connection.execute(insert(states), [{"id": number, "state": "success"}])
+            if also_updates:
+                connection.execute(update(states).where(states.c.id == number - 1).values(state="success"))
             connection.exec_driver_sql("COMMIT")
         return time.perf_counter() - began
 

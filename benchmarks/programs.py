@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,33 @@ def handovers(store: Path, count: int) -> list[float]:
     flow.trigger_event(events[0], 1)
     timed(flow)
     return [int(word) / 1e9 for word in told.read_text(encoding="ascii").split()]
+
+
+def flow_chain(store: Path, count: int) -> float:
+    """The same chain as `chain` makes, written as a flow; building and checking it count."""
+    config = {"task_construct": "invoke", "durability": "normal", **QUIET}
+    began = time.perf_counter()
+    flow = sequent.Sequent("chain", store, config=config)
+    last: sequent.FlowStep | None = None
+    for number in range(count):
+        last = flow.add_step(f"s{number}", nothing, require=() if last is None else ((last, sequent.STEP_SUCCESS),))
+    timed(flow)
+    return time.perf_counter() - began
+
+
+def kernel_chain(store: Path, count: int) -> float:
+    """What `flow_chain` measures, for the chain written for the kernel."""
+    began = time.perf_counter()
+    chain(store, count, "invoke")
+    return time.perf_counter() - began
+
+
+def body_loop(store: Path, iterations: int, items: Mapping[str, int] | None = None) -> float:
+    """A step with a loop of its own, run in the engine: one iteration, one step, one commit."""
+    config = {"task_construct": "invoke", "durability": "normal", **QUIET}
+    flow = sequent.Sequent("loop", store, config=config)
+    flow.add_step("each", nothing, loop=range(iterations) if items is None else items)
+    return timed(flow)
 
 
 def fan_out(store: Path, count: int, construct: str, at_once: int = 2, durability: str = "normal") -> float:

@@ -19,7 +19,17 @@ from statistics import median
 
 from benchmarks.floors import core_commits, pool_chain, pool_fan_out, standard_chain
 from benchmarks.large import ITERATIONS, large_run
-from benchmarks.programs import chain, fails_at_first, fan_out, handovers, loop_flow, timed
+from benchmarks.programs import (
+    body_loop,
+    chain,
+    fails_at_first,
+    fan_out,
+    flow_chain,
+    handovers,
+    kernel_chain,
+    loop_flow,
+    timed,
+)
 
 ROUNDS = 5
 
@@ -53,6 +63,24 @@ def invoke_chain() -> None:
             partial(core_commits, durability=durability, count=1000),
             1000,
         )
+
+
+def flow_as_chain() -> None:
+    """A chain of steps written as a flow, against the same chain written for the kernel."""
+    paired("chain of 1,000 as a flow, built and checked", lambda path: flow_chain(path, 1000),
+           lambda path: kernel_chain(path, 1000), 1000)  # fmt: skip
+
+
+def iterations() -> None:
+    """An iteration with one step, against two statements and a commit; and a mapping's cost as it grows."""
+    paired("loop of 3,000, one step an iteration", lambda path: body_loop(path, 3000),
+           partial(core_commits, durability="normal", count=3000, also_updates=True), 3000)  # fmt: skip
+    costs = {}
+    for count in (1_000, 100_000):
+        with fresh() as path:
+            costs[count] = body_loop(path, count, {f"k{number}": number for number in range(count)}) / count
+    print(f"{'mapping of 100,000 items':<44} {1e6 * costs[100_000]:>7,.0f} us an item   "
+          f"{costs[100_000] / costs[1_000]:.2f} of one of 1,000")  # fmt: skip
 
 
 def process_chain() -> None:
@@ -173,7 +201,9 @@ def _measure_idle(seconds: int) -> None:
         print(time.process_time() - before, time.perf_counter() - began)
 
 
-FIGURES = (invoke_chain, process_chain, handover, parallel, loops, resume, cold, reading, idle)
+FIGURES = (
+    invoke_chain, flow_as_chain, iterations, process_chain, handover, parallel, loops, resume, cold, reading, idle,
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:
