@@ -18,8 +18,13 @@ class Crash(BaseException):
     """The engine stops here; nothing in it may catch this."""
 
 
+def crash() -> None:
+    """Stop the engine by an exception."""
+    raise Crash
+
+
 @contextmanager
-def crash_at(moment: int) -> Iterator[None]:
+def crash_at(moment: int, how: Callable[[], None] = crash) -> Iterator[None]:
     """Crash at so many moments from now: before and after each commit, before and after each dispatch."""
     passed = 0
 
@@ -27,7 +32,7 @@ def crash_at(moment: int) -> Iterator[None]:
         nonlocal passed
         passed += 1
         if passed == moment:
-            raise Crash
+            how()
 
     def around(method: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any) -> None:
