@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.floors import core_commits, pool_chain, pool_fan_out, standard_chain
+from benchmarks.large import ITERATIONS, large_run
 from benchmarks.programs import (
     body_loop,
     chain,
@@ -150,6 +151,20 @@ def cold() -> None:
     print(f"{'a flow of one process step, cold':<44} {median(ours):>9.2f} s   bare interpreter {median(bare):.2f} s")
 
 
+def reading() -> None:
+    """Whole commands that tell of a run of 1,000,000 iterations, beside one scan of its tasks and the imports."""
+    with fresh() as path:
+        large_run(path, 1_000_000 // ITERATIONS)
+        floor = median(_command(f"import sequent.cli.main, sqlalchemy, benchmarks.large as b; b.scan({str(path)!r})")
+                       for _ in range(ROUNDS))  # fmt: skip
+        for verb, *options in (("status",), ("watch",), ("graph",), ("report", "-o", str(path.with_suffix(".html")))):
+            arguments = ["sequent", verb, str(path), *options]
+            program = f"import sys; from sequent.cli.main import main; sys.argv = {arguments!r}; main()"
+            took = median(_command(program) for _ in range(ROUNDS))
+            print(f"{f'{verb} of 1,000,000 iterations':<44} {took:>9.2f} s   floor {floor:>5.2f} s   "
+                  f"ratio {floor / took:.2f}")  # fmt: skip
+
+
 def idle() -> None:
     """The CPU that an engine uses while it waits ten seconds for a delay."""
     cpu, wall = map(float, _in_own_process("idle", 10))
@@ -158,7 +173,7 @@ def idle() -> None:
 
 def _command(program: str) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
@@ -186,7 +201,9 @@ def _measure_idle(seconds: int) -> None:
         print(time.process_time() - before, time.perf_counter() - began)
 
 
-FIGURES = (invoke_chain, flow_as_chain, iterations, process_chain, handover, parallel, loops, resume, cold, idle)
+FIGURES = (
+    invoke_chain, flow_as_chain, iterations, process_chain, handover, parallel, loops, resume, cold, reading, idle,
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:

@@ -62,7 +62,7 @@ class Executor(ABC):
         """Whether calls surely leave this process, so that functions and arguments have to be pickled."""
         return False
 
-    def prepare(self, function: Callable[..., Any]) -> None:  # noqa: B027  most have nothing to prepare
+    def prepare(self, function: Callable[..., object]) -> None:  # noqa: B027  most have nothing to prepare
         """Begin what the first call would have to wait for: one will come, likely of this function.
 
         It may be closed without one, too.

@@ -136,8 +136,13 @@ def changed_config(config: Config, values: Mapping[str, object]) -> Config:
     return checked_config({key: getattr(config, key) for key in Config.__struct_fields__} | dict(values), "config")
 
 
+NOTHING_SET = StepConfig()  #: of a step that leaves all to the program's config
+
+
 def step_config(values: Mapping[str, object], step: str) -> StepConfig:
     """Check a step's own config; raises `ConfigError` naming the step and the key."""
+    if type(values) is dict and not values:
+        return NOTHING_SET
     if not isinstance(values, Mapping):
         raise ConfigError(f"step {step!r}: config is a mapping, not {values!r}")
     config: StepConfig = _converted(dict(values), StepConfig, f"step {step!r}, config")

@@ -52,6 +52,8 @@ Units = tuple[tuple[ResourcePool, int], ...]
 
 def as_units(written: Iterable[Any], step: str, word: str) -> Units:
     """Check a step's `acquires` or `releases`: pairs of pool and count, each count possible in its pool."""
+    if type(written) is tuple and not written:
+        return ()
     if not isinstance(written, Iterable):
         raise ProgramError(f"step {step!r}: {word} is a list of pairs of a ResourcePool and a count, not {written!r}")
     totals: dict[str, tuple[ResourcePool, int]] = {}

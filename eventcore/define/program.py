@@ -304,7 +304,10 @@ class Program:
             if not isinstance(events, (Event, Iterable)):
                 raise ProgramError(f"step {step!r}, trigger {status.value}: give a tuple of events, not {events!r}")
             group = (events,) if isinstance(events, Event) else tuple(events)
-            found[status] = tuple(self._own_event(event, f"step {step!r}, trigger {status.value}") for event in group)
+            if not all(type(event) is Event and self.events.get(event.name) is event for event in group):
+                for event in group:
+                    self._own_event(event, f"step {step!r}, trigger {status.value}")
+            found[status] = group
         return found
 
     @staticmethod
@@ -325,8 +328,10 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
     """Raise `ProgramError` for a function, arguments or keywords that could not be called."""
     if func is not None and not callable(func):
         raise ProgramError(f"step {step!r}: func must be callable or None, not {func!r}")
-    if isinstance(args, (str, bytes)) or not isinstance(args, Iterable):
+    if type(args) is not tuple and (isinstance(args, (str, bytes)) or not isinstance(args, Iterable)):
         raise ProgramError(f"step {step!r}: args is a tuple of arguments, not {args!r}; write ({args!r},) for one")
+    if type(kwargs) is dict and not kwargs:
+        return
     if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
         raise ProgramError(f"step {step!r}: kwargs is a mapping from argument names, not {kwargs!r}")
 

@@ -11,14 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from eventcore.define.config import StepConfig
+from eventcore.define.config import NOTHING_SET, StepConfig
 from eventcore.define.expression import as_data
 from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import StoreError
 
 FORMAT = 2
-NOTHING_SET = StepConfig()
 
 Tree = Any  #: {"and": [...]}, {"or": [...]} or a leaf: an event's name, or {"step": path, "status": status}
 
@@ -222,7 +221,7 @@ def _policy(replay: Mapping[StepStatus, StepReplay]) -> dict[str, str]:
 
 
 def _config_data(config: StepConfig) -> dict[str, Any]:
-    if config == NOTHING_SET:
+    if config is NOTHING_SET or config == NOTHING_SET:
         return {}
     data = msgspec.to_builtins(msgspec.structs.replace(config, task_construct=None))
     construct = config.task_construct

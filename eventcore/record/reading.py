@@ -6,7 +6,7 @@ Nothing here needs the user's program: a run carries what it ran as data.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported
 from eventcore.record.registry import backend_of
-from eventcore.record.tallies import LoopTally, Tally, loop_tallies, tallies
+from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, tallies
 from eventcore.record.views import (
     AttemptView,
     InstanceView,
@@ -34,6 +34,7 @@ from eventcore.record.views import (
 from eventcore.record.whose import own_latest
 
 NONE = "null"  #: how the value None is recorded
+CHUNK = 500  #: values that are looked up by one statement
 
 
 class Reader:
@@ -42,6 +43,7 @@ class Reader:
     def __init__(self, connection: Connection, location: str) -> None:
         self._connection = connection
         self._programs: dict[tuple[int, int], StoredProgram] = {}
+        self._tallies: dict[tuple[int, int], Mapping[str, Tally]] = {}
         self.location = location
 
     @property
@@ -91,9 +93,12 @@ class Reader:
             self._programs[key] = read(self._connection.execute(query).scalar_one())
         return self._programs[key]
 
-    def tallies(self, run: RunView) -> dict[str, Tally]:
-        """Each step's instances, counted by the status of their latest recovery; keyed by the kernel's step name."""
-        return tallies(self._connection, run.id, run.recovery)
+    def tallies(self, run: RunView) -> Mapping[str, Tally]:
+        """Each step's instances, counted by the status of their latest recovery, once; by the kernel's step name."""
+        key = run.id, run.recovery
+        if key not in self._tallies:
+            self._tallies[key] = tallies(self._connection, run.id, run.recovery)
+        return self._tallies[key]
 
     def loops(self, run: RunView) -> dict[str, LoopTally]:
         """How far the loops of each container came; keyed by the kernel's name of the container."""
@@ -172,61 +177,63 @@ class Reader:
             for row in self._connection.execute(query)
         ]
 
-    def tasks(self, run: RunView, steps: Collection[str], limit: int) -> list[TaskView]:
+    def tasks(self, run: RunView, steps: Collection[str], now: float, limit: int) -> list[TaskView]:
         """The tasks of the steps in all recoveries, as they were reached; beyond `limit`, failures and the latest."""
         tasks = t.tasks
         columns = ("step", "sequence", "recovery", "status", "try", "created", "started", "ended")
-        done = tasks.c.status.in_([TaskStatus.success.value, TaskStatus.skipped.value])
-        query = (
-            select(*(tasks.c[name] for name in columns))
-            .where(tasks.c.run == run.id, tasks.c.step.in_(list(steps)))
-            .order_by(tasks.c.recovery.desc(), tasks.c.created.desc(), tasks.c.sequence)
-        )
-        status = {status.value: status for status in TaskStatus}
+        query = select(*(tasks.c[name] for name in columns)).where(tasks.c.run == run.id, tasks.c.step.in_(list(steps)))
+        until = now if run.ended is None else run.ended
+        count = {True: 0, False: 0}
+        for step, tally in self.tallies(run).items():
+            for word, number in tally.tasks.items() if step in steps else ():
+                count[word.is_done] += number
         found: list[TaskView] = []
-        for part in (~done, done):
-            for step, sequence, recovery, word, *rest in self._connection.execute(
-                query.where(part).limit(limit - len(found))
-            ):
-                found.append(TaskView(step, sequence, recovery, status[word], *rest))
-        return sorted(found, key=lambda task: (task.recovery, task.created, task.started or 0.0))
+        for is_done in (False, True):
+            words = [status.value for status in TaskStatus if status.is_done is is_done]
+            part = query.where(tasks.c.status.in_(words))
+            room = limit - len(found)
+            if count[is_done] > room:
+                since = latest_since(self._connection, part, tasks.c.created, (run.created, until), room)
+                part = part.where(tasks.c.created >= since).limit(2 * room)
+            rows = self._connection.execute(part).all() if count[is_done] and room else []
+            known = [TaskView(name, at, recovery, TaskStatus(word), *rest) for name, at, recovery, word, *rest in rows]
+            found += sorted(known, key=_reached)[-room:]
+        return sorted(found, key=_reached)
 
-    def task_count(self, run: RunView, steps: Collection[str]) -> int:
-        """How many tasks the steps have in all recoveries."""
-        tasks = t.tasks
-        query = select(tasks.c.step, func.count()).where(tasks.c.run == run.id).group_by(tasks.c.step)
-        return sum(count for step, count in self._connection.execute(query) if step in steps)
-
-    def attempts(self, run: RunView, *, step: str | None = None, sequence: str | None = None) -> Iterator[AttemptView]:
-        """The tries that say more than their task does: those that failed, and those after the first."""
+    def attempts(self, run: RunView, sequences: Collection[str] | None = None) -> Iterator[AttemptView]:
+        """The tries at the sequences that say more than their tasks do: the failed, and those after the first."""
         attempts = t.attempts
         query = (
             select(attempts)
             .where(attempts.c.run == run.id, (attempts.c.status != "success") | (attempts.c["try"] > 1))
             .order_by(attempts.c.recovery, attempts.c["try"])
         )
-        if step is not None:
-            query = query.where(attempts.c.step == step)
-        if sequence is not None:
-            query = query.where(attempts.c.sequence == sequence)
-        for row in self._connection.execution_options(yield_per=1000).execute(query):
+        for row in self._rows(query, attempts.c.sequence, sequences):
             yield AttemptView(
                 row.step, row.sequence, row.recovery, row._mapping["try"], TaskStatus(row.status), row.started,
                 row.ended, row.error, row.traceback,
             )  # fmt: skip
 
-    def results(self, run: RunView, limit: int, *, step: str | None = None) -> Iterator[ResultView]:
-        """What tasks returned, or those of one step, but for None; of each, the first `limit` characters."""
+    def results(self, run: RunView, sequences: Collection[str], limit: int) -> Iterator[ResultView]:
+        """What tasks at the sequences returned, but for None; of each, the first `limit` characters."""
         results = t.results
         columns = (results.c.step, results.c.sequence, results.c.recovery)
         text, size = func.substr(results.c.value, 1, limit), func.coalesce(func.length(results.c.value), 0)
         query = select(*columns, text, size, results.c.file).where(
             results.c.run == run.id, results.c.value.is_(None) | (results.c.value != NONE)
         )
-        if step is not None:
-            query = query.where(results.c.step == step)
-        for row in self._connection.execution_options(yield_per=1000).execute(query):
+        for row in self._rows(query, results.c.sequence, sequences):
             yield ResultView(*row)
+
+    def _rows(self, query: Select[Any], column: ColumnElement[Any], values: Collection[str] | None) -> Iterator[Any]:
+        """The rows of the query that have one of the values in the column, some hundred values at a time."""
+        execute = self._connection.execution_options(yield_per=1000).execute
+        if values is None:
+            yield from execute(query)
+            return
+        wanted = list(values)
+        for start in range(0, len(wanted), CHUNK):
+            yield from execute(query.where(column.in_(wanted[start : start + CHUNK])))
 
     def items(self, run: RunView, step: str) -> Iterator[SliceView]:
         """The recorded items of a loop, by the step that computed them: slice by slice, each instance in order."""
@@ -268,6 +275,10 @@ def reading(location: str) -> Iterator[Reader]:
                 yield Reader(connection, location)
         finally:
             database.dispose()
+
+
+def _reached(task: TaskView) -> tuple[int, float, float]:
+    return task.recovery, task.created, task.started or 0.0
 
 
 def _is_latest(table: Table, names: Sequence[str]) -> ColumnElement[bool]:

@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, Subquery, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, Table, and_, cast, func, select
 
 from eventcore.define.status import TaskStatus
 from eventcore.record import schema as t
+
+Group = tuple[Any, ...]
+Sums = list[Any]
+
+PARTS = 1_000  #: of a time, in which rows are counted
+RESOLUTION = 1e-6  #: seconds
 
 
 @dataclass(slots=True)
@@ -25,6 +31,17 @@ class Tally:
     ended: int = 0  #: how many have an end
     seconds: float = 0.0  #: what its instances took, all together
     tries: int = 1  #: the most that one of them took
+    tasks: dict[TaskStatus, int] = field(default_factory=dict)  #: also those that a later recovery superseded
+
+    def enter(self, status: TaskStatus, tried: int, tasks: int, latest: Sums) -> None:
+        """Add tasks of one status and number of tries, and what is counted of the latest of them."""
+        count, ended, seconds = latest
+        self.tasks[status] = self.tasks.get(status, 0) + tasks
+        if count:
+            self.counts[status] = self.counts.get(status, 0) + count
+            self.ended += ended
+            self.seconds += max(0.0, seconds)
+            self.tries = max(self.tries, tried)
 
     @property
     def total(self) -> int:
@@ -51,13 +68,8 @@ def tallies(connection: Connection, run: int, recovery: int) -> dict[str, Tally]
     spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
     query = select(*what, func.count(), func.count(tasks.c.ended), spent).group_by(*what)
     found: dict[str, Tally] = {}
-    for (step, word, tried), (count, ended, seconds) in _latest(connection, tasks, query, len(what), run, recovery):
-        tally = found.setdefault(step, Tally())
-        status = TaskStatus(word)
-        tally.counts[status] = tally.counts.get(status, 0) + count
-        tally.ended += ended
-        tally.seconds += max(0.0, seconds)
-        tally.tries = max(tally.tries, tried)
+    for (step, word, tried), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
+        found.setdefault(step, Tally()).enter(TaskStatus(word), tried, every[0], latest)
     return found
 
 
@@ -66,23 +78,26 @@ def loop_tallies(connection: Connection, run: int, recovery: int) -> dict[str, L
     loops = t.loops
     sums = [func.sum(loops.c[name]) for name in ("items", "begun", "over", "failed", "cancelled")]
     query = select(loops.c.step, func.count(), *sums).group_by(loops.c.step)
-    return {step: LoopTally(*map(int, sums)) for (step,), sums in _latest(connection, loops, query, 1, run, recovery)}
+    found = _grouped(connection, loops, query, 1, run, recovery)
+    return {step: LoopTally(*map(int, latest)) for (step,), _, latest in found}
 
 
-def _latest(
+def _grouped(
     connection: Connection, table: Table, query: Select[Any], keys: int, run: int, recovery: int
-) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
-    """The groups of the query, which has `keys` columns of its group first and sums behind, of the latest rows."""
+) -> Iterator[tuple[Group, Sums, Sums]]:
+    """The groups of the query, which has `keys` columns first and sums behind: over all rows, and over the latest."""
     found = _groups(connection, query.where(table.c.run == run), keys)
+    superseded: dict[Group, Sums] = {}
     if recovery:
         later = _later(table, run)
-        superseded = query.select_from(table).join(later, _earlier_row(table, later)).where(table.c.run == run)
-        for group, sums in _groups(connection, superseded, keys).items():
-            found[group] = [value - gone for value, gone in zip(found[group], sums, strict=True)]
-    return ((group, sums) for group, sums in found.items() if sums[0])
+        earlier = query.select_from(table).join(later, _earlier_row(table, later)).where(table.c.run == run)
+        superseded = _groups(connection, earlier, keys)
+    for group, sums in found.items():
+        gone = superseded.get(group, [0] * len(sums))
+        yield group, sums, [value - less for value, less in zip(sums, gone, strict=True)]
 
 
-def _groups(connection: Connection, query: Select[Any], keys: int) -> dict[tuple[Any, ...], list[Any]]:
+def _groups(connection: Connection, query: Select[Any], keys: int) -> dict[Group, Sums]:
     return {tuple(row[:keys]): [value or 0 for value in row[keys:]] for row in connection.execute(query)}
 
 
@@ -98,3 +113,26 @@ def _later(table: Table, run: int) -> Subquery:
 
 def _earlier_row(table: Table, later: Subquery) -> Any:
     return and_(table.c.sequence == later.c.sequence, table.c.step == later.c.step, table.c.recovery < later.c.recovery)
+
+
+def latest_since(
+    connection: Connection, query: Select[Any], at: ColumnElement[float], between: tuple[float, float], limit: int
+) -> float:
+    """From when on the query has `limit` rows by their times `at`, or a few more, found by counting and not by sorting.
+
+    `between` is when the first and the last of them may be.
+    """
+    first, last = between
+    while True:
+        part = cast((at - first) * (PARTS / max(last - first, RESOLUTION)), Integer)
+        counted = query.with_only_columns(func.min(at), func.max(at), func.count()).group_by(part)
+        left, chosen = limit, (first, last, 0)
+        for chosen in sorted(((a, b, n) for a, b, n in connection.execute(counted)), reverse=True):
+            left -= chosen[2]
+            if left <= 0:
+                break
+        begin, end, count = chosen
+        if count <= limit or end - begin < RESOLUTION:
+            return begin
+        query, limit = query.where(at >= begin, at <= end), left + count
+        first, last = begin, end

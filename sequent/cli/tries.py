@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
         raise TargetError(f"run {run.run_id!r} does not say where its steps log; look in its configured logdir")
     folder = LogFolder(logdir, run.program, run.run_id)
     ended = {(a.step, a.sequence, a.recovery, a.try_number): a.status for a in reader.attempts(run)}
-    for task in reader.tasks(run, steps.keys(), MOST_TASKS):
+    for task in reader.tasks(run, steps.keys(), time.time(), MOST_TASKS):
         if task.status is TaskStatus.skipped:
             continue
         path = steps[task.step]

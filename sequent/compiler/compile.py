@@ -11,6 +11,7 @@ Only events that something asks for are made. Names of inner things have a `#`, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ from sequent.language.require import Clause
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 ROOT_SEQUENCE = "1"
+_STATUSES = tuple(StepStatus)
 
 #: the moments at which a status is certain to have come; a skip in recovery raises success alone
 _comes_with: Mapping[StepStatus, tuple[StepStatus, ...]] = {
@@ -106,14 +108,13 @@ class _Compiler:
     def _add_child(self, step: FlowStep, begin: Event) -> None:
         scope = step.parent.path
         inner = isinstance(step.parent, FlowStep)
-        triggers: dict[StepStatus, list[Event]] = {status: [] for status in StepStatus}
-        for status in StepStatus:
-            if (step.path, status) in self.graph.asked:
-                for moment in _comes_with[status]:
-                    triggers[moment].append(self.came(step, status))
-            if (step.path, status) in self.graph.never_asked:
-                for moment in _ruled_out_by.get(status, ()):
-                    triggers[moment].append(self.never(step, status))
+        triggers: defaultdict[StepStatus, list[Event]] = defaultdict(list)
+        for status in self.graph.asked_of(step):
+            for moment in _comes_with[status]:
+                triggers[moment].append(self.came(step, status))
+        for status in self.graph.never_asked_of(step):
+            for moment in _ruled_out_by.get(status, ()):
+                triggers[moment].append(self.never(step, status))
         if inner:
             triggers[StepStatus.complete].append(self.event(f"{step.path}#over", scope))
             if step.path not in self.graph.handled:
@@ -161,7 +162,7 @@ class _Compiler:
         void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.void)
         if source is not None:
             self.program.add_assoc(source, (void,))
-        follows = [self.never(step, status) for status in StepStatus if (step.path, status) in self.graph.never_asked]
+        follows = [self.never(step, status) for status in self.graph.never_asked_of(step)]
         if isinstance(step.parent, FlowStep):
             follows.append(self.event(f"{step.path}#over", scope))
         self.program.add_assoc(void, follows)
@@ -216,7 +217,7 @@ class _Compiler:
         runs, owns_units = role is not Role.container, role is not Role.body
         return self.program.add_step(
             name, step.func if runs else None, step.args if runs else (), step.kwargs if runs else {},
-            {status: list(dict.fromkeys(events)) for status, events in triggers.items() if events},
+            {status: tuple(dict.fromkeys(triggers[status])) for status in _STATUSES if status in triggers},
             step.acquires if owns_units else (), step.releases if owns_units else None,
             step.recovery, config, place, role, loop,
         )  # fmt: skip
@@ -238,6 +239,8 @@ class _Compiler:
         config = step.config
         if step.is_container and step.children:
             config = msgspec.structs.replace(config, max_concurrent=None)
+        if stops_the_run == self.graph.stops(step):
+            return config
         return msgspec.structs.replace(config, stop_on_exception=stops_the_run)
 
     def _surroundings(self, step: FlowStep, inside: Container) -> dict[str, Any]:

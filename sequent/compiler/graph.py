@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from sequent.language.step import Container, FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
 
+_ORDER = list(StepStatus)
 ROOT = ""  #: the path of the flow itself
 
 
@@ -59,6 +60,22 @@ class FlowGraph:
     def asked(self) -> frozenset[Asked]:
         """The statuses that some clause requires."""
         return frozenset((source, status) for source, _, statuses in self._asking for status in statuses)
+
+    def asked_of(self, step: FlowStep) -> Sequence[StepStatus]:
+        """The statuses of the step that some clause requires."""
+        return self._asked_by_path.get(step.path, ())
+
+    def never_asked_of(self, step: FlowStep) -> Sequence[StepStatus]:
+        """The statuses of the step of which it must be told that they cannot come any more."""
+        return self._never_asked_by_path.get(step.path, ())
+
+    @cached_property
+    def _asked_by_path(self) -> Mapping[str, Sequence[StepStatus]]:
+        return _by_path(self.asked)
+
+    @cached_property
+    def _never_asked_by_path(self) -> Mapping[str, Sequence[StepStatus]]:
+        return _by_path(self.never_asked)
 
     @cached_property
     def referred(self) -> frozenset[str]:
@@ -135,3 +152,10 @@ class FlowGraph:
             for moment in self.moments.succ[end]
             if self.steps[moment[0]].parent is step.parent
         )
+
+
+def _by_path(asked: Iterable[Asked]) -> Mapping[str, Sequence[StepStatus]]:
+    groups: dict[str, list[StepStatus]] = {}
+    for path, status in asked:
+        groups.setdefault(path, []).append(status)
+    return {path: sorted(group, key=_ORDER.index) for path, group in groups.items()}

@@ -27,6 +27,7 @@ Moments: TypeAlias = "nx.DiGraph[Moment]"
 
 START = "start"
 END = "end"
+_ORDER = tuple(StepStatus)
 
 
 def moments(root: Container, requirements: Mapping[str, Requirement]) -> Moments:
@@ -77,7 +78,7 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
     for source, statuses in asked.items():
         graph.add_edge(
             source, (path, START), kind="refers" if source[0] in requirement.implied else "requires",
-            statuses=tuple(status for status in StepStatus if status in statuses),
+            statuses=tuple(sorted(statuses, key=_ORDER.index)) if len(statuses) > 1 else tuple(statuses),
             result=source[0] in requirement.results,
         )  # fmt: skip
 

@@ -45,8 +45,10 @@ class _Finder:
     def requirement(self) -> Requirement:
         """The step's own clauses, and success of each further step whose result it takes."""
         step = self.step
-        results = self._results(references_in((step.args, step.kwargs, step.loop)))
         written = None if step.require is None else rebuilt(step.require, self._found)
+        if not (step.args or step.kwargs) and step.loop is None:
+            return Requirement(written, frozenset(), frozenset())
+        results = self._results(references_in((step.args, step.kwargs, step.loop)))
         named = {clause.step for clause in clauses(written)}
         implied = [other for other in results.values() if other not in named]
         parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from eventcore.act.executors.registry import with_construct
 from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.expression import Expression
 from eventcore.define.items import RecordedItems
@@ -126,7 +127,7 @@ class FlowStep(Container, Placed):
         self.acquires = as_units(acquires, self.path, "acquires")
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
         self._recovery = as_replays(self.path, recovery)
-        self._config = step_config(config, self.path)
+        self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
 
     def __repr__(self) -> str:
         return f"FlowStep({self.path!r})"

@@ -313,7 +313,7 @@ def test_a_delay_outlives_its_engine_and_is_not_begun_again(mode: RunMode, tmp_p
     ((due,),) = rows(store, "SELECT due FROM eventcore_delays")
     assert chain(tmp_path, calls, nothing, nothing, delay=1.0).run(run_mode=mode)
     assert calls == ["s0", "s1"]
-    assert {row for (row,) in rows(store, "SELECT due FROM eventcore_delays WHERE association LIKE 'e1%'")} == {due}
+    assert {row for (row,) in rows(store, "SELECT due FROM eventcore_delays WHERE event LIKE 'e1%'")} == {due}
     ((started,),) = rows(store, "SELECT max(started) FROM eventcore_tasks WHERE step = 's1'")
     assert started >= due
 

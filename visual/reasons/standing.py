@@ -118,7 +118,8 @@ def _cancelled(known: Known, task: InstanceView, at: str) -> str:
 
 def _last_error(known: Known, task: InstanceView) -> str | None:
     """The error of the try before the one that is due."""
-    for attempt in known.reader.attempts(known.run, step=task.step, sequence=task.sequence):
-        if attempt.recovery == task.recovery and attempt.try_number == task.try_number - 1:
+    for attempt in known.reader.attempts(known.run, [task.sequence]):
+        same = (attempt.step, attempt.recovery) == (task.step, task.recovery)
+        if same and attempt.try_number == task.try_number - 1:
             return attempt.error
     return None

@@ -17,7 +17,7 @@ from visual.report.loops import loops_of
 from visual.report.texts import Texts, head_and_tail, shown_value
 from visual.report.waits import waits_of
 
-MOST_TASKS = 50_000  #: tasks in a page; beyond, failures and the latest
+MOST_TASKS = 20_000  #: tasks in a page; beyond, failures and the latest
 ERROR, TRACEBACK, RESULT = 2_000, 20_000, 2_000  #: characters of one
 ERRORS, RESULTS = 3_000_000, 1_500_000  #: characters of all together
 STATUSES = [status.value for status in TaskStatus]
@@ -34,8 +34,9 @@ class History:
         self._nodes = flat_outline_of(self._program)
         self._places = {node.path: place for place, node in enumerate(self._nodes)}
         self._kernel = {name: node for node in self._nodes for name in node.kernel_names}
-        self._tasks = reader.tasks(run, self._kernel.keys(), MOST_TASKS)
+        self._tasks = reader.tasks(run, self._kernel.keys(), now, MOST_TASKS)
         self._rows = {(task.step, task.sequence, task.recovery): row for row, task in enumerate(self._tasks)}
+        self._sequences = list(dict.fromkeys(task.sequence for task in self._tasks))
         self._texts = Texts(ERRORS)
         self._first_start: dict[int, float] = {}  #: of tasks with several tries
 
@@ -45,7 +46,7 @@ class History:
         return {
             "statuses": STATUSES,
             "tasks": self._columns(),
-            "total": self._reader.task_count(self._run, self._kernel.keys()),
+            "total": self._total(),
             "attempts": attempts,
             "results": self._results(),
             "loops": loops_of(self._reader, self._run, self._nodes),
@@ -53,6 +54,11 @@ class History:
             "texts": self._texts.all,
             **self._logs(attempts),
         }
+
+    def _total(self) -> int:
+        """How many tasks there are in all recoveries."""
+        tallies = self._reader.tallies(self._run)
+        return sum(sum(tally.tasks.values()) for step, tally in tallies.items() if step in self._kernel)
 
     def _since(self, time: float | None) -> float | None:
         return None if time is None else round(time - self._run.created, 4)
@@ -85,7 +91,7 @@ class History:
     def _attempts(self) -> list[list[Any]]:
         """Row, try, status, start, end, error, traceback, of the tries that say more than their task."""
         found = []
-        for a in self._reader.attempts(self._run):
+        for a in self._reader.attempts(self._run, self._sequences):
             row = self._rows.get((a.step, a.sequence, a.recovery))
             if row is not None:
                 if a.started is not None:
@@ -99,7 +105,7 @@ class History:
     def _results(self) -> list[list[Any]]:
         """Row, text and characters in the store of what tasks returned; what returned None is left out."""
         found, left = [], RESULTS
-        for result in self._reader.results(self._run, RESULT):
+        for result in self._reader.results(self._run, self._sequences, RESULT):
             row = self._rows.get((result.step, result.sequence, result.recovery))
             if row is None:
                 continue

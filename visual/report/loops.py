@@ -13,6 +13,7 @@ from visual.outline import StepNode
 from visual.report.texts import shown_value
 
 ITEM = 200  #: characters of one item
+ITEMS = 50_000  #: of a step's loops together; more are left out
 TOTAL = 1_000_000  #: characters of all items together
 
 
@@ -24,8 +25,9 @@ def loops_of(reader: Reader, run: RunView, nodes: Iterable[StepNode]) -> list[di
     found: list[dict[str, Any]] = []
     left = TOTAL
     computing = reader.program(run).items_of
+    known = reader.loops(run)
     for node in nodes:
-        if node.loop is None:
+        if node.step.name not in known or known[node.step.name].items > ITEMS:
             continue
         slices = reader.items(run, computing[node.step.name])
         for (sequence, _), parts in groupby(slices, key=lambda part: (part.sequence, part.recovery)):

@@ -77,7 +77,7 @@ class ProcessExecutor(Executor):
     def leaves_process(cls, construct: Any) -> bool:
         return True
 
-    def prepare(self, function: Callable[..., Any]) -> None:
+    def prepare(self, function: Callable[..., object]) -> None:
         """Start the first worker, and let it import the function's module."""
         module = function.__module__ if travels_by_name(function) else None
         with self._lock, contextlib.suppress(OSError):
@@ -203,7 +203,7 @@ class ProcessExecutor(Executor):
                 if worker.deadline is not None and worker.deadline <= now:
                     worker.time_out()
                 elif self._closed_at is not None and self._closed_at + GRACE <= now:
-                    worker.end("cancelled")
+                    worker.dismiss()
 
     def _hear(self, worker: WorkerProcess) -> None:
         """Take in what the worker has written."""

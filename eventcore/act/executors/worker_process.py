@@ -125,6 +125,13 @@ class WorkerProcess:
         self._calls.close()
         self._leash.close()
 
+    def dismiss(self) -> None:
+        """Kill a worker that does not leave by itself; programs that finished steps left running go on."""
+        if self.job is None:
+            self._process.kill()
+        else:
+            self.end("cancelled")
+
     def bury(self) -> str:
         """Release what belonged to the dead worker; returns why it died."""
         if self.job is not None:  # before the wait that sets the process's id free

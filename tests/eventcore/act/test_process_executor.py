@@ -427,10 +427,13 @@ def test_close_does_not_wait_for_a_thread_that_a_finished_step_left() -> None:
     assert not alive(pid)
 
 
-def test_a_program_left_running_by_a_finished_step_outlives_close() -> None:
+@pytest.mark.parametrize("leaves", [True, False], ids=["and the worker leaves", "and the worker does not leave"])
+def test_a_program_left_running_by_a_finished_step_outlives_close(leaves: bool) -> None:
     bench = Bench(max_concurrent=1)
 
     def step() -> int:
+        if not leaves:
+            threading.Thread(target=time.sleep, args=(300,)).start()
         return subprocess.Popen(["sleep", "300"]).pid
 
     program = bench.value(step)
@@ -515,7 +518,10 @@ def test_a_worker_imports_what_the_engine_can_import(
 
 def test_a_worker_imports_nothing_heavy(bench: Bench) -> None:
     modules = bench.value(lambda: sorted(sys.modules))
-    assert {"sqlalchemy", "networkx", "click", "rich", "multiprocessing", "asyncio"} & set(modules) == set()
+    heavy = {"sqlalchemy", "networkx", "click", "rich", "multiprocessing", "asyncio"}
+    if "coverage" in modules:  # imports that itself
+        heavy.remove("multiprocessing")
+    assert heavy & set(modules) == set()
 
 
 def test_the_terminals_interrupt_does_not_reach_a_step_but_its_programs_can_be_interrupted(bench: Bench) -> None:

@@ -366,7 +366,7 @@ def test_a_request_waits_for_the_engine_and_is_taken_once(shared: Place) -> None
 
 
 def test_a_run_that_nobody_works_on_can_be_paused_and_resumed(shared: Place) -> None:
-    assert not chained(shared.program(), succeed, fail).run()
+    chained(shared.program(), succeed, fail).run(max_loops=0)  # left pending, with nothing done
     for verb, paused in (("pause", True), ("resume", False)):
         shared.ask(verb)
         assert pausing.is_paused(shared.store.connection, shared.run().id) is paused

@@ -3,11 +3,14 @@
 import { facts } from "#page/base/dom.js";
 import { duration } from "#page/base/text.js";
 
-// State and counts: `failure 2/3, 1 failure`.
+// State and counts, of a loop those of its iterations: `failure 2/3`.
 export function stepText(step) {
-  const total = Object.values(step.counts).reduce((sum, number) => sum + number, 0);
-  if (total <= 1) return step.state;
-  const done = (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
+  const loop = step.progress;
+  const total = loop ? loop.items : Object.values(step.counts).reduce((sum, number) => sum + number, 0);
+  if (!loop && total <= 1) return step.state;
+  const done = loop
+    ? loop.over - loop.failed - loop.cancelled
+    : (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
   return `${step.state} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
 }
 
