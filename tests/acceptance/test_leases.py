@@ -102,7 +102,7 @@ def test_a_second_engine_of_another_process_is_refused(scripts: Scripts, tmp_pat
     other = scripts.write(HOLDER.replace("program.run()", "program.run(run_mode=evr.RunMode.recover)"), "other.py")
     refused = scripts.run(other, 30)
     assert refused.returncode == 1
-    assert f"RunHeldError: run 'r' is held by the engine in process {holder.pid} on" in refused.stderr
+    assert f"RunHeldError: run 'r' is held by the engine of process {holder.pid} on" in refused.stderr
     (tmp_path / "go").touch()
     assert holder.communicate(timeout=30)[0].split() == ["True"]
 

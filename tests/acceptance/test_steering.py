@@ -206,7 +206,7 @@ def test_what_would_change_nothing_is_refused_and_is_no_success(shell: Shell) ->
     shell.until(both_wait)
     assert "the run is not paused" in shell("resume", "flow.run.db", code=3)
     shell("pause", "flow.run.db")
-    assert "the run is paused already" in shell("pause", "flow.run.db", code=3)
+    assert "the run is already paused" in shell("pause", "flow.run.db", code=3)
     shell("cancel", "flow.run.db")
     shell.ended()
     assert "has ended with cancelled" in shell("cancel", "flow.run.db", code=3)

@@ -82,7 +82,7 @@ def test_a_live_run_is_paused_and_resumed_from_another_thread(store: str) -> Non
     program.add_step("second", ran.append, args=("second",), require=((first, seq.STEP_SUCCESS),))
     with running(program, gate) as verdict:
         assert outcome(program.pause()) == ("done", None)
-        assert refused(program.pause()) == "the run is paused already"
+        assert refused(program.pause()) == "the run is already paused"
         gate.opened.set()
         assert outcome(program.resume()) == ("done", None)
         assert refused(program.resume()) == "the run is not paused"
@@ -137,7 +137,7 @@ def test_a_stopped_run_is_paused_resumed_and_cancelled_once(store: str) -> None:
     program = delayed(store)
     assert refused(program.resume()) == "the run is not paused"
     assert outcome(program.pause()) == ("done", None)
-    assert refused(program.pause()) == "the run is paused already"
+    assert refused(program.pause()) == "the run is already paused"
     assert outcome(program.resume()) == ("done", None)
     assert refused(program.cancel("later")) == "no instance of later is ready or active"
     assert refused(program.cancel("nothing")) == "the program has no step 'nothing'"
@@ -187,7 +187,7 @@ def test_a_rerun_of_a_live_run_is_taken_and_a_wrong_one_does_not_hurt_the_run(st
     program.add_step("b", gate.wait, require=((a, seq.STEP_SUCCESS),))
     with running(program, gate) as verdict:
         right, wrong = program.rerun("a", 1), program.rerun("a", 7)
-        assert outcome(right) == ("taken", "its engine does it when the run has come to its end")
+        assert outcome(right) == ("taken", "its engine will do it when the run ends")
         assert wrong.status is evr.RequestStatus.taken
         assert "no instance of c to run again" in refused(program.rerun("c"))
     assert verdict == [True]
@@ -249,7 +249,7 @@ def test_every_request_is_recorded_with_who_and_when(tmp_path: Path) -> None:
     program.trigger("more")
     found = rows(tmp_path / "s.db", "select verb, status, reason, asked_by, asked_at from eventcore_requests")
     assert [row[:3] for row in found] == [
-        ("pause", "done", None), ("pause", "refused", "the run is paused already"), ("trigger", "taken", None),
+        ("pause", "done", None), ("pause", "refused", "the run is already paused"), ("trigger", "taken", None),
     ]  # fmt: skip
     assert {row[3] for row in found} == {requests.asker()}
     assert all(before <= row[4] <= time.time() for row in found)

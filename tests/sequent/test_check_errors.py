@@ -202,5 +202,5 @@ def test_outside_a_step_current_says_where_it_belongs() -> None:
 def test_a_status_that_is_none_is_named() -> None:
     made = flow()
     a = made.add_step("a")
-    with pytest.raises(FlowError, match="'succes' is no status"):
+    with pytest.raises(FlowError, match="unknown status 'succes'; choose one of STEP_READY"):
         made.add_step("b", require=((a, "succes"),))  # type: ignore[arg-type]  # the mistake

@@ -33,10 +33,10 @@ RUN = RunView(1, "a run", "p", None, 0, 0.0, 0.0, None, Verdict.running, False, 
     (replace(RUN, verdict=Verdict.pending, is_paused=True),
      "nothing new starts until it is resumed; to go on, run: {resume}, then {continue}"),
     (replace(RUN, verdict=Verdict.failure), "fix the problem, then run: {recover}"),
-    (replace(RUN, verdict=Verdict.cancelled), "to do what is left, run: {recover}"),
-    (replace(RUN, verdict=Verdict.cancelled, is_paused=True), "to do what is left, run: {resume}, then {recover}"),
+    (replace(RUN, verdict=Verdict.cancelled), "to run the rest, run: {recover}"),
+    (replace(RUN, verdict=Verdict.cancelled, is_paused=True), "to run the rest, run: {resume}, then {recover}"),
     (replace(RUN, verdict=Verdict.stalled),
-     "something waits for what nothing can bring any more; change that, then run: {recover}"),
+     "a task waits for something that can no longer happen; change that, then run: {recover}"),
 ])  # fmt: skip
 def test_each_state_has_its_advice(run: RunView, said: str | None) -> None:
     verbs = {verb: f"sequent {verb} 'my store.db' --run-id 'a run'" for verb in ("resume", "recover", "continue")}

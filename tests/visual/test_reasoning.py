@@ -99,7 +99,7 @@ def test_what_a_recovery_had_no_need_to_come_to_stands_as_before(store: Path) ->
     assert texts(why(store, "days")) == [("days@1", ["ended"])]
     (found,) = why(store, "days/load", "1.1")
     assert [reason.kind for reason in found.reasons] == ["ended", "run"]
-    assert "recovery 1 had no need to come to it" in found.reasons[1].text
+    assert "not rerun in recovery 1" in found.reasons[1].text
 
 
 @pytest.mark.parametrize("sequence", ["1", "1.1.1.1"])
@@ -121,7 +121,7 @@ def test_units_that_a_step_kept_are_told_with_its_name(store: Path) -> None:
     (found,) = why(store, "wants")
     assert found.state == "ready"
     assert found.reasons[0].text == (
-        "it needs 2 of 'pool', of which 1 of 2 are free; held by takes, which ended and kept them (1)"
+        "it needs 2 of 'pool', of which 1 of 2 are free; held by takes, which ended without releasing them (1)"
     )
     assert found.reasons[1].text.startswith("the run is stalled")
 
