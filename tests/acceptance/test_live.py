@@ -211,7 +211,7 @@ def test_a_run_shows_its_tree_and_ctrl_c_stops_it_cleanly(folder: Path, terminal
     run.until("stopping: nothing new starts")
     go(folder, "tue", "wed")
     assert run.ended() == 1
-    assert "interrupted; to go on, run: sequent continue flow.run.db --run-id" in run.text
+    assert "interrupted; to continue, run: sequent continue flow.run.db --run-id" in run.text
     assert "Trying to run" in run.text
     assert "waiting for wed" not in run.text
     assert run.text.count("── days") == 1
@@ -228,7 +228,7 @@ def test_a_second_ctrl_c_ends_running_steps_and_the_run_can_be_recovered(
     run.until("stopping: nothing new starts")
     run.press_ctrl_c()
     assert run.ended() == 1
-    assert "interrupted; to go on, run: sequent recover flow.run.db --run-id" in run.text
+    assert "interrupted; to continue, run: sequent recover flow.run.db --run-id" in run.text
     assert not run.screen.cursor.hidden
     assert status(folder)["state"] == "interrupted"
     go(folder, "mon", "tue", "wed")

@@ -242,7 +242,7 @@ def test_a_live_run_says_what_each_step_waits_for_and_what_it_says(folder: Path)
         assert follower.returncode == 0
         engine.kill()
         engine.wait()
-    assert "its engine is gone; to go on, run: sequent recover live.run.db" in why(folder, "live.py", "flaky")
+    assert "its engine is gone; to continue, run: sequent recover live.run.db" in why(folder, "live.py", "flaky")
 
 
 def test_old_runs_are_deleted_with_all_that_is_theirs(folder: Path) -> None:

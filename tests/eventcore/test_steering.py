@@ -296,5 +296,5 @@ def test_what_an_engine_has_not_seen_when_it_leaves_is_not_left_for_the_next_rec
     assert program.run()
     assert outcome(taken[0]) == ("taken", "its engine has not answered yet")
     assert rows(store, "select status, reason from eventcore_requests") == [
-        ("refused", "the run has ended with success")
+        ("refused", "the run is already over: success")
     ]

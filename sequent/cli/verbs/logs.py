@@ -37,7 +37,7 @@ ASK = 5  #: so many looks to one at the store
 @json_option
 def command(target: str, path: str | None, store: str | None, run_id: str | None, number: int | None, failed: bool,
             follow: bool, as_json: bool) -> int:  # fmt: skip
-    """Show what the steps of a run printed and logged: all steps, those inside PATH, or one instance, such as load/day@1.2."""
+    """Show what the steps of a run printed and logged: all of them, those inside PATH, or one instance, PATH@SEQ."""
     from sequent.cli.target import parse_target, store_of
 
     if follow and (as_json or failed):

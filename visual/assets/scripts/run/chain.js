@@ -38,9 +38,9 @@ export function showChain(model, recovery, choose) {
     make(
       "p",
       {},
-      "Traced back from the task that ended last, each time to what let it start: the last step that its requirement needed, " +
-        "or first where one was enough; without a requirement, what its container waited for, or in a loop the iteration " +
-        "that made room. Waiting is for delays, resources or a free slot.",
+      "Traced back from the task that ended last, step by step to what let it start: the last thing its requirement " +
+        "needed, or the first if one was enough; without a requirement, what its container waited for, or in a loop the " +
+        "iteration that made room. The rest is waiting for delays, resources or a free slot.",
     ),
     make(
       "table",
