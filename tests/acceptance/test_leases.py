@@ -153,7 +153,7 @@ def test_a_stopped_engine_that_lost_its_run_records_nothing_more(scripts: Script
     holder.send_signal(signal.SIGCONT)
     out, err = holder.communicate(timeout=30)
     assert holder.returncode == 1
-    assert "LeaseLostError: another engine took this run over" in err
+    assert "LeaseLostError: another engine took over this run" in err
     assert "True" not in out
     assert everything(store) == before
     eventually(scripts.all_gone, "the end of the workers")

@@ -246,7 +246,7 @@ def test_a_run_of_another_process_is_watched_to_its_end(folder: Path, terminal: 
     leaving.until("days")
     leaving.press_ctrl_c()
     assert leaving.ended() == 1
-    assert "the run goes on" in leaving.text
+    assert "the run continues" in leaving.text
     assert status(folder)["state"] == "running"
     go(folder, "mon")
     watching.until("1/3")

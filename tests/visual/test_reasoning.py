@@ -42,7 +42,7 @@ def test_only_the_parts_of_a_requirement_that_do_not_hold_are_told(store: Path) 
     (found,) = why(store, "asks")
     assert found.name == "asks@1"
     assert found.reasons[0].text == (
-        "it requires bad success or late ready, and bad@1 ended with failure, late@1 has not been reached"
+        "it requires bad success or late ready, and bad@1 ended as failure, late@1 has not been reached"
     )
     assert [reason.kind for reason in found.reasons] == ["requirement", "run"]
 
@@ -83,7 +83,7 @@ def test_an_iteration_that_never_began_is_told_by_its_container(store: Path) -> 
     box.add_step("inner", str)
     assert not f()
     (found,) = why(store, "days/load", "1.3")
-    assert "days@1 ended (failure) without iteration 3" in found.reasons[0].text
+    assert "days@1 ended (failure) before iteration 3 began" in found.reasons[0].text
     (found,) = why(store, "box/inner")
     assert found.sequence is None
     assert "box@1: it requires after success" in found.reasons[1].text
@@ -137,5 +137,5 @@ def test_an_event_behind_an_event_is_told_to_where_it_could_come_from(store: Pat
     (found,) = why(store, "last")
     assert [reason.text for reason in found.reasons if reason.kind == "event"] == [
         "event 'far' has not been triggered at 1: it follows 'done'",
-        "event 'done' has not been triggered at 1: first success brings it, and first is failure",
+        "event 'done' has not been triggered at 1: first success triggers it, and first is failure",
     ]

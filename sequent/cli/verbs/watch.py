@@ -84,4 +84,4 @@ def _leave(poller: Poller) -> None:
     if poller.moment is None:
         return
     this = reference(poller.location, poller.moment.run.run_id)
-    click.echo(f"sequent: stopped watching; the run continues. To watch it again: sequent watch {this}", err=True)
+    click.echo(f"sequent: stopped watching, the run continues; to watch it again, run: sequent watch {this}", err=True)
