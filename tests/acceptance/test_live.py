@@ -328,7 +328,7 @@ def test_a_detached_run_goes_on_in_a_session_of_its_own_and_logs_beside_the_stor
     begun = piped(folder, "run", "--detach", "flow.py", "--run-id", "mine")
     assert begun.returncode == 0, begun.stderr
     assert "sequent watch flow.run.db --run-id mine" in begun.stdout
-    pid = int(begun.stdout.partition("process ")[2].partition(",")[0])
+    pid = int(begun.stdout.partition("process ")[2].partition(";")[0])
     assert os.getsid(pid) == pid
     assert status(folder)["engine"].startswith(f"process {pid} on ")
     (log,) = folder.glob("flow.run.*.log")

@@ -175,7 +175,7 @@ BAD = {
     "an unknown event triggered": (lambda ev: ev.trigger_event("reday", 1), ["'reday'", "add_event"]),
     "an association from a step": (lambda ev: ev.add_assoc(ev.add_step("s"), ev.add_step("t")),
                                    ["Step('s')", "add_event"]),
-    "an association to a name": (lambda ev: ev.add_assoc(ev.add_event("e"), "s"), ["'e'", "'s'", "not an event or step"]),
+    "an association to a name": (lambda ev: ev.add_assoc(ev.add_event("e"), "s"), ["'e'", "'s'", "is not an event"]),
     "a step of another program": (lambda ev: ev.add_assoc(ev.add_event("e"), eventor().add_step("s")),
                                   ["'e'", "Step('s')", "of this program"]),
     "a negative delay": (lambda ev: ev.add_assoc(ev.add_event("e"), ev.add_step("s"), delay=-1),

@@ -116,7 +116,7 @@ BAD: dict[str, tuple[Callable[[seq.Sequent], Any], type[Exception], list[str]]] 
     "a recovery by text": (_step(recovery={"success": "skip"}), seq.EventcoreError, ["'s'", "StepReplay"]),
     "more than the pool has": (_step(acquires=[(POOL, 3)]), seq.EventcoreError,
                                ["'s'", "3 of pool 'cpu'", "only 2", "raise the pool's limit"]),
-    "two pools of one name": (_two_pools_of_one_name, seq.EventcoreError, ["'b'", "'cpu'", "use the same ResourcePool object"]),
+    "two pools of one name": (_two_pools_of_one_name, seq.EventcoreError, ["'b'", "'cpu'", "the same ResourcePool"]),
     "an unknown step": (_step(require=(("lod", OK),)), RequireError, ["'s'", "'lod'", "does not have", "'load'"]),
     "a step without status": (_requires(lambda load: (load,)), RequireError, ["'s'", "load", "STEP_SUCCESS"]),
     "a step alone": (_requires(lambda load: load), RequireError, ["'s'", "pairs of a step"]),
