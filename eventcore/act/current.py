@@ -52,7 +52,7 @@ def current() -> Current:
         return _current.get()
     except LookupError:
         raise NotInStepError(
-            "current() is only known inside a running step; call it in the step's function, not while building the flow"
+            "current() works only inside a running step; call it in the step's function, not while building the flow"
         ) from None
 
 

@@ -14,7 +14,7 @@ from eventcore.define.program import EventKind, Step
 from eventcore.define.status import StepStatus, TaskStatus
 from eventcore.errors import ProgramChangedError
 
-REMEDY = "which cannot be changed midway; recover the run instead: that walks it anew and skips what is done"
+REMEDY = "which cannot be changed midway; recover the run instead: recovery walks it again and skips what succeeded"
 
 
 def check_adoptable(plan: Plan, snapshot: Snapshot) -> None:
@@ -47,8 +47,8 @@ def _check_halted(plan: Plan, snapshot: Snapshot) -> None:
         if container is None or not rows or _is_inside(plan, one, halted) or _breaks(plan, rows):
             continue
         raise ProgramChangedError(
-            f"an iteration of {container.path}@{one.sequence} was ended by a failure of {rows[0].step} that does not "
-            f"end it any more, {REMEDY}"
+            f"an iteration of {container.path}@{one.sequence} was ended by a failure of {rows[0].step} that would "
+            f"no longer end it, {REMEDY}"
         )
 
 

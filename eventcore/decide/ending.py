@@ -23,7 +23,7 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
     unknown = sorted({event for event, _ in raised if event not in context.plan.events}) if ok and raised else []
     if unknown:
         ok, result, traceback = False, None, None
-        error = f"the step raised event {unknown[0]!r}, which the program does not have"
+        error = f"the step raised event {unknown[0]!r}, which is not in the program"
     attempts = context.changes.attempts
     if task.ending and not ok:
         cancelled = "cancelled on request"

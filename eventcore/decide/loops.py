@@ -112,7 +112,9 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
     fresh = next((source for known, source in context.changes.items if known is items), None)
     count = fresh or context.archive.item_count(items.step.name, task.sequence)
     if count is None:
-        ending.engine_ended(context, task, TaskStatus.failure, "the recorded items of its loop are gone")
+        ending.engine_ended(
+            context, task, TaskStatus.failure, "the recorded items of its loop are missing from the store"
+        )
         return
     progress = context.state.progress[task.key] = Progress(task, count.size)
     if count.keyed:

@@ -37,7 +37,9 @@ def amended(plan: Plan, history: History, rerun: Rerun) -> History:
     wanted = set(_named(plan, history, rerun))
     if not wanted:
         where = rerun.path if rerun.sequence is None else f"{rerun.path}@{rerun.sequence}"
-        raise ProgramError(f"the run has no instance of {where} to run again; its status shows what there is")
+        raise ProgramError(
+            f"the run has no instance of {where} to run again; `sequent status` shows which steps it has"
+        )
     left_out = wanted | set(_around(plan, wanted))
     if rerun.extent == "downstream":
         left_out |= set(_downstream(plan, history, wanted))

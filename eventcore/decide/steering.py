@@ -44,12 +44,12 @@ def _check(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
     """Raise `ProgramError` where the request would change nothing."""
     state = context.state
     if verb == "pause" and (state.paused or state.stopped):
-        raise ProgramError("the run is paused already" if state.paused else "the run is ending: nothing new starts")
+        raise ProgramError("the run is already paused" if state.paused else "the run is ending: nothing new starts")
     if verb == "resume" and not state.paused:
         raise ProgramError("the run is not paused")
     if verb == "cancel" and not argument:
         if state.cancelled:
-            raise ProgramError("the run is being cancelled already")
+            raise ProgramError("the run is already being cancelled")
         if not (state.live or state.pending_delays or context.agenda):
             raise ProgramError("the run has nothing left to cancel")
     if verb == "trigger":
@@ -61,10 +61,10 @@ def _check_event(context: Context, name: str, sequence: str) -> None:
     if event is None:
         raise ProgramError(f"the program has no event {name!r}")
     if event.kind is not EventKind.public:
-        raise ProgramError(f"event {name!r} is internal; the engine alone triggers it")
+        raise ProgramError(f"event {name!r} is internal; only the engine triggers it")
     waiting = any(known is event and at.sequence == sequence for known, at in context.agenda)
     if waiting or context.iteration_with(event, sequence) is not None:
-        raise ProgramError(f"event {name!r} is triggered at {sequence} already")
+        raise ProgramError(f"event {name!r} has already been triggered at {sequence}")
 
 
 def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
@@ -80,7 +80,7 @@ def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
         for task in list(state.running.values()):
             _end(context, task)
     else:
-        raise ProgramError(f"this engine knows no request {verb!r}")
+        raise ProgramError(f"this engine does not know the request {verb!r}")
 
 
 def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
@@ -94,7 +94,7 @@ def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
     if not found:
         raise ProgramError(f"no instance of {where} is ready or active")
     if all(task.ending for task in found):
-        raise ProgramError(f"{where} is being cancelled already")
+        raise ProgramError(f"{where} is already being cancelled")
     for task in found:
         if task.status is TaskStatus.ready:
             halting.cancel(context, task)

@@ -61,14 +61,14 @@ def stalled(context: Context) -> list[Wait]:
 
 def _reason(context: Context, task: Task) -> str:
     if task.status is TaskStatus.active:
-        return "steps inside it that nothing can bring on"
+        return "steps inside it that can never start"
     missing = []
     for pool, count in task.step.acquires:
         state = context.state.pools[pool.name]
         if not task.holds and not state.has_free(count):
             free = 0 if state.limit is None else state.limit - state.taken
             missing.append(f"{count} of resource {pool.name!r} ({free} of {state.limit} free)")
-    return ", ".join(missing) or "its turn in a queue that does not move"
+    return ", ".join(missing) or "its turn in a queue that is stuck"
 
 
 def not_reached(context: Context) -> list[tuple[str, str, list[str]]]:

@@ -113,7 +113,7 @@ def load_config(
     elif isinstance(written, Mapping) or not written:
         where, data = "config", dict(written or {})
     else:
-        raise ConfigError(f"config is a mapping or the path of a YAML file, not {written!r}")
+        raise ConfigError(f"config must be a mapping or the path of a YAML file, not {written!r}")
     if data:
         known = tag if tag in data else "EVENTOR"
         section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), known, where)
@@ -144,7 +144,7 @@ def step_config(values: Mapping[str, object], step: str) -> StepConfig:
     if type(values) is dict and not values:
         return NOTHING_SET
     if not isinstance(values, Mapping):
-        raise ConfigError(f"step {step!r}: config is a mapping, not {values!r}")
+        raise ConfigError(f"step {step!r}: config must be a mapping, not {values!r}")
     config: StepConfig = _converted(dict(values), StepConfig, f"step {step!r}, config")
     _check_ranges(config, f"step {step!r}, config")
     return config
@@ -196,14 +196,14 @@ def _check_ranges(config: Config | StepConfig, where: str) -> None:
     def check(key: str, ok: Callable[[Any], bool], says: str) -> None:
         value = getattr(config, key, None)
         if value is not None and not ok(value):
-            raise ConfigError(f"{where}: {key}: {says}, not {value!r}")
+            raise ConfigError(f"{where}: {key} must be {says}, not {value!r}")
 
-    check("retries", lambda v: v >= 0, "a number of further tries, 0 or more")
-    check("timeout", lambda v: 0 < v < float("inf"), "seconds above 0")
-    check("sleep_between_loops", lambda v: 0 <= v < float("inf"), "seconds, 0 or more")
-    check("lease_term", lambda v: 0 < v < float("inf"), "seconds above 0")
+    check("retries", lambda v: v >= 0, "a number of retries, 0 or more")
+    check("timeout", lambda v: 0 < v < float("inf"), "a number of seconds above 0")
+    check("sleep_between_loops", lambda v: 0 <= v < float("inf"), "a number of seconds, 0 or more")
+    check("lease_term", lambda v: 0 < v < float("inf"), "a number of seconds above 0")
     check("max_result_size", lambda v: v > 0, "a number of characters above 0")
-    check("retry_delay", _delays_are_possible, "seconds, 0 or more")
+    check("retry_delay", _delays_are_possible, "seconds, each 0 or more")
 
 
 def _delays_are_possible(delay: RetryDelay) -> bool:

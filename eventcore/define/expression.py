@@ -95,7 +95,7 @@ def normalized(written: Any, leaf: Callable[[Any], Expression | None], where: st
         kind, parts = And, tuple(written)
     else:
         raise ProgramError(
-            f"{where}: {written!r} cannot stand in an expression; combine events with tuples, or_, and_, & and |"
+            f"{where}: {written!r} cannot be part of an expression; combine events with tuples, or_, and_, & and |"
         )
     if not parts:
         raise ProgramError(f"{where}: an empty expression; leave it out instead")

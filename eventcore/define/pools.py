@@ -29,12 +29,14 @@ class ResourcePool:
         policy: Mapping[str, object] | None = None,
     ) -> None:
         if policy is not None and not isinstance(policy, Mapping):
-            raise ProgramError(f"pool {name!r}: policy is a mapping such as {{'resource_limit': 2}}, not {policy!r}")
+            raise ProgramError(
+                f"pool {name!r}: policy must be a mapping such as {{'resource_limit': 2}}, not {policy!r}"
+            )
         units: object = (policy or {}).get("resource_limit", -1) if limit is None else limit
         if not isinstance(name, str) or not name:
             raise ProgramError(f"a resource pool needs a name, not {name!r}")
         if not isinstance(units, int) or isinstance(units, bool):
-            raise ProgramError(f"pool {name!r}: the limit is a whole number of units, not {units!r}")
+            raise ProgramError(f"pool {name!r}: the limit must be a whole number of units, not {units!r}")
         self.name = name
         self.limit = units if units >= 0 else None
         self.resource_cls = resource_cls

@@ -245,7 +245,9 @@ class Program:
         gives = takes if releases is None else as_units(releases, name, "releases")
         for pool, _ in (*takes, *gives):
             if self.pools.setdefault(pool.name, pool) is not pool:
-                raise ProgramError(f"step {name!r}: another pool is named {pool.name!r} already; share one object")
+                raise ProgramError(
+                    f"step {name!r}: another pool is already named {pool.name!r}; use the same ResourcePool object"
+                )
         step = self.steps[name] = Step(
             name, func, tuple(args), dict(kwargs), self._triggers(name, triggers), takes, gives,
             replay_policy(name, recovery), config, place, role, loop, items,
@@ -256,17 +258,19 @@ class Program:
         """Connect an event to what follows from it."""
         self._own_event(event, "add_assoc")
         if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not 0 <= delay < float("inf"):
-            raise ProgramError(f"association of {event.name!r}: delay is in seconds and not negative, not {delay!r}")
+            raise ProgramError(
+                f"association of {event.name!r}: delay must be a number of seconds, 0 or more, not {delay!r}"
+            )
         for target in targets:
             if isinstance(target, Event):
                 self._own_event(target, f"association of {event.name!r}")
             elif not isinstance(target, Step) or self.steps.get(target.name) is not target:
-                raise ProgramError(f"association of {event.name!r}: {target!r} is no event or step of this program")
+                raise ProgramError(f"association of {event.name!r}: {target!r} is not an event or step of this program")
             association = Association(event, target, float(delay))
             before = self.associations.setdefault(association.key, association)
             if before.delay != association.delay:
                 raise ProgramError(
-                    f"association of {event.name!r} with {target.name!r} is there already, with delay "
+                    f"association of {event.name!r} with {target.name!r} already exists, with delay "
                     f"{before.delay:g}; give one delay"
                 )
 
@@ -297,10 +301,10 @@ class Program:
     def _triggers(self, step: str, written: Mapping[Any, Any]) -> Mapping[StepStatus, tuple[Event, ...]]:
         found: dict[StepStatus, tuple[Event, ...]] = {}
         if not isinstance(written, Mapping):
-            raise ProgramError(f"step {step!r}: triggers is a mapping from StepStatus to events, not {written!r}")
+            raise ProgramError(f"step {step!r}: triggers must be a mapping from StepStatus to events, not {written!r}")
         for status, events in written.items():
             if not isinstance(status, StepStatus):
-                raise ProgramError(f"step {step!r}: triggers are keyed by StepStatus, not {status!r}")
+                raise ProgramError(f"step {step!r}: triggers must be keyed by StepStatus, not {status!r}")
             if not isinstance(events, (Event, Iterable)):
                 raise ProgramError(f"step {step!r}, trigger {status.value}: give a tuple of events, not {events!r}")
             group = (events,) if isinstance(events, Event) else tuple(events)
@@ -313,9 +317,11 @@ class Program:
     @staticmethod
     def _check_name(kind: str, name: Any, taken: Mapping[str, Any]) -> None:
         if not is_name(name):
-            raise ProgramError(f"{kind} name {name!r}: a name is non-empty text, without NUL and half characters")
+            raise ProgramError(f"{kind} name {name!r}: a name must be non-empty text without NUL or lone surrogates")
         if name in taken:
-            raise ProgramError(f"{kind} {name!r} is defined already; names are unique in a program, choose another")
+            raise ProgramError(
+                f"{kind} {name!r} is already defined; names must be unique in a program, so choose another"
+            )
 
     def atoms(self, event: Event) -> list[Event]:
         """The events that an event's expression speaks of, each once."""
@@ -329,11 +335,11 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
     if func is not None and not callable(func):
         raise ProgramError(f"step {step!r}: func must be callable or None, not {func!r}")
     if type(args) is not tuple and (isinstance(args, (str, bytes)) or not isinstance(args, Iterable)):
-        raise ProgramError(f"step {step!r}: args is a tuple of arguments, not {args!r}; write ({args!r},) for one")
+        raise ProgramError(f"step {step!r}: args must be a tuple of arguments, not {args!r}; write ({args!r},) for one")
     if type(kwargs) is dict and not kwargs:
         return
     if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
-        raise ProgramError(f"step {step!r}: kwargs is a mapping from argument names, not {kwargs!r}")
+        raise ProgramError(f"step {step!r}: kwargs must be a mapping from argument names, not {kwargs!r}")
 
 
 def replay_policy(step: str, written: object) -> Mapping[StepStatus, StepReplay]:

@@ -81,7 +81,7 @@ def _expressions(program: Program, possible: set[str]) -> Iterator[str]:
     for event in program.events.values():
         if event.expr is not None and event.name not in possible:
             missing = ", ".join(repr(atom.name) for atom in program.atoms(event) if atom.name not in possible)
-            yield f"event {event.name!r}: its expression cannot hold, for nothing brings {missing}"
+            yield f"event {event.name!r}: its expression can never hold, because nothing triggers {missing}"
 
 
 def _steps(program: Program, possible: set[str]) -> Iterator[str]:
@@ -95,4 +95,4 @@ def _steps(program: Program, possible: set[str]) -> Iterator[str]:
             yield f"step {name!r}: no association leads to it, so it never runs; add one with add_assoc"
         elif possible.isdisjoint(events):
             named = " and ".join(repr(event) for event in events)
-            yield f"step {name!r}: it cannot be reached, for nothing brings {named}"
+            yield f"step {name!r}: it cannot be reached, because nothing triggers {named}"

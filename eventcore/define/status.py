@@ -73,7 +73,7 @@ class Verdict(StrEnum):
     success = "success"
     failure = "failure"
     cancelled = "cancelled"  #: a user ended it
-    stalled = "stalled"  #: something waits for what nothing can bring any more
+    stalled = "stalled"  #: a task waits for something that can no longer happen
 
 
 STEP_READY = StepStatus.ready

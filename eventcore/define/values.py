@@ -156,7 +156,8 @@ def _read(data: Any) -> Any:
 def _class_name(cls: type, where: str) -> str:
     if "<locals>" in cls.__qualname__:
         raise NotStorableError(
-            f"{where} is of class {cls.__qualname__}, which is not found again; define it in a module"
+            f"{where} is of class {cls.__qualname__}, which cannot be found by that name; "
+            "define it at the top level of a module"
         )
     return f"{cls.__module__}:{cls.__qualname__}"
 

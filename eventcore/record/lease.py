@@ -60,8 +60,8 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
     now = backend_at(connection).lease_time(connection, now)
     if is_held(row, now):
         raise RunHeldError(
-            f"run {row.run_id!r} is held by the engine in {named(row)}, last heard of "
-            f"{max(0.0, now - row.heartbeat):.0f} s ago; wait for it, end it, or use another run id"
+            f"run {row.run_id!r} is held by the engine of {named(row)}, last heard from "
+            f"{max(0.0, now - row.heartbeat):.0f} s ago; wait for it to finish, stop it, or use another run id"
         )
     connection.execute(
         update(runs)

@@ -266,7 +266,10 @@ def reading(location: str) -> Iterator[Reader]:
     """Open a store that is there for reading; raises `StoreError`."""
     backend = backend_of(location)
     if not backend.is_shared:
-        raise StoreError(f"store {backend.name} can be read by the program that runs it only; give the run a file")
+        raise StoreError(
+            f"store {backend.name} is in memory and can be read only by the program that runs it; "
+            "keep the run in a file instead"
+        )
     with reported(location):
         database = open_database(location, create=False)
         try:

@@ -38,9 +38,9 @@ def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Map
     if verb == RESUME:
         return None if paused else "the run is not paused"
     if verdict not in (Verdict.running, Verdict.pending):
-        return f"the run has ended with {verdict.value}"
+        return f"the run is already over: {verdict.value}"
     if verb == PAUSE:
-        return "the run is paused already" if paused else None
+        return "the run is already paused" if paused else None
     if verb == CANCEL and argument:
         return _no_instance(connection, run, argument["path"], argument.get("sequence"))
     return None
@@ -69,7 +69,7 @@ def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, An
         some = ", ".join(shown[:SHOWN]) + (", ..." if len(shown) > SHOWN else "")
         return f"the program has no event {event!r}; it has {some or 'none that can be triggered'}"
     if known[event].kind is not EventKind.public:
-        return f"event {event!r} is internal; the engine alone triggers it"
+        return f"event {event!r} is internal; only the engine triggers it"
     try:
         sequence = as_sequence(argument["sequence"])
     except ProgramError as error:
@@ -80,7 +80,7 @@ def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, An
         facts.c.run == run.id, facts.c.recovery == run.recovery, facts.c.event == event, facts.c.sequence == sequence
     )
     found = connection.execute(query.limit(1)).first()
-    return None if found is None else f"event {event!r} is triggered at {sequence} already"
+    return None if found is None else f"event {event!r} has already been triggered at {sequence}"
 
 
 def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any], *, held: bool) -> str | None:
@@ -89,7 +89,9 @@ def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any]
     query = select(tasks.c.step).where(tasks.c.run == run.id, is_of(path, sequence)).limit(1)
     if is_known and (held or connection.execute(query).first() is not None):
         return None
-    return f"the run has no instance of {_named(path, sequence)} to run again; its status shows what there is"
+    return (
+        f"the run has no instance of {_named(path, sequence)} to run again; `sequent status` shows which steps it has"
+    )
 
 
 def is_of(path: str, sequence: str | None) -> ColumnElement[bool]:

@@ -31,7 +31,7 @@ TAKEN = requests.c.status == RequestStatus.taken.value
 
 NO_ENGINE = "the engine that continues the run will see it"
 NOT_YET = "its engine has not answered yet"
-AT_ITS_END = "its engine does it when the run has come to its end"
+AT_ITS_END = "its engine will do it when the run ends"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Store:
                 made = connection.execute(insert(t.runs).values(**values, **whose))
             except IntegrityError:
                 raise RunExistsError(
-                    f"store {self.location} has a run {run_id!r} already; recover it, or choose another run id"
+                    f"store {self.location} already has a run {run_id!r}; recover it, or choose another run id"
                 ) from None
             run = _new_id(made)
             lease.take(connection, run, holder, term, now)

@@ -57,9 +57,9 @@ class TurnWriter:
             explained = backend.explained(error)
             if explained is None:
                 raise
-            raise StoreError(f"the run could not be recorded any further: {explained}, then recover the run") from error
+            raise StoreError(f"recording the run failed: {explained}, then recover the run") from error
         if not is_ours:
-            raise LeaseLostError("another engine took this run over; this engine ends without recording more")
+            raise LeaseLostError("another engine took over this run; this engine stops without recording anything more")
         for progress in changes.loops.values():
             progress.is_recorded = True
 

@@ -61,7 +61,8 @@ def _checked(backend: Backend, connection: Connection, latest: int) -> int | Non
     version = connection.execute(select(table.c.version)).scalar()
     if version is not None and version > latest:
         raise StoreVersionError(
-            f"store {backend.name} has schema version {version}, this package knows {latest}; upgrade the package"
+            f"store {backend.name} has schema version {version}, but this package knows only version "
+            f"{latest}; upgrade the package"
         )
     if version is not None and version < OLDEST:
         raise StoreVersionError(

@@ -34,7 +34,7 @@ def own_latest(connection: Connection, program: str | None, location: str) -> in
     if passed_over:
         total = sum(passed_over.values())
         what = f"{'a later run' if total == 1 else f'{total} later runs'} of {', '.join(passed_over)}"
-        log.warning("run %r is your latest; passed over %s, which can be named by run id", own.run_id, what)
+        log.warning("using run %r, your latest; to use %s, give its run id", own.run_id, what)
     return int(own.id)
 
 
@@ -51,6 +51,6 @@ def _none(connection: Connection, wanted: ColumnElement[bool], program: str | No
         )
     named = ", ".join(f"{run_id!r} of {user}" for run_id, user in others)
     return (
-        f"store {location} has no run{of_program} of yours ({me}), the latest of others are {named}; name one with "
-        "--run-id, in Python run_id"
+        f"store {location} has no run{of_program} of yours ({me}); the latest of other users are {named}; "
+        "name one with --run-id, or run_id in Python"
     )

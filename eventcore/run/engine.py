@@ -147,7 +147,7 @@ class Engine:
             self.turn.context.state.stopped = self._interrupted = True
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
         else:
-            raise LeaseLostError("another engine took this run over; this engine ends without recording more")
+            raise LeaseLostError("another engine took over this run; this engine stops without recording anything more")
 
     def _dispatch(self, changes: Changes) -> None:
         """Start what the turn started, and end what it cancelled."""

@@ -43,7 +43,7 @@ def next_action(run: RunView, store: str) -> NextAction | None:
     if run.state == "success" or not verbs:
         return None
     if run.state == "paused":
-        situation, advice = "nothing new starts until it is resumed", "to go on, run"
+        situation, advice = "nothing new starts until it is resumed", "to continue, run"
     this = reference(store, run.run_id)
     return NextAction(situation, advice, tuple(f"sequent {verb} {this}" for verb in verbs))
 
@@ -53,12 +53,12 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
     if run.is_held:
         return "", "", ""
     if run.is_interrupted:
-        return "its engine is gone", "to go on, run", "recover"
+        return "its engine is gone", "to continue, run", "recover"
     return {
-        Verdict.pending: (f"{run.todos} outstanding", "to go on, run", "continue"),
+        Verdict.pending: (f"{run.todos} outstanding", "to continue, run", "continue"),
         Verdict.failure: ("", "fix the problem, then run", "recover"),
-        Verdict.stalled: ("something waits for what nothing can bring any more", "change that, then run", "recover"),
-        Verdict.cancelled: ("", "to do what is left, run", "recover"),
+        Verdict.stalled: ("a task waits for something that can no longer happen", "change that, then run", "recover"),
+        Verdict.cancelled: ("", "to run the rest, run", "recover"),
     }.get(run.verdict, ("", "", ""))
 
 

@@ -14,7 +14,7 @@ REMEDIES = {
     Verdict.success: "run(run_mode=RunMode.restart) starts a new run",
     Verdict.failure: "run(run_mode=RunMode.recover) runs again what failed",
     Verdict.cancelled: "run(run_mode=RunMode.recover) runs what was cancelled",
-    Verdict.stalled: "its log says what it waits for",
+    Verdict.stalled: "its log says what it was waiting for",
 }
 
 
@@ -29,7 +29,7 @@ class Ending:
     @property
     def text(self) -> str:
         """The ending in a line, and what can be done about it."""
-        return f"Run {self.run_id!r} is over, with {self.verdict}, so nothing is done; {REMEDIES[self.verdict]}"
+        return f"Run {self.run_id!r} is already over ({self.verdict}), so nothing was done; {REMEDIES[self.verdict]}"
 
 
 def ending(store: Store, row: RunRow, document: str, starts: Iterable[tuple[str, str]]) -> Ending | None:

@@ -60,5 +60,5 @@ def rehearse(
 def _counted(row: RunRow, recovery_run: int | None) -> int:
     """The latest recovery that counts as history."""
     if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
-        raise ConfigError(f"recovery_run {recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
+        raise ConfigError(f"recovery_run {recovery_run}: run {row.run_id!r} has recoveries 0 to {row.recovery}")
     return row.recovery if recovery_run is None else recovery_run

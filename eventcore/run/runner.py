@@ -217,7 +217,7 @@ class Runner(Steered):
 
         session, request = self._session, self._present()
         if request.mode is RunMode.restart and not request.is_entered:
-            raise RunNotFoundError(f"program {self.name!r} has no run so far; run it first")
+            raise RunNotFoundError(f"program {self.name!r} has no runs yet; run it first")
         if not backend_of(self._location).is_shared:
             return Steering(request.run_id, self._ask_in_memory)
         opened_store = self._open(create=False)
@@ -332,7 +332,7 @@ class Runner(Steered):
             construct = self._config.of_step(own, "task_construct")
             if not executor_class(construct).keeps_time:
                 raise ProgramError(
-                    f"step {name!r}: a step run by {construct!r} cannot be timed out; take 'process', 'thread' or "
+                    f"step {name!r}: a step run by {construct!r} cannot have a timeout; use 'process', 'thread' or "
                     "'async'"
                 )
         return own
@@ -356,8 +356,8 @@ class Runner(Steered):
     def _check_shared(self) -> None:
         if self._config.shared_db and scheme_of(self._location) == "memory":
             raise ConfigError(
-                f"shared_db: store {self._location!r} is in memory, where nobody can share it; give the path of a "
-                "file, or leave shared_db out"
+                f"shared_db: store {self._location!r} is in memory and cannot be shared; give the path of a "
+                "file, or leave out shared_db"
             )
 
     def _present(self) -> Request:

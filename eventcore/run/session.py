@@ -204,7 +204,9 @@ class Session:
         if request.mode is RunMode.continue_:
             return
         if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
-            raise ConfigError(f"recovery_run {request.recovery_run}: run {row.run_id!r} has 0 to {row.recovery}")
+            raise ConfigError(
+                f"recovery_run {request.recovery_run}: run {row.run_id!r} has recoveries 0 to {row.recovery}"
+            )
         if request.rerun is not None:
             history = read_history(self._store.connection, row, row.recovery, walk_all=True)
             amended(Plan(self._program, self._config), history, request.rerun)

@@ -45,7 +45,7 @@ class Steering:
         Raises `ConfigError` for a sequence without a path.
         """
         if path is None and sequence is not None:
-            raise ConfigError(f"cancel: sequence {sequence!r} names an instance of no step; give its path, too")
+            raise ConfigError(f"cancel: sequence {sequence!r} without a path; give the path of the step, too")
         return self._ask("cancel", {} if path is None else {"path": path, "sequence": _text(sequence)})
 
     def trigger(self, event: Event | str, sequence: object = None) -> Answer:

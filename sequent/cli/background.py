@@ -111,7 +111,10 @@ def _log_file(program: Runner) -> tuple[int, Path]:
 
     store = backend_of(program.store)
     if not store.is_shared:
-        raise StoreError("a run in memory cannot be detached, nobody could find it; give it a store with --store")
+        raise StoreError(
+            "a run in memory cannot be detached, because no other command could find it; give it a "
+            "store file with --store"
+        )
     name = (
         f"{program.name if store.file is None else store.file.stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     )
@@ -121,7 +124,7 @@ def _log_file(program: Runner) -> tuple[int, Path]:
             path = folder / name
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), path
     raise StoreError(
-        f"no log can be written beside {store.name} nor in {program.config.logdir}; configure another logdir"
+        f"no log can be written next to {store.name} or in {program.config.logdir}; configure another logdir"
     )
 
 
@@ -136,7 +139,7 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
             Path(log).unlink(missing_ok=True)
         click.echo(last, err=True)
         return code
-    kept = f"; its output is in {log}" if log else "; without --detach it says more"
+    kept = f"; its output is in {log}" if log else "; run it without --detach to see more"
     click.echo(f"sequent: no run has begun: {last.removeprefix('sequent: ')}{kept}", err=True)
     return EXIT_USAGE
 
@@ -144,6 +147,6 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
 def _show(pid: int, run_id: str, store: str, log: str) -> None:
     from eventcore.run.next_action import reference
 
-    click.echo(f"run {run_id} goes on in process {pid}, its output in {log}")
+    click.echo(f"run {run_id} continues in process {pid}; its output goes to {log}")
     click.echo(f"watch it: sequent watch {reference(store, run_id)}")
     click.echo(f"end it: sequent cancel {reference(store, run_id)}")

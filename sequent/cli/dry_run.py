@@ -34,7 +34,9 @@ def tell_recovery(target: str, store: str | None, run_id: str | None, settings: 
     with reading(program.store) as reader:
         holder = reader.run(told.run_id, time.time()).holder
     if holder is not None:
-        click.echo(f"sequent: {holder} is working on the run; it can be recovered once that has ended", err=True)
+        click.echo(
+            f"sequent: {holder} is working on the run; it can be recovered once that engine has finished", err=True
+        )
     if as_json:
         print_json(_data(told))
     else:
@@ -50,7 +52,7 @@ def tell_recovery(target: str, store: str | None, run_id: str | None, settings: 
 
 def _lines(told: Rehearsal) -> Iterator[str]:
     if told.differences:
-        yield f"the program differs from the one that the run has stored: {told.differences}"
+        yield f"the program differs from the one stored with the run: {told.differences}"
     yield f"recovery {told.recovery} of run {told.run_id}, if nothing fails (this is a dry run):"
     rows = [row for path, known in _by_path(told) for row in _rows(path, known)]
     width = max((len(path) for _, path, _ in rows), default=0)

@@ -108,7 +108,9 @@ def _value(text: str) -> object:
 def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
     """Why there is nothing to go on with, None where there is something."""
     if not backend_of(program.store).is_shared:
-        raise TargetError("the program keeps its runs in memory only, so there is none to go on with; give it a store")
+        raise TargetError(
+            "the program keeps its runs in memory only, so no other command can find one; give it a store file"
+        )
     with reading(program.store) as reader:
         try:
             run = reader.run(run_id, time.time(), program.name)
@@ -117,4 +119,4 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
         if run.state != "success" or requests.is_any_open(reader.connection, run.id):
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
-        return f"nothing to {verb}: run {run.run_id!r} ended with success; `sequent run` starts a new one"
+        return f"nothing to {verb}: run {run.run_id!r} has already succeeded; `sequent run` starts a new one"

@@ -16,21 +16,21 @@ from sequent.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 VERBS = {
     "run": "Start a new run of a flow.",
     "check": "Find what is wrong with a flow, without running it.",
-    "recover": "Run again what a run has not done: what succeeded is skipped.",
-    "continue": "Go on with a run as it stands: due delays, ready steps.",
+    "recover": "Run what has not succeeded in a run; skip what has.",
+    "continue": "Continue a run where it stopped, without a new recovery.",
     "runs": "List the runs of a store.",
-    "status": "Show how a run stands, as a tree.",
-    "watch": "Watch a run as it goes on.",
-    "why": "Tell why a step has not run, or stands as it does.",
+    "status": "Show the state of a run as a tree.",
+    "watch": "Watch a run while it is in progress.",
+    "why": "Explain what a step is waiting for, or how it ended.",
     "logs": "Show what steps printed and logged.",
     "graph": "Draw a flow or a run, as SVG, PNG, PDF, DOT or Mermaid.",
     "report": "Write a run as one HTML page.",
-    "serve": "Follow and steer runs on a page, in the browser.",
-    "pause": "Let nothing new start in a run.",
-    "resume": "Let a paused run go on.",
-    "cancel": "End a run, or a step of it.",
+    "serve": "Follow and steer runs in the browser.",
+    "pause": "Pause a run: start nothing new until it is resumed.",
+    "resume": "Resume a paused run.",
+    "cancel": "Cancel a run or one of its steps.",
     "trigger": "Trigger an event in a run.",
-    "rerun": "Run a step of a run again, although it is done.",
+    "rerun": "Rerun a step that has already succeeded.",
     "clean": "Delete old runs.",
 }
 
@@ -60,7 +60,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of the first argument; an unknown verb is answered with the ones there are."""
         if args and args[0] not in VERBS:
-            ctx.fail(f"there is no verb {args[0]!r}; the verbs are {', '.join(VERBS)}")
+            ctx.fail(f"unknown verb {args[0]!r}; choose one of {', '.join(VERBS)}")
         return super().resolve_command(ctx, args)
 
 
@@ -68,15 +68,15 @@ class Verbs(click.Group):
 @click.version_option(package_name="sequent-flow", prog_name="sequent")
 @click.pass_context
 def sequent(context: click.Context) -> None:
-    """Run nested flows, watch them, and recover them from where they stood.
+    """Run nested flows, watch them, and recover them from where they stopped.
 
     A TARGET is a Python file (flow.py, or flow.py:NAME for one flow in it or a function that builds one), a module
     (package.module:NAME), or the store of earlier runs (flow.run.db), which knows its program.
 
     \b
     sequent run flow.py          start a new run
-    sequent status flow.py       see how it stands
-    sequent recover flow.py      run again what has not succeeded
+    sequent status flow.py       show its state
+    sequent recover flow.py      rerun what has not succeeded
     sequent graph flow.py -o run.svg
     """
     from sequent.cli.notes import print_notes

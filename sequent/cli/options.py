@@ -30,7 +30,7 @@ def store_option(function: F) -> F:
 
 def run_id_option(function: F) -> F:
     """`--run-id`: which run."""
-    return click.option("--run-id", metavar="ID", help="Which run; default: your latest.")(function)
+    return click.option("--run-id", metavar="ID", help="The id of the run; default: your latest.")(function)
 
 
 def json_option(function: F) -> F:
@@ -59,10 +59,10 @@ def program_options(function: F) -> F:
         setting_option,
         parameter_option,
         click.option("--max-loops", default=-1, show_default=True,
-                     help="Passes, each until only time can help; -1: until nothing is left, delays included."),
+                     help="Passes; each ends when only delays are left. -1: wait for the delays, too."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
-        click.option("--detach", is_flag=True, help="Run in the background; return when the run has begun."),
-        click.option("--plain", is_flag=True, help="Show lines, no live view, also in a terminal."),
+        click.option("--detach", is_flag=True, help="Run in the background; return once the run has begun."),
+        click.option("--plain", is_flag=True, help="Print lines instead of the live view, even in a terminal."),
         store_option,
     ):  # fmt: skip
         function = option(function)

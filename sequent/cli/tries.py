@@ -63,7 +63,7 @@ def tries(reader: Reader, run: RunView, named: Named | None, number: int | None,
 def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
     logdir = run.origin.get("logdir")
     if not isinstance(logdir, str):
-        raise TargetError(f"run {run.run_id!r} does not say where its steps log; look in its configured logdir")
+        raise TargetError(f"run {run.run_id!r} does not record where its steps log; look in its configured logdir")
     folder = LogFolder(logdir, run.program, run.run_id)
     ended = {(a.step, a.sequence, a.recovery, a.try_number): a.status for a in reader.attempts(run)}
     for task in reader.tasks(run, steps.keys(), time.time(), MOST_TASKS):

@@ -45,7 +45,7 @@ def slices_of(value: Any) -> Iterator[Slice]:
     if isinstance(value, Mapping):
         return _keyed(value)
     if not isinstance(value, Iterable):
-        raise LoopError(f"the loop is {value!r}, which cannot be walked; give an iterable or a mapping")
+        raise LoopError(f"the loop is {value!r}, which cannot be iterated over; give an iterable or a mapping")
     return _numbered(value)
 
 
@@ -65,7 +65,7 @@ def _keyed(items: Mapping[Any, Any]) -> Iterator[Slice]:
         keys = [_key(key) for key, _ in part]
         known.update(keys)
         if len(known) < first - 1 + len(keys):
-            raise LoopError("two of the loop's keys are the same text; keys tell iterations apart, make them differ")
+            raise LoopError("two of the loop's keys are the same as text; give each iteration a key of its own")
         yield Slice(first, len(part), json.dumps(keys), encode([value for _, value in part]))
         if not part:
             return
@@ -76,7 +76,7 @@ def _key(key: Any) -> str:
     text = str(key)
     if not is_name(text) or "." in text or "/" in text or "@" in text:
         raise LoopError(
-            f"loop key {key!r}: keys stand in sequences, so they are non-empty text without '.', '/', '@' and NUL"
+            f"loop key {key!r}: keys are part of sequences, so they must be non-empty text without '.', '/', '@' or NUL"
         )
     return text
 

@@ -9,6 +9,8 @@ from eventcore.define.status import StepStatus
 from sequent.errors import RequireError
 from sequent.language.placed import Placed
 
+STATUSES = ", ".join(f"STEP_{status.value.upper()}" for status in StepStatus)
+
 
 class Clause(Expression):
     """The leaf of a require tree: a step reached a status; the step may be written by its name."""
@@ -52,14 +54,14 @@ def as_tree(written: Any, where: str) -> Expression | None:
                 return Clause(part[0], part[1])
             raise RequireError(f"{where}: {part[0]!r} is not a step; require pairs of a step and a status")
         if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], Placed) and _is_word(part[1]):
-            raise RequireError(f"{where}: {part[1]!r} is no status; use STEP_SUCCESS, STEP_FAILURE or another of them")
+            raise RequireError(f"{where}: unknown status {part[1]!r}; choose one of {STATUSES}")
         if isinstance(part, Placed):
             raise RequireError(
-                f"{where}: a step alone says no status; write ({part.path}, STEP_SUCCESS), and for one requirement "
+                f"{where}: a step needs a status; write ({part.path}, STEP_SUCCESS), and for one requirement "
                 "require=((step, STEP_SUCCESS),)"
             )
         if isinstance(part, (StepStatus, str)):
-            raise RequireError(f"{where}: {part!r} stands alone; write pairs such as ((step, STEP_SUCCESS),)")
+            raise RequireError(f"{where}: {part!r} is not a pair; write pairs such as ((step, STEP_SUCCESS),)")
         return None
 
     if written is None or (isinstance(written, (tuple, list, set, frozenset)) and not written):
@@ -68,7 +70,9 @@ def as_tree(written: Any, where: str) -> Expression | None:
         try:
             written = tuple(written)
         except TypeError:
-            raise RequireError(f"{where}: {written!r} is no requirement; give pairs of a step and a status") from None
+            raise RequireError(
+                f"{where}: {written!r} is not a requirement; give pairs of a step and a status"
+            ) from None
     return normalized(written, leaf, where)
 
 

@@ -92,9 +92,9 @@ class Container:
 
     def _check_new_child(self, name: Any) -> None:
         if not is_name(name) or any(mark in name for mark in RESERVED):
-            raise FlowError(f"step name {name!r}: a name is non-empty text without {', '.join(RESERVED)}")
+            raise FlowError(f"step name {name!r}: a name must be non-empty text without {', '.join(RESERVED)}")
         if name in self.children:
-            raise FlowError(f"step {self.children[name].path!r} is defined already; siblings need different names")
+            raise FlowError(f"step {self.children[name].path!r} is already defined; siblings need different names")
 
     def walk(self) -> Iterator[FlowStep]:
         """All steps below, containers before their children."""
@@ -186,8 +186,8 @@ class FlowStep(Container, Placed):
         """Find what only shows when the step has all its children; raises `FlowError`."""
         if self.children and self._config.max_concurrent is not None:
             raise FlowError(
-                f"step {self.path!r}: max_concurrent limits a step that does something; this one contains steps, "
-                "so set it on those, or concurrent for the iterations"
+                f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
+                "so set it on the steps inside, or set concurrent to limit iterations"
             )
 
     def _check_new_child(self, name: Any) -> None:
@@ -204,7 +204,9 @@ class FlowStep(Container, Placed):
         for step in (self, *self.containers):
             if step.loop is not None:
                 return ItemReference(step)
-        raise LoopError(f"step {self.path!r} takes an item, and no loop is around it; give it or a container a loop")
+        raise LoopError(
+            f"step {self.path!r} uses an item but is not in a loop; give it or a container around it a loop"
+        )
 
     def _checked_loop(self, loop: Any) -> Any:
         if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):
@@ -213,12 +215,14 @@ class FlowStep(Container, Placed):
 
     def _checked_delay(self, delay: Any) -> float:
         if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not 0 <= delay < float("inf"):
-            raise FlowError(f"step {self.path!r}: delay is in seconds and not negative, not {delay!r}")
+            raise FlowError(f"step {self.path!r}: delay must be a number of seconds, 0 or more, not {delay!r}")
         return float(delay)
 
     def _checked_concurrent(self, concurrent: Any) -> int:
         if isinstance(concurrent, bool) or not isinstance(concurrent, int) or concurrent < 1:
-            raise FlowError(f"step {self.path!r}: concurrent is a number of iterations, 1 or more, not {concurrent!r}")
+            raise FlowError(
+                f"step {self.path!r}: concurrent must be a number of iterations, 1 or more, not {concurrent!r}"
+            )
         return concurrent
 
 

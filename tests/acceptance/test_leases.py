@@ -102,7 +102,7 @@ def test_a_second_engine_of_another_process_is_refused(scripts: Scripts, tmp_pat
     other = scripts.write(HOLDER.replace("program.run()", "program.run(run_mode=evr.RunMode.recover)"), "other.py")
     refused = scripts.run(other, 30)
     assert refused.returncode == 1
-    assert f"RunHeldError: run 'r' is held by the engine in process {holder.pid} on" in refused.stderr
+    assert f"RunHeldError: run 'r' is held by the engine of process {holder.pid} on" in refused.stderr
     (tmp_path / "go").touch()
     assert holder.communicate(timeout=30)[0].split() == ["True"]
 
@@ -153,7 +153,7 @@ def test_a_stopped_engine_that_lost_its_run_records_nothing_more(scripts: Script
     holder.send_signal(signal.SIGCONT)
     out, err = holder.communicate(timeout=30)
     assert holder.returncode == 1
-    assert "LeaseLostError: another engine took this run over" in err
+    assert "LeaseLostError: another engine took over this run" in err
     assert "True" not in out
     assert everything(store) == before
     eventually(scripts.all_gone, "the end of the workers")

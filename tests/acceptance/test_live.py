@@ -211,7 +211,7 @@ def test_a_run_shows_its_tree_and_ctrl_c_stops_it_cleanly(folder: Path, terminal
     run.until("stopping: nothing new starts")
     go(folder, "tue", "wed")
     assert run.ended() == 1
-    assert "interrupted; to go on, run: sequent continue flow.run.db --run-id" in run.text
+    assert "interrupted; to continue, run: sequent continue flow.run.db --run-id" in run.text
     assert "Trying to run" in run.text
     assert "waiting for wed" not in run.text
     assert run.text.count("── days") == 1
@@ -228,7 +228,7 @@ def test_a_second_ctrl_c_ends_running_steps_and_the_run_can_be_recovered(
     run.until("stopping: nothing new starts")
     run.press_ctrl_c()
     assert run.ended() == 1
-    assert "interrupted; to go on, run: sequent recover flow.run.db --run-id" in run.text
+    assert "interrupted; to continue, run: sequent recover flow.run.db --run-id" in run.text
     assert not run.screen.cursor.hidden
     assert status(folder)["state"] == "interrupted"
     go(folder, "mon", "tue", "wed")
@@ -246,7 +246,7 @@ def test_a_run_of_another_process_is_watched_to_its_end(folder: Path, terminal: 
     leaving.until("days")
     leaving.press_ctrl_c()
     assert leaving.ended() == 1
-    assert "the run goes on" in leaving.text
+    assert "the run continues" in leaving.text
     assert status(folder)["state"] == "running"
     go(folder, "mon")
     watching.until("1/3")
@@ -328,7 +328,7 @@ def test_a_detached_run_goes_on_in_a_session_of_its_own_and_logs_beside_the_stor
     begun = piped(folder, "run", "--detach", "flow.py", "--run-id", "mine")
     assert begun.returncode == 0, begun.stderr
     assert "sequent watch flow.run.db --run-id mine" in begun.stdout
-    pid = int(begun.stdout.partition("process ")[2].partition(",")[0])
+    pid = int(begun.stdout.partition("process ")[2].partition(";")[0])
     assert os.getsid(pid) == pid
     assert status(folder)["engine"].startswith(f"process {pid} on ")
     (log,) = folder.glob("flow.run.*.log")

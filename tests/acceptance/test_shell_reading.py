@@ -153,7 +153,7 @@ def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
     assert "in try 2" in failed
     assert why(folder, "flow.py", "after").splitlines() == [
         "after@1 is not reached",
-        "  it requires days success, and days@1 ended with failure",
+        "  it requires days success, and days@1 ended as failure",
         "  the run ended with failure of days/push@1.1: ConnectionRefusedError: mon is down",
     ]
     assert "iteration 2" in why(folder, "flow.py", "days/load@1.2")
@@ -169,7 +169,7 @@ def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
     assert [(one["path"], one["sequence"], one["try"], one["text"]) for one in second] == [
         ("days/push", "1.1", 2, "sending mon\n")
     ]
-    assert "days/load@1.1 (try 1, success) said nothing" in sequent(folder, "logs", "flow.py", "days/load@1.1").stderr
+    assert "days/load@1.1 (try 1, success) wrote nothing" in sequent(folder, "logs", "flow.py", "days/load@1.1").stderr
     assert "no try of after" in sequent(folder, "logs", "flow.py", "after", code=3).stderr
 
     told = sequent(folder, "recover", "flow.py", "--dry-run").stdout
@@ -211,7 +211,7 @@ def test_raw_programs_are_explained_by_their_events(folder: Path) -> None:
     assert "delay of 600 s is due in" in why(folder, "raw.py", "third")
     assert "no association leads to it" in why(folder, "raw.py", "alone")
     elsewhere = why(folder, "raw.py", "second@7")
-    assert "'done' has not been triggered at 7: first success brings it, and first is not reached" in elsewhere
+    assert "'done' has not been triggered at 7: first success triggers it, and first is not reached" in elsewhere
 
 
 def test_a_live_run_says_what_each_step_waits_for_and_what_it_says(folder: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_live_run_says_what_each_step_waits_for_and_what_it_says(folder: Path)
         assert follower.returncode == 0
         engine.kill()
         engine.wait()
-    assert "its engine is gone; to go on, run: sequent recover live.run.db" in why(folder, "live.py", "flaky")
+    assert "its engine is gone; to continue, run: sequent recover live.run.db" in why(folder, "live.py", "flaky")
 
 
 def test_old_runs_are_deleted_with_all_that_is_theirs(folder: Path) -> None:

@@ -198,7 +198,7 @@ def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
     (shell.folder / "go-a").touch()
     (shell.folder / "go-b").touch()
     assert shell.ended()[0] == 0
-    assert "has ended with success" in shell("pause", "flow.run.db", code=3)
+    assert "is already over: success" in shell("pause", "flow.run.db", code=3)
 
 
 def test_what_would_change_nothing_is_refused_and_is_no_success(shell: Shell) -> None:
@@ -206,11 +206,11 @@ def test_what_would_change_nothing_is_refused_and_is_no_success(shell: Shell) ->
     shell.until(both_wait)
     assert "the run is not paused" in shell("resume", "flow.run.db", code=3)
     shell("pause", "flow.run.db")
-    assert "the run is paused already" in shell("pause", "flow.run.db", code=3)
+    assert "the run is already paused" in shell("pause", "flow.run.db", code=3)
     shell("cancel", "flow.run.db")
     shell.ended()
-    assert "has ended with cancelled" in shell("cancel", "flow.run.db", code=3)
-    assert "has ended with cancelled" in shell("cancel", "flow.run.db", "a@1", code=2)
+    assert "is already over: cancelled" in shell("cancel", "flow.run.db", code=3)
+    assert "is already over: cancelled" in shell("cancel", "flow.run.db", "a@1", code=2)
     assert "no instance of a@7" in shell("rerun", "flow.run.db", "a@7", code=2)
 
 

@@ -117,7 +117,7 @@ def test_a_raw_program_builds_its_own_loop() -> None:
 
 @pytest.mark.parametrize(
     ("event", "sequence", "says"),
-    [("nwes", None, "'nwes', which the program does not have"), ("news", "1..2", "'1..2' is not a sequence"),
+    [("nwes", None, "'nwes', which is not in the program"), ("news", "1..2", "'1..2' is not a sequence"),
      ("news", 1.5, "1.5 is not a sequence")],
 )  # fmt: skip
 def test_an_event_or_sequence_that_cannot_be_fails_the_step(

@@ -150,7 +150,7 @@ def test_an_executor_class_says_how_much_it_runs_at_once() -> None:
 
 
 def test_a_timeout_is_refused_where_the_executor_cannot_keep_it() -> None:
-    with pytest.raises(evr.EventcoreError, match=r"'s'.*Alone.* cannot be timed out"):
+    with pytest.raises(evr.EventcoreError, match=r"'s'.*Alone.* cannot have a timeout"):
         eventor(task_construct=Alone).add_step("s", where, config={"timeout": 1})
 
 

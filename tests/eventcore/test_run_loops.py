@@ -95,7 +95,7 @@ def test_what_is_triggered_between_two_passes_is_taken_up_at_once(tmp_path: Path
 
 
 def test_a_sleep_between_passes_is_of_seconds() -> None:
-    with pytest.raises(evr.EventcoreError, match="sleep_between_loops: seconds, 0 or more, not -1"):
+    with pytest.raises(evr.EventcoreError, match="sleep_between_loops must be a number of seconds, 0 or more, not -1"):
         eventor(sleep_between_loops=-1)
 
 

@@ -74,8 +74,8 @@ def test_a_run_that_is_over_says_so_and_answers_as_it_ended(caplog: pytest.LogCa
         assert ev.run() is ok
         caplog.clear()
         assert ev.run() is ok
-        [record] = [record for record in caplog.records if "is over" in record.getMessage()]
-        assert record.getMessage().startswith(f"Run {ev.run_id!r} is over, with {said}, so nothing is done; run(")
+        [record] = [record for record in caplog.records if "is already over" in record.getMessage()]
+        assert record.getMessage().startswith(f"Run {ev.run_id!r} is already over ({said}), so nothing was done; run(")
     assert ran == ["s"]
 
 
@@ -89,7 +89,7 @@ def test_a_run_that_is_over_goes_on_with_what_is_new(tmp_path: Path, caplog: pyt
     start(ev, ev.add_step("added", ran.append, ("added",)), sequence=3)
     assert ev.run()
     assert ran == ["1", "2", "added"]
-    assert not [record for record in caplog.records if "is over" in record.getMessage()]
+    assert not [record for record in caplog.records if "is already over" in record.getMessage()]
     assert ev.run(run_mode=evr.RunMode.recover)
     assert ran == ["1", "2", "added"]
     assert rows(tmp_path / "run.db", "select max(recovery) from {recoveries}") == [(1,)]
@@ -102,7 +102,7 @@ def test_a_stalled_run_is_over(caplog: pytest.LogCaptureFixture) -> None:
     assert not ev.run()
     caplog.clear()
     assert not ev.run()
-    assert len([record for record in caplog.records if "is over, with stalled" in record.getMessage()]) == 1
+    assert len([record for record in caplog.records if "is already over (stalled)" in record.getMessage()]) == 1
 
 
 def test_generated_run_ids_differ(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_generated_run_ids_differ(tmp_path: Path) -> None:
 
 def test_a_chosen_run_id_can_be_taken_once(tmp_path: Path) -> None:
     assert eventor(tmp_path / "run.db", run_id="mine").run()
-    with pytest.raises(RunExistsError, match="'mine' already; recover it, or choose another"):
+    with pytest.raises(RunExistsError, match="already has a run 'mine'; recover it, or choose another"):
         eventor(tmp_path / "run.db", run_id="mine").run()
 
 
@@ -146,7 +146,7 @@ def test_recovery_of_memory_is_a_clear_error() -> None:
 @pytest.mark.parametrize("number", [5, -1])
 def test_a_recovery_run_that_was_not_is_a_clear_error(tmp_path: Path, number: int) -> None:
     assert eventor(tmp_path / "run.db", run_id="mine").run()
-    with pytest.raises(EventcoreError, match=rf"recovery_run {number}.*'mine' has 0 to 0"):
+    with pytest.raises(EventcoreError, match=rf"recovery_run {number}.*'mine' has recoveries 0 to 0"):
         eventor(tmp_path / "run.db", evr.RunMode.recover, recovery_run=number).run()
 
 

@@ -116,11 +116,11 @@ BAD: dict[str, tuple[Callable[[seq.Sequent], Any], type[Exception], list[str]]] 
     "a recovery by text": (_step(recovery={"success": "skip"}), seq.EventcoreError, ["'s'", "StepReplay"]),
     "more than the pool has": (_step(acquires=[(POOL, 3)]), seq.EventcoreError,
                                ["'s'", "3 of pool 'cpu'", "only 2", "raise the pool's limit"]),
-    "two pools of one name": (_two_pools_of_one_name, seq.EventcoreError, ["'b'", "'cpu'", "share one object"]),
+    "two pools of one name": (_two_pools_of_one_name, seq.EventcoreError, ["'b'", "'cpu'", "the same ResourcePool"]),
     "an unknown step": (_step(require=(("lod", OK),)), RequireError, ["'s'", "'lod'", "does not have", "'load'"]),
     "a step without status": (_requires(lambda load: (load,)), RequireError, ["'s'", "load", "STEP_SUCCESS"]),
     "a step alone": (_requires(lambda load: load), RequireError, ["'s'", "pairs of a step"]),
-    "a status alone": (_step(require=(OK,)), RequireError, ["'s'", "stands alone", "((step, STEP_SUCCESS),)"]),
+    "a status alone": (_step(require=(OK,)), RequireError, ["'s'", "is not a pair", "((step, STEP_SUCCESS),)"]),
     "a name without status": (_step(require=("load",)), RequireError, ["'s'", "'load'", "((step, STEP_SUCCESS),)"]),
     "a status by text": (_requires(lambda load: ((load, "success"),)), RequireError, ["'s'", "STEP_SUCCESS"]),
     "a number as step": (_step(require=((5, OK),)), RequireError, ["'s'", "5", "not a step"]),
@@ -202,5 +202,5 @@ def test_outside_a_step_current_says_where_it_belongs() -> None:
 def test_a_status_that_is_none_is_named() -> None:
     made = flow()
     a = made.add_step("a")
-    with pytest.raises(FlowError, match="'succes' is no status"):
+    with pytest.raises(FlowError, match="unknown status 'succes'; choose one of STEP_READY"):
         made.add_step("b", require=((a, "succes"),))  # type: ignore[arg-type]  # the mistake

@@ -236,5 +236,5 @@ def test_item_among_the_arguments_is_that_of_the_nearest_loop_a_steps_own_includ
 
 
 def test_item_where_no_loop_is_around_is_an_error() -> None:
-    with pytest.raises(LoopError, match="no loop is around it"):
+    with pytest.raises(LoopError, match="is not in a loop"):
         flow().add_step("alone", print, args=(seq.item,))

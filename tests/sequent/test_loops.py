@@ -177,8 +177,8 @@ def test_a_loop_in_a_process_knows_where_it_is(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
-    "a number": (5, {}, ["'c'", "5", "cannot be walked", "iterable or a mapping"]),
-    "keys that are one text": ({1: "a", "1": "b"}, {}, ["'c'", "same text", "make them differ"]),
+    "a number": (5, {}, ["'c'", "5", "cannot be iterated over", "iterable or a mapping"]),
+    "keys that are one text": ({1: "a", "1": "b"}, {}, ["'c'", "the same as text", "a key of its own"]),
     "a key with a dot": ({"a.b": 1}, {}, ["'c'", "'a.b'", "'.'"]),
     "a key with a slash": ({"a/b": 1}, {}, ["'c'", "'a/b'", "'/'"]),
     "an empty key": ({"": 1}, {}, ["'c'", "''", "non-empty"]),

@@ -232,7 +232,7 @@ def test_an_unknown_run_is_named(tmp_path: Path) -> None:
 def test_a_run_id_that_is_taken_is_an_error(tmp_path: Path) -> None:
     work = Work()
     assert nested(tmp_path / "run.db", RESTART, work, run_id="mine")()
-    with pytest.raises(RunExistsError, match="'mine' already"):
+    with pytest.raises(RunExistsError, match="already has a run 'mine'"):
         nested(tmp_path / "run.db", RESTART, work, run_id="mine")()
 
 

@@ -42,7 +42,7 @@ def test_only_the_parts_of_a_requirement_that_do_not_hold_are_told(store: Path) 
     (found,) = why(store, "asks")
     assert found.name == "asks@1"
     assert found.reasons[0].text == (
-        "it requires bad success or late ready, and bad@1 ended with failure, late@1 has not been reached"
+        "it requires bad success or late ready, and bad@1 ended as failure, late@1 has not been reached"
     )
     assert [reason.kind for reason in found.reasons] == ["requirement", "run"]
 
@@ -83,7 +83,7 @@ def test_an_iteration_that_never_began_is_told_by_its_container(store: Path) -> 
     box.add_step("inner", str)
     assert not f()
     (found,) = why(store, "days/load", "1.3")
-    assert "days@1 ended (failure) without iteration 3" in found.reasons[0].text
+    assert "days@1 ended (failure) before iteration 3 began" in found.reasons[0].text
     (found,) = why(store, "box/inner")
     assert found.sequence is None
     assert "box@1: it requires after success" in found.reasons[1].text
@@ -99,7 +99,7 @@ def test_what_a_recovery_had_no_need_to_come_to_stands_as_before(store: Path) ->
     assert texts(why(store, "days")) == [("days@1", ["ended"])]
     (found,) = why(store, "days/load", "1.1")
     assert [reason.kind for reason in found.reasons] == ["ended", "run"]
-    assert "recovery 1 had no need to come to it" in found.reasons[1].text
+    assert "not rerun in recovery 1" in found.reasons[1].text
 
 
 @pytest.mark.parametrize("sequence", ["1", "1.1.1.1"])
@@ -121,7 +121,7 @@ def test_units_that_a_step_kept_are_told_with_its_name(store: Path) -> None:
     (found,) = why(store, "wants")
     assert found.state == "ready"
     assert found.reasons[0].text == (
-        "it needs 2 of 'pool', of which 1 of 2 are free; held by takes, which ended and kept them (1)"
+        "it needs 2 of 'pool', of which 1 of 2 are free; held by takes, which ended without releasing them (1)"
     )
     assert found.reasons[1].text.startswith("the run is stalled")
 
@@ -137,5 +137,5 @@ def test_an_event_behind_an_event_is_told_to_where_it_could_come_from(store: Pat
     (found,) = why(store, "last")
     assert [reason.text for reason in found.reasons if reason.kind == "event"] == [
         "event 'far' has not been triggered at 1: it follows 'done'",
-        "event 'done' has not been triggered at 1: first success brings it, and first is failure",
+        "event 'done' has not been triggered at 1: first success triggers it, and first is failure",
     ]

@@ -70,7 +70,7 @@ def format_of(path: Path) -> str:
     word = ENDINGS.get(ending, ending)
     if word not in (*FORMATS, *TEXTS):
         known = ", ".join((*FORMATS, *TEXTS))
-        raise PictureError(f"{path}: format {ending!r} is not known; take a name ending in one of {known}, mmd")
+        raise PictureError(f"{path}: format {ending!r} is unknown; use a name that ends in one of {known}, mmd")
     return word
 
 

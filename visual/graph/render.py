@@ -29,17 +29,18 @@ def rendered(dot: str, format: str) -> bytes:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=TIME_LIMIT, check=False)
     except subprocess.TimeoutExpired:
         raise PictureError(
-            f"laying out the picture took more than {TIME_LIMIT:g} s; take its DOT text to a faster layout, as sfdp"
+            f"laying out the picture took more than {TIME_LIMIT:g} s; write it as DOT and lay it "
+            "out with something faster, such as sfdp"
         ) from None
     if done.returncode != 0 or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise PictureError(f"Graphviz could not draw the picture: {said[-1] if said else 'it said nothing'}")
+        raise PictureError(f"Graphviz could not draw the picture: {said[-1] if said else 'it gave no reason'}")
     return done.stdout
 
 
 def _command(format: str) -> list[str]:
     if format not in FORMATS:
-        raise PictureError(f"format {format!r} is not known; take dot, mermaid, {', '.join(FORMATS)}")
+        raise PictureError(f"format {format!r} is unknown; use dot, mermaid, {', '.join(FORMATS)}")
     program = shutil.which("dot")
     if program is not None:
         return [program, f"-T{format}"]

@@ -64,14 +64,14 @@ class Access:
         if not self._is_known(headers):
             return _refused(401, "open the address that `sequent serve` printed; it carries the token")
         if scope["method"] == "POST" and not _is_small(headers):
-            return _refused(413, f"a request has a Content-Length, of {MOST_BODY} bytes at the most")
+            return _refused(413, f"a request needs a Content-Length of at most {MOST_BODY} bytes")
         return None
 
     def _foreign(self, method: str, headers: Headers) -> str | None:
         """Why a request comes from elsewhere; None for one of the server's own pages or of no page."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return "this server has no such name"
+            return "this server does not answer to that host name"
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             return "the request comes from another site; open the printed address in a window of its own"
         origin = headers.get("origin")

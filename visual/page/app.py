@@ -89,7 +89,7 @@ class Pages:
             named = json.loads(await request.body() or b"{}")
             answer = await run_in_threadpool(asked, self._location, request.path_params["number"], verb, named)
         except (ValueError, RecursionError):
-            return JSONResponse({"refused": "the request is no JSON"}, 400)
+            return JSONResponse({"refused": "the request is not JSON"}, 400)
         except ClientDisconnect:
             return JSONResponse({"refused": "the request is too large"}, 413)
         except KeyError:

@@ -146,7 +146,7 @@ class Feed:
             with reading(self._location) as reader:
                 seen = topic(reader, time.time())
         except (EventcoreError, KeyError) as error:
-            gone = str(error) if isinstance(error, EventcoreError) else "The run is not in the store any more."
+            gone = str(error) if isinstance(error, EventcoreError) else "The run is no longer in the store."
             return {"gone": json_block(gone)}, False
         except Exception as error:  # whatever it is, the thread goes on and the pages say it
             return {"gone": json_block(f"The store cannot be shown: {error!r}")}, False

@@ -61,8 +61,8 @@ def _explained(known: Known, node: StepNode, sequence: str) -> Explanation:
 
 def _with_recovery(known: Known, task: InstanceView, found: Explanation) -> Explanation:
     if task.recovery < known.run.recovery:
-        passed = "had no need to come" if task.status.is_done else "has not come"
-        text = f"this is how recovery {task.recovery} left it; recovery {known.run.recovery} {passed} to it"
+        passed = "not rerun" if task.status.is_done else "not reached yet"
+        text = f"this is its state from recovery {task.recovery}; {passed} in recovery {known.run.recovery}"
         found.reasons.append(Reason("run", text))
     return found
 

@@ -27,7 +27,7 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
     if not found:
         found = _delay(known, node, sequence)
     if not found and not known.run.is_held and not known.tallies:
-        found = [Reason("run", "nothing of the run has started")]
+        found = [Reason("run", "nothing in the run has started")]
     iteration = None if container is None else known.iteration(container, sequence)
     if container is not None and iteration is not None and iteration.is_halted:
         text = f"a failure ended iteration {sequence} of {container.path}, and nothing new starts in it"
@@ -51,7 +51,7 @@ def _outside(known: Known, container: StepNode, sequence: str) -> list[Reason] |
     if task.status is TaskStatus.ready:
         text = f"its container {name} has not started"
     elif task.status.is_over:
-        text = f"its container {name} ended ({task.status.value}) without iteration {key}"
+        text = f"its container {name} ended ({task.status.value}) before iteration {key} began"
     else:
         text = f"iteration {key} of {name} has not begun"
     return [Reason("container", text), *about(name, why_it_stands(known, task))]
@@ -111,7 +111,7 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
     elif task.status.is_over and not _came(task, tree["status"]):
-        yield f"{name} ended with {task.status.value}"
+        yield f"{name} ended as {task.status.value}"
     else:
         yield f"{name} is {state_of(task, known.run)}"
 

@@ -51,7 +51,7 @@ def _link(known: Known, link: StoredAssociation, sequence: str | None, told: set
             text = f"event {event!r} came, and the delay of {link.delay:g} s is due {known.when(delay.due)}"
             yield Reason("delay", text)
             return
-    yield Reason("event", f"event {event!r} came at {sequence}, and nothing has followed from it yet")
+    yield Reason("event", f"event {event!r} came at {sequence}, but nothing has followed from it yet")
 
 
 def _event(known: Known, name: str, sequence: str | None, told: set[str], depth: int) -> Iterator[Reason]:
@@ -84,7 +84,7 @@ def _bringers(known: Known, event: str, sequence: str | None) -> Iterator[str]:
                 task = None if sequence is None else known.instance(step.name, sequence)
                 is_here = task is not None and task.recovery == known.run.recovery
                 stands = state_of(task, known.run) if task is not None and is_here else "not reached"
-                yield f"{step.path} {status} brings it, and {step.path} is {stands}"
+                yield f"{step.path} {status} triggers it, and {step.path} is {stands}"
     for link in _leading(known, "event", event):
         yield f"it follows {link.event!r}"
 

@@ -99,7 +99,7 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     if task.status is TaskStatus.success:
         return [Reason("ended", f"it succeeded{in_recovery}{at}{took}, in try {task.try_number}")]
     if task.status is TaskStatus.skipped:
-        return [Reason("ended", f"recovery {task.recovery} skipped it, for it had succeeded before{at}")]
+        return [Reason("ended", f"recovery {task.recovery} skipped it, because it had already succeeded{at}")]
     if task.status is TaskStatus.cancelled:
         return [Reason("ended", _cancelled(known, task, at))]
     handled = "; the failure is handled" if task.step in known.steps and known.steps[task.step].handled else ""
@@ -113,7 +113,7 @@ def _cancelled(known: Known, task: InstanceView, at: str) -> str:
     culprits = [f"{known.shown(other)}: {other.error or 'failed'}" for other in known.unhandled]
     if not culprits:
         return f"it was cancelled{at} before it could start"
-    return f"it was ready, and its part of the flow was ended{at} before it could start ({listed(culprits, 3)})"
+    return f"it was ready, but its part of the flow ended{at} before it could start ({listed(culprits, 3)})"
 
 
 def _last_error(known: Known, task: InstanceView) -> str | None:

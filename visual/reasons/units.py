@@ -23,7 +23,7 @@ def missing_units(known: Known, task: InstanceView) -> list[Reason]:
             text = f"it needs {count} of {pool!r}, of which {free} of {limit} are free"
             found.append(Reason("resource", text + (f"; held by {names}" if names else "")))
         elif ahead := _ahead(known, task, pool):
-            found.append(Reason("resource", f"others are before it in the queue for {pool!r}: {listed(ahead)}"))
+            found.append(Reason("resource", f"others are ahead of it in the queue for {pool!r}: {listed(ahead)}"))
     return found
 
 
@@ -40,7 +40,7 @@ def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
             ended = sum(tally.counts.get(status, 0) for status in TaskStatus if status.is_over)
             ended -= tally.counts.get(TaskStatus.cancelled, 0)
             if ended:
-                found.append((f"{step.path}, which ended and kept them", kept * ended))
+                found.append((f"{step.path}, which ended without releasing them", kept * ended))
     return found
 
 

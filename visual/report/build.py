@@ -82,7 +82,7 @@ def drawn(graph: Graph) -> tuple[str | None, str | None]:
     """The picture as safe markup, or why there is none."""
     size = graph.root.size + len(graph.edges)
     if size > MOST_DRAWN:
-        return None, f"The graph has {size} nodes and arrows, too many to be read as a picture."
+        return None, f"The graph has {size} nodes and arrows, too many to read as a picture."
     try:
         return safe_svg(rendered(dot_text(graph), "svg"), graph), None
     except PictureError as error:

@@ -31,7 +31,7 @@ def _unpackable(call: Call, error: Exception) -> Outcome:
     outcome = failed(error)
     text = (
         f"step {call.view.name!r} cannot be sent to a worker process, because its function or arguments cannot be "
-        f"pickled ({outcome.error}); pass what can be, or set the step's task_construct to thread"
+        f"pickled ({outcome.error}); pass something that can be pickled, or set the step's task_construct to 'thread'"
     )
     return Outcome(False, error=text, traceback=outcome.traceback)
 

@@ -53,7 +53,9 @@ class _Sqlite(Backend):
     def explained(self, error: BaseException | None) -> StoreError | None:
         """A file that is locked, full or forbidden, and one that is no database or no longer one."""
         if isinstance(error, sqlite3.OperationalError):
-            return StoreError(f"store {self.name}: {error}; check the folder's rights, its space and who locks it")
+            return StoreError(
+                f"store {self.name}: {error}; check its permissions, the free disk space and what else has it locked"
+            )
         if type(error) is sqlite3.DatabaseError:
             return StoreError(f"store {self.name} is not a database ({error}); give another path or remove the file")
         return None
@@ -159,7 +161,7 @@ class SqliteFile(_Sqlite):
         if not folder.is_dir():
             raise StoreError(f"store {path}: the folder {folder} does not exist; create it or give another path")
         if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
-            raise StoreError(f"store {path}: the folder {folder} cannot be written; give a path where you may write")
+            raise StoreError(f"store {path}: the folder {folder} is not writable; give a path that you can write to")
 
 
 class SqliteMemory(_Sqlite):

@@ -13,7 +13,10 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @store_option
 @run_id_option
 def command(target: str, instance: str | None, store: str | None, run_id: str | None) -> int:
-    """End a run of TARGET, or a step of it: PATH for all its instances, PATH@SEQ for one. It can be recovered."""
+    """Cancel a run of TARGET, or one of its steps: PATH for all instances, PATH@SEQ for one.
+
+    A cancelled run can be recovered.
+    """
     from sequent.cli.answers import run_of, tell
     from sequent.cli.instances import split
 

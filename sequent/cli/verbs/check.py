@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @parameter_option
 @json_option
 def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...], as_json: bool) -> int:
-    """Find what is wrong with TARGET without running it: how it is built, its configuration, what cannot be reached."""
+    """Check TARGET without running it: its structure, its configuration, and steps that can never be reached."""
     from sequent.cli.execution import settings_of
     from sequent.cli.output import print_json
     from sequent.cli.target import load_program, pairs, parse_target
@@ -104,7 +104,7 @@ def _pools(program: Program, runner: Runner) -> list[str]:
         if isinstance(pool, ResourcePool)
     }
     return [
-        f"pool {name!r}: no step acquires it, so it limits nothing; name it in a step's acquires or take it out"
+        f"pool {name!r}: no step acquires it, so it limits nothing; name it in a step's acquires or remove it"
         for name in sorted((here | program.pools.keys()) - taken)
     ]
 

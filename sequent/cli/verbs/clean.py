@@ -21,13 +21,13 @@ UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 @click.command("clean")
 @target_argument
 @store_option
-@click.option("--older-than", metavar="AGE", help="Runs that ended longer ago, such as 30d, 12h or 45m.")
-@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the N latest runs of a program.")
+@click.option("--older-than", metavar="AGE", help="Delete runs that ended longer ago than this: 30d, 12h, 45m.")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Keep the N latest runs of each program.")
 @click.option("--logs", is_flag=True, help="Delete the runs' log folders, too.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be deleted; nothing is.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 def command(target: str, store: str | None, older_than: str | None, keep: int | None, logs: bool,
             dry_run: bool) -> int:  # fmt: skip
-    """Delete old runs of TARGET: those that meet every criterion given, and never one that an engine works on."""
+    """Delete old runs of TARGET: those that meet all the criteria given. Runs in progress are never deleted."""
     from sequent.cli.target import parse_target, store_of
 
     if older_than is None and keep is None:
@@ -84,7 +84,7 @@ def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunVi
         finish(store)
         for run in chosen:
             if not delete_run(store, run):
-                click.echo(f"kept     {run.run_id}: somebody has taken it up", err=True)
+                click.echo(f"kept     {run.run_id}: an engine has taken it up", err=True)
                 continue
             folder = _log_folder(run) if logs else None
             if folder is not None:

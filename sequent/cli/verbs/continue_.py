@@ -12,9 +12,11 @@ from sequent.cli.options import program_options, run_id_option
 @click.command("continue")
 @program_options
 @run_id_option
-@click.option("--accept-removed", is_flag=True, help="Go on also where the program lost a step that has history.")
+@click.option(
+    "--accept-removed", is_flag=True, help="Continue even if steps with history have been removed from the program."
+)
 def command(**options: Any) -> int:
-    """Go on with a run of TARGET as it stands: due delays and ready steps; a failure stays a failure."""
+    """Continue a run of TARGET where it stopped: due delays and ready steps run, failed steps stay failed."""
     from eventcore.define.status import RunMode
     from sequent.cli.execution import run_program
 

@@ -23,16 +23,16 @@ FORMATS = ("dot", "mermaid", "svg", "png", "pdf")
 @run_id_option
 @click.option("-o", "--output", metavar="FILE", help="FILE.svg, .png, .pdf, .dot or .mmd; default: standard output.")
 @click.option("-f", "--format", "format", type=click.Choice(FORMATS),
-              help="Default: by the FILE's ending, on standard output dot.")  # fmt: skip
+              help="Default: taken from FILE's name; dot on standard output.")  # fmt: skip
 @click.option("--program", "program_only", is_flag=True, help="Draw the flow without a run.")
 @click.option("--kernel", is_flag=True, help="Draw the events and steps that the flow was compiled to.")
-@click.option("--unfold", is_flag=True, help="Draw each step, also in a graph too large to be read.")
+@click.option("--unfold", is_flag=True, help="Draw every step, even if the graph becomes too large to read.")
 @parameter_option
 def command(target: str, store: str | None, run_id: str | None, output: str | None, format: str | None,
             program_only: bool, kernel: bool, unfold: bool, parameters: tuple[str, ...]) -> int:  # fmt: skip
-    """Draw the latest run of TARGET, or the flow itself where it has not run.
+    """Draw the latest run of TARGET, or the flow itself if it has not run yet.
 
-    Without Graphviz on the machine, FILE's name is written with .dot and .mmd instead, and the exit code is 2.
+    Without Graphviz, the picture is written as text instead, to FILE's name with .dot and .mmd, and the exit code is 2.
     """
     picture = Wanted(target, store, run_id, program_only, parameters, kernel, unfold).picture()
     if output is None:

@@ -29,17 +29,19 @@ ASK = 5  #: so many looks to one at the store
 @click.argument("path", metavar="[PATH[@SEQ]]", required=False)
 @store_option
 @run_id_option
-@click.option("--try", "number", type=click.IntRange(min=1), metavar="N", help="Only the Nth try of each instance.")
-@click.option("--failed", is_flag=True, help="Only tries that failed.")
-@click.option("--follow", is_flag=True, help="Show what running steps say as they say it, until they end.")
+@click.option(
+    "--try", "number", type=click.IntRange(min=1), metavar="N", help="Show only the Nth try of each instance."
+)
+@click.option("--failed", is_flag=True, help="Show only tries that failed.")
+@click.option("--follow", is_flag=True, help="Follow the output of running steps until they end.")
 @json_option
 def command(target: str, path: str | None, store: str | None, run_id: str | None, number: int | None, failed: bool,
             follow: bool, as_json: bool) -> int:  # fmt: skip
-    """Show what the steps of a run printed and logged: all, those inside PATH, or one instance, as in load/day@1.2."""
+    """Show what the steps of a run printed and logged: all of them, those inside PATH, or one instance, PATH@SEQ."""
     from sequent.cli.target import parse_target, store_of
 
     if follow and (as_json or failed):
-        raise click.UsageError("--follow shows what is said from now on; leave out --json and --failed")
+        raise click.UsageError("--follow shows only new output; leave out --json and --failed")
     location = store_of(parse_target(target), store)
     if follow:
         return _follow(location, run_id, path, number)
@@ -63,7 +65,7 @@ def _show(location: str, run_id: str | None, path: str | None, number: int | Non
     if not found:
         which = f" of {path}" if path is not None else ""
         kind = "failed" if failed else "has begun"
-        click.echo(f"sequent: no try{which} {kind} in run {run.run_id}; `sequent why` tells why", err=True)
+        click.echo(f"sequent: no try{which} {kind} in run {run.run_id}; `sequent why` explains why", err=True)
         return EXIT_NOTHING
     return 0
 
@@ -99,9 +101,9 @@ def _print(found: Sequence[Try], *, tell_silent: bool) -> None:
             _print_heading(one)
             _copy(one, 0)
     for one in silent if tell_silent and len(silent) <= 20 else ():
-        click.echo(f"{one.heading} said nothing: there is no {one.file}", err=True)
+        click.echo(f"{one.heading} wrote nothing: there is no {one.file}", err=True)
     if silent and not (tell_silent and len(silent) <= 20):
-        click.echo(f"{len(silent)} of {len(found)} tries said nothing", err=True)
+        click.echo(f"{len(silent)} of {len(found)} tries wrote nothing", err=True)
 
 
 def _data(one: Try) -> dict[str, Any]:
@@ -162,8 +164,10 @@ def _is_over(reader: Reader, run: RunView, named: Named | None, found: list[Try]
 def _farewell(run: RunView, path: str | None, found: list[Try], *, said: bool) -> int:
     whose = path or f"run {run.run_id}"
     if not found:
-        click.echo(f"sequent: {whose}: nothing has begun and no engine is at work; `sequent why` tells why", err=True)
+        click.echo(
+            f"sequent: {whose}: nothing has begun and no engine is at work; `sequent why` explains why", err=True
+        )
         return EXIT_NOTHING
     if not said:
-        click.echo(f"{whose} said nothing", err=True)
+        click.echo(f"{whose} wrote nothing", err=True)
     return 0

@@ -12,7 +12,7 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @store_option
 @run_id_option
 def command(target: str, store: str | None, run_id: str | None) -> int:
-    """Let nothing new start in a run of TARGET until it is resumed; what runs goes on."""
+    """Pause a run of TARGET: running steps continue, and nothing new starts until it is resumed."""
     from sequent.cli.answers import run_of, tell
 
     return tell(run_of(target, store, run_id).pause())

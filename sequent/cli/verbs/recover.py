@@ -12,12 +12,14 @@ from sequent.cli.options import json_option, program_options, run_id_option
 @click.command("recover")
 @program_options
 @run_id_option
-@click.option("--recovery-run", type=int, metavar="N", help="Recover as if the recoveries after N had not been.")
-@click.option("--accept-removed", is_flag=True, help="Recover also where the program lost a step that has history.")
-@click.option("--dry-run", is_flag=True, help="Tell what would run and what would be skipped; nothing is written.")
+@click.option("--recovery-run", type=int, metavar="N", help="Ignore the recoveries after N.")
+@click.option(
+    "--accept-removed", is_flag=True, help="Recover even if steps with history have been removed from the program."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would run and what would be skipped; change nothing.")
 @json_option
 def command(dry_run: bool, as_json: bool, **options: Any) -> int:
-    """Recover a run of TARGET: what is recorded as done is skipped, everything else runs again."""
+    """Recover a run of TARGET: skip what has succeeded, run everything else again."""
     from eventcore.define.status import RunMode
 
     if dry_run:

@@ -13,7 +13,7 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @run_id_option
 @click.option("-o", "--output", metavar="FILE", required=True, help="The HTML file to write.")
 def command(target: str, store: str | None, run_id: str | None, output: str) -> int:
-    """Write a run of TARGET as one HTML file: graph, timeline, every instance with its tracebacks and logs."""
+    """Write a run of TARGET as one HTML file: graph, timeline, and each instance with its tracebacks and logs."""
     from pathlib import Path
 
     from sequent.cli.target import parse_target, store_of

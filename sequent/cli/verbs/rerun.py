@@ -13,17 +13,19 @@ from sequent.cli.options import json_option, program_options, run_id_option
 @program_options
 @click.argument("instance", metavar="PATH[@SEQ]")
 @run_id_option
-@click.option("--only", "extent", flag_value="only", help="Run nothing else.")
-@click.option("--downstream", "extent", flag_value="downstream", help="Run what depends on it again, too.")
-@click.option("--accept-removed", is_flag=True, help="Also where the program lost a step that has history.")
-@click.option("--dry-run", is_flag=True, help="Tell what would run and what would be skipped; nothing is written.")
+@click.option("--only", "extent", flag_value="only", help="Rerun this and nothing else.")
+@click.option("--downstream", "extent", flag_value="downstream", help="Rerun everything that depends on it, too.")
+@click.option(
+    "--accept-removed", is_flag=True, help="Rerun even if steps with history have been removed from the program."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would run and what would be skipped; change nothing.")
 @json_option
 def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **options: Any) -> int:
-    """Run PATH, or its instance PATH@SEQ, again in the next recovery of a run of TARGET; history stays.
+    """Rerun PATH, or its instance PATH@SEQ, in a new recovery of a run of TARGET; earlier results are kept.
 
-    A container stands for everything in it, and its path with the sequence of an iteration for that iteration. What
-    recovery would run anyway runs as well, unless --only is given. Where an engine works on the run, it does this when
-    the run has come to its end.
+    A container means everything in it; its path with the sequence of an iteration means that iteration. Steps that
+    recovery would run anyway run as well, unless --only is given. If an engine is working on the run, the rerun starts
+    when the run ends.
     """
     from eventcore.decide.rerunning import Rerun
     from eventcore.define.status import RunMode

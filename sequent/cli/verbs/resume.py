@@ -12,7 +12,7 @@ from sequent.cli.options import run_id_option, store_option, target_argument
 @store_option
 @run_id_option
 def command(target: str, store: str | None, run_id: str | None) -> int:
-    """Let a paused run of TARGET go on."""
+    """Resume a paused run of TARGET."""
     from sequent.cli.answers import run_of, tell
 
     return tell(run_of(target, store, run_id).resume())

@@ -11,7 +11,7 @@ from sequent.cli.options import program_options
 
 @click.command("run")
 @program_options
-@click.option("--run-id", metavar="ID", help="A name for the run; default: made from the time.")
+@click.option("--run-id", metavar="ID", help="The id of the new run; default: made from the time.")
 def command(**options: Any) -> int:
     """Start a new run of TARGET: FILE.py, FILE.py:NAME, module:NAME, or a store that knows its program."""
     from eventcore.define.status import RunMode

@@ -13,9 +13,9 @@ from sequent.cli.options import store_option, target_argument
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; default: a free one.")
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
 def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
-    """Show the runs of TARGET on a page that follows them as they happen and steers them, until Ctrl-C.
+    """Serve a page that shows the runs of TARGET as they happen and can steer them, until Ctrl-C.
 
-    The page is on this machine's loopback and for who has the token in the printed address.
+    The page is served on loopback, to anyone who has the token in the printed address.
     """
     import time
 
@@ -36,7 +36,7 @@ def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
     try:
         serve(location, port, lambda address: _tell(location, address, is_opened=is_opened))
     except OSError as error:
-        raise click.UsageError(f"port {port} cannot be had: {error.strerror}; give another --port") from None
+        raise click.UsageError(f"port {port} is not available: {error.strerror}; give another --port") from None
     except KeyboardInterrupt:
         pass
     return 0
@@ -46,6 +46,8 @@ def _tell(location: str, address: str, *, is_opened: bool) -> None:
     import webbrowser
 
     click.echo(f"serving {location} at {address}")
-    click.echo("Keep the address to yourself: who has it can steer the runs. Ctrl-C ends the page, no run.")
+    click.echo(
+        "Keep the address to yourself: anyone who has it can steer the runs. Ctrl-C stops the server, not the runs."
+    )
     if is_opened:
         webbrowser.open(address)

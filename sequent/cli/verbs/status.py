@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @run_id_option
 @json_option
 def command(target: str, store: str | None, run_id: str | None, as_json: bool) -> int:
-    """Show how a run of TARGET stands: the tree of its steps with states, counts and times."""
+    """Show the state of a run of TARGET: the tree of its steps with states, counts and times."""
     import time
 
     from eventcore.define.status import TaskStatus

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @store_option
 @run_id_option
 @click.option("--interval", type=click.FloatRange(min=0.1), default=1.0, show_default=True, metavar="S",
-              help="Seconds between looks at the store, at the least.")  # fmt: skip
+              help="Minimum seconds between reads of the store.")  # fmt: skip
 def command(target: str, store: str | None, run_id: str | None, interval: float) -> int:
-    """Watch a run of TARGET until it is over: its tree in a terminal, a line for each change elsewhere.
+    """Watch a run of TARGET until it is over: a tree in a terminal, one line for each change elsewhere.
 
-    The exit code is the run's. Ctrl-C ends the watching and leaves the run alone.
+    The exit code is the run's. Ctrl-C stops watching, not the run.
     """
     from eventcore.act.system_clock import SystemClock
     from sequent.cli.poller import Poller
@@ -84,4 +84,4 @@ def _leave(poller: Poller) -> None:
     if poller.moment is None:
         return
     this = reference(poller.location, poller.moment.run.run_id)
-    click.echo(f"sequent: no longer watching, the run goes on; look again with: sequent watch {this}", err=True)
+    click.echo(f"sequent: stopped watching, the run continues; to watch it again, run: sequent watch {this}", err=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @run_id_option
 @json_option
 def command(target: str, path: str, store: str | None, run_id: str | None, as_json: bool) -> int:
-    """Tell why an instance has not run, or stands as it does: what it waits for, who has it, or how it ended."""
+    """Explain the state of a step or instance: what it waits for, who holds that, or how it ended."""
     import time
 
     from eventcore.record.reading import reading

@@ -299,7 +299,7 @@ def test_leases_are_kept_and_judged_by_the_backends_clock(place: Place, monkeypa
 
 def test_a_run_id_that_is_taken_is_refused_and_the_store_stays_usable(place: Place) -> None:
     assert chained(place.program(), succeed).run()
-    with pytest.raises(RunExistsError, match="'run' already"):
+    with pytest.raises(RunExistsError, match="already has a run 'run'"):
         chained(place.program(), succeed).run()
     assert chained(place.program(run_id="other"), succeed).run()
 
@@ -329,7 +329,7 @@ def test_a_store_that_cannot_be_written_ends_the_run_in_words(place: Place, monk
     program = chained(place.program(), succeed)
     with monkeypatch.context() as patch:
         patch.setattr(type(place.store.backend), "write_turn", refuses)
-        with pytest.raises(StoreError, match=r"could not be recorded.*went away.*then recover the run"):
+        with pytest.raises(StoreError, match=r"recording the run failed.*went away.*then recover the run"):
             program.run()
     assert chained(place.program(RunMode.recover), succeed).run()
 

@@ -208,7 +208,7 @@ def test_two_processes_that_open_at_once_upgrade_once(
 
 VERSIONS = {
     1: "was made by an unreleased version of this package.*remove it, or give another path to start a new store",
-    NEXT: f"has schema version {NEXT}, this package knows {schema.VERSION}; upgrade the package",
+    NEXT: f"has schema version {NEXT}, but this package knows only version {schema.VERSION}; upgrade the package",
 }
 
 

@@ -40,7 +40,7 @@ export function follow(path, data, show) {
     });
     source.addEventListener("error", () => {
       sayConnection(
-        "The server does not answer; this page tries again. If it was started anew, open the address that it printed.",
+        "The server does not answer; this page keeps trying. If the server was restarted, open the address that it printed.",
       );
       source.close();
       setTimeout(connect, RETRY);

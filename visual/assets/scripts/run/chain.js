@@ -38,9 +38,9 @@ export function showChain(model, recovery, choose) {
     make(
       "p",
       {},
-      "From the task that ended last back to what let it start, and on: what its requirement asked for came last, " +
-        "or first where one was enough; without a requirement, what its container waited for, or in a loop the iteration " +
-        "that made room. Waiting is for delays, resources or a free slot.",
+      "Traced back from the task that ended last, step by step to what let it start: the last thing its requirement " +
+        "needed, or the first if one was enough; without a requirement, what its container waited for, or in a loop the " +
+        "iteration that made room. The rest is waiting for delays, resources or a free slot.",
     ),
     make(
       "table",
@@ -60,7 +60,7 @@ export function showChain(model, recovery, choose) {
     ),
   ];
   if (chain.length > CHAIN_SHOWN)
-    parts.push(make("p", {}, `These are the last ${CHAIN_SHOWN}; the timeline marks all.`));
+    parts.push(make("p", {}, `Only the last ${CHAIN_SHOWN} are listed; the timeline marks them all.`));
   const open = byId("critical").querySelector("details")?.open ? "" : null;
   renewed(byId("critical"), make("details", { class: "chain card", open }, ...parts));
 }

@@ -59,7 +59,7 @@ export class Details {
     const leaves = found.filter(({ row }) => !this.model.isWhole(row));
     const listed = leaves.length ? leaves : found;
     const parts = [...this.#title(step.path, step.state, stepText(step)), stepFacts(step)];
-    if (listed.length === 0) return [...parts, make("p", { class: "muted" }, "No instance of it was reached.")];
+    if (listed.length === 0) return [...parts, make("p", { class: "muted" }, "No instance of this step was reached.")];
     if (listed.length === 1) return [...parts, ...this.#tries(listed[0])];
     return [...parts, make("h4", {}, count(listed.length, "instance")), this.#list(listed), this.#more(step, listed)];
   }
@@ -142,8 +142,8 @@ export class Details {
       !instance.rows.some((row) => model.tries(row).some(({ tried }) => model.log(row, tried)))
     ) {
       const where = model.data.log_folder
-        ? `There is no log of it in this page; logs are kept in ${model.data.log_folder}.`
-        : "It is not known where its logs are.";
+        ? `This page does not include its log; logs are in ${model.data.log_folder}.`
+        : "The run does not record where its logs are.";
       parts.push(make("p", { class: "note" }, where));
     }
     return parts;
@@ -153,7 +153,7 @@ export class Details {
     const recovery = this.model.tasks.recovery[row];
     const skipped = this.model.status(row) === "skipped";
     const text = skipped
-      ? `Recovery ${recovery} skipped it: it had succeeded before.`
+      ? `Recovery ${recovery} skipped it, because it had already succeeded.`
       : `${recovery ? `Recovery ${recovery}` : "The run"} did not start it.`;
     return make("div", { class: "try" }, make("div", { class: "line" }, stateBadge(this.model.status(row)), text));
   }

@@ -184,7 +184,7 @@ export class InstanceTable {
     const last = Math.min(this.found.length, first + Math.ceil(height / LINE) + 10);
     const rows = [];
     for (let place = first; place < last; place++) rows.push(this.#row(this.found[place], place));
-    if (!this.found.length) rows.push(make("p", { class: "nothing" }, "No instance is like that."));
+    if (!this.found.length) rows.push(make("p", { class: "nothing" }, "No instance matches."));
     this.body.replaceChildren(this.space, ...rows);
     if (this.found.length) this.body.setAttribute("aria-activedescendant", `row-${this.here}`);
     else this.body.removeAttribute("aria-activedescendant");

@@ -95,7 +95,7 @@ export class Timeline {
         class: "scroller",
         tabindex: 0,
         role: "group",
-        "aria-label": "Timeline: left and right move it, plus and minus zoom, 0 shows all",
+        "aria-label": "Timeline: left and right arrows move it, plus and minus zoom, 0 shows everything",
       },
       this.spacer,
     );
@@ -127,7 +127,7 @@ export class Timeline {
           this.lanes.toggleAll();
           this.#arrangeAll();
         },
-        { title: "Fold all rows, or unfold them" },
+        { title: "Fold or unfold all rows" },
       ),
     ];
     if (recoveries.length > 1) {
