@@ -213,6 +213,7 @@ def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, 
             continue
         if status is TaskStatus.failure and not step.handles_failure:
             context.state.failures += count
+            context.state.stopped |= context.plan.config.of_step(step.config, "stop_on_exception")
         if status is not TaskStatus.cancelled:
             _count_units(context, step, count, count)
 

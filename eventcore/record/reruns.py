@@ -54,9 +54,10 @@ def request_of(connection: Connection, run: int, recovery: int) -> int | None:
 
 
 def settle(connection: Connection, run: int, recovery: int, verdict: Verdict | None, now: float) -> None:
-    """Answer the rerun that a recovery carried out and that has ended with a verdict.
+    """Answer the rerun of a recovery that its engine leaves with a verdict.
 
-    Without one it was interrupted: what it has not come to waits for another recovery.
+    Without one the engine was lost: what the recovery has not come to waits for another. While the verdict is pending,
+    it waits for whoever continues.
     """
     query = select(requests).where(requests.c.run == run, OPEN, requests.c.recovery == recovery)
     for row in connection.execute(query).all():
@@ -65,7 +66,7 @@ def settle(connection: Connection, run: int, recovery: int, verdict: Verdict | N
             put_answer(connection, row.id, RequestStatus.done, None, now)
         elif verdict is None:
             connection.execute(update(requests).where(requests.c.id == row.id).values(recovery=None))
-        else:
+        elif verdict is not Verdict.pending:
             reason = f"recovery {recovery} ended with {verdict.value} before it came to {rerun.path}"
             put_answer(connection, row.id, RequestStatus.refused, reason, now)
 

@@ -147,7 +147,7 @@ class Store:
             )
             lease.give_up(connection, row.id, holder)
             requests.leave(connection, row.id, now)
-            if ended is not None:
+            if verdict is not Verdict.running:
                 reruns.settle(connection, row.id, row.recovery, verdict, now)
 
     def beat(self, row: RunRow, holder: lease.Holder, now: float) -> bool:

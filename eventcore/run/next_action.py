@@ -55,7 +55,7 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "recover"
     return {
-        Verdict.pending: (f"{run.todos} outstanding", "to continue, run", "continue"),
+        Verdict.pending: (f"{run.todos} outstanding" if run.todos else "", "to continue, run", "continue"),
         Verdict.failure: ("", "fix the problem, then run", "recover"),
         Verdict.stalled: ("a task waits for something that can no longer happen", "change that, then run", "recover"),
         Verdict.cancelled: ("", "to run the rest, run", "recover"),

@@ -11,9 +11,9 @@ from eventcore.record.rows import RunRow
 from eventcore.record.store import Store
 
 REMEDIES = {
-    Verdict.success: "run(run_mode=RunMode.restart) starts a new run",
-    Verdict.failure: "run(run_mode=RunMode.recover) runs again what failed",
-    Verdict.cancelled: "run(run_mode=RunMode.recover) runs what was cancelled",
+    Verdict.success: "restart it for a new run",
+    Verdict.failure: "recover it to run again what failed",
+    Verdict.cancelled: "recover it to run what was cancelled",
     Verdict.stalled: "its log says what it was waiting for",
 }
 
