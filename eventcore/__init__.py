@@ -3,7 +3,7 @@
 Layers, from the inside out: `decide` holds the semantics as pure functions, `record` keeps the run in a database,
 `act` runs steps and keeps time; `eventor` is the face that programs see.
 
-Names are imported when they are first used: a worker process needs few of them, and starts the sooner.
+Names are imported when they are first used: a worker process needs few of them, and starts faster that way.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ Item = TypeVar("Item")
 
 
 class Clock(ABC):
-    """Time as an engine, its lease keeper and live views know it; may be used by several threads.
+    """The time that an engine, its lease keeper and live views use; threads may share a clock.
 
-    However the system's time is set meanwhile, `now` neither goes back nor leaps while the clock lives, so a delay of
+    `now` never goes back or jumps, even if the system's time is set, so a delay of
     ten minutes takes ten minutes, and what was due stays due. Time in which the machine sleeps counts.
     """
 
@@ -22,7 +22,7 @@ class Clock(ABC):
 
     @abstractmethod
     def wall(self) -> float:
-        """UTC as other processes read it at this moment, to compare with what they wrote; leaps when it is set."""
+        """UTC as other processes read it now, to compare with what they wrote; jumps when it is set."""
 
     @abstractmethod
     def wait(self, inbox: SimpleQueue[Item], until: float | None, *, idle: bool = False) -> Item | None:

@@ -20,7 +20,7 @@ CANCELLED = Outcome(False, error="cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a program's configuration says to an executor."""
+    """What an executor needs to know of a program's configuration."""
 
     construct: Any  #: the `task_construct` that led to it, in canonical form
     max_concurrent: int = 1  #: calls that the engine starts at once; below 1: no limit

@@ -23,7 +23,7 @@ def fact_came(context: Context, event: Event, at: Iteration) -> None:
 
 
 def gate_at(context: Context, event: Event, at: Iteration) -> Gate | None:
-    """The expression's life in the iteration, brought to life where there is none yet; None once it has held."""
+    """The expression's gate in the iteration, made if there is none yet; None once the expression has held."""
     if event.name in at.facts:
         return None
     gate = at.gates.get(event.name)

@@ -59,7 +59,7 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All keys of a program's configuration, with their defaults."""
 
-    workdir: str = tempfile.gettempdir()  #: where the store keeps nothing yet; accepted for the seed's programs
+    workdir: str = tempfile.gettempdir()  #: accepted for older programs, without effect
     logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`
     task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
     max_concurrent: int = 1  #: steps that run at once; below 1: no limit
