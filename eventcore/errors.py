@@ -25,7 +25,7 @@ class ProgramError(EventcoreError):
 
 
 class ProgramChangedError(ProgramError):
-    """A step that has history in the stored run is no longer part of the program."""
+    """The program was changed in a way that does not fit the stored run, such as a removed step that has history."""
 
 
 class ConfigError(EventcoreError):

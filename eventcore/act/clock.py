@@ -26,9 +26,9 @@ class Clock(ABC):
 
     @abstractmethod
     def wait(self, inbox: SimpleQueue[Item], until: float | None, *, idle: bool = False) -> Item | None:
-        """Block until something is in `inbox`, and take it; None when it is `until` by `now`.
+        """Block until something is in `inbox`, and take it; return None once `now` reaches `until`.
 
-        With `until` None it waits as long as it takes. A None put into the inbox only wakes, so None may come early:
-        whoever waits looks at the clock again. `idle` says that nothing is under way which could bring something by
-        itself, so that a clock that simulates may go to `until` at once.
+        If `until` is None, it waits without limit. A None put into the inbox only wakes the waiting thread, so None may
+        be returned early: callers check the time again. `idle` says that nothing in progress can put something into
+        the inbox, so that a simulated clock may jump to `until` at once.
         """

@@ -37,7 +37,7 @@ class Current(msgspec.Struct, frozen=True):
         """Trigger `event` in the transaction that records this step's outcome, whatever the outcome is.
 
         `sequence` defaults to this step's own. An event the program does not have fails the step. Raises
-        `ProgramError` for what is no sequence.
+        `ProgramError` for an invalid sequence.
         """
         name = event if isinstance(event, str) else event.name
         self.raised.append((name, None if sequence is None else as_sequence(sequence)))

@@ -1,6 +1,6 @@
 """Observers: objects that are told what happens in a run, and the notices they get.
 
-An observer is told *notices*, each in the past tense: what it says has happened, and is recorded.
+An observer gets *notices*, named in the past tense: what a notice reports has happened and is recorded.
 """
 
 from __future__ import annotations
@@ -132,14 +132,14 @@ EVERYTHING: Collection[type[Notice]] = (
 class Observer(ABC):
     """Is told what happens in a run.
 
-    `notify` is called on the engine's thread, after the commit that records what it tells and in the order in which
-    things happened; the engine goes on when it returns. It must not raise: an exception is logged, harms nothing, and
-    the observer goes on to be told. A run that an engine enters begins with `RunEntered` and ends with `RunFinished` or
-    `RunAbandoned`, for an engine that is not killed.
+    `notify` is called on the engine's thread, after the commit that records what the notice reports, in the order in
+    which things happened; the engine waits until it returns. It should not raise: an exception is logged, does not
+    affect the run, and the observer still gets later notices. The notices of an engine begin with `RunEntered` and end
+    with `RunFinished` or `RunAbandoned`, unless the engine is killed.
     """
 
     kinds: Collection[type[Notice]] = EVERYTHING
-    """What it wants to be told, read when a run is entered; a notice that nobody wants is not even made."""
+    """The notices that it wants, read when a run is entered; a notice that no observer wants is not made."""
 
     @abstractmethod
     def notify(self, notice: Notice) -> None:

@@ -1,4 +1,4 @@
-"""Expressions while a run goes on: each fact is counted in once, and nothing is evaluated again (see `gates`)."""
+"""Expressions during a run: each fact is counted once, and nothing is evaluated again (see `gates`)."""
 
 from __future__ import annotations
 

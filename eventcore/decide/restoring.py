@@ -180,7 +180,7 @@ def _restore_loops(context: Context, stored: Iterable[StoredProgress]) -> None:
 
 
 def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[Task]) -> None:
-    """Follow again what is recorded; what is there already stays as it is."""
+    """Follow again what is recorded; what already exists stays unchanged."""
     recorded = []
     for name, sequence in facts:
         event = context.plan.events.get(name)

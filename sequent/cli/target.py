@@ -57,7 +57,8 @@ def parse_target(text: str) -> Target:
     if separator and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
     raise TargetError(
-        f"{text!r} is no file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or a store"
+        f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
+        "a store"
     )
 
 
