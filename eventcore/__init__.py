@@ -1,9 +1,9 @@
 """A small durable event kernel.
 
-Layers, from the inside out: `decide` holds the semantics as pure functions, `record` keeps the run in a database,
-`act` runs steps and keeps time; `eventor` is the face that programs see.
+Layers, from the inside out: `define` has programs, `decide` holds the semantics as pure functions, `record` keeps runs
+in a database, `act` runs steps and keeps time, `run` has the engine and the objects that users call.
 
-Names are imported when they are first used: a worker process needs few of them, and starts the sooner.
+Names are imported when they are first used: a worker process needs few of them, and starts faster that way.
 """
 
 from __future__ import annotations

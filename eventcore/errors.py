@@ -1,4 +1,4 @@
-"""Everything the kernel raises on purpose.
+"""The errors that the kernel raises.
 
 EventcoreError
 ├── ProgramError        the program as written cannot be run
@@ -9,7 +9,7 @@ EventcoreError
 │   └── RunNotFoundError      it has no such run, or nothing to recover
 ├── RunExistsError      the run id is taken
 ├── RunHeldError        another engine is working on the run
-├── LeaseLostError      another engine took the run over while this one was silent
+├── LeaseLostError      another engine took over the run while this one was silent
 └── NotInStepError      `current()` was called outside a running step
 
 Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
@@ -21,11 +21,11 @@ class EventcoreError(Exception):
 
 
 class ProgramError(EventcoreError):
-    """The program cannot be run as it is written: a name used twice, something not callable, an unknown event."""
+    """The program cannot run as it is written: a name is used twice, something is not callable, an event is unknown."""
 
 
 class ProgramChangedError(ProgramError):
-    """A step that has history in the stored run is no longer part of the program."""
+    """The program was changed in a way that does not fit the stored run, such as a removed step that has history."""
 
 
 class ConfigError(EventcoreError):
@@ -37,7 +37,7 @@ class StoreError(EventcoreError):
 
 
 class StoreVersionError(StoreError):
-    """The store was made by a newer version of this package, so upgrade that; or by an unreleased one."""
+    """The store was made by a newer version of this package (upgrade the package) or by an unreleased one."""
 
 
 class RunNotFoundError(StoreError):
@@ -45,7 +45,7 @@ class RunNotFoundError(StoreError):
 
 
 class RunExistsError(EventcoreError):
-    """A new run was asked for under a run id that the store already has."""
+    """A new run was given a run id that the store already has."""
 
 
 class RunHeldError(EventcoreError):
@@ -53,7 +53,7 @@ class RunHeldError(EventcoreError):
 
 
 class LeaseLostError(EventcoreError):
-    """Another engine adopted the run while this one was silent; nothing more of this one is recorded."""
+    """Another engine took over the run while this one was silent; this engine records nothing more."""
 
 
 class NotInStepError(EventcoreError):

@@ -1,7 +1,7 @@
 """A nightly load of orders, region by region.
 
 Each region is fetched, with retries since the line drops now and then, and loaded while one of two licences is held.
-What cannot be loaded is put aside, which handles that failure: the night goes on, and the totals are published.
+What cannot be loaded is put aside, which handles that failure: the run continues, and the totals are published.
 """
 
 import logging

@@ -1,8 +1,7 @@
 """Nested flows: containers, loops and require clauses, compiled to the event kernel and run by it.
 
-`flow` and `step` are what users write with, `require` and `loops` what stands in their arguments, `references` the
-values that flow between steps. `requirements` and `moments` make a graph of a flow and refuse what cannot work, `graph`
-reads off it what `compile` needs to make the kernel's program, `container` is what drives iterations while it runs.
+`flow` and `language` are what users write with. `compiler` makes a graph of a flow, refuses what cannot work, and turns
+the graph into a program of the kernel. `cli` is the shell command.
 """
 
 from eventcore.act.executors.invoke import Invoke

@@ -1,11 +1,11 @@
-"""What the flow language raises on purpose.
+"""The errors that the flow language raises.
 
 eventcore.EventcoreError
 └── eventcore.errors.ProgramError
     └── FlowError           the flow cannot be run as it is written
-        ├── RequireError        a clause names what it may not name, or nothing
+        ├── RequireError        a clause names an unknown step, or one it may not name
         ├── CycleError          steps wait for each other
-        └── LoopError           a loop that cannot be walked
+        └── LoopError           a loop that cannot be iterated over
 """
 
 from eventcore.errors import ProgramError
@@ -20,7 +20,7 @@ class RequireError(FlowError):
 
 
 class CycleError(FlowError):
-    """Steps wait for each other in a circle; the message walks it."""
+    """Steps wait for each other in a circle; the message names them in order."""
 
 
 class LoopError(FlowError):

@@ -33,11 +33,11 @@ class Sequent(Runner, Container):
         Container.__init__(self)
 
     def check(self) -> None:
-        """Find whatever can be found wrong without running; raises `FlowError`s."""
+        """Check the flow without running it; raises the `FlowError` that `run` would raise."""
         self.built()
 
     def graph(self) -> DiGraph[tuple[str, str]]:
-        """The flow as a directed graph of the starts and ends of its steps, as networkx has it; yours to change.
+        """The flow as a directed graph of networkx; changing it does not change the flow.
 
         Nodes are `(path, "start")` and `(path, "end")`, edges go from what comes first to what comes later; the
         reference names the attributes of both. Raises the `FlowError`s of `check`.
@@ -71,7 +71,7 @@ class Sequent(Runner, Container):
 
 @contextmanager
 def _networkx_needed() -> Iterator[None]:
-    """Imports of what compiles flows; it stands on networkx, which is slow to import and only a run needs it."""
+    """Imports the compiler; it needs networkx, which is slow to import and needed only for a run."""
     try:
         yield
     except ModuleNotFoundError as error:

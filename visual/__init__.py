@@ -1,8 +1,7 @@
 """Pictures of programs and runs, from what the store keeps of them; the user's code is not needed.
 
-`outline` reads a stored program, `standing` how a run stands, `graph` and `kernel` lay both out as `shapes`, `folding`
-makes large graphs legible, `dot` and `mermaid` write text and `render` makes pictures of it. `tree` is the terminal's
-view, `report` a run as one HTML file.
+`outline` reads a stored program, `standing` the state of a run. `graph` draws both, `report` writes a run as one HTML
+file, `live` shows a run in the terminal, `page` in the browser, and `reasons` explains the state of its instances.
 """
 
 from visual.errors import PictureError

@@ -1,4 +1,4 @@
-"""What a notebook shows of a flow or a kernel program; it asks by the entry point `eventcore.notebook`."""
+"""What a notebook displays for a flow or a kernel program, found through the entry point `eventcore.notebook`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The acting layer: clock, executors, leases, logs and the engine loop. It holds no semantics."""
+"""The acting layer: executors, clocks, observers, step logs and the lease keeper. It holds no semantics."""

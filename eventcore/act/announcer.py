@@ -36,11 +36,11 @@ class Announcer:
         self._has_raised: set[int] = set()
 
     def hears(self, *kinds: type[Notice]) -> bool:
-        """Whether anybody wants notices of one of the kinds."""
+        """Whether any observer wants notices of one of the kinds."""
         return any(kind in self._observers for kind in kinds)
 
     def tell(self, kind: type[Notice], at: float, *details: Any) -> None:
-        """Tell who wants this kind of notice, made of the details."""
+        """Make a notice of the details, and pass it to the observers that want its kind."""
         observers = self._observers.get(kind)
         if observers is not None:
             notice = kind(at, self.run_id, *details)
@@ -93,5 +93,5 @@ class Announcer:
 
 
 def _is_told(step: Step) -> bool:
-    """Whether users know the step as one that does something."""
+    """Whether the step does work that users know of."""
     return not (step.is_container or step.is_hidden)

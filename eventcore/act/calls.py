@@ -1,4 +1,4 @@
-"""From a task to the call that a worker gets: its arguments, names, environment and log."""
+"""Turns a task into the call that a worker gets: arguments, names, environment and log."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class CallMaker:
 
 
 def _fits_environment(text: str) -> bool:
-    """False for what no process can have in its environment; steps find it in their arguments and in `current()`."""
+    """Whether an environment can hold the text; steps also find it in their arguments and in `current()`."""
     try:
         return "\0" not in text and len(os.fsencode(text)) <= LONGEST_VARIABLE
     except UnicodeEncodeError:

@@ -10,9 +10,9 @@ Item = TypeVar("Item")
 
 
 class Clock(ABC):
-    """Time as an engine, its lease keeper and live views know it; may be used by several threads.
+    """The time that an engine, its lease keeper and live views use; threads may share a clock.
 
-    However the system's time is set meanwhile, `now` neither goes back nor leaps while the clock lives, so a delay of
+    `now` never goes back or jumps, even if the system's time is set, so a delay of
     ten minutes takes ten minutes, and what was due stays due. Time in which the machine sleeps counts.
     """
 
@@ -22,13 +22,13 @@ class Clock(ABC):
 
     @abstractmethod
     def wall(self) -> float:
-        """UTC as other processes read it at this moment, to compare with what they wrote; leaps when it is set."""
+        """UTC as other processes read it now, to compare with what they wrote; jumps when it is set."""
 
     @abstractmethod
     def wait(self, inbox: SimpleQueue[Item], until: float | None, *, idle: bool = False) -> Item | None:
-        """Block until something is in `inbox`, and take it; None when it is `until` by `now`.
+        """Block until something is in `inbox`, and take it; return None once `now` reaches `until`.
 
-        With `until` None it waits as long as it takes. A None put into the inbox only wakes, so None may come early:
-        whoever waits looks at the clock again. `idle` says that nothing is under way which could bring something by
-        itself, so that a clock that simulates may go to `until` at once.
+        If `until` is None, it waits without limit. A None put into the inbox only wakes the waiting thread, so None may
+        be returned early: callers check the time again. `idle` says that nothing in progress can put something into
+        the inbox, so that a simulated clock may jump to `until` at once.
         """

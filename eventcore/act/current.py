@@ -30,14 +30,14 @@ class Current(msgspec.Struct, frozen=True):
 
     @property
     def idempotency_key(self) -> str:
-        """The same text in every try and recovery of this task: hand it to systems that must not act twice."""
+        """The same text in every try and recovery of this task: pass it to systems that must not act twice."""
         return f"{self.run_id}/{self.name}@{self.sequence}"
 
     def trigger(self, event: Named | str, sequence: int | str | None = None) -> None:
-        """Raise `event` in the transaction that records this step's outcome, whatever the outcome is.
+        """Trigger `event` in the transaction that records this step's outcome, whatever the outcome is.
 
         `sequence` defaults to this step's own. An event the program does not have fails the step. Raises
-        `ProgramError` for what is no sequence.
+        `ProgramError` for an invalid sequence.
         """
         name = event if isinstance(event, str) else event.name
         self.raised.append((name, None if sequence is None else as_sequence(sequence)))
@@ -47,7 +47,7 @@ _current: ContextVar[Current] = ContextVar("eventcore_current")
 
 
 def current() -> Current:
-    """Return the running step's own view of itself; raises `NotInStepError` anywhere else."""
+    """Return what the running step can know about itself; raises `NotInStepError` outside a step."""
     try:
         return _current.get()
     except LookupError:

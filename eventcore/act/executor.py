@@ -14,13 +14,13 @@ from eventcore.act.envelope import Call, Outcome
 
 Report = Callable[[int, Outcome], None]
 
-#: What becomes of a call that was cancelled, closed away, or started after `close`.
+#: The outcome of a call that was cancelled, was pending at `close`, or was started after it.
 CANCELLED = Outcome(False, error="cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a program's configuration says to an executor."""
+    """What an executor needs to know of a program's configuration."""
 
     construct: Any  #: the `task_construct` that led to it, in canonical form
     max_concurrent: int = 1  #: calls that the engine starts at once; below 1: no limit
@@ -51,7 +51,7 @@ class Executor(ABC):
 
     @classmethod
     def capacity(cls, max_concurrent: int) -> int | None:
-        """How many calls can run at once, beside what the configuration allows; None for no limit.
+        """How many calls can run at once, apart from the configuration's limits; None for no limit.
 
         The engine starts no more than that, so that those which wait can still be chosen in another order.
         """
@@ -63,9 +63,9 @@ class Executor(ABC):
         return False
 
     def prepare(self, function: Callable[..., object]) -> None:  # noqa: B027  most have nothing to prepare
-        """Begin what the first call would have to wait for: one will come, likely of this function.
+        """Start what the first call would have to wait for; the call is likely to be of this function.
 
-        It may be closed without one, too.
+        The executor may also be closed without a call.
         """
 
     @abstractmethod

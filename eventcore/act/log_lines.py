@@ -1,4 +1,4 @@
-"""The log of a run: an observer that writes what an engine does, in the seed's words."""
+"""The log of a run: an observer that writes what an engine does."""
 
 from __future__ import annotations
 

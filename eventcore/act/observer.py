@@ -1,6 +1,6 @@
-"""Who hears of what happens in a run, and what there is to hear.
+"""Observers: objects that are told what happens in a run, and the notices they get.
 
-An observer is told *notices*, each in the past tense: what it says has happened, and is recorded.
+An observer gets *notices*, named in the past tense: what a notice reports has happened and is recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from eventcore.define.status import RunMode, TaskStatus, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What all notices have in common. Times are UTC in seconds since 1970."""
+    """Base of all notices. Times are UTC in seconds since 1970."""
 
     at: float  #: when it happened
     run_id: str
@@ -23,7 +23,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class RunEntered(Notice):
-    """An engine has the run, and begins to work on it."""
+    """An engine has entered the run and begins to work on it."""
 
     program: str
     recovery: int
@@ -32,7 +32,7 @@ class RunEntered(Notice):
 
 @dataclass(frozen=True, slots=True)
 class TaskNotice(Notice):
-    """What all notices of a step at a sequence have in common."""
+    """Base of all notices about a step at a sequence."""
 
     step: str  #: its path
     sequence: str
@@ -68,14 +68,14 @@ class TaskEnded(TaskNotice):
 
 @dataclass(frozen=True, slots=True)
 class TaskSkipped(TaskNotice):
-    """A recovery found the task done, and carried its result over."""
+    """A recovery skipped the task, because it had succeeded, and carried its result over."""
 
     done_in: int  #: the recovery whose result it is
 
 
 @dataclass(frozen=True, slots=True)
 class RequestTaken(Notice):
-    """Somebody asked something of the run, and the engine has seen to it."""
+    """A user made a request to the run, and the engine has handled it."""
 
     verb: str  #: pause, resume, cancel or trigger
     argument: Mapping[str, Any]
@@ -84,29 +84,29 @@ class RequestTaken(Notice):
 
 @dataclass(frozen=True, slots=True)
 class RunPaused(Notice):
-    """Nothing starts until the run is resumed; also told when an engine enters a run that is paused."""
+    """Nothing starts until the run is resumed; also sent when an engine enters a paused run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResumed(Notice):
-    """A paused run goes on."""
+    """A paused run continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStopping(Notice):
-    """Ctrl-C was pressed: nothing starts any more, and what runs may finish."""
+    """Ctrl-C was pressed: nothing new starts, and running steps may finish."""
 
     running: int  #: how many steps run
 
 
 @dataclass(frozen=True, slots=True)
 class TurnRecorded(Notice):
-    """Something was committed; for views that read the store, which need not look before they hear this."""
+    """Something was committed; tells views that read the store when to read it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Notice):
-    """The engine is through with the run and has left it: nothing is left to do, or only time or a user can help."""
+    """The engine has left the run: nothing is left to do, or it takes time or a user to continue."""
 
     verdict: Verdict
     outstanding: int  #: tasks that were reached and are not over, and delays on their way
@@ -118,7 +118,7 @@ class RunFinished(Notice):
 
 @dataclass(frozen=True, slots=True)
 class RunAbandoned(Notice):
-    """The engine could not go on, as with a lost lease, a full disk or a second Ctrl-C; the run can be recovered."""
+    """The engine could not continue, after a lost lease, a full disk or a second Ctrl-C; the run can be recovered."""
 
     error: str
 
@@ -132,15 +132,15 @@ EVERYTHING: Collection[type[Notice]] = (
 class Observer(ABC):
     """Is told what happens in a run.
 
-    `notify` is called on the engine's thread, after the commit that records what it tells and in the order in which
-    things happened; the engine goes on when it returns. It must not raise: an exception is logged, harms nothing, and
-    the observer goes on to be told. A run that an engine enters begins with `RunEntered` and ends with `RunFinished` or
-    `RunAbandoned`, for an engine that is not killed.
+    `notify` is called on the engine's thread, after the commit that records what the notice reports, in the order in
+    which things happened; the engine waits until it returns. It should not raise: an exception is logged, does not
+    affect the run, and the observer still gets later notices. The notices of an engine begin with `RunEntered` and end
+    with `RunFinished` or `RunAbandoned`, unless the engine is killed.
     """
 
     kinds: Collection[type[Notice]] = EVERYTHING
-    """What it wants to be told, read when a run is entered; a notice that nobody wants is not even made."""
+    """The notices that it wants, read when a run is entered; a notice that no observer wants is not made."""
 
     @abstractmethod
     def notify(self, notice: Notice) -> None:
-        """Take note of something."""
+        """Handle a notice."""

@@ -296,7 +296,7 @@ def installed(level: int, *, console: bool = True, own_process: bool = False) ->
     """Route logging and the standard streams of this process through the running step's log.
 
     A root logger that the program has configured keeps its handlers and its level; one that nobody has configured shows
-    records of `level` and above on the console, as the seed's programs expect. In a process that runs steps and nothing
+    records of `level` and above on the console. In a process that runs steps and nothing
     else, `own_process`, the programs that a step starts are caught, too.
     """
     _routing.enter(level, console, own_process)

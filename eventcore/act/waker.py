@@ -1,4 +1,4 @@
-"""Where an engine hears that somebody asked something of its run: a loopback port, so that it need not look."""
+"""How an engine learns of new requests: a datagram to a loopback port, so that it need not poll."""
 
 from __future__ import annotations
 

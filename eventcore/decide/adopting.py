@@ -1,4 +1,4 @@
-"""What of a changed program a recovery that is under way cannot adopt: it is refused before anything is done.
+"""Which changes of a program cannot be adopted by continuing a recovery; they are refused before anything is done.
 
 Continuing adopts what was added where the run stands. It cannot give a loop to a container that walks its one
 iteration, nor take one away, nor take back that a failure ended an iteration. A recovery can: it walks everything anew.
@@ -18,7 +18,7 @@ REMEDY = "which cannot be changed midway; recover the run instead: recovery walk
 
 
 def check_adoptable(plan: Plan, snapshot: Snapshot) -> None:
-    """Raise `ProgramChangedError` where the program changed in a way that cannot be continued with."""
+    """Raise `ProgramChangedError` if a change of the program cannot be adopted by continuing."""
     walked = {(row.step, row.sequence) for row in snapshot.loops if row.begun}
     begun = {(one.scope, one.sequence.rpartition(".")[0]) for one in snapshot.iterations}
     for row in snapshot.tasks:

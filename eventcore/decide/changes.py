@@ -23,7 +23,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What a changed program has no place for any more: it is recorded as cancelled, and delays as over."""
+    """What no longer exists in a changed program: tasks and iterations are recorded as cancelled, delays as over."""
 
     tasks: list[tuple[str, str]]  #: (step, sequence)
     iterations: list[tuple[str, str]]  #: (scope, sequence)

@@ -1,4 +1,4 @@
-"""Delayed associations: a stored due time that survives the process and that recovery does not start again."""
+"""Delayed associations: the due time is stored, survives the process, and is kept by recovery."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def set_timer(context: Context, due: float, what: Delay | Task) -> None:
 
 
 def taken_due(context: Context) -> list[Delay | Task]:
-    """Everything whose time has come, earliest first; a dropped or ended entry falls out silently."""
+    """Everything that is due, earliest first; dropped and ended entries are discarded."""
     found: list[Delay | Task] = []
     timers = context.state.timers
     while timers and timers[0][0] <= context.now:

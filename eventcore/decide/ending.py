@@ -1,4 +1,4 @@
-"""What the end of a try means for its task, and the end of a task for the run."""
+"""What follows from the end of a try for its task, and from the end of a task for the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Raised = Iterable[tuple[str, str | None]]
 
 def worker_ended(context: Context, task: Task, ok: bool, result: str | None, error: str | None,
                  traceback: str | None, raised: Raised) -> None:  # fmt: skip
-    """A worker is through with a try: record it, and either try again or end the task."""
+    """A worker has finished a try: record it, and either try again or end the task."""
     places.free_places(context, task)
     unknown = sorted({event for event, _ in raised if event not in context.plan.events}) if ok and raised else []
     if unknown:
@@ -50,7 +50,7 @@ def engine_ended(context: Context, task: Task, status: TaskStatus, error: str | 
 
 
 def task_over(context: Context, task: Task, status: TaskStatus, result: str | None = None) -> None:
-    """The task's last word: record it, free what it held and raise what follows from it."""
+    """End the task: record it, free what it held and raise the events that follow."""
     tasks.set_status(context, task, status)
     if result is not None:
         if task.step.role is Role.items:

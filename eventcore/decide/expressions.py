@@ -1,4 +1,4 @@
-"""Expressions while a run goes on: each fact is counted in once, and nothing is evaluated again (see `gates`)."""
+"""Expressions during a run: each fact is counted once, and nothing is evaluated again (see `gates`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fact_came(context: Context, event: Event, at: Iteration) -> None:
 
 
 def gate_at(context: Context, event: Event, at: Iteration) -> Gate | None:
-    """The expression's life in the iteration, brought to life where there is none yet; None once it has held."""
+    """The expression's gate in the iteration, made if there is none yet; None once the expression has held."""
     if event.name in at.facts:
         return None
     gate = at.gates.get(event.name)

@@ -1,8 +1,7 @@
-"""What a failure does to the run.
+"""What a failure means for the run.
 
-A failure is handled when the step maps an event to failure or complete, or when the layer above says so. One that is
-not makes the verdict a failure, and with `stop_on_exception` lets nothing new start: what runs may finish, delays are
-not awaited.
+A failure is handled if the step maps an event to failure or complete, or if the layer above says so. Otherwise the
+verdict is failure, and with `stop_on_exception` nothing new starts: running tasks may finish, delays are not awaited.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from eventcore.decide.state import Task
 
 
 def happened(context: Context, task: Task) -> None:
-    """Count the failure where nothing handles it, and stop the run where the step is configured to."""
+    """Count the failure if nothing handles it, and stop the run if the step is configured to."""
     if task.step.handles_failure:
         return
     context.state.failures += 1

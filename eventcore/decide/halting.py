@@ -40,6 +40,6 @@ def cancel(context: Context, task: Task) -> None:
 
 
 def void(context: Context, step: Step, at: Iteration) -> None:
-    """It is certain now that the step will not run in this iteration."""
+    """Note that the step will certainly not run in this iteration."""
     if step.place.void is not None:
         context.agenda.append((step.place.void, at))

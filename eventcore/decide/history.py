@@ -1,4 +1,4 @@
-"""What earlier recoveries of a run left, as far as it counts for this one."""
+"""What earlier recoveries of a run left, as far as it matters to this one."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
 
 
 def advance(context: Context, task: Task) -> None:
-    """Begin as many iterations as may run now; end the container when none is left."""
+    """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
     halted = task.at.halted
     may_begin = not (progress.broken or progress.cancelled or halted or context.state.stopped)
@@ -68,7 +68,7 @@ def advance(context: Context, task: Task) -> None:
 
 
 def iteration_over(context: Context, iteration: Iteration) -> None:
-    """Every step of the iteration has ended or can no longer run: close it, and let its container go on."""
+    """Every step of the iteration has ended or can no longer run: close it, and advance its container."""
     task = iteration.container
     if task is None:
         return
@@ -89,7 +89,7 @@ def iteration_over(context: Context, iteration: Iteration) -> None:
 
 
 def resume(context: Context, progress: Progress) -> None:
-    """Go on with a loop that another engine walked so far."""
+    """Continue a loop that another engine has begun."""
     task = progress.task
     progress.is_recorded = True
     items = _loop(task.step).items or ""

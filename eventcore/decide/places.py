@@ -1,4 +1,4 @@
-"""Places: how many may run at once, in all, in each executor and of each step.
+"""Slots: how many tasks may run at once, in all, in each executor and of each step.
 
 A task that finds a limit full is parked there and comes back, in its old order, when a place is free.
 """

@@ -1,4 +1,4 @@
-"""A program made ready for deciding: who follows from whom, found without searching."""
+"""Indexes over a program, so that decisions find what follows from what without searching."""
 
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config

@@ -1,4 +1,4 @@
-"""Recovery: what a new recovery of a run does with what it finds in history.
+"""Recovery: what a new recovery does with tasks that are in the run's history.
 
 The program is walked again from its start events. For each task reached, the latest status that any earlier recovery
 recorded for the same step and sequence meets the step's policy, however the task was reached: a skip carries the result

@@ -1,4 +1,4 @@
-"""Running again what is recorded as done: a recovery over a history from which the wanted instances are left out.
+"""Reruns: a recovery over a history from which the instances to rerun are left out.
 
 History itself stays. An instance is named by its path and perhaps its sequence; a container stands for everything
 inside it, and `s0@1.2` for the second iteration of `s0` at `1`.

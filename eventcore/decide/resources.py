@@ -1,4 +1,4 @@
-"""Resource pools: a task takes all it asks for together or nothing, and nobody overtakes in a queue.
+"""Resource pools: a task takes all the units it asks for or none, and no task overtakes another in a queue.
 
 A task waits in the queue of every pool it needs and is served when it is at the head of each and all have enough; so a
 large request is never starved by small ones, and no two tasks can hold what the other waits for.

@@ -1,4 +1,4 @@
-"""Continue: take a recovery up where its last engine left it.
+"""Continue: resume a recovery where its last engine left it.
 
 The store tells which tasks there are, which iterations are open, how far loops came and which delays are on their way.
 Whatever follows from these is derived again, by the same rules, from how the tasks stand: so what a changed program has
@@ -180,7 +180,7 @@ def _restore_loops(context: Context, stored: Iterable[StoredProgress]) -> None:
 
 
 def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[Task]) -> None:
-    """Follow again what is recorded; what is there already stays as it is."""
+    """Follow again what is recorded; what already exists stays unchanged."""
     recorded = []
     for name, sequence in facts:
         event = context.plan.events.get(name)

@@ -1,4 +1,4 @@
-"""Which ready task starts next: first come, first served, under the limits that apply to it.
+"""Which ready task starts next: first come, first served, within the limits that apply to it.
 
 Containers and steps without a function take no place: they run as part of the decision.
 """

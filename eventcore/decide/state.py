@@ -1,4 +1,4 @@
-"""What an engine knows of a run while it works on it."""
+"""The state of a run that an engine keeps in memory."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Queue:
 
 
 class Limit:
-    """So many at once, and who waits for a place."""
+    """A limit on tasks that run at once, and the tasks that wait for a slot."""
 
     __slots__ = ("most", "parked", "used")
 
@@ -152,7 +152,7 @@ class Limit:
 
 
 class PoolState:
-    """A resource pool's units, and who waits for some."""
+    """A resource pool's units, and the tasks that wait for some."""
 
     __slots__ = ("limit", "name", "taken", "waiting")
 

@@ -1,4 +1,4 @@
-"""Making tasks and changing how they stand: the one place where a task's status is set."""
+"""Makes tasks and changes their status; no other file sets a task's status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def create(context: Context, step: Step, at: Iteration, status: TaskStatus = Tas
 
 
 def set_status(context: Context, task: Task, status: TaskStatus) -> None:
-    """Have the task stand so from now on, and have that recorded with this turn."""
+    """Set the task's status, and have it recorded with this turn."""
     task.status = status
     if status is TaskStatus.active:
         task.started = context.now

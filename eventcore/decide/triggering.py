@@ -74,7 +74,7 @@ def _was_reached(context: Context, event: Event, at: Iteration) -> bool:
 
 
 def _govern(context: Context, event: Event, at: Iteration) -> None:
-    """What the events do that govern iterations."""
+    """Act on the events that govern iterations."""
     if event.kind is EventKind.over:
         loops.iteration_over(context, at)
     elif event.kind is EventKind.items:

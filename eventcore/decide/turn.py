@@ -42,7 +42,7 @@ class Turn:
 
     def ended(self, task: Task, ok: bool, result: str | None, error: str | None, traceback: str | None,
               raised: Iterable[tuple[str, str | None]]) -> None:  # fmt: skip
-        """A worker is through with the task's current try."""
+        """A worker has finished the task's current try."""
         ending.worker_ended(self.context, task, ok, result, error, traceback, raised)
 
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How a run stands: what is left to do, what can still happen, and the verdict."""
+"""The verdict of a run, what is left to do, and what can still happen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventcore.define.status import TaskStatus, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A task that nothing can bring on, and what it waits for."""
+    """A task that can never start or end, and what it waits for."""
 
     task: Task
     waits_for: str
@@ -52,7 +52,7 @@ def of(context: Context) -> Verdict:
 
 
 def stalled(context: Context) -> list[Wait]:
-    """The tasks of an idle run that wait for what nothing can bring any more."""
+    """The tasks of an idle run that wait for something that can no longer happen."""
     if context.state.stopped or context.state.paused or context.state.running or delays.next_due(context) is not None:
         return []
     waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready]
@@ -72,7 +72,7 @@ def _reason(context: Context, task: Task) -> str:
 
 
 def not_reached(context: Context) -> list[tuple[str, str, list[str]]]:
-    """Half-fulfilled expressions: (event, sequence, the events still missing); what a branch not taken looks like."""
+    """Expressions of which only a part holds: (event, sequence, the events still missing), as in a branch not taken."""
     found = []
     for iteration in context.state.iterations.values():
         for gate in iteration.gates.values():

@@ -1,4 +1,4 @@
-"""What comes of a request that a user makes of a run."""
+"""The answer to a request that a user makes to a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import StrEnum
 
 
 class RequestStatus(StrEnum):
-    """Where a request stands."""
+    """The state of a request."""
 
-    taken = "taken"  #: recorded, and nobody has acted on it yet
+    taken = "taken"  #: recorded; no engine has acted on it yet
     refused = "refused"  #: it cannot be done, or there is nothing to do
-    done = "done"  #: it has had its effect
+    done = "done"  #: it has taken effect
 
     def __str__(self) -> str:
         return self.value
@@ -19,9 +19,9 @@ class RequestStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request stands when its asker stops waiting.
+    """The state of a request when the caller stops waiting for it.
 
-    `reason` says why it was refused, or for what a request that was taken waits; it is None for one that is done.
+    `reason` says why it was refused or, if it was taken, what it is waiting for; it is None if it is done.
     `request` is its id in the store's table of requests, None until the engine of a run in memory has recorded it.
     """
 
@@ -33,7 +33,7 @@ class Answer:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has had its effect."""
+        """Whether it has taken effect."""
         return self.status is RequestStatus.done
 
     @property

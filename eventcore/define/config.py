@@ -59,7 +59,7 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All keys of a program's configuration, with their defaults."""
 
-    workdir: str = tempfile.gettempdir()  #: where the store keeps nothing yet; accepted for the seed's programs
+    workdir: str = tempfile.gettempdir()  #: accepted for older programs, without effect
     logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`
     task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
     max_concurrent: int = 1  #: steps that run at once; below 1: no limit
@@ -70,7 +70,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logging_level: int = 20  #: INFO; may be written by its name
     console: bool = True  #: show the steps' log records on the console
     durability: Literal["full", "normal"] = "full"  #: survive power loss, or any crash of a process
-    max_result_size: int = 1_000_000  #: characters; a longer result goes to a file beside the store
+    max_result_size: int = 1_000_000  #: characters; a longer result goes to a file next to the store
     lease_term: float = 30.0  #: seconds of silence after which another engine may take the run over
     retries: int = 0  #: further tries after a failure
     retry_delay: RetryDelay = 0.0  #: seconds, a list of them, or {first, factor, max, jitter}

@@ -1,4 +1,4 @@
-"""How a program differs from the one that a run has stored."""
+"""How a program differs from the one stored with a run."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from eventcore.errors import ProgramError
 
 
 class Expression:
-    """Anything that can stand in an expression; combine it with `&` and `|`."""
+    """A part of an expression; combine parts with `&` and `|`."""
 
     __slots__ = ()
 

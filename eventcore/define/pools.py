@@ -9,13 +9,13 @@ from eventcore.errors import ProgramError
 
 
 class Resource:
-    """Base for naming kinds of resources, as the seed's programs do; the engine counts units and makes no objects."""
+    """Base for naming kinds of resources, as older programs do; the engine counts units and makes no objects."""
 
 
 class ResourcePool:
     """A named number of units that steps take while they run.
 
-    `ResourcePool("licences", 4)`, or as the seed writes it
+    `ResourcePool("licences", 4)`, or as older programs write it,
     `ResourcePool("licences", resource_cls=Licence, policy={"resource_limit": 4}).load()`. Without a limit, or with one
     below zero, the pool never runs out.
     """
@@ -42,7 +42,7 @@ class ResourcePool:
         self.resource_cls = resource_cls
 
     def load(self) -> Self:
-        """Accepted for the seed's spelling; units need no loading."""
+        """Return the pool; units need no loading. Older programs call this."""
         return self
 
     def __repr__(self) -> str:

@@ -37,7 +37,7 @@ class EventKind(StrEnum):
 
 
 class Event(Expression):
-    """Something that can be triggered, once at each sequence; made by `add_event`.
+    """Something that can be triggered once at each sequence; made by `add_event`.
 
     `scope` names the scope that the event belongs to: raw programs have one, the flow language gives each container
     one of its own.
@@ -238,7 +238,7 @@ class Program:
         loop: Loop | None = None,
         items: Items | None = None,
     ) -> Step:
-        """Declare a step; raises `ProgramError` for whatever could not run."""
+        """Declare a step; raises `ProgramError` if it could not run as written."""
         self._check_name("step", name, self.steps)
         check_call(name, func, args, kwargs)
         takes = as_units(acquires, name, "acquires")
@@ -255,7 +255,7 @@ class Program:
         return step
 
     def add_assoc(self, event: Event, targets: Iterable[Any], delay: float = 0) -> None:
-        """Connect an event to what follows from it."""
+        """Connect an event to the events and steps that follow from it."""
         self._own_event(event, "add_assoc")
         if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not 0 <= delay < float("inf"):
             raise ProgramError(

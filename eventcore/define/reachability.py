@@ -1,4 +1,4 @@
-"""What of a raw program nothing can bring on: found from its definitions alone, without running it.
+"""Parts of a raw program that can never run, found from its definitions alone.
 
 Code may raise any event while a program runs (`current().trigger`, `trigger_event`), so what is found here is worth a
 warning and no error.

@@ -1,4 +1,4 @@
-"""What users write under `recovery`, by whichever of the names of a status."""
+"""What users write under `recovery`, with any of the names of a status."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from eventcore.errors import ProgramError
 
 
 def is_name(value: object) -> TypeGuard[str]:
-    """Whether it is text that can stand in stores and environments: not empty, no NUL, nothing that UTF-8 lacks."""
+    """Whether it is text that stores and environments can hold: not empty, without NUL and lone surrogates."""
     if not isinstance(value, str) or not value or "\0" in value:
         return False
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

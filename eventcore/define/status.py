@@ -4,14 +4,14 @@ from enum import StrEnum
 
 
 class TaskStatus(StrEnum):
-    """Where one task stands."""
+    """The state of a task."""
 
     ready = "ready"  #: reached; waits for a slot, for resources or for its next try
     active = "active"  #: its function runs, or for a container its iterations do
     success = "success"  #: its function returned, and the result is recorded
     failure = "failure"  #: its last try failed
-    skipped = "skipped"  #: recovery found it done and carried its result over
-    cancelled = "cancelled"  #: it was reached, and then its part of the program was ended
+    skipped = "skipped"  #: it had succeeded before; recovery carried its result over
+    cancelled = "cancelled"  #: reached, but its iteration or the run was ended first
 
     @property
     def is_over(self) -> bool:
@@ -28,7 +28,7 @@ class TaskStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """The moments of a step to which events may be mapped."""
+    """The moments in a step's life to which events can be mapped."""
 
     ready = "ready"
     active = "active"
@@ -51,7 +51,7 @@ StepState = StateStatus = StepStatus  #: further older spellings, for `triggers`
 
 
 class StepReplay(StrEnum):
-    """What recovery does with a task it finds in the run's history."""
+    """What recovery does with a task that is in the run's history."""
 
     rerun = "rerun"
     skip = "skip"
@@ -66,9 +66,9 @@ class RunMode(StrEnum):
 
 
 class Verdict(StrEnum):
-    """How a run stands."""
+    """The state of a run."""
 
-    running = "running"  #: an engine works on it, or one died doing so
+    running = "running"  #: an engine is working on it, or died doing so
     pending = "pending"  #: its engine ended with delays or tasks outstanding
     success = "success"
     failure = "failure"

@@ -1,6 +1,6 @@
-"""A program as data: what is stored with a run, so that status, pictures and reports need none of the user's code.
+"""A program as data, stored with a run so that status, pictures and reports need none of the user's code.
 
-Written by whatever builds the program, read by everybody else; nobody reads names or texts apart to learn more.
+It is written when the program is built. Readers use only its fields, and never take names or texts apart.
 """
 
 from __future__ import annotations

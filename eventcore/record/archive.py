@@ -1,4 +1,4 @@
-"""What decisions and calls may read of the record while a run goes on."""
+"""What decisions and calls may read from the store during a run."""
 
 from __future__ import annotations
 

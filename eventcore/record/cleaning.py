@@ -1,4 +1,4 @@
-"""Deleting runs that nobody needs any more, beside engines that write to the same store.
+"""Deletes old runs while engines write to the same store.
 
 A run is first withdrawn, in one short transaction: nobody can find or enter it from then on, and its row keeps its
 number taken. Then its rows go in small transactions, its own row last. What a killed cleaning leaves, the next ends.

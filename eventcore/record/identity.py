@@ -1,4 +1,4 @@
-"""Who uses the store: the names that runs and requests are recorded with."""
+"""Who uses the store: the user and host recorded with runs and requests."""
 
 from __future__ import annotations
 

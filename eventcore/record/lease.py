@@ -1,4 +1,4 @@
-"""The lease: one engine works on a run, and everybody can see which."""
+"""The lease: one engine works on a run, and everyone can see which one."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def give_up(connection: Connection, run: int, holder: Holder) -> None:
 
 
 def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
-    """Say that the holder lives; False when the lease is another's by now."""
+    """Renew the heartbeat; False if the lease is no longer the holder's."""
     now = backend_at(connection).lease_time(connection, now)
     done = connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(heartbeat=now))
     return done.rowcount == 1

@@ -1,4 +1,4 @@
-"""Where a store is: a tag of the configuration, a path, `:memory:`, a URL, or the default beside the program."""
+"""Where a store is: a tag of the configuration, a path, `:memory:`, a URL, or the default next to the program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run waits for beside its steps: delays on their way, and a user who paused it."""
+"""What a run waits for, apart from its steps: pending delays, and a pause by a user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading runs from a store, also while an engine writes to it: readers neither wait nor make anybody wait.
+"""Reads runs from a store, even while an engine writes to it: readers neither wait nor make anyone wait.
 
 Nothing here needs the user's program: a run carries what it ran as data.
 """

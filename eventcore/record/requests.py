@@ -36,7 +36,7 @@ AT_ITS_END = "its engine will do it when the run ends"
 
 @dataclass(frozen=True, slots=True)
 class AskedRequest:
-    """A request that nobody has acted on."""
+    """A request that no engine has acted on."""
 
     id: int
     verb: str
@@ -112,7 +112,7 @@ def leave(connection: Connection, run: int, now: float) -> None:
 
 
 def put_answer(connection: Connection, request: int, status: RequestStatus, reason: str | None, now: float) -> None:
-    """Say what came of a request that nobody has answered."""
+    """Answer a request that has no answer yet."""
     query = update(requests).where(requests.c.id == request, TAKEN)
     connection.execute(query.values(status=status.value, reason=reason, answered_at=now))
 

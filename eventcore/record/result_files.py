@@ -1,4 +1,4 @@
-"""Large results in files beside a store: a folder for each run, a file for each result."""
+"""Large results in files next to a store: a folder for each run, a file for each result."""
 
 from __future__ import annotations
 

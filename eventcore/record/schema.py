@@ -51,7 +51,7 @@ runs = _table(
     rowid=True,
 )
 
-#: one row for each time a run was started, recovered or continued anew
+#: one row for each start and each recovery of a run
 recoveries = _table(
     "recoveries",
     _run(),

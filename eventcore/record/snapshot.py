@@ -1,4 +1,4 @@
-"""The present recovery of a run as it stands, read for an engine that goes on with it."""
+"""The state of a run's present recovery, read for an engine that continues it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def own_latest(connection: Connection, program: str | None, location: str) -> in
     if passed_over:
         total = sum(passed_over.values())
         what = f"{'a later run' if total == 1 else f'{total} later runs'} of {', '.join(passed_over)}"
-        log.warning("using run %r, your latest; to use %s, give its run id", own.run_id, what)
+        log.warning("using run %r, your latest; ignored %s; give a run id to use another run", own.run_id, what)
     return int(own.id)
 
 

@@ -33,7 +33,7 @@ class Ending:
 
 
 def ending(store: Store, row: RunRow, document: str, starts: Iterable[tuple[str, str]]) -> Ending | None:
-    """How the run ended; None while it goes on, or where there is something new: triggers, requests, steps."""
+    """How the run ended; None if it is in progress or something is new: triggers, requests, steps."""
     verdict, todos = store.ending(row)
     if verdict not in REMEDIES or store.unraised(row, starts) or requests.is_any_open(store.connection, row.id):
         return None

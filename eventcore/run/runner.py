@@ -56,17 +56,17 @@ class Runner(Steered):
 
     Arguments, all optional:
 
-    - `name`: of the program; runs are found by it. Default: the name of the calling module.
-    - `store`: a database tag of the config, a path, `:memory:` or a URL. Default: `<module>.run.db` beside the program.
+    - `name`: the program's name, by which runs are found. Default: the name of the calling module.
+    - `store`: a database tag, a path, `:memory:` or a URL. Default: `<module>.run.db` next to the program.
     - `run_mode`: a new run (`restart`), or the user's latest one, or the one named by `run_id`, recovered or continued.
-    - `recovery_run`: recover as if the recoveries after this one had not been.
-    - `run_id`: names the run; None, or empty: generated for a new one.
-    - `shared_db`, `logging_level`: as the config keys of these names.
+    - `recovery_run`: when recovering, ignore the recoveries after this one.
+    - `run_id`: the run's id; None or empty: a new run gets a generated one.
+    - `shared_db`, `logging_level`: override the config keys of the same name.
     - `config`: a mapping or the path of a YAML file, see `eventcore.define.config.Config`.
-    - `accept_removed`: recover also when the program lost a step that the run has history of.
-    - `observers`: who is told what happens in its runs, see `eventcore.act.observer`.
+    - `accept_removed`: recover or continue even if steps with history have been removed from the program.
+    - `observers`: objects that are told what happens in its runs, see `eventcore.act.observer`.
 
-    Raises `ConfigError` and `StoreError` for what cannot be used.
+    Raises `ConfigError` and `StoreError` for invalid arguments.
     """
 
     def __init__(
@@ -143,13 +143,13 @@ class Runner(Steered):
         accept_removed: bool | None = None,
         rerun: Rerun | None = None,
     ) -> bool:
-        """Run the program; True while nothing unhandled has failed and nothing is stalled.
+        """Run the program; returns True unless it failed, is stalled or was cancelled.
 
         `max_loops` -1: until nothing is left, pending delays included; n: at most n passes, each until nothing can be
-        done without waiting for a delay, with `sleep_between_loops` seconds between two of them. The other arguments
-        stand in for the constructor's. Called again without `run_mode`, it goes on with the same run; where that is
-        over, it says so in the log and returns as it did. `rerun`, with `RunMode.recover`, names what runs again
-        although it is done. Raises `EventcoreError`s for what makes running impossible.
+        done without waiting for a delay, with `sleep_between_loops` seconds between them. The other arguments override
+        the constructor's. Called again without `run_mode`, it continues the same run; if that is already over, it says
+        so in the log and returns the same value again. `rerun`, with `RunMode.recover`, names what to run again
+        although it succeeded. Raises an `EventcoreError` if the program cannot run.
         """
         capture = current_capture()
         if capture is not None:
@@ -364,7 +364,7 @@ class Runner(Steered):
             )
 
     def _present(self) -> Request:
-        """The request as it stands, also while the run goes on."""
+        """The state of the request, also while the run is in progress."""
         session = self._session
         return self._request if session is None else session.entered(self._request, otherwise=self._request)
 

@@ -33,30 +33,30 @@ class Steered(ABC):
 
     @abstractmethod
     def _carry_out(self, rerun: Rerun, run_id: str) -> None:
-        """Recover the run with something that runs again although it is done."""
+        """Recover the run, and rerun some of what has succeeded."""
 
     @abstractmethod
     def _answer(self, request: int) -> Answer:
         """How a request stands."""
 
     def pause(self) -> Answer:
-        """Let nothing new start until the run is resumed; what runs goes on."""
+        """Pause the run: nothing new starts until it is resumed; running steps continue."""
         return self._steering().pause()
 
     def resume(self) -> Answer:
-        """Let the paused run go on; one that has stopped goes on when it is continued or recovered."""
+        """Resume the paused run; one without an engine continues when it is continued or recovered."""
         return self._steering().resume()
 
     def cancel(self, path: str | None = None, sequence: object = None) -> Answer:
-        """End the run, or the instances of the step at `path`, or the one at `sequence`, with all inside them."""
+        """Cancel the run, or instances of the step at `path` (the one at `sequence`) and everything inside them."""
         return self._steering().cancel(path, sequence)
 
     def trigger(self, event: Event | str, sequence: object = None) -> Answer:
-        """Trigger an event in the run, at a sequence or a fresh one; a run that has stopped sees it when continued."""
+        """Trigger an event in the run, at a sequence or a new one; a stopped run sees it when it is continued."""
         return self._steering().trigger(event, sequence)
 
     def rerun(self, path: str, sequence: object = None, extent: Extent = "also") -> Answer:
-        """Run the instances of the step at `path`, or the one at `sequence`, again although they are done.
+        """Rerun the instances of the step at `path`, or the one at `sequence`, although they have succeeded.
 
         While an engine works on the run it is recorded, and done in a recovery when the run has come to its end. Else
         it is done here and now: the method returns when that recovery has ended. `extent` says what runs besides:

@@ -32,15 +32,15 @@ class Steering:
         self._ask = ask
 
     def pause(self) -> Answer:
-        """Let nothing new start until the run is resumed; what runs goes on."""
+        """Pause the run: nothing new starts until it is resumed; running steps continue."""
         return self._ask("pause", {})
 
     def resume(self) -> Answer:
-        """Let a paused run go on; one that no engine works on goes on when it is continued or recovered."""
+        """Resume a paused run; one without an engine continues when it is continued or recovered."""
         return self._ask("resume", {})
 
     def cancel(self, path: str | None = None, sequence: object = None) -> Answer:
-        """End the run, or the instances of the step at `path`, or the one at `sequence`, with all inside them.
+        """Cancel the run, or instances of the step at `path` (the one at `sequence`) and everything inside them.
 
         Raises `ConfigError` for a sequence without a path.
         """
@@ -49,12 +49,12 @@ class Steering:
         return self._ask("cancel", {} if path is None else {"path": path, "sequence": _text(sequence)})
 
     def trigger(self, event: Event | str, sequence: object = None) -> Answer:
-        """Trigger an event of the program, at a sequence or a fresh one."""
+        """Trigger an event of the program, at a sequence or a new one."""
         name = event.name if isinstance(event, Event) else event
         return self._ask("trigger", {"event": name, "sequence": _text(sequence)})
 
     def rerun(self, path: str, sequence: object = None, extent: Extent = "also") -> Answer:
-        """Run the instances of the step at `path`, or the one at `sequence`, again although they are done.
+        """Rerun the instances of the step at `path`, or the one at `sequence`, although they have succeeded.
 
         An engine that works on the run does it when the run has come to its end, in a recovery; where none does, the
         next one to continue or recover the run. `extent` says what runs besides: `also` what recovery would run anyway,
@@ -64,7 +64,7 @@ class Steering:
 
 
 def steer(store: str | Path, run_id: str | None = None, *, patience: float = PATIENCE) -> Steering:
-    """What can be asked of a run: the one named by `run_id`, or the latest of the store at a path.
+    """Requests to a run: the one named by `run_id`, or the latest of the store at a path.
 
     `patience` is how many seconds to wait for the answer of an engine that works on the run. Raises `StoreError` for a
     store or a run that is not there.

@@ -1,4 +1,4 @@
-"""The main job, with something going wrong: nobody is there to take the report, and later somebody is.
+"""The main job, with a failure and a recovery: the server that takes the report is down at first.
 
 Runs the flow of `flow.py` through the shell command, as an operator would; what it leaves lies in `./demo-run/`.
 """
@@ -128,12 +128,12 @@ def main() -> int:
     with Reports() as reports:
         print("A report on Python's own standard library: survey -> two extracts side by side -> process -> two")
         print(f"transmissions. The flow is {flow}. The second transmission goes to")
-        print(f"{reports.url}, where nobody answers yet.")
+        print(f"{reports.url}, where no server answers yet.")
         parameters = [f"work={folder}", f"url={reports.url}", *([f"only={only}"] if only else [])]
         options_of_run = [text for parameter in parameters for text in ("--param", parameter)]
         ran = shell.run("run", f"{flow}:build", "--store", str(store), *options_of_run, failing=["post_report"])
 
-        print("\nNow somebody answers there. Recovering skips what is recorded as done:")
+        print("\nNow a server answers there. Recovery skips the steps that succeeded:")
         with reports.opened():
             again = shell.run("recover", str(store), failing=[])
         ((key, modules),) = reports.taken
@@ -144,7 +144,7 @@ def main() -> int:
         return code
     print(f"""
 What happened: the run ended {len(ran)} steps, one of them with a failure. The recovery ran {len(again)} step, and none
-of the {len(ran) - 1} that are recorded as done. {folder}/library.db has what the two extracts found, module by module.
+of the {len(ran) - 1} that had succeeded. {folder}/library.db has what the two extracts found, module by module.
 
 What to try next:""")
     for command, purpose in (

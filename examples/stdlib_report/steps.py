@@ -1,7 +1,7 @@
 """The step functions of the report on Python's own standard library.
 
 Every function can be run again at any time: it reads what earlier steps left in the work folder, writes to a file
-beside its target and renames that at the end, so nobody ever sees half a file.
+next to its target and renames it at the end, so a half-written file is never visible.
 """
 
 from __future__ import annotations

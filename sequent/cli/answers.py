@@ -1,4 +1,4 @@
-"""Requests to a run: which run a target means, and what is said of the answer."""
+"""Requests to a run: finds the run of a target, and prints the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sequent.cli.target import parse_target, store_of
 
 
 def run_of(target: str, store: str | None, run_id: str | None) -> Steering:
-    """What can be asked of the run that is named."""
+    """The steering of the run that is named."""
     return steer(store_of(parse_target(target), store), run_id)
 
 
@@ -25,7 +25,7 @@ def is_held(target: str, store: str | None, run_id: str | None) -> bool:
 
 
 def tell(answer: Answer, *, is_of_run: bool = True) -> int:
-    """Say what came of a request; returns the exit code.
+    """Print the answer to a request; returns the exit code.
 
     What was asked of the run as a whole and is refused is nothing to do; else what was named is wrong.
     """

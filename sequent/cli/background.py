@@ -1,4 +1,4 @@
-"""`--detach`: the run goes on in the background, in a session of its own, once it has begun.
+"""`--detach`: once the run has begun, it continues in the background, in a session of its own.
 
 The process is forked before anything but the command line is loaded. The child tells through a pipe where its output
 goes, and then that its run has begun; when the pipe is closed before that, its output says what was wrong.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Background:
-    """The child's end: where its output goes, and the word that its run has begun."""
+    """The child's end: redirects its output, and reports that its run has begun."""
 
     def __init__(self, telling: int, early: IO[bytes]) -> None:
         self._telling: int | None = telling
@@ -129,7 +129,7 @@ def _log_file(program: Runner) -> tuple[int, Path]:
 
 
 def _explain(code: int, early: IO[bytes], log: str | None) -> int:
-    """Say in a line why no run began; what ended with more than a line is kept in its log."""
+    """Print one line that says why no run began; longer output is kept in the log."""
     early.seek(0)
     output = Path(log).read_bytes() if log else early.read()
     lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]

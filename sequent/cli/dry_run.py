@@ -1,4 +1,4 @@
-"""What `recover --dry-run` prints: the recovery told beforehand."""
+"""What `recover --dry-run` prints: what a recovery would do."""
 
 from __future__ import annotations
 

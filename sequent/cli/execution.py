@@ -1,4 +1,4 @@
-"""What `run`, `recover` and `continue` have in common: load the program, run it, say how it ended."""
+"""What `run`, `recover` and `continue` have in common: load the program, run it, print how it ended."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _value(text: str) -> object:
 
 
 def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | None:
-    """Why there is nothing to go on with, None where there is something."""
+    """Why there is nothing to continue, None if there is something."""
     if not backend_of(program.store).is_shared:
         raise TargetError(
             "the program keeps its runs in memory only, so no other command can find one; give it a store file"

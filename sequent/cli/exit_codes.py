@@ -1,4 +1,4 @@
-"""What the command ends with, beside 0 for success."""
+"""The exit codes of the command, apart from 0 for success."""
 
 EXIT_FAILED = 1  #: the run failed, is stalled or was interrupted
 EXIT_USAGE = 2  #: wrong usage or another expected error

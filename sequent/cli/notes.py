@@ -1,4 +1,4 @@
-"""What the store has to say beside its answer, such as whose runs were passed over: a line each on standard error."""
+"""Notes of the store, such as that other users have later runs: one line each on standard error."""
 
 from __future__ import annotations
 

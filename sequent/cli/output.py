@@ -1,4 +1,4 @@
-"""What verbs print alike: JSON for programs, on a console for people.
+"""What verbs share for printing: JSON for programs, a console for people.
 
 The JSON is stable: keys may be added, and are not renamed or removed. Times are UTC in seconds since 1970.
 """

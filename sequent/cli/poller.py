@@ -1,4 +1,4 @@
-"""A run looked at again and again, as often as that is cheap."""
+"""Reads a run repeatedly, as often as that is cheap."""
 
 from __future__ import annotations
 

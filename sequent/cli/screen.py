@@ -1,4 +1,4 @@
-"""The screen of a live view: a tree that is drawn again and again, and lines that go above it."""
+"""The screen of a live view: a tree that is redrawn, and lines printed above it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said when a run is over: what failed, how it stands, and how it can go on."""
+"""What is printed when a run is over: what failed, its state, and how to continue."""
 
 from __future__ import annotations
 

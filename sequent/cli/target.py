@@ -1,4 +1,4 @@
-"""From what a user names on the command line to a program, or to a store."""
+"""Finds the program or store that a user names on the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 class TargetError(EventcoreError):
-    """The target names no program and no store; the message says what is there."""
+    """The target names neither a program nor a store; the message says what it could name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Target:
 
 
 def parse_target(text: str) -> Target:
-    """Tell a file, a module and a store apart; raises `TargetError` for a file that is not there."""
+    """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file."""
     path = Path(text)
     if path.is_file():
         if _is_store(path):
@@ -57,7 +57,8 @@ def parse_target(text: str) -> Target:
     if separator and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
     raise TargetError(
-        f"{text!r} is no file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or a store"
+        f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
+        "a store"
     )
 
 

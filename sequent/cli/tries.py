@@ -1,4 +1,4 @@
-"""The log files of a run's steps: which there are, in which order, and whose they are."""
+"""The log files of a run's steps, in order, with the tries they belong to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_TASKS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try of an instance that has begun, and the file that has what it said, if it said anything."""
+    """One try of an instance that has begun, and its log file, which exists only if the try wrote something."""
 
     path: str
     sequence: str

@@ -73,7 +73,7 @@ class _Compiler:
         return self.event(f"{step.path}#{status.value}", step.parent.path)
 
     def never(self, step: FlowStep, status: StepStatus) -> Event:
-        """The event that says that the step cannot reach the status any more."""
+        """The event that says that the step can no longer reach the status."""
         return self.event(f"{step.path}#never-{status.value}", step.parent.path)
 
     # the tree
@@ -133,7 +133,7 @@ class _Compiler:
         self._connect(step, begin, kernel_step)
 
     def _trouble(self, container: Container, scope: str, stops: bool) -> Event:
-        """What a failure that nobody handles raises in the iteration around it."""
+        """The event that an unhandled failure triggers in the iteration around it."""
         kind = EventKind.broken if stops else EventKind.flawed
         return self.event(f"{container.path}#{kind}", scope, kind)
 

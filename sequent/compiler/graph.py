@@ -84,7 +84,7 @@ class FlowGraph:
 
     @cached_property
     def voidable(self) -> frozenset[str]:
-        """The steps of which something must be told when it is certain that they will not run.
+        """The steps for which others must know when it is certain that they will not run.
 
         These are the steps in containers, whose iterations end when all is certain, and all that they depend on.
         """
@@ -94,7 +94,7 @@ class FlowGraph:
 
     @cached_property
     def never_asked(self) -> frozenset[Asked]:
-        """The statuses of which it must be told that they cannot come any more."""
+        """The statuses for which others must know when they can no longer come."""
         return frozenset(
             (source, status)
             for source, target, statuses in self._asking
@@ -104,15 +104,15 @@ class FlowGraph:
 
     @cached_property
     def handled(self) -> frozenset[str]:
-        """The steps whose failure some clause takes in hand."""
+        """The steps whose failure a clause asks for."""
         return frozenset(path for path, status in self.asked if status in (StepStatus.failure, StepStatus.complete))
 
     def is_handled(self, step: FlowStep) -> bool:
-        """Whether a clause takes the step's failure in hand, or that of a container around it."""
+        """Whether a clause asks for the failure of the step, or of a container around it."""
         return any(around.path in self.handled for around in (step, *step.containers))
 
     def ends_the_run(self, step: FlowStep) -> bool:
-        """Whether the step's failure, if nobody took it in hand, would pass through every container around it."""
+        """Whether the step's failure, if unhandled, would pass through every container around it."""
         return all(self.stops(around) for around in (step, *step.containers))
 
     def can_be_halted(self, container: Container) -> bool:
@@ -133,7 +133,7 @@ class FlowGraph:
         return frozenset(nx.descendants(inside, ROOT))
 
     def closing_children(self, container: FlowStep) -> list[FlowStep]:
-        """The children whose ends tell that all have ended.
+        """The children whose ends together mean that all have ended.
 
         A child is left out where another starts at its end or never: a step that waits for nothing else. Where an
         iteration can be halted it takes all: a step that waits is then over before the one that still runs.

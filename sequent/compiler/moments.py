@@ -1,4 +1,4 @@
-"""A flow as one directed graph: every step's start and end, and what must come before what.
+"""A flow as one directed graph: the start and end of every step, and what must come before what.
 
 Nodes are `(path, "start")` and `(path, "end")`. Edges point from what comes first to what comes later:
 
@@ -31,7 +31,7 @@ _ORDER = tuple(StepStatus)
 
 
 def moments(root: Container, requirements: Mapping[str, Requirement]) -> Moments:
-    """The graph of a flow; raises `CycleError` where some wait for each other."""
+    """The graph of a flow; raises `CycleError` if steps wait for each other."""
     graph: Moments = nx.DiGraph()
     for step in root.walk():
         path, about = step.path, _about(step)
@@ -84,7 +84,7 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
 
 
 def _check_circles(graph: Moments) -> None:
-    """Refuse steps that wait for each other; the message walks the shortest way round from the first of them."""
+    """Refuse steps that wait for each other; the message lists the shortest circle from the first of them."""
     if nx.is_directed_acyclic_graph(graph):
         return
     tangle = next(found for found in nx.strongly_connected_components(graph) if len(found) > 1)

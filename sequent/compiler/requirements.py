@@ -1,4 +1,4 @@
-"""What each step requires, with every clause's step found; refuses clauses that name what they may not."""
+"""What each step requires: finds the step of every clause, and refuses clauses that are not allowed."""
 
 from __future__ import annotations
 

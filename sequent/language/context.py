@@ -56,5 +56,5 @@ class FlowContext:
 
 
 def current() -> FlowContext:
-    """The running step's own view of itself; raises `eventcore.errors.NotInStepError` outside one."""
+    """What the running step can know about itself; raises `eventcore.errors.NotInStepError` outside a step."""
     return FlowContext(eventcore.current())

@@ -1,4 +1,4 @@
-"""Loops: what may stand in `loop`, and the slices in which its items are recorded.
+"""Loops: what users may write under `loop`, and the slices in which the items are recorded.
 
 A loop's items are computed once, when its container starts, and recorded; every iteration, and every recovery, walks
 the recorded ones.
@@ -20,7 +20,7 @@ from sequent.errors import LoopError
 
 
 class RangeItems:
-    """The items of a `range`, which need not be written out before they are recorded."""
+    """The items of a `range`, generated as they are recorded."""
 
     keyed = False
 

@@ -1,4 +1,4 @@
-"""A step as requirements and references speak of it: where it stands in its flow."""
+"""A step as requirements and references see it: its place in its flow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Placed:
-    """What a clause or a reference may name; only steps of a flow are."""
+    """What a clause or a reference may name: a step of a flow."""
 
     name: str
     path: str  #: the names from the flow to it, joined with `/`

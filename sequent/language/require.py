@@ -1,4 +1,4 @@
-"""Require clauses: from what users write to a tree over (step, status)."""
+"""Require clauses: turns what users write into a tree over (step, status)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATUSES = ", ".join(f"STEP_{status.value.upper()}" for status in StepStatus)
 
 
 class Clause(Expression):
-    """The leaf of a require tree: a step reached a status; the step may be written by its name."""
+    """The leaf of a require tree: a step and a status; the step may be given by name."""
 
     __slots__ = ("status", "step")
 
@@ -26,7 +26,7 @@ class Clause(Expression):
 
 
 class FlowEvent(Expression):
-    """A requirement with a name of its own, made by `add_event`; it can stand in further requirements."""
+    """A requirement made by `add_event`, to use in several places."""
 
     __slots__ = ("tree",)
 

@@ -27,7 +27,7 @@ RESERVED = "/@#"
 
 
 class Container:
-    """What steps can be added to: a flow, or a step that becomes a container by it."""
+    """What steps can be added to: a flow, or a step, which then becomes a container."""
 
     path = ""
     depth = 0
@@ -55,7 +55,7 @@ class Container:
         repeat: Loop | None = None,
         repeats: Loop | None = None,
     ) -> FlowStep:
-        """Add a step here; a step that gets steps of its own is a container and has no function.
+        """Add a step here. A step to which steps are added is a container and has no function.
 
         - `func(*args, **kwargs)` is the work; `other.result` and `container.item` may stand among the arguments.
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
@@ -64,10 +64,10 @@ class Container:
           iterations run side by side.
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
-        - `recovery`, `config`: as in the kernel; what is set on a container holds for its steps, unless they say other.
-        - `requires`, `repeat` and `repeats` are later spellings of `require` and `loop`.
+        - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
+        - `requires`, `repeat` and `repeats` are other spellings of `require` and `loop`.
 
-        Raises `FlowError` and its kin for what could not run.
+        Raises a `FlowError` if the step could not run as written.
         """
         if hosts is not None:
             raise FlowError(f"step {name!r}: hosts: this version runs flows on one machine; leave hosts out")
@@ -84,7 +84,7 @@ class Container:
         return step
 
     def add_event(self, require: Requirement) -> FlowEvent:
-        """A requirement to use in several places, by itself or in further requirements."""
+        """Return a requirement to use in several places, alone or in further requirements."""
         tree = as_tree(require, "add_event")
         if tree is None:
             raise FlowError("add_event: an event needs a requirement, such as ((step, STEP_SUCCESS),)")

@@ -299,7 +299,7 @@ def shared(two_users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-PASSED_OVER = "sequent: run 'hers' is your latest; passed over a later run of bob, which can be named by run id"
+PASSED_OVER = "sequent: using run 'hers', your latest; ignored a later run of bob; give a run id to use another run"
 
 
 @pytest.mark.parametrize(
@@ -324,14 +324,14 @@ def test_a_verb_without_a_run_id_takes_the_users_own_run_and_says_so_once(
 ) -> None:
     done = sequent(shared, *arguments, code=code)
     assert done.stderr.splitlines().count(PASSED_OVER) == 1
-    assert done.stderr.count("passed over") == 1
+    assert done.stderr.count("ignored") == 1
     assert "his" not in re.findall(r"\w+", done.stdout)
 
 
 def test_a_verb_with_a_run_id_takes_anybodys_and_says_nothing(shared: Path) -> None:
     done = sequent(shared, "recover", "flow.py", "--run-id", "his")
     assert "run his: success" in done.stdout
-    assert "passed over" not in done.stderr
+    assert "ignored" not in done.stderr
 
 
 def test_a_user_without_a_run_is_told_of_others_and_how_to_name_theirs(

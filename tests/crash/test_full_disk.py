@@ -34,7 +34,7 @@ def test_a_full_disk_ends_the_run_in_words_and_the_run_goes_on_later(scripts: Sc
     full = scripts.run(script, store, "restart")
     assert full.returncode == 1
     assert full.stderr.startswith("StoreError: ")
-    assert "its space" in full.stderr
+    assert "the free disk space" in full.stderr
     done = set(statuses(store).values())
     assert "success" in done
     assert scripts.run(script, store, "continue").stdout.split() == ["True"]

@@ -148,7 +148,7 @@ def test_a_class_that_could_not_be_found_again_is_refused() -> None:
     class Local:
         x: int
 
-    with pytest.raises(NotStorableError, match="define it in a module"):
+    with pytest.raises(NotStorableError, match="define it at the top level of a module"):
         encode(Local(1))
 
 

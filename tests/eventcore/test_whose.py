@@ -69,7 +69,7 @@ def test_ones_own_latest_run_is_taken_and_those_passed_over_are_named(
     ev = eventor(store, mode, logging_level="WARNING")
     assert ev.run()
     assert ev.run_id == "2"
-    said = "run '2' is your latest; passed over 2 later runs of bob, cid, which can be named by run id"
+    said = "using run '2', your latest; ignored 2 later runs of bob, cid; give a run id to use another run"
     assert next(record.getMessage() for record in caplog.records if record.levelno == logging.WARNING) == said
     caplog.clear()
     assert read(store).run_id == "2"
@@ -96,7 +96,7 @@ def test_nothing_is_said_where_nobody_was_passed_over(
     assert read(store, program="program").run_id == read(store, "mine").run_id == "mine"
     assert not caplog.records
     assert read(store).run_id == "mine"
-    assert caplog.records[0].getMessage().endswith("passed over a later run of bob, which can be named by run id")
+    assert caplog.records[0].getMessage().endswith("ignored a later run of bob; give a run id to use another run")
 
 
 @pytest.mark.usefixtures("user")

@@ -103,7 +103,7 @@ def test_a_script_that_is_not_the_pages_own_does_not_run(browser: Browser, repor
 def test_a_step_is_reached_by_keyboard_alone(page: Page) -> None:
     page.locator('#graph [data-step="publish"]').focus()
     page.keyboard.press("Enter")
-    assert "No instance of it was reached" in text(page, "#details")
+    assert "No instance of this step was reached" in text(page, "#details")
 
 
 def test_the_table_is_searched_sorted_and_walked_by_keyboard(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""How several stand together, when they are drawn as one."""
+"""The common state of several nodes that are drawn as one."""
 
 from __future__ import annotations
 

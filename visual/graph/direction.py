@@ -1,4 +1,4 @@
-"""Which way a picture runs: downwards or to the right, whichever comes nearer to the shape of a screen."""
+"""Which way a picture runs: downwards or to the right, whichever is closer to the shape of a screen."""
 
 from __future__ import annotations
 

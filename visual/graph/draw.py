@@ -29,7 +29,7 @@ class Drawable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn program or run; a notebook shows it by itself."""
+    """A drawn program or run; notebooks display it."""
 
     graph: Graph
 

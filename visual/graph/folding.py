@@ -1,4 +1,4 @@
-"""Many alike in one container, drawn as one: what makes a graph of 300 steps legible.
+"""Draws many similar steps of a container as one, so that a graph of 300 steps is legible.
 
 Alike are siblings of which the text about them, what is in them, and their arrows a few steps far are the same. Arrows
 to any of them become arrows to the fold, so that what follows what is still to be seen.

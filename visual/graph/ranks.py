@@ -1,4 +1,4 @@
-"""What stands beside what: the members of each box in layers, along the arrows between them."""
+"""The layers of a picture: the members of each box, ordered along the arrows between them."""
 
 from __future__ import annotations
 

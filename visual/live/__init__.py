@@ -1,4 +1,4 @@
-"""A run while it goes on: read from the store alone, as a tree that fits the terminal or as a line for each change."""
+"""A run in progress, read from the store alone: a tree that fits the terminal, or one line for each change."""
 
 from visual.live.changes import changes
 from visual.live.moment import Moment, look

@@ -1,4 +1,4 @@
-"""Folding what takes the least attention until a tree fits its place: what is over first, what runs or failed last."""
+"""Folds a tree until it fits its space: first what is over, last what is running or has failed."""
 
 from __future__ import annotations
 

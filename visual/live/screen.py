@@ -1,4 +1,4 @@
-"""A moment of a run laid out for a terminal of a certain size."""
+"""One moment of a run, laid out for a terminal of a given size."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The page that follows runs as they happen: on loopback, for who has its token."""
+"""The live page: on loopback, for anyone who has its token."""

@@ -1,4 +1,4 @@
-"""Who may talk to the server: whoever has the token, from a page of the server's own or from none at all.
+"""Who may talk to the server: anyone with the token, from one of the server's own pages or from no page at all.
 
 The address that the command prints carries the token; opening it turns the token into a cookie and leaves it out of
 the address bar. A name that somebody else points at this machine is refused by the Host header, a page of somebody

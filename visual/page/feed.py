@@ -1,4 +1,4 @@
-"""One reader of the store for everybody who listens: it looks while somebody does, and tells each what changed."""
+"""One reader of the store for all open pages: it reads while a page is open, and sends each page what changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Listener:
         self._over = False
 
     def tell(self, parts: Parts | None) -> None:
-        """Hand over what changed, None for the end; from whatever thread."""
+        """Hand over what changed, None for the end; from any thread."""
         self._loop.call_soon_threadsafe(self._take, parts)
 
     def _take(self, parts: Parts | None) -> None:
@@ -86,7 +86,7 @@ class Feed:
         return listener
 
     def leave(self, name: str, listener: Listener) -> None:
-        """Listen no more; what nobody listens to is not looked at."""
+        """Stop listening; a topic without listeners is not read."""
         with self._changed:
             followed = self._followed[name]
             followed.listeners.remove(listener)

@@ -1,4 +1,4 @@
-"""The server around the pages: on loopback alone, and over at once when it is told to end."""
+"""The server of the pages: on loopback only, and quick to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page may ask of a run, as JSON: checked here, and asked as everybody asks."""
+"""Requests from a page to a run, as JSON: checked here, then made like all other requests."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class SequenceError(EventcoreError):
 
 
 def explanations(known: Known, path: str, sequence: str | None = None) -> list[Explanation]:
-    """Why the instance, or those instances of the step that are not done, stand as they do.
+    """Why the instance, or each instance of the step that has not succeeded, is in its state.
 
     Raises `SequenceError` for a sequence that the step cannot have.
     """

@@ -1,4 +1,4 @@
-"""What the store knows of a run, asked for bit by bit, and what is answered."""
+"""What the store knows of a run, read as needed, and the form of the answers."""
 
 from __future__ import annotations
 

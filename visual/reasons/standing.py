@@ -1,4 +1,4 @@
-"""Why a task that was reached stands as it does."""
+"""Why a task that was reached is in its state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def why_it_stands(known: Known, task: InstanceView) -> list[Reason]:
 
 
 def why_nothing_starts(known: Known) -> list[Reason]:
-    """What keeps everything that is not over: the run is paused, over, or without an engine; empty while one works."""
+    """What holds up everything that is not over: the run is paused, over or without an engine; else empty."""
     found = [] if known.pause is None else [Reason("paused", known.pause)]
     return found if known.run.is_held else [*found, _without_engine(known)]
 

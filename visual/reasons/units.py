@@ -1,4 +1,4 @@
-"""Which units of resources a task still misses, and who has them."""
+"""Which units of resources a task still lacks, and which instances hold them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MOST_DRAWN = 400  #: nodes and arrows of a graph; a larger one is shown as the t
 
 
 def report(store: str | Path, run_id: str | None = None) -> str:
-    """A page about the run of a store, the one named by `run_id` or your latest: HTML that needs nothing else.
+    """A page about the run of a store, the one named by `run_id` or your latest: self-contained HTML.
 
     It has the graph, a timeline with the critical path, all instances with their tries, results, tracebacks and logs as
     far as their files are there. Raises `eventcore.errors.StoreError` for a store or a run that is not there.

@@ -1,4 +1,4 @@
-"""The log files of a run's attempts, as far as they are there and a page can carry them."""
+"""The log files of a run's attempts, as far as they exist and fit in a page."""
 
 from __future__ import annotations
 

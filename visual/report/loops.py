@@ -1,4 +1,4 @@
-"""The recorded items of a run's loops, so that a page can say which item an iteration had."""
+"""The recorded items of a run's loops, so that a page can show the item of each iteration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of a page: each kept once, cut to a length, and no more of them than a page can carry."""
+"""The texts of a page: each stored once and cut to a length, within a total size."""
 
 from __future__ import annotations
 

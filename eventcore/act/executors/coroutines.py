@@ -11,7 +11,7 @@ GRACE = 2.0
 
 
 class AsyncExecutor(Executor):
-    """For steps that wait for the network most of the time; a plain function runs too, and blocks the others."""
+    """For steps that mostly wait for the network; a plain function runs, too, but blocks the others."""
 
     def __init__(self, report: Report, setting: Setting) -> None:
         super().__init__(report, setting)

@@ -37,7 +37,7 @@ class FuturesExecutor(Executor):
 
     @classmethod
     def leaves_process(cls, construct: Any) -> bool:
-        """Of a factory that is no class, only the run can tell."""
+        """For a factory that is not a class, this is known only at run time."""
         return isinstance(construct, type) and not issubclass(construct, ThreadPoolExecutor)
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
@@ -65,7 +65,7 @@ class FuturesExecutor(Executor):
         self._give_up(ticket, "cancelled")
 
     def close(self) -> None:
-        """Give up what runs or waits; what runs in threads cannot be ended and is not waited for."""
+        """Give up running and waiting calls; calls in threads cannot be ended and are not waited for."""
         with self._lock:
             self._closed = True
             tickets = list(self._open)

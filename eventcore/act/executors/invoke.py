@@ -7,7 +7,7 @@ from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 
 
 class InvokeExecutor(Executor):
-    """For steps so short that handing them over would cost more than they do."""
+    """For steps so short that handing them to a worker would cost more than running them."""
 
     keeps_time: ClassVar[bool] = False
 
@@ -32,5 +32,5 @@ class InvokeExecutor(Executor):
         self._closed = True
 
 
-#: Names the engine itself as the place where a step runs: `task_construct=Invoke`, as the seed's programs write.
+#: Stands for the engine itself as executor: `task_construct=Invoke`, as older programs write.
 Invoke = InvokeExecutor

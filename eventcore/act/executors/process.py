@@ -70,7 +70,7 @@ class ProcessExecutor(Executor):
 
     @classmethod
     def capacity(cls, max_concurrent: int) -> int | None:
-        """What the machine can bear, where the configuration sets no limit."""
+        """What the machine can handle, if the configuration sets no limit."""
         return max(16, 4 * (os.cpu_count() or 1)) if max_concurrent < 1 else None
 
     @classmethod
@@ -159,7 +159,7 @@ class ProcessExecutor(Executor):
         return unstarted
 
     def _idle_worker(self) -> WorkerProcess | None:
-        """One that can have the next job; one that started in surroundings that have changed since is dismissed."""
+        """An idle worker for the next job; one whose environment is out of date is dismissed."""
         while self._idle:
             worker = self._idle.pop()
             if worker.is_up_to_date():
@@ -176,7 +176,7 @@ class ProcessExecutor(Executor):
         return worker
 
     def _watch(self) -> None:
-        """React to workers and deadlines until the executor is closed and the last worker is buried."""
+        """React to workers and deadlines until the executor is closed and the last worker is cleaned up."""
         while self._closed_at is None or self._workers:
             for key, _ in self._selector.select(self._patience()):
                 if key.data is None:
@@ -226,7 +226,7 @@ class ProcessExecutor(Executor):
                 self._bury(worker)
 
     def _bury(self, worker: WorkerProcess) -> None:
-        """Take leave of a dead worker; the job that it still had has failed."""
+        """Clean up after a dead worker; the job that it still had has failed."""
         worker.gone = True
         self._hear(worker)
         for end in (worker.outcomes, worker.death):

@@ -1,4 +1,4 @@
-"""Whether the steps of a program can be sent to the workers that are to run them, found out before anything runs."""
+"""Checks, before anything runs, whether the steps of a program can be sent to their workers."""
 
 from __future__ import annotations
 

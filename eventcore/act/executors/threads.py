@@ -55,7 +55,7 @@ class Threads(FuturesApi):
 
 
 class ThreadExecutor(FuturesExecutor):
-    """For steps that wait for others; one that cannot be ended runs on, and what it brings is dropped."""
+    """For steps that mostly wait; a thread cannot be ended, so a late call runs on and its result is dropped."""
 
     def _factory(self) -> FuturesApi:
         return Threads()

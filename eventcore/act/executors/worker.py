@@ -85,7 +85,7 @@ def answer(body: bytes) -> bytes:
 
 
 def flush_standard_streams() -> None:
-    """What a finished step printed is not lost when a later one ends the process."""
+    """Flush what a finished step printed, so that it is not lost if a later step kills the process."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

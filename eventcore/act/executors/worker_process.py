@@ -1,4 +1,4 @@
-"""The engine's end of a worker process: its pipes, the job it has, its death and its burial."""
+"""The engine's end of a worker process: its pipes, its job, its death and the cleanup."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""SQLite: a store in a file beside the program, with large results in files beside it; and one in memory."""
+"""SQLite: stores in a file, with large results in files next to it, and stores in memory."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class SqliteFile(_Sqlite):
 
 
 class SqliteMemory(_Sqlite):
-    """A store in memory: it lives as long as its engine, has one connection, and nobody else can come to it."""
+    """A store in memory: it lives as long as its engine, has one connection, and no other process can reach it."""
 
     schemes = ("memory",)
     is_shared = False

@@ -1,4 +1,4 @@
-"""The verbs of the shell: a verb, its options and what it does in one file, imported when the verb is called.
+"""The verbs of the shell, each in one file with its options, imported when the verb is called.
 
 What takes long to import is imported inside functions, so that a verb's `--help` answers at once, too.
 """

@@ -1,4 +1,4 @@
-"""`sequent check`: what can be found wrong with a program without running it."""
+"""`sequent check`: finds errors in a program without running it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """How large a program is, and what is wrong with it."""
+    """The size of a program, and the errors and warnings found in it."""
 
     program: str
     steps: int
@@ -62,7 +62,7 @@ class Findings:
 
 
 def findings(runner: Runner) -> Findings:
-    """Look a program through; raises the `EventcoreError` of what could not even be built."""
+    """Check a program; raises the `EventcoreError` of a program that cannot even be built."""
     from eventcore.act.executors.sendable import unsendable
     from eventcore.define import reachability
     from eventcore.define.stored import read
@@ -92,7 +92,7 @@ def _data(found: Findings) -> dict[str, Any]:
 
 
 def _pools(program: Program, runner: Runner) -> list[str]:
-    """Pools of the program's file that no step takes from."""
+    """Warnings for pools of the program's file that no step uses."""
     from eventcore.define.pools import ResourcePool
 
     taken = {pool.name for step in program.steps.values() for pool, _ in step.acquires}

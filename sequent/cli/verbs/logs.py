@@ -1,4 +1,4 @@
-"""`sequent logs`: each log under a heading, or with `--follow` what running steps say as they say it."""
+"""`sequent logs`: each log under a heading; with `--follow`, the output of running steps as it is written."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
 
 def _show(location: str, run_id: str | None, path: str | None, number: int | None, *, failed: bool,
           as_json: bool) -> int:  # fmt: skip
-    """Print the logs there are; returns the exit code."""
+    """Print the existing logs; returns the exit code."""
     from eventcore.record.reading import reading
     from sequent.cli.output import print_json
     from sequent.cli.tries import tries

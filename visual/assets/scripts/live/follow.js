@@ -1,4 +1,4 @@
-// Follows what the server tells, and goes on trying while it does not answer. Nothing is shown anew while a button is
+// Follows the server's messages, and keeps trying while it does not answer. Nothing is shown anew while a button is
 // held down, so that no click is lost.
 
 import { byId, make } from "#page/base/dom.js";

@@ -1,4 +1,4 @@
-// Asks something of the run, and shows what came of it. Ending something wants a second click.
+// Sends requests to the run, and shows the answers. Cancelling needs a second click.
 
 import { button, byId, make } from "#page/base/dom.js";
 
@@ -27,7 +27,7 @@ function say(text, state) {
   line.textContent = text;
 }
 
-// Which ends are being made sure of outlives the buttons, which are made anew with each change.
+// Which clicks wait for a second one is kept outside the buttons, which are made anew with each change.
 class Sure {
   constructor() {
     this.until = new Map();

@@ -1,4 +1,4 @@
-// The run at a glance: how it stands, its times and counts, what went wrong and how to go on.
+// The run at a glance: its state, times and counts, what went wrong and what to do next.
 
 import { button, byId, make, renewed } from "#page/base/dom.js";
 import { GLYPHS, stateBadge } from "#page/base/state.js";

@@ -1,4 +1,4 @@
-// What is said of a step wherever it stands.
+// Texts about a step, used by several views.
 
 import { facts } from "#page/base/dom.js";
 import { duration } from "#page/base/text.js";
