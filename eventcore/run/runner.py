@@ -218,8 +218,8 @@ class Runner(Steered):
         session, request = self._session, self._present()
         if request.mode is RunMode.restart and not request.is_entered:
             raise RunNotFoundError(
-                f"this object of program {self.name!r} has not entered a run yet; call run first, or steer a stored run "
-                "with eventcore.steer(store, run_id)"
+                f"this object of program {self.name!r} has not entered a run yet; call run first, or steer a "
+                "stored run with eventcore.steer(store, run_id)"
             )
         if not backend_of(self._location).is_shared:
             return Steering(request.run_id, self._ask_in_memory)
