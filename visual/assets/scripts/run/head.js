@@ -51,8 +51,7 @@ function figure(name, value) {
 
 function callouts({ run, data }) {
   const found = [];
-  if (run.commands.length)
-    found.push(callout(run.state, "Next:", `${run.advice}:`, ...run.commands.map(commandLine)));
+  if (run.commands.length) found.push(callout(run.state, "Next:", `${run.advice}:`, ...run.commands.map(commandLine)));
   if (run.held)
     found.push(
       callout(
