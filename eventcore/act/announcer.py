@@ -85,7 +85,7 @@ class Announcer:
     def _notify(self, observer: Observer, notice: Notice) -> None:
         try:
             observer.notify(notice)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             again = id(observer) in self._has_raised
             self._has_raised.add(id(observer))
             log.error("Observer %r raised at %s: %s: %s", observer, type(notice).__name__, type(error).__name__, error,

@@ -77,6 +77,10 @@ def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
         _cancel_instance(context, argument["path"], argument.get("sequence"))
     elif verb == "cancel":
         state.stopped = state.cancelled = True
+        for iteration in [one for one in state.iterations.values() if one.container is not None]:
+            halting.halt(context, iteration)
+        for task in [one for one in state.live.values() if one.status is TaskStatus.ready]:
+            halting.cancel(context, task)
         for task in list(state.running.values()):
             _end(context, task)
     else:

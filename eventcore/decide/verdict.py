@@ -53,7 +53,8 @@ def of(context: Context) -> Verdict:
 
 def stalled(context: Context) -> list[Wait]:
     """The tasks of an idle run that wait for something that can no longer happen."""
-    if context.state.stopped or context.state.paused or context.state.running or delays.next_due(context) is not None:
+    state = context.state
+    if state.stopped or state.paused or state.held_back or state.running or delays.next_due(context) is not None:
         return []
     waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready]
     return [Wait(task, _reason(context, task)) for task in waiting or context.state.live.values()]

@@ -27,6 +27,7 @@ from eventcore.decide.rerunning import Rerun
 from eventcore.define.answer import Answer
 from eventcore.define.config import Config, Construct, StepConfig, changed_config, load_config
 from eventcore.define.program import Program
+from eventcore.define.sequence import is_name
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
@@ -85,6 +86,9 @@ class Runner(Steered):
         _check("name", name, str)
         _check("store", store, (str, Path))
         _check("run_id", run_id, (str, NoneType))
+        for what, text in (("name", name), ("run_id", run_id)):
+            if text and not is_name(text):
+                raise ConfigError(f"{what} {text!r}: a name must not contain NUL or lone surrogates")
         self._file = calling_file()
         capture = current_capture()
         if capture is not None and capture.file is not None:
@@ -183,7 +187,8 @@ class Runner(Steered):
                     built.program, self._config, opened_store, clock, observers, executors, self._source()
                 )  # fmt: skip
                 try:
-                    return self._session.run(request, document, built.starts, passes)
+                    with opened_store.backend.reported():
+                        return self._session.run(request, document, built.starts, passes)
                 finally:
                     self._request = self._session.entered(request, otherwise=self._request)
                     self._session = None

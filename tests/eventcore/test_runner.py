@@ -75,7 +75,7 @@ def test_a_run_that_is_over_says_so_and_answers_as_it_ended(caplog: pytest.LogCa
         caplog.clear()
         assert ev.run() is ok
         [record] = [record for record in caplog.records if "is already over" in record.getMessage()]
-        assert record.getMessage().startswith(f"Run {ev.run_id!r} is already over ({said}), so nothing was done; run(")
+        assert record.getMessage().startswith(f"Run {ev.run_id!r} is already over ({said}), so nothing was done; re")
     assert ran == ["s"]
 
 

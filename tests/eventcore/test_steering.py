@@ -107,6 +107,23 @@ def test_a_live_run_is_cancelled_as_a_whole_and_by_instances(store: str) -> None
     assert refused(program.cancel()) == "the run is already over: cancelled"
 
 
+def test_cancelling_a_run_cancels_the_containers_under_way_and_recovery_does_the_rest(store: str) -> None:
+    gate, ran = Gate(), list[str]()
+    program = flow(store, task_construct="thread")
+    outer = program.add_step("outer", loop=["only"])
+    inner = outer.add_step("inner")
+    first = inner.add_step("first", gate.wait)
+    inner.add_step("second", ran.append, args=("second",), require=((first, seq.STEP_SUCCESS),))
+    program.add_step("after", ran.append, args=("after",), require=((outer, seq.STEP_SUCCESS),))
+    with running(program, gate) as verdict:
+        assert outcome(program.cancel()) == ("done", None)
+    assert verdict == [False]
+    assert not program.run(run_mode=seq.RUN_CONTINUE)
+    assert ran == []
+    assert program.run(run_mode=seq.RUN_RECOVER)
+    assert ran == ["second", "after"]
+
+
 def test_events_are_triggered_in_a_live_run_where_the_program_has_them(store: str) -> None:
     gate, ran = Gate(), list[str]()
     program = eventor(store, task_construct="thread")
@@ -281,7 +298,7 @@ def test_a_sequence_without_a_path_cancels_nothing(store: str) -> None:
 ])  # fmt: skip
 def test_a_program_that_has_not_run_has_nothing_to_steer(store: str, ask: Callable[[Steered], evr.Answer]) -> None:
     program = eventor(store)
-    with pytest.raises(RunNotFoundError, match="has no runs yet"):
+    with pytest.raises(RunNotFoundError, match="has not entered a run yet"):
         ask(program)
 
 

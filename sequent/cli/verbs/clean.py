@@ -81,7 +81,8 @@ def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunVi
     store = opened(location, create=False)
     found = []
     try:
-        finish(store)
+        with store.backend.reported():
+            finish(store)
         for run in chosen:
             if not delete_run(store, run):
                 click.echo(f"kept     {run.run_id}: an engine has taken it up", err=True)
