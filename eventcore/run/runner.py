@@ -5,12 +5,10 @@ The database is imported when a run begins: building a flow, and the shell's hel
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, TracebackType
@@ -32,10 +30,12 @@ from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
+from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
 from eventcore.run.steered import Steered
 from eventcore.run.steering import PATIENCE, Steering, asking
+from eventcore.run.uncollected import uncollected
 
 if TYPE_CHECKING:
     from eventcore.record.store import Store
@@ -162,7 +162,7 @@ class Runner(Steered):
         _check("run_id", run_id, (str, NoneType))
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
-        with _uncollected():
+        with uncollected():
             built = self.built()
             document = written(stored_program(built.program))
         with closing(Executors(self._config)) as executors:
@@ -174,7 +174,7 @@ class Runner(Steered):
 
     def _worked(self, request: Request, built: Built, document: str, executors: Executors, passes: int) -> bool:
         """Enter the run in its store and work on it; the answer of `run`."""
-        with _uncollected():
+        with uncollected():
             from eventcore.run.session import Session
 
             opened_store = self._open(create=request.mode is RunMode.restart)
@@ -405,30 +405,3 @@ def _checked_observer(observer: object) -> Observer:
     if not isinstance(observer, Observer):
         raise ConfigError(f"an observer is an object of a class derived from eventcore.Observer, not {observer!r}")
     return observer
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: imports and plans leave none, and looking takes a sixth of their time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def calling_file() -> str | None:
-    """The file of the code that uses this package: the nearest caller outside eventcore and sequent."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] not in ("eventcore", "sequent"):
-            file = frame.f_globals.get("__file__")
-            return str(file) if file else None
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    return None
