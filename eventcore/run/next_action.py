@@ -54,8 +54,6 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
         return "", "", ""
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "recover"
-    if run.verdict is Verdict.pending and not run.todos and run.next_due is None and not run.is_paused:
-        return "", "to run the rest, run", "recover"
     return {
         Verdict.pending: (f"{run.todos} outstanding" if run.todos else "", "to continue, run", "continue"),
         Verdict.failure: ("", "fix the problem, then run", "recover"),
