@@ -17,7 +17,7 @@ class Task:
     """One step at one sequence in this recovery."""
 
     __slots__ = (
-        "arrival", "at", "clean", "due", "ended", "ending", "holds", "lost", "raised", "result", "sequence", "started",
+        "arrival", "at", "clean", "due", "ended", "ending", "holds", "lost", "raised", "sequence", "started",
         "status", "step", "try_number",
     )  # fmt: skip
 
@@ -36,7 +36,6 @@ class Task:
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
-        self.result: str | None = None  #: kept where a step in the engine reads it
 
     @property
     def key(self) -> tuple[str, str]:

@@ -73,10 +73,6 @@ class Backend(ABC):
         not there. Other errors of the driver may pass: the caller has them `reported`.
         """
 
-    @abstractmethod
-    def is_made(self) -> bool:
-        """Whether the store is there and set up, found out without opening it."""
-
     def stamp(self) -> object:
         """Something that differs when the store was changed, found out without opening it; None where it cannot be."""
         return None

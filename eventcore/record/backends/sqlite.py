@@ -123,10 +123,6 @@ class SqliteFile(_Sqlite):
         connect = {"timeout": BUSY_TIMEOUT}
         return self._engine(str(self._path), durability, ("journal_mode = WAL",), connect_args=connect)
 
-    def is_made(self) -> bool:
-        """Whether an engine has the file open in its lasting mode: an earlier reader could be in its maker's way."""
-        return self._log.exists()
-
     def stamp(self) -> object:
         """Identity, size and time of the database file and of its log."""
         return tuple(_stat(file) for file in (self._path, self._log))
@@ -174,10 +170,6 @@ class SqliteMemory(_Sqlite):
         """Make an empty one, always: `create` would only matter to somebody who looks for what another has made."""
         connect = {"check_same_thread": False}
         return self._engine(":memory:", durability, (), poolclass=StaticPool, connect_args=connect)
-
-    def is_made(self) -> bool:
-        """Never: there is nothing that could be opened."""
-        return False
 
 
 def _stat(file: Path) -> tuple[int, int, int]:

@@ -346,7 +346,7 @@ def test_a_store_that_is_not_there_is_not_made_by_looking(shared: Place, tmp_pat
         location = KINDS[kind](tmp_path / "empty")
         with pytest.raises(StoreError, match="there is no store"):
             open_database(location, create=False)
-        assert not backend_of(location).is_made()
+        assert not list((tmp_path / "empty").iterdir())
 
 
 # requests
@@ -410,10 +410,6 @@ def test_a_change_changes_the_stamp(shared: Place) -> None:
         stamps.append(backend.stamp())
     assert stamps == [None] * 3 or len(set(stamps)) == 3
     assert backend.stamp() == stamps[-1]
-
-
-def test_a_store_that_is_open_is_made(shared: Place) -> None:
-    assert backend_of(shared.location).is_made()
 
 
 def test_two_that_make_a_store_at_once_make_it_once(tmp_path: Path) -> None:
