@@ -81,7 +81,7 @@ class BarePool:
 
     def _call(self, number: int) -> Call:
         environment = {"EVENTOR_STEP_NAME": f"s{number}", "EVENTOR_STEP_SEQUENCE": "1", "EVENTOR_STEP_RECOVERY": "0"}
-        log = LogTarget(f"{self._folder.name}/s{number}@1.1.log")
+        log = LogTarget(self._folder.name)
         return Call(nothing, (), {}, Current(f"s{number}", "1", 0, 1, "run"), environment, log)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from eventcore.act.current import Current
@@ -19,17 +17,6 @@ from eventcore.define.reference import references_in, resolved
 from eventcore.define.values import decode
 
 LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is the same in all calls of a step."""
-
-    refers: bool  #: references stand among its arguments
-    surroundings: Mapping[str, Any]  #: what `current()` shows of the loop around it
-    variables: Mapping[str, Any]  #: further variables of its environment, by their whole names
-    sequence_variable: str
-    environment: Mapping[str, str]
 
 
 class Record(ItemRecord, Protocol):
@@ -48,45 +35,48 @@ class CallMaker:
         self._run_id = run_id
         self._recovery = recovery
         self._record = record
-        self._level = plan.config.logging_level
-        self._folder = LogFolder(plan.config.logdir, program, run_id)
+        folder = LogFolder(plan.config.logdir, program, run_id)
+        self._log = LogTarget(folder.path, plan.config.logging_level, plan.config.console)
         self._items = LoopItems(record)
-        self._steps = {step.name: self._known_of(step) for step in plan.steps.values() if step.func is not None}
+        self._refers: dict[str, bool] = {}  #: by step, whether references stand among its arguments
 
     def make(self, task: Task) -> Call:
         """The call for the task's current try; raises whatever resolving its references raises."""
-        step, known = task.step, self._steps[task.step.name]
+        step = task.step
         args: Any = step.args
         kwargs: Any = step.kwargs
-        if known.refers:
+        if (args or kwargs) and self._has_references(step):
             args, kwargs = resolved(args, self, task.sequence), resolved(kwargs, self, task.sequence)
-        environment = {**known.environment, known.sequence_variable: task.sequence}
-        extras = known.surroundings
+        prefix = self._config.of_step(step.config, "envvar_prefix")
+        environment = {
+            f"{prefix}STEP_NAME": step.path,
+            f"{prefix}STEP_SEQUENCE": task.sequence,
+            f"{prefix}STEP_RECOVERY": str(self._recovery),
+        }
+        extras = step.place.extras
         if extras:
             values = {reference: reference.resolve(self, task.sequence) for reference in extras.values()}
             extras = {name: values[reference] for name, reference in extras.items()}
-            for name, reference in known.variables.items():
+            for name, reference in step.place.environment.items():
                 text = str(values[reference])
                 if _fits_environment(text):
-                    environment[name] = text
+                    environment[f"{prefix}{name}"] = text
         assert step.func is not None
-        path = self._folder.file(step.path, task.sequence, self._recovery, task.try_number)
         return Call(
             step.func,
             args,
             kwargs,
             Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
             environment,
-            LogTarget(path, self._level, self._config.console),
+            self._log,
             step.place.result_needed,
         )
 
-    def _known_of(self, step: Step) -> _Known:
-        prefix = self._config.of_step(step.config, "envvar_prefix")
-        constant = {f"{prefix}STEP_NAME": step.path, f"{prefix}STEP_RECOVERY": str(self._recovery)}
-        variables = {f"{prefix}{name}": reference for name, reference in step.place.environment.items()}
-        refers = bool(step.args or step.kwargs) and any(references_in((step.args, step.kwargs)))
-        return _Known(refers, step.place.extras, variables, f"{prefix}STEP_SEQUENCE", constant)
+    def _has_references(self, step: Step) -> bool:
+        found = self._refers.get(step.name)
+        if found is None:
+            found = self._refers[step.name] = any(references_in((step.args, step.kwargs)))
+        return found
 
     def result(self, step: str, sequence: str) -> Any:
         """A recorded result, read back (see `eventcore.define.reference.Lookup`)."""

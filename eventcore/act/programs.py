@@ -35,7 +35,7 @@ class ProgramOutput:
     def begin(self, log: StepLog) -> None:
         """Lead the descriptors to a file for the step's log."""
         if self._file is None:
-            self._hidden = self._hidden or hidden_file(log.target.path, os.getpid())
+            self._hidden = self._hidden or hidden_file(log.path, os.getpid())
             self._lead_to(log.opened(self._hidden))
         self._log = log
 
@@ -43,8 +43,8 @@ class ProgramOutput:
         """Make the file the log of the step that runs, if it is not; returns its descriptor."""
         log, self._log = self._log, None
         if log is not None and self._file is not None:
-            if not self._renamed(log.target.path):
-                self._lead_to(log.opened(log.target.path))
+            if not self._renamed(log.path):
+                self._lead_to(log.opened(log.path))
             log.file = self._file
         return self._file
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -26,14 +27,6 @@ from eventcore.act.programs import ProgramOutput
 CONSOLE_FORMAT = "[ %(asctime)s ][ %(origin)-11s ][ %(levelname)-7s ][ %(message)s ]"
 
 
-class LogTarget(msgspec.Struct, frozen=True):
-    """Where one attempt writes."""
-
-    path: str  #: the attempt's log file
-    level: int = logging.INFO  #: records below it are dropped
-    console: bool = True  #: whether records are shown on the console, too
-
-
 class LogFolder:
     """The log files of one run: `<logdir>/<program>/<run_id>/<step>@<sequence>.<try>.log`.
 
@@ -43,15 +36,28 @@ class LogFolder:
 
     def __init__(self, logdir: str, program: str, run_id: str) -> None:
         self.path = str(Path(logdir, _file_name(program), _file_name(run_id)))
-        self._steps: dict[str, str] = {}
 
     def file(self, step: str, sequence: str, recovery: int, try_number: int) -> str:
         """The file of one attempt."""
-        stem = self._steps.get(step)
-        if stem is None:
-            stem = self._steps[step] = "/".join((self.path, *map(_file_name, step.split("/"))))
-        attempt = f"{try_number}" if recovery == 0 else f"r{recovery}.{try_number}"
-        return f"{stem}@{_file_name(sequence)}.{attempt}.log"
+        return _log_file(self.path, step, sequence, recovery, try_number)
+
+
+class LogTarget(msgspec.Struct, frozen=True):
+    """Where the attempts of a run write."""
+
+    folder: str  #: the run's folder, see `LogFolder`
+    level: int = logging.INFO  #: records below it are dropped
+    console: bool = True  #: whether records are shown on the console, too
+
+    def file(self, view: Current) -> str:
+        """The log file of an attempt."""
+        return _log_file(self.folder, view.name, view.sequence, view.recovery, view.try_number)
+
+
+def _log_file(folder: str, step: str, sequence: str, recovery: int, try_number: int) -> str:
+    stem = "/".join((folder, *map(_file_name, step.split("/"))))
+    attempt = f"{try_number}" if recovery == 0 else f"r{recovery}.{try_number}"
+    return f"{stem}@{_file_name(sequence)}.{attempt}.log"
 
 
 def _file_name(text: str) -> str:
@@ -71,6 +77,11 @@ class StepLog:
         self._broken = False
         self._own: list[tuple[int, int]] = []  #: from where to where the file is this process's
 
+    @cached_property
+    def path(self) -> str:
+        """Its log file; most attempts say nothing and never need its name."""
+        return self.target.file(self.view)
+
     @property
     def origin(self) -> str:
         """The step, as log lines name it."""
@@ -80,7 +91,7 @@ class StepLog:
         """Append the text."""
         if self.file is None:
             programs = _routing.programs
-            self.file = self.opened(self.target.path) if programs is None else programs.name()
+            self.file = self.opened(self.path) if programs is None else programs.name()
         if self.file is not None and text:
             data = text.encode("utf-8", "replace")
             os.write(self.file, data)
@@ -99,14 +110,14 @@ class StepLog:
             return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             self._broken = True
-            logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.target.path, error)
+            logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.path, error)
             return None
 
     def foreign(self) -> str:
         """What others wrote to the file: the programs that the step started."""
-        if not Path(self.target.path).exists():
+        if not Path(self.path).exists():
             return ""
-        data = Path(self.target.path).read_bytes()
+        data = Path(self.path).read_bytes()
         parts, at = [], 0
         for start, end in [*self._own, (len(data), len(data))]:
             parts.append(data[at:start])

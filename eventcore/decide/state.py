@@ -17,14 +17,15 @@ class Task:
     """One step at one sequence in this recovery."""
 
     __slots__ = (
-        "arrival", "at", "clean", "due", "ended", "ending", "holds", "lost", "raised", "sequence", "started",
-        "status", "step", "try_number",
+        "arrival", "at", "clean", "due", "ended", "ending", "holds", "key", "lost", "raised", "sequence",
+        "started", "status", "step", "try_number",
     )  # fmt: skip
 
     def __init__(self, step: Step, at: Iteration, status: TaskStatus) -> None:
         self.step = step
         self.at = at
         self.sequence = at.sequence
+        self.key = step.name, at.sequence
         self.status = status
         self.try_number = 1
         self.lost = 0  #: tries that ended with their engine: they are no failures
@@ -36,10 +37,6 @@ class Task:
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.step.name, self.sequence
 
     def __repr__(self) -> str:
         return f"{self.step.path}@{self.sequence}"

@@ -181,7 +181,7 @@ def function_name(function: Callable[..., Any] | None) -> str | None:
     if function is None:
         return None
     named: Any = getattr(function, "func", function)
-    qualname = getattr(named, "__qualname__", type(named).__qualname__)
+    qualname = getattr(named, "__qualname__", None) or type(named).__qualname__
     return f"{getattr(named, '__module__', '?')}:{qualname}"
 
 
@@ -194,8 +194,11 @@ def _name(event: Any) -> Any:
     return event.name
 
 
+_PLAIN = Picture()
+
+
 def _step(step: Step) -> StoredStep:
-    picture = step.place.picture or Picture()
+    picture = step.place.picture or _PLAIN
     return StoredStep(
         step.name,
         step.path,
@@ -207,10 +210,10 @@ def _step(step: Step) -> StoredStep:
         picture.concurrent,
         picture.delay,
         picture.require,
-        {status.value: [event.name for event in events] for status, events in step.triggers.items()},
+        {status._value_: [event.name for event in events] for status, events in step.triggers.items()},
         [(pool.name, count) for pool, count in step.acquires],
         [(pool.name, count) for pool, count in step.releases],
-        {} if step.replay == DEFAULT_REPLAY else _policy(step.replay),
+        {} if step.replay is DEFAULT_REPLAY else _policy(step.replay),
         _config_data(step.config),
         step.handles_failure,
     )

@@ -36,8 +36,9 @@ def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapp
     with backend.schema_change(connection):
         version = _checked(backend, connection, latest)
         if version is None:
+            cursor = connection.connection.cursor()
             for statement in _tables(type(backend)):
-                connection.exec_driver_sql(statement)
+                cursor.execute(statement)
             connection.execute(insert(schema.schema_version).values(version=latest))
         elif version < latest:
             _refuse_while_held(backend, connection, latest)

@@ -86,8 +86,7 @@ class ProcessExecutor(Executor):
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         try:
-            path = None if call.log is None else call.log.path
-            job = Job(ticket, pickle.dumps((dict(call.environment), pack(call))), timeout, path)
+            job = Job(ticket, pickle.dumps((dict(call.environment), pack(call))), timeout, call.view, call.log)
         except Exception as error:
             self._tell([(ticket, _unpackable(call, error))])
             return

@@ -9,8 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventcore.act.current import Current
 from eventcore.act.executors.worker import HEADER, send
 from eventcore.act.programs import rescue
+from eventcore.act.steplog import LogTarget
 
 _BOOT = """\
 import sys
@@ -27,7 +29,13 @@ class Job:
     ticket: int
     message: bytes
     timeout: float | None
-    log: str | None = None  #: the path of its log file
+    view: Current
+    log: LogTarget | None = None
+
+    @property
+    def log_file(self) -> str | None:
+        """Its log file, where it has one."""
+        return None if self.log is None else self.log.file(self.view)
 
 
 class WorkerProcess:
@@ -62,7 +70,7 @@ class WorkerProcess:
         self.job: Job | None = None
         self.is_ready = False  #: it has started
         self._surroundings: tuple[object, ...] | None = _surroundings()  #: that it started in, until its first job
-        self._log: str | None = None  #: of its first job that has one
+        self._log: str | None = None  #: the log file of its first job that has one
         self.deadline: float | None = None  #: by the monotonic clock
         self.verdict: str | None = None  #: why the engine ended this worker
         self.gone = False  #: dead, and to be buried
@@ -72,7 +80,7 @@ class WorkerProcess:
         """Hand over a job; raises `BrokenPipeError` if the worker has died in the meantime."""
         self.job = job
         self._surroundings = None
-        self._log = self._log or job.log
+        self._log = self._log or job.log_file
         self._start_clock()
         send(self._calls, job.message)
 
@@ -139,7 +147,7 @@ class WorkerProcess:
         code = self._process.wait()
         self.let_go()
         if self._log is not None:
-            rescue(self._log, self._process.pid, None if self.job is None else self.job.log)
+            rescue(self._log, self._process.pid, None if self.job is None else self.job.log_file)
         os.close(self.outcomes)
         if self.death is not None:
             os.close(self.death)

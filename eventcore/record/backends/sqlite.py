@@ -20,6 +20,8 @@ from eventcore.record.backend import Backend
 from eventcore.record.result_files import ResultFiles
 
 BUSY_TIMEOUT = 60.0  #: seconds to wait for another writer
+PAGE_SIZE = 2048  #: bytes of a new file's pages: a turn changes two or three of them, and each is written whole
+LOG_PAGES = 4_000  #: that the log grows to before it is written back to the database file
 
 #: rendered statements, shared by all stores of the process: a program that runs or reads often renders them once
 _compiled: MutableMapping[Any, Any] = LRUCache(200)
@@ -85,12 +87,13 @@ class _Sqlite(Backend):
             f"synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
             "foreign_keys = ON",
             "cache_size = -65536",
+            f"wal_autocheckpoint = {LOG_PAGES}",
         )
 
         @event.listens_for(engine, "connect")
         def configure(connection: Any, _: Any) -> None:
             cursor = connection.cursor()
-            for setting in (*settings, *common):
+            for setting in (*common, *settings):
                 cursor.execute(f"PRAGMA {setting}")
             cursor.close()
 
@@ -121,7 +124,9 @@ class SqliteFile(_Sqlite):
         """Open the file in its lasting mode (WAL), in which readers and the writer do not wait for each other."""
         self._check_path(create)
         connect = {"timeout": BUSY_TIMEOUT}
-        return self._engine(str(self._path), durability, ("journal_mode = WAL",), connect_args=connect)
+        return self._engine(
+            str(self._path), durability, (f"page_size = {PAGE_SIZE}", "journal_mode = WAL"), connect_args=connect
+        )
 
     def stamp(self) -> object:
         """Identity, size and time of the database file and of its log."""

@@ -17,6 +17,7 @@ from eventcore.act.executors.registry import make_executor
 from eventcore.act.steplog import LogTarget, installed
 
 DEADLINE = 60.0
+LOG = "load@1.2.1.log"  #: the log file of every call here
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

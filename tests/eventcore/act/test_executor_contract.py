@@ -18,7 +18,7 @@ from eventcore.act.executor import CANCELLED, Executor
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.steplog import LogTarget
 from eventcore.define.values import encode_result
-from tests.eventcore.act.bench import Bench, eventually
+from tests.eventcore.act.bench import LOG, Bench, eventually
 
 
 def processes() -> ProcessPoolExecutor:
@@ -151,7 +151,7 @@ def test_a_coroutine_function_runs_to_its_end(bench: Bench) -> None:
 
 @every(*CONSTRUCTS)
 def test_a_step_sees_its_names_and_writes_to_its_log(bench: Bench, tmp_path: Path) -> None:
-    log = tmp_path / "step.log"
+    log = tmp_path / LOG
 
     def step() -> list[object]:
         print("said")
@@ -159,7 +159,7 @@ def test_a_step_sees_its_names_and_writes_to_its_log(bench: Bench, tmp_path: Pat
         return [view.name, view.sequence, view.try_number]
 
     with bench.routed():
-        assert bench.value(step, log=LogTarget(str(log))) == ["load", "1.2", 1]
+        assert bench.value(step, log=LogTarget(str(log.parent))) == ["load", "1.2", 1]
     assert eventually(lambda: log.exists() and log.read_text() == "said\n")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from eventcore.act.steplog import LogTarget
-from tests.eventcore.act.bench import DEADLINE, Bench, eventually
+from tests.eventcore.act.bench import DEADLINE, LOG, Bench, eventually
 
 
 @pytest.fixture
@@ -448,14 +448,14 @@ def test_a_program_left_running_by_a_finished_step_outlives_close(leaves: bool) 
 
 
 def test_what_a_program_writes_is_in_the_log_while_the_step_runs(lone: Bench, tmp_path: Path) -> None:
-    log, over = tmp_path / "step.log", tmp_path / "over"
+    log, over = tmp_path / LOG, tmp_path / "over"
 
     def step(path: str) -> None:
         subprocess.run(["sh", "-c", "echo started"], check=True)
         while not os.path.exists(path):
             time.sleep(0.01)
 
-    ticket = lone.start(step, str(over), log=LogTarget(str(log)))
+    ticket = lone.start(step, str(over), log=LogTarget(str(log.parent)))
     assert eventually(lambda: log.exists() and log.read_text() == "started\n")
     over.touch()
     assert lone.reports.wait(ticket).ok
@@ -468,13 +468,13 @@ def test_what_is_written_past_python_is_in_the_log_though_the_process_dies_of_it
             os._exit(3)
 
     for deadly in (False, True):
-        log = tmp_path / f"{deadly}.log"
-        lone.run(step, deadly, log=LogTarget(str(log)))
+        log = tmp_path / f"{deadly}" / LOG
+        lone.run(step, deadly, log=LogTarget(str(log.parent)))
         assert eventually(partial(_says, log, "last words\n"))
 
 
 def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
-    log = LogTarget(str(tmp_path / "folder" / "step.log"))
+    log = LogTarget(str(tmp_path / "folder"))
     assert lone.run(abs, -1, log=log).ok
     assert not lone.run(os._exit, 3, log=log).ok
     assert lone.run(time.sleep, 300, timeout=0.2, log=log).error == "timed out after 0.2 s"
