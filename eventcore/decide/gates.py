@@ -30,7 +30,8 @@ class Shape:
             self.needs.append(len(tree.parts) if isinstance(tree, And) else 1)
             for part in tree.parts:
                 self._add(part, group, scope)
-        elif isinstance(tree, Event):
+        else:
+            assert isinstance(tree, Event)
             self.groups_of.setdefault(tree.name, []).append(parent)
             self.looks_out |= tree.scope != scope
 

@@ -14,12 +14,11 @@ from eventcore.define.status import TaskStatus
 
 
 def halt(context: Context, iteration: Iteration) -> None:
-    """Let nothing new start in the iteration."""
+    """Let nothing new start in the iteration of a container."""
     if iteration.halted:
         return
     iteration.halted = True
-    if iteration.container is not None:
-        context.changes.over[iteration.scope, iteration.sequence] = iteration
+    context.changes.over[iteration.scope, iteration.sequence] = iteration
     for delay in list(iteration.delays):
         delays.drop(context, delay)
     for step in context.plan.members.get(iteration.scope, ()):

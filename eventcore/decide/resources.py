@@ -32,8 +32,6 @@ def take(context: Context, task: Task) -> bool:
 
 def give_back(context: Context, task: Task) -> None:
     """Return what the task's step releases, and let those at the heads of the queues try again."""
-    if not task.step.releases and not task.holds:
-        return
     task.holds = False
     _return(context, task.step.releases)
 
@@ -73,6 +71,4 @@ def _let_heads_try(context: Context, names: Iterable[str]) -> None:
 
 
 def _first(pool: PoolState, task: Task) -> bool:
-    while pool.waiting and pool.waiting[0].status is not TaskStatus.ready:
-        pool.waiting.popleft()
     return not pool.waiting or pool.waiting[0] is task

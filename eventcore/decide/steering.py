@@ -79,9 +79,7 @@ def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
         state.stopped = state.cancelled = True
         for iteration in [one for one in state.iterations.values() if one.container is not None]:
             halting.halt(context, iteration)
-        for task in [one for one in state.live.values() if one.status is TaskStatus.ready]:
-            halting.cancel(context, task)
-        for task in list(state.running.values()):
+        for task in list(state.live.values()):
             _end(context, task)
     else:
         raise ProgramError(f"this engine does not know the request {verb!r}")
@@ -100,29 +98,33 @@ def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
     if all(task.ending for task in found):
         raise ProgramError(f"{where} is already being cancelled")
     for task in found:
-        if task.status is TaskStatus.ready:
-            halting.cancel(context, task)
-        elif not task.step.is_container:
-            _end(context, task)
-        else:
+        if task.step.is_container and task.status is TaskStatus.active:
             _end_inside(context, task)
+        else:
+            _end(context, task)
 
 
 def _end(context: Context, task: Task) -> None:
-    """Have the task's worker ended; the task is cancelled when its end is reported."""
-    task.ending = True
-    context.changes.cancels.append(task)
+    """Cancel a ready task, or have the worker of an active one ended: it is cancelled when its end is reported."""
+    if task.status is TaskStatus.ready:
+        halting.cancel(context, task)
+    elif task.key in context.state.running and not task.ending:
+        task.ending = True
+        context.changes.cancels.append(task)
 
 
 def _end_inside(context: Context, container: Task) -> None:
     """Let nothing new start in a container, and end what runs there; its own end follows from theirs."""
     container.ending = True
-    path, below = container.step.path, f"{container.sequence}."
     for iteration in list(container.at.inner.values()):
         if iteration.container is container:
             halting.halt(context, iteration)
-    for task in list(context.state.running.values()):
-        own = task.step.path == path and task.sequence == container.sequence
-        inside = task.step.path == path or task.step.path.startswith(f"{path}/")
-        if own or (inside and task.sequence.startswith(below)):
-            _end(context, task)
+    for task in [one for one in context.state.live.values() if _is_inside(one, container)]:
+        _end(context, task)
+
+
+def _is_inside(task: Task, container: Task) -> bool:
+    """Whether the task belongs to the container's iterations, or computes its items."""
+    within_path = f"{task.step.path}/".startswith(f"{container.step.path}/")
+    within_sequence = f"{task.sequence}.".startswith(f"{container.sequence}.")
+    return within_path and within_sequence

@@ -115,6 +115,29 @@ def test_a_raw_program_builds_its_own_loop() -> None:
     assert ran == ["1", "2", "3", "4", "5"]
 
 
+def test_what_a_step_triggered_comes_again_when_recovery_skips_the_step(tmp_path: Path) -> None:
+    ran: list[str] = []
+
+    def read() -> None:
+        ran.append("read")
+        if ran.count("read") == 1:
+            boom()
+
+    def tell() -> None:
+        ran.append("told")
+        evr.current().trigger("news", 3)
+
+    def program(run_mode: evr.RunMode) -> evr.Eventor:
+        ev = eventor(tmp_path / "run.db", run_mode)
+        ev.add_assoc(ev.add_event("news"), ev.add_step("reads", read))
+        start(ev, ev.add_step("tells", tell))
+        return ev
+
+    assert not program(evr.RUN_RESTART).run()
+    assert program(evr.RUN_RECOVER).run()
+    assert ran == ["told", "read", "read"]
+
+
 @pytest.mark.parametrize(
     ("event", "sequence", "says"),
     [("nwes", None, "'nwes', which is not in the program"), ("news", "1..2", "'1..2' is not a sequence"),

@@ -315,3 +315,34 @@ def test_what_an_engine_has_not_seen_when_it_leaves_is_not_left_for_the_next_rec
     assert rows(store, "select status, reason from eventcore_requests") == [
         ("refused", "the run is already over: success")
     ]
+
+
+def test_cancelling_a_container_ends_what_runs_in_it_and_nothing_else(store: str) -> None:
+    inside, beside, ran = Gate(), Gate(), list[str]()
+    program = flow(store, task_construct="thread", max_concurrent=2)
+    for name, gate in (("ends", inside), ("goes on", beside)):
+        box = program.add_step(name, loop=["only"])
+        first = box.add_step("first", gate.wait)
+        box.add_step("second", ran.append, args=(name,), require=((first, seq.STEP_SUCCESS),))
+    with running(program, inside, beside) as verdict:
+        assert outcome(program.cancel("ends")) == ("done", None)
+        beside.opened.set()
+    assert verdict == [True]
+    assert ran == ["goes on"]
+
+
+def test_a_container_whose_items_are_not_computed_yet_is_cancelled_and_they_never_are(store: str) -> None:
+    gate, computed = Gate(), list[str]()
+
+    def items() -> list[int]:
+        computed.append("items")
+        return [1]
+
+    program = flow(store, task_construct="thread", max_concurrent=1)
+    program.add_step("waits", gate.wait)
+    box = program.add_step("box", loop=items)
+    box.add_step("inner", computed.append, args=("inner",))
+    with running(program, gate):
+        assert outcome(program.cancel("box")) == ("done", None)
+        assert refused(program.cancel("box")) == "no instance of box is ready or active"
+    assert computed == []

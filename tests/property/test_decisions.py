@@ -97,6 +97,11 @@ def test_pools_are_taken_whole_in_turn_and_within_their_limits_and_come_back(dat
         check_pools(turn, limits)
         if not turn.context.state.running:
             break
+        queued = sorted(task.step.name for task in turn.context.state.live.values() if task.status is TaskStatus.ready)
+        unwanted = data.draw(st.sampled_from([None, *queued]), label="cancel")
+        if unwanted is not None:
+            turn.asked(1, "cancel", {"path": unwanted})
+            continue
         task = data.draw(st.sampled_from(sorted(turn.context.state.running.values(), key=lambda task: task.step.name)))
         turn.ended(task, data.draw(st.booleans()), None, None, None, ())
         turn.context.state.stopped = False

@@ -1,0 +1,65 @@
+"""A flow on the deciding layer alone: what starts is only noted, and a test tells how it ends."""
+
+from __future__ import annotations
+
+import sequent as seq
+from eventcore.decide.history import History
+from eventcore.decide.plan import Plan
+from eventcore.decide.state import Task
+from eventcore.decide.turn import Turn
+from eventcore.define.config import Config
+from eventcore.define.status import TaskStatus
+from tests.property.test_decisions import NoArchive
+
+
+def nothing() -> None:
+    """What the steps do here: nobody calls it."""
+
+
+class Decided:
+    """The first turns of a flow's run; tasks are named as `path@sequence`."""
+
+    def __init__(self, flow: seq.Sequent, max_concurrent: int = 0) -> None:
+        built = flow.built()
+        self.turn = Turn(Plan(built.program, Config(max_concurrent=max_concurrent)), History(), NoArchive(), {})
+        self.tasks: dict[str, Task] = {}
+        self.ended_on_request: list[str] = []
+        self._started: list[str] = []
+        for event, sequence in built.starts:
+            self.turn.start(built.program.events[event], sequence)
+        self._settle()
+
+    def started(self) -> list[str]:
+        """What has started since this was asked last."""
+        found, self._started = self._started, []
+        return found
+
+    def status(self, name: str) -> TaskStatus:
+        return self.tasks[name].status
+
+    def end(self, name: str, ok: bool = True) -> None:
+        """The task's worker reports."""
+        self.turn.ended(self.tasks[name], ok, None, None if ok else "it failed", None, ())
+        self._settle()
+
+    def wait_until(self, now: float) -> None:
+        """Time goes by."""
+        self.turn.time_came(now)
+        self._settle()
+
+    def ask(self, verb: str, **argument: str) -> str | None:
+        """Why the request is refused; None where it is done."""
+        self.turn.asked(1, verb, argument)
+        answers = self.turn.context.changes.answers
+        self._settle()
+        [(_, reason)] = answers
+        return reason
+
+    def _settle(self) -> None:
+        more = True
+        while more:
+            more = self.turn.settle()
+            changes = self.turn.taken_changes()
+            self.tasks |= {repr(task): task for task in (*changes.created.values(), *changes.updated.values())}
+            self._started += [repr(task) for task in changes.starts]
+            self.ended_on_request += [repr(task) for task in changes.cancels]
