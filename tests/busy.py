@@ -1,4 +1,4 @@
-"""Run the suite beside busy processes: `python -m tests.busy [PASSES [PROCESSES]]`, by default three times beside eight.
+"""Run the suite beside busy processes: `python -m tests.busy [PASSES [PROCESSES]]`, three times beside eight by default.
 
 What passes only on an idle machine fails here.
 """
