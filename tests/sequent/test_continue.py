@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import eventcore as evr
 import sequent as seq
 from sequent import STEP_FAILURE, STEP_SUCCESS
 from tests.sequent.test_changed_flows import CONTINUE, RECOVER, Work, entered, killed, one_after_the_other, under_way
-from tests.support import rows
+from tests.support import flow, rows
 
 
 @pytest.fixture
@@ -77,3 +78,24 @@ def test_a_step_that_must_never_be_done_twice_counts_as_done_when_its_engine_die
 
     killed(store, built, Work(dies="pay@1"))
     assert entered(store, mode, built) == (True, ["book@1"])
+
+
+def test_no_iteration_begins_after_ctrl_c_and_continue_walks_the_rest(store: Path) -> None:
+    def built(f: seq.Sequent, work: Work) -> seq.FlowStep:
+        c = f.add_step("c", loop=range(3))
+        c.add_step("a", work)
+        return c
+
+    f, work = flow(store), Work()
+
+    def pressed() -> None:
+        work()
+        if seq.current().sequence == "1.2":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    built(f, work).children["a"].func = pressed
+    with pytest.raises(KeyboardInterrupt):
+        f.run()
+    assert work.ran == ["c/a@1.1", "c/a@1.2"]
+    assert rows(store, "select begun, over from {loops}") == [(2, 2)]
+    assert entered(store, CONTINUE, built) == (True, ["c/a@1.3"])
