@@ -10,7 +10,7 @@ from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.items import recorded_items
-from eventcore.define.program import Role
+from eventcore.define.program import EventKind, Role
 from eventcore.define.status import StepStatus, TaskStatus
 
 Raised = Iterable[tuple[str, str | None]]
@@ -20,7 +20,7 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
                  traceback: str | None, raised: Raised) -> None:  # fmt: skip
     """A worker has finished a try: record it, and either try again or end the task."""
     places.free_places(context, task)
-    unknown = sorted({event for event, _ in raised if event not in context.plan.events}) if ok and raised else []
+    unknown = sorted({event for event, _ in raised if not _is_public(context, event)}) if ok and raised else []
     if unknown:
         ok, result, traceback = False, None, None
         error = f"the step raised event {unknown[0]!r}, which is not in the program"
@@ -66,7 +66,7 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
         failure.happened(context, task)
         context.raise_triggers(task, StepStatus.failure)
         context.raise_triggers(task, StepStatus.complete)
-    elif status is TaskStatus.cancelled:
+    else:
         halting.void(context, task.step, task.at)
     if task.raised:
         raise_own(context, task)
@@ -75,5 +75,10 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
 def raise_own(context: Context, task: Task) -> None:
     """Raise what the step itself raised while it ran; it is kept for when recovery skips the step."""
     for event, sequence in json.loads(task.raised or "[]"):
-        if event in context.plan.events:
+        if _is_public(context, event):
             context.raise_event(context.plan.events[event], sequence)
+
+
+def _is_public(context: Context, event: str) -> bool:
+    known = context.plan.events.get(event)
+    return known is not None and known.kind is EventKind.public

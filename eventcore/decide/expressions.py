@@ -48,8 +48,7 @@ def forget(context: Context, gate: Gate) -> None:
     if not gate.shape.looks_out:
         return
     for sequence in enclosing(gate.sequence):
-        under = context.state.gates_under.get((gate.event.name, sequence))
-        if under is not None:
-            under.pop(gate.sequence, None)
-            if not under:
-                del context.state.gates_under[gate.event.name, sequence]
+        under = context.state.gates_under[gate.event.name, sequence]
+        del under[gate.sequence]
+        if not under:
+            del context.state.gates_under[gate.event.name, sequence]

@@ -30,4 +30,4 @@ class History:
     tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     delays: Mapping[DelayKey, float] = field(default_factory=dict)
     only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
-    same_program: bool = True  #: False when the program changed since: finished loops are then walked again
+    same_program: bool = True  #: False when it changed or ran anew since: finished loops are walked again

@@ -16,6 +16,8 @@ from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.program import Loop, Slice, Step
 from eventcore.define.status import TaskStatus
 
+_NO_ITEMS = "its items were never computed, as the `recovery` policy skipped that; rerun the step to compute them"
+
 
 def walk_once(context: Context, task: Task) -> None:
     """Begin the one iteration of a container without items."""
@@ -70,8 +72,7 @@ def advance(context: Context, task: Task) -> None:
 def iteration_over(context: Context, iteration: Iteration) -> None:
     """Every step of the iteration has ended or can no longer run: close it, and advance its container."""
     task = iteration.container
-    if task is None:
-        return
+    assert task is not None
     if iteration.failed:
         iteration.status = TaskStatus.failure
     else:
@@ -112,9 +113,7 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
     fresh = next((source for known, source in context.changes.items if known is items), None)
     count = fresh or context.archive.item_count(items.step.name, task.sequence)
     if count is None:
-        ending.engine_ended(
-            context, task, TaskStatus.failure, "the recorded items of its loop are missing from the store"
-        )
+        ending.engine_ended(context, task, TaskStatus.failure, _NO_ITEMS)
         return
     progress = context.state.progress[task.key] = Progress(task, count.size)
     if count.keyed:
@@ -132,8 +131,7 @@ def _note_clean(context: Context, task: Task) -> None:
     for number in context.archive.clean_iterations(_loop(task.step).scope.name, task.sequence):
         if progress.clean_before is None:
             progress.clean_before = bytearray(progress.size + 1)
-        if number <= progress.size:
-            progress.clean_before[number] = True
+        progress.clean_before[number] = True
 
 
 def _begin(context: Context, task: Task, loop: Loop, number: int, key: str) -> None:
@@ -143,8 +141,8 @@ def _begin(context: Context, task: Task, loop: Loop, number: int, key: str) -> N
     place = loop.scope.name, sequence
     context.state.iterations[place] = task.at.inner[place] = iteration
     context.changes.begun[place] = iteration
-    if loop.scope.begin is not None:
-        context.agenda.append((loop.scope.begin, iteration))
+    assert loop.scope.begin is not None
+    context.agenda.append((loop.scope.begin, iteration))
 
 
 def _close(context: Context, iteration: Iteration, task: Task) -> None:

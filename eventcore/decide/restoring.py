@@ -118,10 +118,8 @@ def _restore_tasks(context: Context, snapshot: Snapshot) -> list[Task]:
         container = context.plan.container_of.get(stored.scope)
         if container is None:
             continue
-        around = context.state.iterations.get((container.place.scope, stored.sequence.rpartition(".")[0]))
-        task = None if around is None else around.tasks.get(container.name)
-        if task is None or task.status is not TaskStatus.active:
-            continue
+        around = context.state.iterations[container.place.scope, stored.sequence.rpartition(".")[0]]
+        task = around.tasks[container.name]
         iteration = Iteration(stored.scope, stored.sequence, task, stored.number)
         place = stored.scope, stored.sequence
         context.state.iterations[place] = task.at.inner[place] = iteration

@@ -49,10 +49,7 @@ def follow(context: Context, target: Event | Step, at: Iteration) -> None:
 
 def reach(context: Context, step: Step, at: Iteration) -> None:
     """A step is reached at a sequence: make its one task there, or skip it as history and policy say."""
-    if step.name in at.tasks:
-        return
-    if at.halted:
-        halting.void(context, step, at)
+    if step.name in at.tasks or at.halted:
         return
     history = context.history
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None

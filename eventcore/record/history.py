@@ -51,13 +51,21 @@ def looks_back_to(connection: Connection, row: RunRow) -> tuple[int, str | None]
     return found.looks_back_to, found.rerun
 
 
-def same_program_so_far(connection: Connection, row: RunRow, upto: int, document: str) -> bool:
-    """Whether recoveries 0 to `upto` all ran exactly this program, from beginning to end."""
+def is_straight_so_far(connection: Connection, row: RunRow, upto: int, document: str) -> bool:
+    """Whether recoveries 0 to `upto` all ran exactly this program from beginning to end, each over the one before it.
+
+    A rerun, or a recovery from a given one, may run or compute again what had ended clean.
+    """
     digest = sha256(document.encode()).hexdigest()
     query = (
         select(func.count())
         .select_from(t.recoveries.join(t.programs, t.recoveries.c.program_id == t.programs.c.id))
         .where(t.recoveries.c.run == row.id, t.recoveries.c.recovery <= upto)
-        .where((t.programs.c.digest != digest) | t.recoveries.c.mixed)
+        .where(
+            (t.programs.c.digest != digest)
+            | t.recoveries.c.mixed
+            | t.recoveries.c.rerun.is_not(None)
+            | (t.recoveries.c.looks_back_to != t.recoveries.c.recovery - 1)
+        )
     )
     return connection.execute(query).scalar_one() == 0

@@ -35,7 +35,7 @@ from eventcore.define.stored import read, reruns_successes
 from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, RunHeldError
 from eventcore.record import lease, pausing, requests, reruns
 from eventcore.record.archive import StoreArchive
-from eventcore.record.history import looks_back_to, read_history, same_program_so_far
+from eventcore.record.history import is_straight_so_far, looks_back_to, read_history
 from eventcore.record.rows import RunRow
 from eventcore.record.snapshot import snapshot
 from eventcore.record.store import Store
@@ -219,7 +219,7 @@ class Session:
             rerun is not None
             or upto < row.recovery - 1
             or reruns_successes(self._program)
-            or not same_program_so_far(self._store.connection, row, upto, document)
+            or not is_straight_so_far(self._store.connection, row, upto, document)
         )
         history = read_history(self._store.connection, row, upto, walk_all=walk_all)
         return history if rerun is None else amended(plan, history, msgspec.json.decode(rerun, type=Rerun))

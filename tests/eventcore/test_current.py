@@ -11,7 +11,7 @@ import pytest
 import eventcore as evr
 from eventcore.define.values import decode
 from eventcore.errors import NotInStepError
-from tests.support import boom, eventor, rows, start
+from tests.support import boom, eventor, flow, rows, start
 
 CONSTRUCTS = ["invoke", "thread", "process", "async"]
 
@@ -81,6 +81,16 @@ def test_a_step_raises_events_at_its_own_sequence_or_at_another(tmp_path: Path, 
     assert ev.run()
     steps = rows(store, "select step, sequence from {tasks} where step like 'after%' order by step")
     assert steps == [("after here", "3"), ("after there", "8")]
+
+
+def test_a_step_raises_no_event_that_only_the_engine_triggers(tmp_path: Path) -> None:
+    ran: list[str] = []
+    f = flow(tmp_path / "run.db")
+    f.add_step("a", lambda: evr.current().trigger("c/s#over", "1.1"))
+    f.add_step("c", loop=range(2)).add_step("s", ran.append, ("s",))
+    assert not f()
+    [(error,)] = rows(f.store, "select error from {attempts} where step = 'a'")
+    assert "'c/s#over', which is not in the program" in error
 
 
 def test_raised_events_are_recorded_with_the_outcome_whatever_it_is() -> None:

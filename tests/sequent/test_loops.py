@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 import sequent as seq
+from eventcore.decide.rerunning import Rerun
 from sequent.errors import LoopError
 from tests.support import boom, flow, rows
 
@@ -210,6 +211,39 @@ def test_a_bad_loop_that_is_computed_fails_its_container_and_says_why(tmp_path: 
     assert handled == ["handled"]
     [(error,)] = rows(f.store, "select error from {attempts} where step = 'c'")
     assert "loop could not be computed" in error
+
+
+def test_a_loop_whose_items_were_given_up_fails_and_says_so_until_it_is_rerun(tmp_path: Path) -> None:
+    ran: list[Any] = []
+    found: list[int] = []
+    f = flow(tmp_path / "run.db")
+    c = f.add_step("c", loop=lambda: found or boom(), recovery={seq.STEP_FAILURE: seq.STEP_SKIP})
+    c.add_step("s", pairs(ran))
+    assert not f()
+    found.append(10)
+    assert not f.run(run_mode=seq.RUN_RECOVER)
+    [(error,)] = rows(f.store, "select error from {attempts} where step = 'c' and recovery = 1")
+    assert "items were never computed" in error and "rerun" in error
+    assert f.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("c"))
+    assert ran == [("1.1", 10)]
+
+
+def test_a_loop_is_cancelled_when_a_failure_beside_it_comes_before_its_items(tmp_path: Path) -> None:
+    computed: list[str] = []
+
+    def items() -> list[int]:
+        computed.append("items")
+        return [1]
+
+    f = flow(tmp_path / "run.db", max_concurrent=1)
+    around = f.add_step("around")
+    around.add_step("fails", boom)
+    around.add_step("c", loop=items).add_step("s", int)
+    after: list[str] = []
+    f.add_step("after", after.append, ("ran",), require=((around, seq.STEP_FAILURE),))
+    assert f()
+    assert after == ["ran"] and not computed
+    assert rows(f.store, "select status, count(*) from {tasks} where step = 'around/c'") == [("cancelled", 1)]
 
 
 def test_the_item_of_a_step_without_loop_is_refused() -> None:

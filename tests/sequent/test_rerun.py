@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,63 @@ def test_history_stays_and_the_next_recovery_finds_the_rerun_in_it(done: seq.Seq
     calls.clear()
     assert done.run(run_mode=seq.RUN_RECOVER)
     assert calls == []
+
+
+@pytest.mark.parametrize("loop", [None, [1, 2]])
+def test_what_a_rerun_failed_runs_again_although_its_iteration_had_succeeded_before(tmp_path: Path, loop: Any) -> None:
+    fails = False
+
+    def work() -> None:
+        note()
+        if fails:
+            raise ValueError
+
+    made = flow(tmp_path / "run.db", stop_on_exception=False)
+    made.add_step("c", loop=loop).add_step("s", work)
+    assert made.run()
+    fails = True
+    assert not made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("c/s", "1.1"))
+    fails = False
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER)
+    assert calls == ["c/s@1.1"]
+
+
+def test_what_failed_over_an_older_recovery_runs_again_although_a_later_one_had_succeeded(tmp_path: Path) -> None:
+    fails = iter((True, False, True, False))
+
+    def work() -> None:
+        note()
+        if next(fails):
+            raise ValueError
+
+    made = flow(tmp_path / "run.db", stop_on_exception=False)
+    made.add_step("c", loop=[1]).add_step("s", work)
+    assert not made.run()
+    assert made.run(run_mode=seq.RUN_RECOVER)
+    assert not made.run(run_mode=seq.RUN_RECOVER, recovery_run=0)
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER)
+    assert calls == ["c/s@1.1"]
+
+
+def test_a_recovery_after_a_rerun_walks_the_items_that_the_rerun_computed(tmp_path: Path) -> None:
+    found, fails = {"a": 1, "b": 2}, ""
+
+    def work() -> None:
+        note()
+        if seq.current().key == fails:
+            raise ValueError
+
+    made = flow(tmp_path / "run.db", stop_on_exception=False)
+    made.add_step("c", loop=lambda: found).add_step("s", work)
+    assert made.run()
+    found, fails = {"b": 2, "c": 3}, "c"
+    assert not made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("c"))
+    fails = ""
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER)
+    assert calls == ["c/s@1.c"]
 
 
 def test_an_instance_that_is_not_there_is_named(done: seq.Sequent) -> None:
