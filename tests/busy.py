@@ -1,4 +1,4 @@
-"""Run the suite beside busy processes: `python -m tests.busy [PASSES [PROCESSES]]`, three times beside eight by default.
+"""Run the suite beside busy processes, three times beside eight by default: `python -m tests.busy [PASSES [PROCESSES]]`.
 
 What passes only on an idle machine fails here.
 """
