@@ -1,4 +1,4 @@
-"""Run the suite beside busy processes, three times beside eight by default: `python -m tests.busy [PASSES [PROCESSES]]`.
+"""Run the suite beside busy processes, by default three times beside eight: `python -m tests.busy [PASSES [BUSY]]`.
 
 What passes only on an idle machine fails here.
 """
