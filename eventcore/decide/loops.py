@@ -46,8 +46,8 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    halted = task.at.halted
-    may_begin = not (progress.broken or progress.cancelled or halted or context.state.stopped)
+    ended = task.at.halted or task.ending
+    may_begin = not (progress.broken or progress.cancelled or ended or context.state.stopped)
     while may_begin and progress.begun < progress.size and progress.begun - progress.over < loop.concurrent:
         progress.begun += 1
         number = progress.begun
@@ -62,7 +62,7 @@ def advance(context: Context, task: Task) -> None:
         return
     if progress.failed:
         _finish(context, task, TaskStatus.failure)
-    elif halted or progress.cancelled:
+    elif ended or progress.cancelled:
         _finish(context, task, TaskStatus.cancelled)
     elif progress.begun == progress.size:
         task.clean = progress.clean

@@ -119,12 +119,15 @@ def _end_inside(context: Context, container: Task) -> None:
     for iteration in list(container.at.inner.values()):
         if iteration.container is container:
             halting.halt(context, iteration)
-    for task in [one for one in context.state.live.values() if _is_inside(one, container)]:
+    loop = container.step.loop
+    items = None if loop is None else container.at.tasks.get(loop.items or "")
+    for task in [one for one in context.state.live.values() if one is items or _is_inside(one, container)]:
         _end(context, task)
 
 
 def _is_inside(task: Task, container: Task) -> bool:
-    """Whether the task belongs to the container's iterations, or computes its items."""
-    within_path = f"{task.step.path}/".startswith(f"{container.step.path}/")
-    within_sequence = f"{task.sequence}.".startswith(f"{container.sequence}.")
-    return within_path and within_sequence
+    """Whether the task belongs to an iteration of the container, at whatever depth."""
+    around = task.at.container
+    while around is not None and around is not container:
+        around = around.at.container
+    return around is container

@@ -68,14 +68,14 @@ class Turn:
         while True:
             if context.agenda:
                 triggering.spread(context)
+            if starts >= self.STARTS_A_TURN:
+                return True
             if not scheduling.start_next(context):
                 break
             starts += 1
-            if starts >= self.STARTS_A_TURN and not context.agenda:
-                return True
         if not context.plan.has_scopes and len(context.state.iterations) > self._sweep_at:
             context.let_quiet_go()
-            # a sweep costs what came since the last one
+            # a sweep looks at what came since the last one, so the cost stays proportional
             self._sweep_at = max(self.QUIET_ITERATIONS, 2 * len(context.state.iterations))
         return False
 

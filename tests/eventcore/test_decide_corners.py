@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,10 +46,10 @@ class Made:
         self.program = Program("corners")
         self.go = self.program.add_event("go")
 
-    def step(self, name: str, **more: Any) -> Step:
+    def step(self, name: str, func: Callable[[], None] | None = work, at: Event | None = None, **more: Any) -> Step:
         settings = {"triggers": {}, "acquires": (), "releases": None, "recovery": {}, "config": StepConfig()} | more
-        step = self.program.add_step(name, work, (), {}, **settings)
-        self.program.add_assoc(self.go, (step,))
+        step = self.program.add_step(name, func, (), {}, **settings)
+        self.program.add_assoc(self.go if at is None else at, (step,))
         return step
 
     def turn(self, kind: type[Turn] = Turn, archive: NoArchive | None = None) -> Turn:
@@ -178,3 +179,23 @@ def test_many_starts_are_recorded_bit_by_bit() -> None:
         started.append(len(turn.taken_changes().starts))
     assert started == [2, 2]
     assert isinstance(made.go, Event)
+
+
+def test_steps_that_need_no_worker_are_recorded_bit_by_bit_too() -> None:
+    made = Made()
+    before = made.go
+    for number in range(4):
+        done = made.program.add_event(f"done {number}")
+        step = made.step(f"s{number}", func=None, at=before, triggers={StepStatus.success: (done,)})
+        before = done
+
+    class Small(Turn):
+        STARTS_A_TURN = 2
+
+    turn = Small(Plan(made.program, Config()), History(), NoArchive(), {})
+    turn.start(made.go, "1")
+    ended = []
+    while turn.settle():
+        ended.append(len(turn.taken_changes().ended))
+    assert ended == [2, 2]
+    assert status_of(turn, step.name) is TaskStatus.success

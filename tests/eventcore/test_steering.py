@@ -15,7 +15,7 @@ import sequent as seq
 from eventcore.errors import ConfigError, RunNotFoundError, StoreError
 from eventcore.record import requests
 from eventcore.run.session import Session
-from tests.support import eventor, flow, rows, start
+from tests.support import boom, eventor, flow, rows, start
 
 Steered = evr.Eventor | seq.Sequent
 
@@ -122,6 +122,30 @@ def test_cancelling_a_run_cancels_the_containers_under_way_and_recovery_does_the
     assert ran == []
     assert program.run(run_mode=seq.RUN_RECOVER)
     assert ran == ["second", "after"]
+
+
+def test_a_cancelled_container_does_not_begin_when_its_items_have_yet_to_be_computed(store: str) -> None:
+    gate, ran = Gate(), list[object]()
+    program = flow(store, task_construct="thread", max_concurrent=1)
+    program.add_step("first", gate.wait)
+    each = program.add_step("each", loop=lambda: [1, 2])
+    each.add_step("item", ran.append, args=(each.item,))
+    with running(program, gate):
+        assert outcome(program.cancel("each")) == ("done", None)
+    assert ran == []
+
+
+def test_a_cancelled_loop_does_not_go_on_after_an_iteration_that_had_failed(store: str) -> None:
+    gate, ran = Gate(), list[object]()
+    program = flow(store, task_construct="thread", max_concurrent=1, stop_on_exception=False)
+    each = program.add_step("each", loop=[1, 2])
+    each.add_step("fails", boom)
+    each.add_step("waits", gate.wait)
+    each.add_step("item", ran.append, args=(each.item,))
+    with running(program, gate) as verdict:
+        assert outcome(program.cancel("each")) == ("done", None)
+    assert verdict == [False]
+    assert ran == []
 
 
 def test_events_are_triggered_in_a_live_run_where_the_program_has_them(store: str) -> None:
