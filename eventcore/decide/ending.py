@@ -10,7 +10,7 @@ from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.items import recorded_items
-from eventcore.define.program import EventKind, Role
+from eventcore.define.program import Role
 from eventcore.define.status import StepStatus, TaskStatus
 
 Raised = Iterable[tuple[str, str | None]]
@@ -20,10 +20,13 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
                  traceback: str | None, raised: Raised) -> None:  # fmt: skip
     """A worker has finished a try: record it, and either try again or end the task."""
     places.free_places(context, task)
-    unknown = sorted({event for event, _ in raised if not _is_public(context, event)}) if ok and raised else []
+    unknown = sorted({event for event, _ in raised if not context.plan.is_public(event)}) if ok and raised else []
     if unknown:
         ok, result, traceback = False, None, None
-        error = f"the step raised event {unknown[0]!r}, which is not in the program"
+        error = (
+            f"the step triggered event {unknown[0]!r}, which is not in the program; declare it with add_event, or "
+            "trigger one that is"
+        )
     attempts = context.changes.attempts
     if task.ending and not ok:
         cancelled = "cancelled on request"
@@ -57,7 +60,9 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
             context.changes.items.append((task, recorded_items(result)))
         else:
             context.changes.results[task.key] = result
-    if task.holds or task.step.releases:
+    if status is TaskStatus.cancelled:
+        resources.withdraw(context, task)
+    elif task.holds or task.step.releases:
         resources.give_back(context, task)
     if status is TaskStatus.success:
         context.raise_triggers(task, StepStatus.success)
@@ -73,12 +78,7 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
 
 
 def raise_own(context: Context, task: Task) -> None:
-    """Raise what the step itself raised while it ran; it is kept for when recovery skips the step."""
+    """Raise the events that the step's function triggered; they are recorded for when recovery skips the step."""
     for event, sequence in json.loads(task.raised or "[]"):
-        if _is_public(context, event):
+        if context.plan.is_public(event):
             context.raise_event(context.plan.events[event], sequence)
-
-
-def _is_public(context: Context, event: str) -> bool:
-    known = context.plan.events.get(event)
-    return known is not None and known.kind is EventKind.public

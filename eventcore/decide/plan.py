@@ -39,3 +39,8 @@ class Plan:
                 items = program.steps.get(step.loop.items or "")
                 if items is not None and items.place.void is not None:
                     self.served[items.place.void.name] = step
+
+    def is_public(self, event: str) -> bool:
+        """Whether the program has an event of this name that users may trigger."""
+        known = self.events.get(event)
+        return known is not None and known.kind is EventKind.public

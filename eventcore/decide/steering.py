@@ -34,10 +34,9 @@ def take_up(context: Context, request: int, verb: str, argument: Mapping[str, An
 
 def trigger(context: Context, event: str, sequence: str) -> None:
     """Raise an event from outside; one that is triggered there already changes nothing."""
-    known = context.plan.events.get(event)
-    if known is None or known.kind is not EventKind.public:
+    if not context.plan.is_public(event):
         raise ProgramError(f"the program has no event {event!r}")
-    context.raise_event(known, sequence)
+    context.raise_event(context.plan.events[event], sequence)
 
 
 def _check(context: Context, verb: str, argument: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ else:
 
 CONFIG_TAG_VARIABLE = "EVENTOR_CONFIG_TAG"
 DATABASE_TAG_VARIABLE = "EVENTOR_DB_CONFIG_TAG"
+INFINITE = float("inf")
 
 
 class Backoff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +50,7 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     stop_on_exception: bool | None = None
     task_construct: Construct | None = None
-    max_concurrent: int | None = None  #: of this step, at one time
+    max_concurrent: int | None = None  #: how many instances of the step may run at once; below 1: no limit
     retries: int | None = None
     retry_delay: RetryDelay | None = None
     timeout: float | None = None
@@ -62,10 +63,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workdir: str = tempfile.gettempdir()  #: accepted for older programs, without effect
     logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`
     task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
-    max_concurrent: int = 1  #: steps that run at once; below 1: no limit
-    stop_on_exception: bool = True  #: an unhandled failure lets nothing new start
+    max_concurrent: int = 1  #: how many steps may run at once; below 1: no limit
+    stop_on_exception: bool = True  #: nothing new starts after an unhandled failure
     sleep_between_loops: float = 1.0  #: seconds between two passes of `run(max_loops=n)`
-    shared_db: bool = False  #: the store holds runs of several programs: `run_id` must be given to find one again
+    shared_db: bool = False  #: others use the store, too: to recover or continue a run, its `run_id` must be given
     envvar_prefix: str = "EVENTOR_"  #: of STEP_NAME, STEP_SEQUENCE and STEP_RECOVERY in a step's environment
     logging_level: int = 20  #: INFO; may be written by its name
     console: bool = True  #: show the steps' log records on the console
@@ -136,7 +137,7 @@ def changed_config(config: Config, values: Mapping[str, object]) -> Config:
     return checked_config({key: getattr(config, key) for key in Config.__struct_fields__} | dict(values), "config")
 
 
-NOTHING_SET = StepConfig()  #: of a step that leaves all to the program's config
+NOTHING_SET = StepConfig()  #: the own config of a step that leaves everything to the program's
 
 
 def step_config(values: Mapping[str, object], step: str) -> StepConfig:
@@ -151,7 +152,7 @@ def step_config(values: Mapping[str, object], step: str) -> StepConfig:
 
 
 def merged(outer: StepConfig, inner: StepConfig) -> StepConfig:
-    """A step's config under its container's: what the inner one leaves open, the outer one says."""
+    """A step's config with what it leaves open taken from its container's, except `max_concurrent`."""
     outer = msgspec.structs.replace(outer, max_concurrent=None)
     own = {key: value for key in StepConfig.__struct_fields__ if (value := getattr(inner, key)) is not None}
     return msgspec.structs.replace(outer, **own)
@@ -199,17 +200,18 @@ def _check_ranges(config: Config | StepConfig, where: str) -> None:
             raise ConfigError(f"{where}: {key} must be {says}, not {value!r}")
 
     check("retries", lambda v: v >= 0, "a number of retries, 0 or more")
-    check("timeout", lambda v: 0 < v < float("inf"), "a number of seconds above 0")
-    check("sleep_between_loops", lambda v: 0 <= v < float("inf"), "a number of seconds, 0 or more")
-    check("lease_term", lambda v: 0 < v < float("inf"), "a number of seconds above 0")
+    check("timeout", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
+    check("sleep_between_loops", lambda v: 0 <= v < INFINITE, "a number of seconds, 0 or more")
+    check("lease_term", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
     check("max_result_size", lambda v: v > 0, "a number of characters above 0")
-    check("retry_delay", _delays_are_possible, "seconds, each 0 or more")
+    check("retry_delay", _delays_are_possible, "seconds, each 0 or more and finite")
 
 
 def _delays_are_possible(delay: RetryDelay) -> bool:
     if isinstance(delay, Backoff):
-        return delay.first >= 0 and delay.factor > 0 and delay.max >= 0 and delay.jitter >= 0
-    return all(wait >= 0 for wait in delay) if isinstance(delay, list) else delay >= 0
+        is_possible = 0 < delay.factor < INFINITE
+        return is_possible and all(0 <= part < INFINITE for part in (delay.first, delay.max, delay.jitter))
+    return all(0 <= wait < INFINITE for wait in (delay if isinstance(delay, list) else [delay]))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -247,7 +249,10 @@ def _section(data: dict[str, Any], asked: str | None, default: str, where: str) 
 
 
 def _with_databases(section: dict[str, Any], where: str) -> dict[str, Any]:
-    """The section expanded, its databases under `DATABASE` and as written: only the one in use must be complete."""
+    """The section with its variables replaced, and its databases under `DATABASE` as written.
+
+    Only the database in use has to be complete.
+    """
     tag = os.environ.get(DATABASE_TAG_VARIABLE) or "DATABASE"
     if tag not in section:
         if tag != "DATABASE":

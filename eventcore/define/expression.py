@@ -36,11 +36,13 @@ class Expression:
         )
 
 
-#: what may stand in a group; which tuples and lists do, the language says that the expression is written in
+#: a part of a group; which tuples and lists are allowed depends on the language that the expression is written in
 Part: TypeAlias = Expression | tuple[object, ...] | list[Any]
 
 
 class _Group(Expression):
+    """Parts joined by one operator, whose name is `word`."""
+
     __slots__ = ("parts",)
     word = ""
 
@@ -81,9 +83,9 @@ def and_(*parts: Part) -> And:
 
 
 def normalized(written: Any, leaf: Callable[[Any], Expression | None], where: str) -> Expression:
-    """The tree that `written` stands for: groups of groups and leaves, without groups of one.
+    """The tree that `written` stands for: groups of groups and leaves, without groups of one part.
 
-    `leaf` turns what it knows into a leaf and answers None for the rest. Raises `ProgramError`, naming `where`, for
+    `leaf` turns what it knows into a leaf and returns None for the rest. Raises `ProgramError`, naming `where`, for
     anything that is neither a leaf, a group nor a tuple or list of such.
     """
     found = leaf(written)
@@ -122,7 +124,7 @@ def rebuilt(tree: Expression, leaf: Callable[[Expression], Any], *, dual: bool =
 
 
 def as_data(tree: Expression, leaf: Callable[[Any], Any]) -> Any:
-    """The tree as plain data for the stored picture: `{"and": [...]}`, `{"or": [...]}` or what `leaf` gives."""
+    """The tree as plain data for the stored program: `{"and": [...]}`, `{"or": [...]}` or what `leaf` returns."""
     if isinstance(tree, _Group):
         return {tree.word: [as_data(part, leaf) for part in tree.parts]}
     return leaf(tree)

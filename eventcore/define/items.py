@@ -33,5 +33,5 @@ class RecordedItems:
 
 
 def recorded_items(text: str) -> RecordedItems:
-    """Read what the step that computes a loop brought: a list of slices as tagged JSON."""
+    """Read the result of the step that computed a loop: a list of slices as JSON, their values as tagged JSON."""
     return RecordedItems([Slice(*part) for part in json.loads(text)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from eventcore.define.sequence import is_name
 from eventcore.errors import ProgramError
 
 
@@ -33,8 +34,8 @@ class ResourcePool:
                 f"pool {name!r}: policy must be a mapping such as {{'resource_limit': 2}}, not {policy!r}"
             )
         units: object = (policy or {}).get("resource_limit", -1) if limit is None else limit
-        if not isinstance(name, str) or not name:
-            raise ProgramError(f"a resource pool needs a name, not {name!r}")
+        if not is_name(name):
+            raise ProgramError(f"pool name {name!r}: a name must be non-empty text without NUL or lone surrogates")
         if not isinstance(units, int) or isinstance(units, bool):
             raise ProgramError(f"pool {name!r}: the limit must be a whole number of units, not {units!r}")
         self.name = name
@@ -57,7 +58,9 @@ def as_units(written: Iterable[Any], step: str, word: str) -> Units:
     if type(written) is tuple and not written:
         return ()
     if not isinstance(written, Iterable):
-        raise ProgramError(f"step {step!r}: {word} is a list of pairs of a ResourcePool and a count, not {written!r}")
+        raise ProgramError(
+            f"step {step!r}: {word} must be a list of pairs of a ResourcePool and a count, not {written!r}"
+        )
     totals: dict[str, tuple[ResourcePool, int]] = {}
     for pair in written:
         try:

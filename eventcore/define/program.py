@@ -25,10 +25,14 @@ DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
 
 
 class EventKind(StrEnum):
-    """What an event is there for; all but public ones belong to a layer above and are not recorded as facts."""
+    """What an event is for.
 
-    public = "public"  #: declared by a user, recorded wherever it is triggered
-    inner = "inner"  #: derived from how steps stand, again whenever a run goes on
+    Only public events are recorded as facts and can be triggered by users. All others are internal: a layer above
+    declares them, and they are derived again from the states of tasks and iterations when a run continues.
+    """
+
+    public = "public"  #: declared by a user
+    internal = "internal"  #: what a layer above needs besides the kinds below, such as the beginning of an iteration
     void = "void"  #: it is certain that a step will not run
     over = "over"  #: every step of an iteration has ended or can no longer run
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
@@ -105,13 +109,13 @@ class Loop:
 
     scope: Scope
     items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
-    concurrent: int = 1  #: so many iterations side by side
-    looking_out: tuple[str, ...] = ()  #: the steps inside that require something of steps outside
+    concurrent: int = 1  #: how many iterations may be open at once
+    looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What pictures show of a step as its user wrote it, where the kernel's own terms say less."""
+    """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
     loop: Literal["items", "result", "function"] | None = (
         None  #: `items` known beforehand, the `result` of a step, or a `function`
@@ -132,8 +136,10 @@ class Place:
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
-    extras: Mapping[str, Reference] = field(default_factory=dict)  #: for `current()`
-    environment: Mapping[str, Reference] = field(default_factory=dict)  #: further variables; references of `extras`
+    extras: Mapping[str, Reference] = field(default_factory=dict)  #: what `current()` shows besides, by name
+    environment: Mapping[str, Reference] = field(
+        default_factory=dict
+    )  #: more variables; their references are in `extras`
     picture: Picture | None = None
 
 
@@ -155,7 +161,7 @@ class Step:
     loop: Loop | None = None  #: of a container
     items: Items | None = None  #: of a step that hands over what is known beforehand
     path: str = field(init=False)  #: the name that users see
-    handles_failure: bool = field(init=False)  #: whether something in the program takes its failure in hand
+    handles_failure: bool = field(init=False)  #: whether something in the program handles its failure
     is_container: bool = field(init=False)
     is_hidden: bool = field(init=False)  #: there for the sake of another step, and shown only to those who ask
 
@@ -188,7 +194,7 @@ class Association:
 
     @property
     def key(self) -> AssociationKey:
-        """What the store knows it by: its event, and the kind and the name of its target."""
+        """Its identity in the store: its event, and the kind and the name of its target."""
         return self.event.name, "event" if isinstance(self.target, Event) else "step", self.target.name
 
 
@@ -205,13 +211,13 @@ class Program:
 
     def add_root_begin(self) -> Event:
         """The event with which the root scope begins; programs of raw events begin with events of their own."""
-        begin = self.add_event("#begin", kind=EventKind.inner)
+        begin = self.add_event("#begin", kind=EventKind.internal)
         self.scopes[""] = Scope("", None, begin)
         return begin
 
     def add_scope(self, name: str, parent: str) -> Scope:
         """Declare a scope inside another; its container is a step of the outer one."""
-        begin = self.add_event(f"{name}#begin", scope=name, kind=EventKind.inner)
+        begin = self.add_event(f"{name}#begin", scope=name, kind=EventKind.internal)
         scope = self.scopes[name] = Scope(name, parent, begin)
         return scope
 
@@ -275,11 +281,11 @@ class Program:
                 )
 
     def recorded(self, triggers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Those of the triggers (event, sequence) that are recorded as facts where they are raised."""
+        """Those of the triggers (event, sequence) that are recorded as facts."""
         return [(name, at) for name, at in triggers if self.events[name].kind is EventKind.public]
 
     def event_named(self, event: Event | str, where: str) -> Event:
-        """The event, given itself or by its name; raises `ProgramError` where it is not one of this program."""
+        """The event itself, for an event or its name; raises `ProgramError` if this program does not have it."""
         if not isinstance(event, str):
             return self._own_event(event, where)
         if event not in self.events:
@@ -324,7 +330,7 @@ class Program:
             )
 
     def atoms(self, event: Event) -> list[Event]:
-        """The events that an event's expression speaks of, each once."""
+        """The events that an event's expression refers to, each once."""
         if event.expr is None:
             return []
         return list({id(leaf): leaf for leaf in leaves(event.expr) if isinstance(leaf, Event)}.values())
@@ -343,7 +349,10 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
 
 
 def replay_policy(step: str, written: object) -> Mapping[StepStatus, StepReplay]:
-    """The step's recovery policy over the default; `complete` stands for what is not given of success and failure."""
+    """The default recovery policy with what the step says instead.
+
+    `complete` stands for success and failure, unless they are given themselves. Raises `ProgramError`.
+    """
     if written == {}:
         return DEFAULT_REPLAY
     policy, replays = dict(DEFAULT_REPLAY), as_replays(step, written)

@@ -1,7 +1,7 @@
 """Parts of a raw program that can never run, found from its definitions alone.
 
-Code may raise any event while a program runs (`current().trigger`, `trigger_event`), so what is found here is worth a
-warning and no error.
+Code may trigger any event while a program runs (`current().trigger`, `trigger_event`), so what is found here is worth a
+warning, not an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def warnings(program: Program, starts: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _sources(program: Program) -> set[str]:
-    """The events that something in the program brings: an expression, an association, a step's trigger."""
+    """The events that something in the program can trigger: an expression, an association, a step."""
     found = {event.name for event in program.events.values() if event.expr is not None}
     found |= {a.target.name for a in program.associations.values() if isinstance(a.target, Event)}
     return found | {event.name for step in program.steps.values() for event in _raised(step)}
@@ -40,7 +40,7 @@ def _raised(step: Step) -> Iterator[Event]:
 
 
 def _possible(program: Program, started: Iterable[str]) -> set[str]:
-    """The events that can come if every step can end in every way."""
+    """The events that can be triggered if every step can end in every way."""
     followers: dict[str, list[Event | Step]] = {}
     for association in program.associations.values():
         followers.setdefault(association.event.name, []).append(association.target)
@@ -71,10 +71,10 @@ def _holds(tree: Expression, possible: set[str]) -> bool:
     return isinstance(tree, Event) and tree.name in possible
 
 
-def _events(program: Program, brought: set[str]) -> Iterator[str]:
+def _events(program: Program, triggered: set[str]) -> Iterator[str]:
     for name in program.events:
-        if name not in brought:
-            yield f"event {name!r}: nothing triggers it; raise it at the start or in a step, or map a status to it"
+        if name not in triggered:
+            yield f"event {name!r}: nothing triggers it; trigger it at the start or in a step, or map a status to it"
 
 
 def _expressions(program: Program, possible: set[str]) -> Iterator[str]:

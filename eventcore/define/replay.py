@@ -1,4 +1,4 @@
-"""What users write under `recovery`, with any of the names of a status."""
+"""The `recovery` policy of a step as users write it, keyed by any of the spellings of a status."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def _status(step: str, status: object, replay: object) -> StepStatus:
     if not isinstance(status, (StepStatus, TaskStatus)) or not isinstance(replay, StepReplay):
         raise ProgramError(f"step {step!r}: recovery must map StepStatus to StepReplay, not {status!r} to {replay!r}")
     if status.value not in KNOWN:
-        raise ProgramError(f"step {step!r}: recovery takes no {status.value!r}; choose one of {', '.join(KNOWN)}")
+        raise ProgramError(f"step {step!r}: recovery does not take {status.value!r}; use one of {', '.join(KNOWN)}")
     return StepStatus(status.value)

@@ -15,7 +15,7 @@ EventPart: TypeAlias = "Expression | tuple[EventPart, ...] | list[EventPart]"
 EventExpression: TypeAlias = Expression | Sequence[EventPart]
 
 Triggers: TypeAlias = Mapping[StepStatus, Event | Iterable[Event]]
-#: three times, since a mapping of one kind of keys is none of both kinds
+#: spelled out, because type checkers do not take a mapping with keys of one type for one with keys of either
 Recovery: TypeAlias = (
     Mapping[StepStatus, StepReplay] | Mapping[TaskStatus, StepReplay] | Mapping[StepStatus | TaskStatus, StepReplay]
 )

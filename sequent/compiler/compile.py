@@ -63,7 +63,7 @@ class _Compiler:
 
     # events
 
-    def event(self, name: str, scope: str, kind: EventKind = EventKind.inner) -> Event:
+    def event(self, name: str, scope: str, kind: EventKind = EventKind.internal) -> Event:
         """The event of this name, made at its first use."""
         known = self.program.events.get(name)
         return self.program.add_event(name, scope=scope, kind=kind) if known is None else known
@@ -146,7 +146,9 @@ class _Compiler:
             source = self.came(_step(single), single.status)
         else:
             expr = self._at_home(step, begin, rebuilt(tree, lambda leaf: self.came(_step(leaf), _status(leaf))))
-            source = self.program.add_event(f"{step.path}#require", expr, scope=step.parent.path, kind=EventKind.inner)
+            source = self.program.add_event(
+                f"{step.path}#require", expr, scope=step.parent.path, kind=EventKind.internal
+            )
         self.program.add_assoc(source, (target,), step.delay)
 
     def _void(self, step: FlowStep, begin: Event) -> Event:

@@ -146,6 +146,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "an unknown key inside": ({"retry_delay": {"frist": 1}}, ["retry_delay", "frist"]),
     "a negative number of retries": ({"retries": -1}, ["retries", "0 or more", "-1"]),
     "a negative wait": ({"retry_delay": -1}, ["retry_delay", "0 or more"]),
+    "a wait without end": ({"retry_delay": {"max": float("inf")}}, ["retry_delay", "finite"]),
     "a timeout of nothing": ({"timeout": 0}, ["timeout", "above 0"]),
     "an endless timeout": ({"timeout": float("inf")}, ["timeout", "seconds"]),
     "no result size": ({"max_result_size": 0}, ["max_result_size", "above 0"]),

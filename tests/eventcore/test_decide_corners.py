@@ -74,7 +74,7 @@ def status_of(turn: Turn, step: str) -> TaskStatus:
 
 def test_only_events_that_users_declared_are_triggered_from_outside() -> None:
     made = Made()
-    made.program.add_event("inner", kind=EventKind.inner)
+    made.program.add_event("inner", kind=EventKind.internal)
     turn = made.turn()
     for name in ("inner", "nowhere"):
         with pytest.raises(ProgramError, match=f"no event '{name}'"):
@@ -124,6 +124,28 @@ def test_an_instance_is_cancelled_once() -> None:
     turn.ended(task, False, None, "ended", None, ())
     turn.settle()
     assert task.status is TaskStatus.cancelled
+
+
+def test_a_step_that_keeps_its_units_gives_them_back_when_it_is_cancelled() -> None:
+    made, pool = Made(), ResourcePool("p", 1)
+    made.step("keeps", acquires=((pool, 1),), releases=())
+    made.step("wants", acquires=((pool, 1),))
+    turn = made.turn()
+    assert asked(turn, "cancel", path="keeps") is None
+    turn.ended(turn.context.iteration("", "1").tasks["keeps"], False, None, "ended", None, ())
+    turn.settle()
+    assert status_of(turn, "wants") is TaskStatus.active
+
+
+def test_a_step_cannot_trigger_an_internal_event() -> None:
+    made = Made()
+    made.program.add_event("internal", kind=EventKind.internal)
+    made.step("s")
+    turn = made.turn()
+    turn.ended(turn.context.iteration("", "1").tasks["s"], True, None, None, None, (("internal", None),))
+    turn.settle()
+    assert status_of(turn, "s") is TaskStatus.failure
+    assert "internal" not in turn.context.iteration("", "1").facts
 
 
 def test_a_task_that_is_cancelled_between_two_tries_is_not_tried_again() -> None:

@@ -198,7 +198,8 @@ BAD = {
     "more than the pool has, in parts": (lambda ev: ev.add_step("s", acquires=[(POOL, 1), (POOL, 2)]),
                                          ["'s'", "3 of pool 'cpu'", "ask for less"]),
     "two pools of one name": (_two_pools_of_one_name, ["'b'", "'cpu'", "use the same ResourcePool object"]),
-    "a pool without name": (lambda ev: evr.ResourcePool("", 1), ["pool needs a name"]),
+    "a pool without name": (lambda ev: evr.ResourcePool("", 1), ["pool name ''", "non-empty"]),
+    "a pool whose name cannot be stored": (lambda ev: evr.ResourcePool("\ud800", 1), ["pool name", "surrogates"]),
     "a limit that is no number": (lambda ev: evr.ResourcePool("cpu", "2"),  # type: ignore[arg-type]
                                   ["'cpu'", "whole number", "'2'"]),
     "a policy that is no mapping": (lambda ev: evr.ResourcePool("cpu", policy=2),  # type: ignore[arg-type]
