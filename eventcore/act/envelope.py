@@ -97,11 +97,17 @@ def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()
     """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
     try:
-        summary = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        summary = _summary(error)
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # an exception whose own __str__ raises must not take the engine along
         summary = text = f"{type(error).__name__} (its text cannot be shown)"
     return Outcome(False, error=_storable(summary), traceback=_storable(text), raised=raised)
+
+
+def _summary(error: BaseException) -> str:
+    """The line that names the error's class: a syntax error's comes last, notes and further lines come after others."""
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return next((line for line in lines if line.partition(":")[0].endswith(type(error).__name__)), lines[-1])
 
 
 def _storable(text: str) -> str:

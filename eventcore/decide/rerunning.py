@@ -23,8 +23,8 @@ Extent = Literal["also", "downstream", "only"]
 class Rerun:
     """What is to run again.
 
-    `extent` says what runs besides: `also` what recovery would run anyway, `downstream` moreover what depends on the
-    wanted instances, `only` nothing.
+    `extent` says what else runs: `also`, what recovery would run anyway; `downstream`, that and what depends on the
+    wanted instances; `only`, nothing.
     """
 
     path: str

@@ -137,9 +137,7 @@ class Place:
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
     extras: Mapping[str, Reference] = field(default_factory=dict)  #: what `current()` shows besides, by name
-    environment: Mapping[str, Reference] = field(
-        default_factory=dict
-    )  #: more variables; their references are in `extras`
+    environment: Mapping[str, Reference] = field(default_factory=dict)  #: more variables; references out of `extras`
     picture: Picture | None = None
 
 

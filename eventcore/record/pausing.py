@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from eventcore.define.answer import RequestStatus
 from eventcore.record.schema import requests
 from eventcore.record.verbs import PAUSE, RESUME
 
 
-def is_paused(connection: Connection, run: int) -> bool:
-    """Whether the last word on pausing was to pause."""
+def last_word(run: ColumnElement[int] | int) -> Select[Any]:
+    """Selects the last of a run's requests to pause or resume that was done, by its verb."""
     is_word = requests.c.verb.in_([PAUSE, RESUME]) & (requests.c.status == RequestStatus.done.value)
-    query = select(requests.c.verb).where(requests.c.run == run, is_word).order_by(requests.c.id.desc()).limit(1)
-    return connection.execute(query).scalar() == PAUSE
+    return select(requests.c.verb).where(requests.c.run == run, is_word).order_by(requests.c.id.desc()).limit(1)
+
+
+def is_paused(connection: Connection, run: int) -> bool:
+    """Whether the run's last request of the two was to pause."""
+    return connection.execute(last_word(run)).scalar() == PAUSE

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from eventcore.define.answer import RequestStatus
 from eventcore.record import schema as t
 from eventcore.record.reading import Reader
+from eventcore.record.verbs import PAUSE
 from eventcore.record.views import DelayView, RunView
 
 
@@ -26,7 +28,7 @@ def last_pause(reader: Reader, run: RunView) -> tuple[str, float] | None:
     asked = t.requests
     query = (
         select(asked.c.asked_by, asked.c.asked_at)
-        .where(asked.c.run == run.id, asked.c.verb == "pause", asked.c.status == "done")
+        .where(asked.c.run == run.id, asked.c.verb == PAUSE, asked.c.status == RequestStatus.done.value)
         .order_by(asked.c.id.desc())
     )
     row = reader.connection.execute(query.limit(1)).first()

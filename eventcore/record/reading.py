@@ -10,17 +10,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, true
 
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
-from eventcore.errors import RunNotFoundError, StoreError
+from eventcore.errors import RunNotFoundError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported
-from eventcore.record.registry import backend_of
+from eventcore.record.pausing import last_word
+from eventcore.record.registry import shared_backend
 from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, tallies
+from eventcore.record.verbs import PAUSE
 from eventcore.record.views import (
     AttemptView,
     InstanceView,
@@ -31,7 +33,7 @@ from eventcore.record.views import (
     SliceView,
     TaskView,
 )
-from eventcore.record.whose import own_latest
+from eventcore.record.whose import own_latest, unknown_run
 
 NONE = "null"  #: how the value None is recorded
 CHUNK = 500  #: values that are looked up by one statement
@@ -53,9 +55,12 @@ class Reader:
 
     def runs(self, now: float, program: str | None = None) -> list[RunView]:
         """All runs, or those of a program, the latest first."""
+        return self._runs(now, true() if program is None else t.runs.c.program == program)
+
+    def _runs(self, now: float, wanted: ColumnElement[bool]) -> list[RunView]:
         query = select(
             t.runs,
-            _last_word_on_pausing(),
+            last_word(t.runs.c.id).scalar_subquery().label("last_word"),
             t.recoveries.c.started,
             t.recoveries.c.ended,
             t.recoveries.c.verdict,
@@ -64,22 +69,18 @@ class Reader:
         query = query.join(
             t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
         ).order_by(t.runs.c.id.desc())
-        if program is not None:
-            query = query.where(t.runs.c.program == program)
         now = backend_at(self._connection).lease_time(self._connection, now)
-        return [_run_view(row, now) for row in self._connection.execute(query)]
+        return [_run_view(row, now) for row in self._connection.execute(query.where(wanted))]
 
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
         if run_id is None:
-            key = own_latest(self._connection, program, self.location)
-            return next(view for view in self.runs(now) if view.id == key)
-        for view in self.runs(now):
-            if view.run_id == run_id:
-                return view
-        raise RunNotFoundError(
-            f"store {self.location} has no run {run_id!r}; `sequent runs {self.location}` lists them"
-        )
+            found = self._runs(now, t.runs.c.id == own_latest(self._connection, program, self.location))
+        else:
+            found = self._runs(now, t.runs.c.run_id == run_id)
+        if not found:
+            raise RunNotFoundError(unknown_run(self.location, run_id))
+        return found[0]
 
     def program(self, run: RunView) -> StoredProgram:
         """The program that the run executes; read once."""
@@ -264,12 +265,7 @@ class Reader:
 @contextmanager
 def reading(location: str) -> Iterator[Reader]:
     """Open a store that is there for reading; raises `StoreError`."""
-    backend = backend_of(location)
-    if not backend.is_shared:
-        raise StoreError(
-            f"store {backend.name} is in memory and can be read only by the program that runs it; "
-            "keep the run in a file instead"
-        )
+    backend = shared_backend(location)
     with reported(location):
         database = open_database(location, create=False)
         try:
@@ -291,24 +287,12 @@ def _is_latest(table: Table, names: Sequence[str]) -> ColumnElement[bool]:
     return ~select(later.c.run).where(same, later.c.recovery > table.c.recovery).exists()
 
 
-def _last_word_on_pausing() -> Any:
-    asked = t.requests
-    return (
-        select(asked.c.verb)
-        .where(asked.c.run == t.runs.c.id, asked.c.verb.in_(["pause", "resume"]), asked.c.status == "done")
-        .order_by(asked.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-        .label("last_word")
-    )
-
-
 def _run_view(row: Any, now: float) -> RunView:
     said = json.loads(row.report) if row.report else {}
     held = lease.is_held(row, now)
     return RunView(
         row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
-        Verdict(row.verdict), held, f"process {row.holder_pid} on {row.holder_host}" if held else None,
+        Verdict(row.verdict), held, lease.named(row) if held else None,
         said.get("todos", 0), said.get("next_due"), said.get("stalled", []), said.get("not_reached", []),
-        row.last_word == "pause", row.user, row.host,
+        row.last_word == PAUSE, row.user, row.host,
     )  # fmt: skip

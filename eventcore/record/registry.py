@@ -28,6 +28,17 @@ def backend_of(location: str) -> Backend:
     return known[scheme](location)
 
 
+def shared_backend(location: str) -> Backend:
+    """The backend for a store that others can open, too; raises `StoreError` for one that only its program has."""
+    backend = backend_of(location)
+    if not backend.is_shared:
+        raise StoreError(
+            f"store {backend.name} is in memory, where only the program that runs it can read and steer its runs; "
+            "keep the run in a file instead"
+        )
+    return backend
+
+
 @cache
 def backends() -> Mapping[str, type[Backend]]:
     """All backends by the schemes that they serve."""

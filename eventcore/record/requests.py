@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, upd
 
 from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.status import Verdict
+from eventcore.errors import RunNotFoundError
 from eventcore.record import identity, lease
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
@@ -67,7 +68,9 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
     `is_held` says whether an engine works on the run; by default its lease does.
     """
     with transaction(connection):
-        row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
+        row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
+        if row is None:
+            raise RunNotFoundError("the run has been deleted from its store, so nothing can be asked of it any more")
         held = lease.is_held(row, backend_at(connection).lease_time(connection, now)) if is_held is None else is_held
         argument = dict(argument)
         if verb == TRIGGER and argument.get("sequence") is None:

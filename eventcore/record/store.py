@@ -21,11 +21,11 @@ from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
-from eventcore.record.whose import own_latest
+from eventcore.record.whose import own_latest, unknown_run
 
 
 class Store:
-    """One open store; used by one thread. `close` it, or use it as a context manager."""
+    """One open store, for use by one thread; `close` it when done."""
 
     def __init__(self, location: str, durability: str = "full", *, create: bool = True) -> None:
         self.location = location
@@ -53,10 +53,7 @@ class Store:
             wanted = t.runs.c.id == own_latest(self._connection, program, self.location)
         row = self._connection.execute(select(t.runs).where(wanted)).first()
         if row is None:
-            raise RunNotFoundError(
-                f"store {self.location} has no run {run_id!r}: there is nothing to recover or continue; "
-                "run the program first"
-            )
+            raise RunNotFoundError(unknown_run(self.location, run_id))
         return RunRow(row.id, row.run_id, row.program, row.recovery, row.source)
 
     def create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,

@@ -1,3 +1,3 @@
-"""What can be asked of a run."""
+"""The verbs of requests: what can be asked of a run."""
 
 PAUSE, RESUME, CANCEL, TRIGGER, RERUN = "pause", "resume", "cancel", "trigger", "rerun"

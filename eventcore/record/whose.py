@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import ColumnElement, Connection, func, select, true
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from eventcore.errors import RunNotFoundError
 from eventcore.record import identity
-from eventcore.record.schema import runs
+from eventcore.record.schema import recoveries, runs
 
 log = logging.getLogger(identity.NOTES)
 
@@ -20,7 +20,9 @@ def own_latest(connection: Connection, program: str | None, location: str) -> in
 
     Raises `RunNotFoundError`, which names the runs of others where there are any.
     """
-    wanted: ColumnElement[bool] = true() if program is None else runs.c.program == program
+    wanted: ColumnElement[bool] = exists().where(recoveries.c.run == runs.c.id)  # a run that is being deleted has none
+    if program is not None:
+        wanted &= runs.c.program == program
     me = identity.user()
     own = connection.execute(
         select(runs.c.id, runs.c.run_id).where(wanted, runs.c.user == me).order_by(runs.c.id.desc()).limit(1)
@@ -36,6 +38,11 @@ def own_latest(connection: Connection, program: str | None, location: str) -> in
         what = f"{'a later run' if total == 1 else f'{total} later runs'} of {', '.join(passed_over)}"
         log.warning("using run %r, your latest; ignored %s; give a run id to use another run", own.run_id, what)
     return int(own.id)
+
+
+def unknown_run(location: str, run_id: str | None) -> str:
+    """What a message says of a run id that the store does not have."""
+    return f"store {location} has no run {run_id!r}; `sequent runs {location}` lists its runs"
 
 
 def _none(connection: Connection, wanted: ColumnElement[bool], program: str | None, location: str, me: str) -> str:

@@ -30,6 +30,7 @@ from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
+from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
@@ -83,9 +84,10 @@ class Runner(Steered):
         accept_removed: bool = False,
         observers: Iterable[Observer] = (),
     ) -> None:
-        _check("name", name, str)
-        _check("store", store, (str, Path))
-        _check("run_id", run_id, (str, NoneType))
+        check("name", name, str)
+        check("store", store, (str, Path))
+        check("run_id", run_id, (str, NoneType))
+        check("recovery_run", recovery_run, (int, NoneType))
         for what, text in (("name", name), ("run_id", run_id)):
             if text and not is_name(text):
                 raise ConfigError(f"{what} {text!r}: a name must not contain NUL or lone surrogates")
@@ -94,13 +96,13 @@ class Runner(Steered):
         if capture is not None and capture.file is not None:
             self._file = str(capture.file.resolve())
         self._origin = None if capture is None else capture.origin
-        overrides = _given(shared_db, logging_level)
+        overrides = given(shared_db, logging_level)
         self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
         self.name = name or (Path(self._file).stem if self._file else "program")
         self._request = Request.first(run_mode, run_id, recovery_run, accept_removed)
         self._location = store_location(store, self._config.DATABASE, self._file)
         self._check_shared()
-        self._observers = [_checked_observer(observer) for observer in observers]
+        self._observers = [checked_observer(observer) for observer in observers]
         self._clock: Clock | None = None
         self._session: Session | None = None
         self._memory: Store | None = None
@@ -158,8 +160,9 @@ class Runner(Steered):
         capture = current_capture()
         if capture is not None:
             capture.take(self)
-        _check("max_loops", max_loops, int)
-        _check("run_id", run_id, (str, NoneType))
+        check("max_loops", max_loops, int)
+        check("run_id", run_id, (str, NoneType))
+        check("recovery_run", recovery_run, (int, NoneType))
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         with uncollected():
@@ -281,8 +284,7 @@ class Runner(Steered):
     @property
     def document(self) -> str:
         """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
-        built = self.built()
-        return written(stored_program(built.program))
+        return written(stored_program(self.built().program))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows of it."""
@@ -306,7 +308,7 @@ class Runner(Steered):
 
     def add_observer(self, observer: Observer) -> None:
         """Tell one more observer what happens, from the next run on."""
-        self._observers.append(_checked_observer(observer))
+        self._observers.append(checked_observer(observer))
 
     # for the classes that build programs
 
@@ -352,7 +354,7 @@ class Runner(Steered):
         logging_level: int | str | None,
         config: Mapping[str, object] | str | Path | None,
     ) -> None:
-        overrides = _given(shared_db, logging_level)
+        overrides = given(shared_db, logging_level)
         if config is not None:
             self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
         elif overrides:
@@ -386,22 +388,3 @@ class Runner(Steered):
     def _close_store(self, opened_store: Store) -> None:
         if opened_store is not self._memory:
             opened_store.close()
-
-
-def _given(shared_db: bool | None, logging_level: int | str | None) -> dict[str, object]:
-    """The configuration keys that are arguments of their own."""
-    given = {"shared_db": shared_db, "logging_level": logging_level}
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def _check(name: str, value: object, kind: type | tuple[type, ...]) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        known = kind if isinstance(kind, tuple) else (kind,)
-        kinds = " or a ".join(one.__name__ for one in known if one is not NoneType)
-        raise ConfigError(f"{name} is a {kinds}, not {value!r}")
-
-
-def _checked_observer(observer: object) -> Observer:
-    if not isinstance(observer, Observer):
-        raise ConfigError(f"an observer is an object of a class derived from eventcore.Observer, not {observer!r}")
-    return observer

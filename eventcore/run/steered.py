@@ -47,20 +47,20 @@ class Steered(ABC):
         """Resume the paused run; one without an engine continues when it is continued or recovered."""
         return self._steering().resume()
 
-    def cancel(self, path: str | None = None, sequence: object = None) -> Answer:
+    def cancel(self, path: str | None = None, sequence: int | str | None = None) -> Answer:
         """Cancel the run, or instances of the step at `path` (the one at `sequence`) and everything inside them."""
         return self._steering().cancel(path, sequence)
 
-    def trigger(self, event: Event | str, sequence: object = None) -> Answer:
+    def trigger(self, event: Event | str, sequence: int | str | None = None) -> Answer:
         """Trigger an event in the run, at a sequence or a new one; a stopped run sees it when it is continued."""
         return self._steering().trigger(event, sequence)
 
-    def rerun(self, path: str, sequence: object = None, extent: Extent = "also") -> Answer:
+    def rerun(self, path: str, sequence: int | str | None = None, extent: Extent = "also") -> Answer:
         """Rerun the instances of the step at `path`, or the one at `sequence`, although they have succeeded.
 
         While an engine works on the run it is recorded, and done in a recovery when the run has come to its end. Else
-        it is done here and now: the method returns when that recovery has ended. `extent` says what runs besides:
-        `also` what recovery would run anyway, `downstream` moreover what depends on them, `only` nothing.
+        it is done here and now: the method returns when that recovery has ended. `extent` says what else runs:
+        `also`, what recovery would run anyway; `downstream`, that and what depends on the instances; `only`, nothing.
         """
         argument, steering = rerun_argument(path, sequence, extent), self._steering()
         if self._is_running():

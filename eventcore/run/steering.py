@@ -39,7 +39,7 @@ class Steering:
         """Resume a paused run; one without an engine continues when it is continued or recovered."""
         return self._ask("resume", {})
 
-    def cancel(self, path: str | None = None, sequence: object = None) -> Answer:
+    def cancel(self, path: str | None = None, sequence: int | str | None = None) -> Answer:
         """Cancel the run, or instances of the step at `path` (the one at `sequence`) and everything inside them.
 
         Raises `ConfigError` for a sequence without a path.
@@ -48,34 +48,36 @@ class Steering:
             raise ConfigError(f"cancel: sequence {sequence!r} without a path; give the path of the step, too")
         return self._ask("cancel", {} if path is None else {"path": path, "sequence": _text(sequence)})
 
-    def trigger(self, event: Event | str, sequence: object = None) -> Answer:
+    def trigger(self, event: Event | str, sequence: int | str | None = None) -> Answer:
         """Trigger an event of the program, at a sequence or a new one."""
         name = event.name if isinstance(event, Event) else event
         return self._ask("trigger", {"event": name, "sequence": _text(sequence)})
 
-    def rerun(self, path: str, sequence: object = None, extent: Extent = "also") -> Answer:
+    def rerun(self, path: str, sequence: int | str | None = None, extent: Extent = "also") -> Answer:
         """Rerun the instances of the step at `path`, or the one at `sequence`, although they have succeeded.
 
         An engine that works on the run does it when the run has come to its end, in a recovery; where none does, the
-        next one to continue or recover the run. `extent` says what runs besides: `also` what recovery would run anyway,
-        `downstream` moreover what depends on them, `only` nothing. Raises `ConfigError` for another extent.
+        next one to continue or recover the run. `extent` says what else runs: `also`, what recovery would run anyway;
+        `downstream`, that and what depends on the instances; `only`, nothing. Raises `ConfigError` for another extent.
         """
         return self._ask("rerun", rerun_argument(path, sequence, extent))
 
 
 def steer(store: str | Path, run_id: str | None = None, *, patience: float = PATIENCE) -> Steering:
-    """Requests to a run: the one named by `run_id`, or the latest of the store at a path.
+    """What makes requests to a run: the one named by `run_id`, or the user's latest in the store.
 
-    `patience` is how many seconds to wait for the answer of an engine that works on the run. Raises `StoreError` for a
-    store or a run that is not there.
+    `store` is the path or URL of the store. `patience` is how many seconds to wait for the answer of an engine that
+    works on the run. Raises `StoreError` if there is no such store or run, or if the store is in memory: a run there
+    is steered by the methods of its program object.
 
         answer = eventcore.steer("nightly.run.db").pause()
         if answer.is_refused:
             print(answer.reason)
     """
+    from eventcore.record.registry import shared_backend
     from eventcore.record.store import opened
 
-    location = str(store)
+    location = shared_backend(str(store)).location
     found = opened(location, create=False)
     try:
         row = found.find_run(None, run_id)
@@ -95,12 +97,12 @@ def asking(location: str, run: int, patience: float = PATIENCE) -> Ask:
     return ask
 
 
-def rerun_argument(path: str, sequence: object, extent: Extent) -> dict[str, Any]:
+def rerun_argument(path: str, sequence: int | str | None, extent: Extent) -> dict[str, Any]:
     """What a rerun names; raises `ConfigError` for an unknown extent."""
     if extent not in get_args(Extent):
         raise ConfigError(f"rerun: unknown extent {extent!r}; choose one of {', '.join(get_args(Extent))}")
     return {"path": path, "sequence": _text(sequence), "extent": extent}
 
 
-def _text(sequence: object) -> str | None:
+def _text(sequence: int | str | None) -> str | None:
     return None if sequence is None else str(sequence)

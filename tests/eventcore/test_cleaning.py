@@ -68,6 +68,8 @@ def test_what_a_killed_cleaning_leaves_is_nobodys_and_goes_with_the_next(
     assert rows(path, "select count(*) from {tasks} where run = 2") == [(1,)]
     with reading(str(path)) as reader:
         assert [view.run_id for view in reader.runs(time.time())] == ["one"]
+        assert reader.run(None, time.time()).run_id == "one"
+    assert evr.steer(path).run_id == "one"
     with pytest.raises(RunNotFoundError):
         eventor(path, evr.RunMode.recover, run_id="two")()
     some_runs(path, "two")

@@ -241,9 +241,10 @@ def test_a_programs_name_is_that_of_its_module(tmp_path: Path) -> None:
     ("arguments", "named"),
     [
         ({"run_mode": "recovr"}, "run_mode 'recovr'"),
-        ({"name": 5}, "name is a str"),
-        ({"store": 5}, "store is a str or a Path"),
-        ({"run_id": 7}, "run_id is a str"),
+        ({"name": 5}, "name must be of type str"),
+        ({"store": 5}, "store must be of type str or Path"),
+        ({"run_id": 7}, "run_id must be of type str"),
+        ({"recovery_run": "1"}, "recovery_run must be of type int"),
         ({"store": ":memory:", "shared_db": True}, "shared_db: store ':memory:' is in memory.*give the path of a file"),
         ({"store": "sqlite://", "config": {"shared_db": True}}, "shared_db: store 'sqlite://' is in memory"),
     ],

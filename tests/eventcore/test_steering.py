@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ import pytest
 import eventcore as evr
 import sequent as seq
 from eventcore.errors import ConfigError, RunNotFoundError, StoreError
-from eventcore.record import requests
+from eventcore.record import cleaning, requests
+from eventcore.record.reading import reading
+from eventcore.record.store import opened
 from eventcore.run.session import Session
 from tests.support import boom, eventor, flow, rows, start
 
@@ -309,6 +311,20 @@ def test_a_store_and_run_id_are_enough(tmp_path: Path) -> None:
         evr.steer(store, "other")
     with pytest.raises(StoreError, match="there is no store"):
         evr.steer(tmp_path / "none.db")
+    with pytest.raises(StoreError, match="is in memory"):
+        evr.steer(":memory:", run_id)
+
+
+def test_a_run_that_has_been_deleted_meanwhile_is_not_found(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    delayed(str(store)).close()
+    steering = evr.steer(store)
+    with reading(str(store)) as reader:
+        run = reader.run(None, time.time())
+    with closing(opened(str(store))) as kept:
+        assert cleaning.delete_run(kept, run)
+    with pytest.raises(RunNotFoundError, match="deleted"):
+        steering.pause()
 
 
 def test_a_sequence_without_a_path_cancels_nothing(store: str) -> None:
