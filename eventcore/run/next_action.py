@@ -1,4 +1,4 @@
-"""What a user can do next about a run: the one place that advises, for the shell, the report, the page and `why`."""
+"""What a user can do next about a run: the one place that advises the shell, the report, the page, `why`, the log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from eventcore.define.status import Verdict
 
 if TYPE_CHECKING:
     from eventcore.record.views import RunView
+
+
+#: the situation of a run that is over and did not succeed, where it must be said, and advice that ends in recovering it
+_FAILED = {
+    Verdict.failure: ("", "fix the problem, then"),
+    Verdict.stalled: ("a task waits for something that can no longer happen", "change that, then"),
+    Verdict.cancelled: ("", "to run the rest,"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +62,20 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
         return "", "", ""
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "recover"
-    return {
-        Verdict.pending: (f"{run.todos} outstanding" if run.todos else "", "to continue, run", "continue"),
-        Verdict.failure: ("", "fix the problem, then run", "recover"),
-        Verdict.stalled: ("a task waits for something that can no longer happen", "change that, then run", "recover"),
-        Verdict.cancelled: ("", "to run the rest, run", "recover"),
-    }.get(run.verdict, ("", "", ""))
+    if run.verdict is Verdict.pending:
+        return f"{run.todos} outstanding" if run.todos else "", "to continue, run", "continue"
+    if run.verdict not in _FAILED:
+        return "", "", ""
+    situation, advice = _FAILED[run.verdict]
+    return situation, f"{advice} run", "recover"
+
+
+def in_words(ended: Verdict) -> str:
+    """What to do about a run that is over, where the shell's commands do not help."""
+    if ended not in _FAILED:
+        return "to run the program again, start a new run"
+    situation, advice = _FAILED[ended]
+    return f"{situation}; {advice} recover it" if situation else f"{advice} recover it"
 
 
 def reference(store: str, run_id: str) -> str:

@@ -9,13 +9,7 @@ from eventcore.define.status import Verdict
 from eventcore.record import requests
 from eventcore.record.rows import RunRow
 from eventcore.record.store import Store
-
-REMEDIES = {
-    Verdict.success: "restart it for a new run",
-    Verdict.failure: "recover it to run again what failed",
-    Verdict.cancelled: "recover it to run what was cancelled",
-    Verdict.stalled: "its log says what it was waiting for",
-}
+from eventcore.run.next_action import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +18,18 @@ class Ending:
 
     run_id: str
     verdict: Verdict
-    todos: int  #: what is left of it and will not be done
+    todos: int  #: how many tasks and delays are left, which nothing will come of
 
     @property
     def text(self) -> str:
         """The ending in a line, and what can be done about it."""
-        return f"Run {self.run_id!r} is already over ({self.verdict}), so nothing was done; {REMEDIES[self.verdict]}"
+        return f"Run {self.run_id!r} is already over ({self.verdict}), so nothing was done; {in_words(self.verdict)}"
 
 
 def ending(store: Store, row: RunRow, document: str, starts: Iterable[tuple[str, str]]) -> Ending | None:
     """How the run ended; None if it is in progress or something is new: triggers, requests, steps."""
     verdict, todos = store.ending(row)
-    if verdict not in REMEDIES or store.unraised(row, starts) or requests.is_any_open(store.connection, row.id):
+    is_open = verdict in (Verdict.running, Verdict.pending)
+    if is_open or store.unraised(row, starts) or requests.is_any_open(store.connection, row.id):
         return None
     return Ending(row.run_id, verdict, todos) if store.document(row, row.recovery) == document else None

@@ -1,4 +1,4 @@
-"""A recovery told beforehand: what would run again, what would be skipped, how the program has changed.
+"""A recovery foretold: what would run again, what would be skipped, how the program has changed.
 
 Nothing is written, and no lease is taken, so a run can be looked at while an engine works on it.
 """
@@ -12,10 +12,9 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.define.differences import Differences, differences
 from eventcore.define.stored import read
-from eventcore.errors import ConfigError
 from eventcore.record.archive import StoreArchive
 from eventcore.record.history import read_history
-from eventcore.record.rows import RunRow
+from eventcore.run.request import counted
 from eventcore.run.runner import Runner
 
 
@@ -46,19 +45,12 @@ def rehearse(
         changed = differences(read(store.document(row, row.recovery)), read(document))
         gone = store.has_history(row, list(changed.removed)) if changed.removed else []
         plan = Plan(built.program, runner.config)
-        upto = _counted(row, recovery_run)
+        upto = counted(row, recovery_run)
         archive = StoreArchive(store, replace(row, recovery=row.recovery + 1), upto)
         history = read_history(store.connection, row, upto, walk_all=True)
-        counted = history if rerun is None else amended(plan, history, rerun)
-        steps = forecast(plan, counted, archive, built.starts, history)
+        amended_history = history if rerun is None else amended(plan, history, rerun)
+        steps = forecast(plan, amended_history, archive, built.starts, history)
     finally:
         runner._close_store(store)
     refused = tuple(changed.removed[name] for name in gone)
     return Rehearsal(row.run_id, row.recovery + 1, document, changed, refused, steps)
-
-
-def _counted(row: RunRow, recovery_run: int | None) -> int:
-    """The latest recovery that counts as history."""
-    if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
-        raise ConfigError(f"recovery_run {recovery_run}: run {row.run_id!r} has recoveries 0 to {row.recovery}")
-    return row.recovery if recovery_run is None else recovery_run

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.status import RunMode
 from eventcore.errors import ConfigError
+from eventcore.record.rows import RunRow
 
 
 def as_mode(written: object) -> RunMode:
-    """The run mode that is meant; raises `ConfigError` for an unknown one."""
+    """The run mode; raises `ConfigError` for an unknown one."""
     try:
-        return RunMode(written)  # type: ignore[arg-type]  # that is what is found out here
+        return RunMode(written)  # type: ignore[arg-type]  # it is checked here
     except ValueError:
         raise ConfigError(f"unknown run_mode {written!r}; use one of {', '.join(map(repr, RunMode))}") from None
 
@@ -70,3 +71,12 @@ class Request:
             is_usable = self.run_id and not self.is_entered and not is_dropped
             return self.run_id if is_usable else generated_run_id()
         return self.run_id if self.is_entered or (self.is_named and not is_dropped) else ""
+
+
+def counted(row: RunRow, recovery_run: int | None) -> int:
+    """The latest recovery that counts as history; raises `ConfigError` where the run has no such recovery."""
+    if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
+        raise ConfigError(
+            f"recovery_run {recovery_run}: run {row.run_id!r} has recoveries 0 to {row.recovery}; name one of them"
+        )
+    return row.recovery if recovery_run is None else recovery_run

@@ -43,7 +43,7 @@ from eventcore.run import over
 from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
 from eventcore.run.report import Report
-from eventcore.run.request import Request
+from eventcore.run.request import Request, counted
 from eventcore.run.waiting import Asked, Lost, Triggered
 
 log = logging.getLogger("eventcore")
@@ -203,10 +203,7 @@ class Session:
         self._compare(row, request, document)
         if request.mode is RunMode.continue_:
             return
-        if request.recovery_run is not None and not 0 <= request.recovery_run <= row.recovery:
-            raise ConfigError(
-                f"recovery_run {request.recovery_run}: run {row.run_id!r} has recoveries 0 to {row.recovery}"
-            )
+        counted(row, request.recovery_run)
         if request.rerun is not None:
             history = read_history(self._store.connection, row, row.recovery, walk_all=True)
             amended(Plan(self._program, self._config), history, request.rerun)

@@ -68,6 +68,7 @@ def test_the_id_of_the_latest_run_is_known_once_it_is_entered(tmp_path: Path, mo
 
 def test_a_run_that_is_over_says_so_and_answers_as_it_ended(caplog: pytest.LogCaptureFixture) -> None:
     ran: list[str] = []
+    advice = {"success": "start a new run", "failure": "fix the problem, then recover it"}
     for func, ok, said in ((ran.append, True, "success"), (boom, False, "failure")):
         ev = eventor(logging_level="WARNING")
         start(ev, ev.add_step("s", func, ("s",)))
@@ -75,7 +76,8 @@ def test_a_run_that_is_over_says_so_and_answers_as_it_ended(caplog: pytest.LogCa
         caplog.clear()
         assert ev.run() is ok
         [record] = [record for record in caplog.records if "is already over" in record.getMessage()]
-        assert record.getMessage().startswith(f"Run {ev.run_id!r} is already over ({said}), so nothing was done; re")
+        assert record.getMessage().startswith(f"Run {ev.run_id!r} is already over ({said}), so nothing was done; ")
+        assert record.getMessage().endswith(advice[said])
     assert ran == ["s"]
 
 
