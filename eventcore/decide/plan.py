@@ -1,5 +1,7 @@
 """Indexes over a program, so that decisions find what follows from what without searching."""
 
+from collections.abc import Iterator
+
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
 from eventcore.define.program import Association, Event, EventKind, Program, Step
@@ -44,3 +46,10 @@ class Plan:
         """Whether the program has an event of this name that users may trigger."""
         known = self.events.get(event)
         return known is not None and known.kind is EventKind.public
+
+    def inside(self, container: Step) -> Iterator[Step]:
+        """The steps in a container's scope and in the scopes below; none for a step that is no container."""
+        if container.loop is not None:
+            for step in self.members.get(container.loop.scope.name, ()):
+                yield step
+                yield from self.inside(step)

@@ -49,11 +49,10 @@ def amended(plan: Plan, history: History, rerun: Rerun) -> History:
 
 
 def _named(plan: Plan, history: History, rerun: Rerun) -> Iterator[Key]:
+    own = [step for step in plan.steps.values() if step.path == rerun.path]
+    names = {step.name for outer in own for step in (outer, *plan.inside(outer))}
     for name, sequence in history.tasks:
-        step = plan.steps.get(name)
-        if step is not None and _is_at(step.path, rerun.path, "/") and (
-            rerun.sequence is None or _is_at(sequence, rerun.sequence, ".")
-        ):  # fmt: skip
+        if name in names and (rerun.sequence is None or _is_at(sequence, rerun.sequence)):
             yield name, sequence
 
 
@@ -73,7 +72,7 @@ def _downstream(plan: Plan, history: History, wanted: Iterable[Key]) -> Iterator
     sequences = {sequence for _, sequence in wanted}
     following = _following(plan, names)
     for name, sequence in history.tasks:
-        if name in following and any(_is_at(sequence, s, ".") or _is_at(s, sequence, ".") for s in sequences):
+        if name in following and any(_is_at(sequence, s) or _is_at(s, sequence) for s in sequences):
             yield name, sequence
 
 
@@ -85,9 +84,7 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     while ended:
         step = ended.pop()
         reached = [f for f in _led_to(plan, step) if f.name not in found and not f.is_hidden]
-        inside = [
-            s for f in reached for s in plan.steps.values() if _is_at(s.place.scope, f.path, "/") and f.is_container
-        ]
+        inside = [inner for outer in reached for inner in plan.inside(outer)]
         found |= {s.name for s in (*reached, *inside)}
         container = plan.container_of.get(step.place.scope)
         for other in (*reached, *inside, *([container] if container is not None else [])):
@@ -113,5 +110,6 @@ def _led_to(plan: Plan, step: Step) -> Iterator[Step]:
         seen |= {other.name for other in further}
 
 
-def _is_at(text: str, outer: str, mark: str) -> bool:
-    return text == outer or text.startswith(f"{outer}{mark}")
+def _is_at(sequence: str, outer: str) -> bool:
+    """Whether a sequence is the other one, or enclosed by it."""
+    return sequence == outer or sequence.startswith(f"{outer}.")

@@ -48,7 +48,7 @@ def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Map
 
 def _no_instance(connection: Connection, run: Row[Any], path: str, sequence: str | None) -> str | None:
     """Why no instance can be cancelled."""
-    known = [step.name for step in _program(connection, run).visible() if step.path == path]
+    known = [step.name for step in program_of(connection, run.id, run.recovery).visible() if step.path == path]
     if not known:
         return f"the program has no step {path!r}"
     query = select(tasks.c.step).where(
@@ -63,7 +63,7 @@ def _no_instance(connection: Connection, run: Row[Any], path: str, sequence: str
 
 def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, Any], *, held: bool) -> str | None:
     event = argument["event"]
-    known = _program(connection, run).event_named
+    known = program_of(connection, run.id, run.recovery).event_named
     if event not in known:
         shown = [name for name, found in known.items() if found.kind is EventKind.public]
         some = ", ".join(shown[:SHOWN]) + (", ..." if len(shown) > SHOWN else "")
@@ -85,8 +85,9 @@ def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, An
 
 def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any], *, held: bool) -> str | None:
     path, sequence = argument["path"], argument.get("sequence")
-    is_known = any(step.path == path for step in _program(connection, run).steps)
-    query = select(tasks.c.step).where(tasks.c.run == run.id, is_of(path, sequence)).limit(1)
+    program = program_of(connection, run.id, run.recovery)
+    is_known = any(step.path == path for step in program.steps)
+    query = select(tasks.c.step).where(tasks.c.run == run.id, is_of(program, path, sequence)).limit(1)
     if is_known and (held or connection.execute(query).first() is not None):
         return None
     return (
@@ -94,12 +95,13 @@ def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any]
     )
 
 
-def is_of(path: str, sequence: str | None) -> ColumnElement[bool]:
+def is_of(program: StoredProgram, path: str, sequence: str | None) -> ColumnElement[bool]:
     """Whether a task is an instance of the step at a path, or inside one."""
-    step = tasks.c.step
-    inside = or_(
-        step == path, step.startswith(f"{path}/", autoescape=True), step.startswith(f"{path}#", autoescape=True)
-    )
+    own = [step for step in program.steps if step.path == path]
+    scopes = [step.inside for step in own if step.inside is not None]
+    for scope in scopes:
+        scopes += [step.inside for step in program.members[scope] if step.inside is not None]
+    inside = tasks.c.step.in_([step.name for step in own]) | tasks.c.scope.in_(scopes)
     if sequence is None:
         return inside
     below = tasks.c.sequence.startswith(f"{sequence}.", autoescape=True)
@@ -115,11 +117,11 @@ def _verdict(connection: Connection, run: Row[Any]) -> Verdict:
     return Verdict(connection.execute(query).scalar_one())
 
 
-def _program(connection: Connection, run: Row[Any]) -> StoredProgram:
-    """The program that the run executes."""
+def program_of(connection: Connection, run: int, recovery: int) -> StoredProgram:
+    """The program that a recovery executes."""
     query = (
         select(programs.c.document)
         .join(recoveries, recoveries.c.program_id == programs.c.id)
-        .where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+        .where(recoveries.c.run == run, recoveries.c.recovery == recovery)
     )
     return read(connection.execute(query).scalar_one())

@@ -15,7 +15,7 @@ from eventcore.decide.rerunning import Rerun
 from eventcore.define.answer import RequestStatus
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record.database import transaction
-from eventcore.record.refusals import is_of
+from eventcore.record.refusals import is_of, program_of
 from eventcore.record.requests import TAKEN, insert_request, put_answer
 from eventcore.record.schema import requests, tasks
 from eventcore.record.verbs import RERUN
@@ -78,8 +78,9 @@ def argument_of(rerun: Rerun) -> dict[str, str | None]:
 
 def _ran(connection: Connection, run: int, recovery: int, rerun: Rerun) -> bool:
     ended = tasks.c.status.in_([TaskStatus.success.value, TaskStatus.failure.value])
+    program = program_of(connection, run, recovery)
     query = select(tasks.c.step).where(
-        tasks.c.run == run, tasks.c.recovery == recovery, is_of(rerun.path, rerun.sequence),
+        tasks.c.run == run, tasks.c.recovery == recovery, is_of(program, rerun.path, rerun.sequence),
         tasks.c.status != TaskStatus.skipped.value, or_(ended, tasks.c.started.is_not(None)),
     )  # fmt: skip
     return connection.execute(query.limit(1)).first() is not None

@@ -223,6 +223,16 @@ def test_a_rerun_of_a_stopped_run_is_carried_out_at_once(store: str) -> None:
         program.rerun("a", extent="all")  # type: ignore[arg-type]
 
 
+def test_a_rerun_of_a_raw_step_takes_no_step_along_whose_name_begins_alike(store: str) -> None:
+    ran = list[str]()
+    program = eventor(store)
+    start(program, *(program.add_step(name, ran.append, (name,)) for name in ("load", "load/more", "load#2")))
+    assert program.run()
+    ran.clear()
+    assert outcome(program.rerun("load")) == ("done", None)
+    assert ran == ["load"]
+
+
 def test_a_rerun_of_a_live_run_is_taken_and_a_wrong_one_does_not_hurt_the_run(store: str) -> None:
     gate, ran = Gate(), list[str]()
     program = flow(store, task_construct="thread")
