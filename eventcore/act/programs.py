@@ -1,9 +1,9 @@
-"""What the programs that a step starts write: in a worker, it goes to the step's log, and in the end to the console.
+"""The output of the programs that a step starts: in a worker, it goes to the step's log, and at the end to the console.
 
-Descriptors 1 and 2 of the worker lead to a file that the step's log becomes. Most steps start no program and say
-nothing, and must leave no file: so the file has a hidden name until the step says something or starts a program, and
-stays the next step's where neither happened. Where code that is no Python writes on its own account, the file gets its
-name when the step is over.
+Descriptors 1 and 2 of the worker lead to a file that becomes the step's log. Most steps start no program and write
+nothing, and must leave no file: so the file has a hidden name until the step writes something or starts a program, and
+is kept for the next step if neither happens. If code other than Python, such as a C library, has written to it, the
+file gets its name when the step is over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"
 
 
 class ProgramOutput:
-    """The file that the worker's descriptors lead to; there is one in a process, and for as long as it lives."""
+    """The file that the worker's descriptors lead to; a process has one of these for as long as it lives."""
 
     def __init__(self) -> None:
         self._console = [os.dup(1), os.dup(2)]
@@ -40,7 +40,7 @@ class ProgramOutput:
         self._log = log
 
     def name(self) -> int | None:
-        """Make the file the log of the step that runs, if it is not; returns its descriptor."""
+        """Make the file the log of the running step, unless it is already; returns its descriptor."""
         log, self._log = self._log, None
         if log is not None and self._file is not None:
             if not self._renamed(log.path):
@@ -49,18 +49,17 @@ class ProgramOutput:
         return self._file
 
     def end(self, log: StepLog) -> None:
-        """Show on the console what programs wrote, and let go of a file that is the step's log now."""
+        """Show on the console what programs wrote, and close the file if it has become the step's log."""
         if self._log is not None and self._file is not None and os.fstat(self._file).st_size > 0:
             self.name()
         if self._log is None:
-            text = log.foreign()
-            self._let_go()
-            if text:
+            for text in log.foreign():
                 sys.stdout.write(text)
+            self._let_go()
         self._log = None
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Restore the descriptors, and remove a file that has no name yet."""
         self._is_closed = True
         if self._file is not None and self._hidden is not None:
             Path(self._hidden).unlink(missing_ok=True)
@@ -74,7 +73,7 @@ class ProgramOutput:
             self.name()
 
     def _renamed(self, path: str) -> bool:
-        """Give the file its name; not where an earlier try's log is to be gone on with."""
+        """Give the file its name; False if there is such a file already, to which the step then appends."""
         assert self._hidden is not None
         with suppress(OSError):
             if not os.path.lexists(path):
@@ -97,12 +96,12 @@ class ProgramOutput:
 
 
 def hidden_file(path: str, pid: int) -> str:
-    """Where a worker keeps the file that has no name yet, beside the first log file that it was told of."""
+    """The path of a worker's file without a name: beside the first log file that the worker was told of."""
     return f"{os.path.dirname(path)}/.worker-{pid}"  # noqa: PTH120  a string each way
 
 
 def rescue(first: str, pid: int, path: str | None) -> None:
-    """Make what a dead worker left under the hidden name the log of the step that it ran, `path`, or remove it."""
+    """Give the hidden file of a dead worker the name of the log of the step that it ran, `path`, or remove it."""
     hidden = Path(hidden_file(first, pid))
     with suppress(OSError):
         if hidden.stat().st_size > 0 and path is not None and not Path(path).exists():

@@ -5,13 +5,14 @@ before, so a step that says nothing leaves no file. The console gets the same li
 in the form `[ time ][ Task-step(sequence) ][ level ][ message ]`.
 """
 
+import codecs
 import io
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +25,9 @@ import msgspec
 from eventcore.act.current import Current
 from eventcore.act.programs import ProgramOutput
 
+LONGEST_NAME = 110  #: characters; two of them, a try and a suffix must fit into the 255 bytes of a file's name
+CHUNK = 1 << 16  #: bytes that are copied at once
+
 CONSOLE_FORMAT = "[ %(asctime)s ][ %(origin)-11s ][ %(levelname)-7s ][ %(message)s ]"
 
 
@@ -31,7 +35,7 @@ class LogFolder:
     """The log files of one run: `<logdir>/<program>/<run_id>/<step>@<sequence>.<try>.log`.
 
     From the first recovery on, `r<recovery>` stands before the try. A step's path makes folders of its own; characters
-    that a file name cannot hold are percent-encoded.
+    that a file name cannot hold are percent-encoded, and the end of a long name is replaced by a digest.
     """
 
     def __init__(self, logdir: str, program: str, run_id: str) -> None:
@@ -63,7 +67,12 @@ def _log_file(folder: str, step: str, sequence: str, recovery: int, try_number: 
 def _file_name(text: str) -> str:
     if text.isalnum() and text.isascii():
         return text
-    name = quote(text, safe=" @+=,:()[]{}!'")[:200]
+    name = quote(text, safe=" @+=,:()[]{}!'")
+    if len(name) > LONGEST_NAME:
+        from hashlib import sha256  # workers start without it
+
+        digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        name = f"{name[: LONGEST_NAME - 17]}~{digest}"
     return name.replace(".", "%2E") if set(name) <= {"."} else name
 
 
@@ -75,7 +84,7 @@ class StepLog:
         self.view = view
         self.file: int | None = None  #: its descriptor, once it is open
         self._broken = False
-        self._own: list[tuple[int, int]] = []  #: from where to where the file is this process's
+        self._own: list[tuple[int, int]] = []  #: the parts of the file that this process wrote: start and end
 
     @cached_property
     def path(self) -> str:
@@ -102,7 +111,7 @@ class StepLog:
             self._own.append((start, end))
 
     def opened(self, path: str) -> int | None:
-        """A new descriptor of the file, made where it is not there; None where that fails."""
+        """A new descriptor of the file, which is created if it does not exist; None if that fails."""
         if self._broken:
             return None
         try:
@@ -113,19 +122,21 @@ class StepLog:
             logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.path, error)
             return None
 
-    def foreign(self) -> str:
-        """What others wrote to the file: the programs that the step started."""
-        if not Path(self.path).exists():
-            return ""
-        data = Path(self.path).read_bytes()
-        parts, at = [], 0
-        for start, end in [*self._own, (len(data), len(data))]:
-            parts.append(data[at:start])
-            at = end
-        return b"".join(parts).decode("utf-8", "replace")
+    def foreign(self) -> Iterator[str]:
+        """What others wrote to the file, piece by piece: the programs that the step started."""
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        with suppress(OSError), Path(self.path).open("rb") as file:
+            size, at = os.fstat(file.fileno()).st_size, 0
+            for start, end in [*self._own, (size, size)]:
+                file.seek(at)
+                while at < start and (data := file.read(min(CHUNK, start - at))):
+                    at += len(data)
+                    yield decode(data)
+                at = end
+            yield decode(b"", final=True)
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         if self.file is not None:
             os.close(self.file)
             self.file = None
@@ -155,8 +166,8 @@ class captured:
                 self._log.close()
 
 
-class SeedFormatter(logging.Formatter):
-    """Log lines as the first Eventor wrote them."""
+class LineFormatter(logging.Formatter):
+    """Log lines in the form of the console."""
 
     def __init__(self) -> None:
         super().__init__(CONSOLE_FORMAT)
@@ -176,7 +187,7 @@ class StepLogHandler(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(SeedFormatter())
+        self.setFormatter(LineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _running.get()
@@ -188,7 +199,7 @@ class StepLogHandler(logging.Handler):
 
 
 class Tee(io.TextIOBase):
-    """A standard stream that copies what a running step prints to its log file; in all else it is that stream."""
+    """A standard stream that also copies what a running step prints to its log file."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -228,7 +239,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(SeedFormatter())
+        self.setFormatter(LineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _running.get()
@@ -241,15 +252,14 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
 class _Routing:
     """How logging and the standard streams of this process are routed.
 
-    They belong to the process and not to an engine, so the first that asks changes them and the last that is through
-    puts them back.
+    They belong to the process and not to an engine, so the first user changes them and the last one restores them.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
         self._undo = ExitStack()
-        self.programs: ProgramOutput | None = None  #: in a process that runs steps and nothing else
+        self.programs: ProgramOutput | None = None  #: in a process that only runs steps
 
     def enter(self, level: int, console: bool, own_process: bool) -> None:
         with self._lock:
@@ -307,8 +317,8 @@ def installed(level: int, *, console: bool = True, own_process: bool = False) ->
     """Route logging and the standard streams of this process through the running step's log.
 
     A root logger that the program has configured keeps its handlers and its level; one that nobody has configured shows
-    records of `level` and above on the console. In a process that runs steps and nothing
-    else, `own_process`, the programs that a step starts are caught, too.
+    records of `level` and above on the console. With `own_process`, for a process that only runs steps, the output of
+    the programs that a step starts is routed, too.
     """
     _routing.enter(level, console, own_process)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from eventcore.act.steplog import LogFolder
 from tests.support import run_script
 
 PROGRAM = """
@@ -140,6 +141,14 @@ def test_a_program_that_configured_logging_keeps_it(tmp_path: Path) -> None:
     assert "mine: logged here" in done.stderr
     assert "][ logged here ]" not in done.stderr
     assert "logged here" in (tmp_path / FOLDER / "talks@1.2.1.log").read_text()
+
+
+def test_long_names_get_files_of_their_own_that_a_file_system_can_hold() -> None:
+    folder = LogFolder("/logs", "program", "run")
+    long = "ü" * 300
+    files = {folder.file(step, sequence, 12, 34) for step in (f"{long}1", f"{long}2") for sequence in ("1", long)}
+    assert len(files) == 4
+    assert all(len(Path(file).name) <= 255 for file in files)
 
 
 def test_a_recoverys_logs_stand_beside_the_first_runs(tmp_path: Path) -> None:
