@@ -15,7 +15,16 @@ from eventcore.define.status import TaskStatus
 
 
 def take(context: Context, task: Task) -> bool:
-    """Give the task its units now, or put it in the queues; True when it has them."""
+    """Give the task its units now, or put it in the queues, in which it must not be yet; True when it has them."""
+    if _takes(context, task):
+        return True
+    for pool, _ in task.step.acquires:
+        context.state.pools[pool.name].waiting.append(task)
+    return False
+
+
+def _takes(context: Context, task: Task) -> bool:
+    """Give the task its units if it is first in all queues and all pools have enough."""
     needed = [(context.state.pools[pool.name], count) for pool, count in task.step.acquires]
     if all(_first(pool, task) and pool.has_free(count) for pool, count in needed):
         for pool, count in needed:
@@ -24,9 +33,6 @@ def take(context: Context, task: Task) -> bool:
                 pool.waiting.popleft()
         task.holds = True
         return True
-    for pool, _ in needed:
-        if task not in pool.waiting:
-            pool.waiting.append(task)
     return False
 
 
@@ -65,7 +71,7 @@ def _let_heads_try(context: Context, names: Iterable[str]) -> None:
         pool = context.state.pools[to_look_at.pop()]
         while pool.waiting and pool.waiting[0].status is not TaskStatus.ready:
             pool.waiting.popleft()
-        if pool.waiting and take(context, head := pool.waiting[0]):
+        if pool.waiting and _takes(context, head := pool.waiting[0]):
             context.state.ready.push(head)
             to_look_at += [other.name for other, _ in head.step.acquires]
 
