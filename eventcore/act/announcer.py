@@ -93,5 +93,5 @@ class Announcer:
 
 
 def _is_told(step: Step) -> bool:
-    """Whether the step does work that users know of."""
+    """Whether notices are made about the step's tasks."""
     return not (step.is_container or step.is_hidden)

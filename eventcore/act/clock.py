@@ -12,8 +12,8 @@ Item = TypeVar("Item")
 class Clock(ABC):
     """The time that an engine, its lease keeper and live views use; threads may share a clock.
 
-    `now` never goes back or jumps, even if the system's time is set, so a delay of
-    ten minutes takes ten minutes, and what was due stays due. Time in which the machine sleeps counts.
+    `now` never goes back or jumps, even if the system's time is set, so a delay of ten minutes takes ten minutes, and
+    what was due stays due. Time in which the machine sleeps counts.
     """
 
     @abstractmethod

@@ -1,8 +1,8 @@
-"""The one envelope that crosses to whatever runs a step, and the one that comes back.
+"""The one envelope that goes to whatever runs a step, and the one that comes back.
 
-Out goes a `Call`: what to call, with what, and under which names. Back comes an `Outcome`: a value or an error as text,
-never an object, so nothing a step returns or raises can break the way home. `perform` turns the one into the other and
-is all that an executor has to run. `pack` and `perform_packed` do the same for executors of other processes: functions
+Out goes a `Call`: the function, its arguments and names. Back comes an `Outcome`: a value or an error as text, never an
+object, so nothing that a step returns or raises can fail to come back. `perform` turns the one into the other and is
+all that an executor has to run. `pack` and `perform_packed` do the same for executors of other processes: functions
 that can be imported travel by name, the others (closures, lambdas, functions of `__main__`) by cloudpickle.
 """
 
@@ -44,9 +44,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def perform(call: Call) -> Outcome:
-    """Run the call here and now; whatever happens inside it comes back as an `Outcome`.
+    """Run the call here and now; whatever happens in it is returned as an `Outcome`.
 
-    A coroutine function is run to its end in an event loop of its own. `KeyboardInterrupt` alone passes: it is meant
+    A coroutine function is run to its end in an event loop of its own. Only `KeyboardInterrupt` is raised: it is meant
     for the engine.
     """
     with entered(call.view), captured(call.log, call.view):
@@ -62,7 +62,7 @@ def perform(call: Call) -> Outcome:
 
 
 async def perform_async(call: Call) -> Outcome:
-    """`perform` in a running event loop; cancelling it and its timeout pass through."""
+    """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)
@@ -111,12 +111,12 @@ def _summary(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    """The text without what UTF-8 has no form for, such as the undecodable part of a file's name."""
+    """The text with what UTF-8 cannot encode escaped, such as the undecodable part of a file's name."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pack(call: Call) -> bytes:
-    """Make the call fit for another process on this machine; raises whatever pickling it raises."""
+    """The call as bytes for another process on this machine; raises whatever pickling raises."""
     if travels_by_name(call.function) and all(map(_is_plain, (call.args, call.kwargs, call.view.extras))):
         return pickle.dumps(call)  # what cloudpickle would do, in a fraction of its time
     import cloudpickle
@@ -151,7 +151,7 @@ def _is_plain(value: object, depth: int = 4) -> bool:
 
 
 def perform_packed(body: bytes) -> Outcome:
-    """`perform` a packed call; one that cannot be unpacked here is a failure of that call alone."""
+    """`perform` a packed call; if it cannot be unpacked here, only this call fails."""
     try:
         call: Call = pickle.loads(body)
     except BaseException as error:

@@ -35,7 +35,7 @@ class _Read:
     places: Mapping[str, int] | None  #: by key, where the loop is a mapping
 
     def place(self, key: str) -> int:
-        """Where the key's item is in the slice; outside of it where it is in another."""
+        """The index of the key's item in the slice; an index outside of it if the slice does not have the item."""
         return int(key) - self.first if self.places is None else self.places.get(key, -1)
 
 

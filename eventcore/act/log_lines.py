@@ -27,7 +27,7 @@ LEVELS: Mapping[type[Notice], int] = {
     TaskSkipped: logging.DEBUG,
     TaskStarted: logging.INFO,
     TaskEnded: logging.INFO,
-    RunFinished: logging.ERROR,  # that it stalled; all else of it at INFO
+    RunFinished: logging.ERROR,  # for a stalled run; everything else at INFO
     RequestTaken: logging.WARNING,
     RunPaused: logging.WARNING,
     RunStopping: logging.WARNING,
@@ -67,9 +67,8 @@ def _attempt_failed(told: AttemptFailed) -> None:
 
 
 def _request_taken(told: RequestTaken) -> None:
-    log.warning(
-        "Requested: %s", " ".join([told.verb, *(str(part) for part in told.argument.values() if part is not None)])
-    )
+    asked = " ".join([told.verb, *(str(part) for part in told.argument.values() if part is not None)])
+    log.warning("Requested: %s (%s)", asked, told.answer)
 
 
 def _run_paused(_: RunPaused) -> None:
@@ -81,7 +80,7 @@ def _run_stopping(told: RunStopping) -> None:
 
 
 def _run_finished(told: RunFinished) -> None:
-    """The run's last line, and before it what it could not bring on."""
+    """The run's last line, after those for what was not reached or has stalled."""
     if told.interrupted:
         return
     for line in told.not_reached:

@@ -101,7 +101,7 @@ class RunStopping(Notice):
 
 @dataclass(frozen=True, slots=True)
 class TurnRecorded(Notice):
-    """Something was committed; tells views that read the store when to read it again."""
+    """A turn was committed; tells views that read the store when to read it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class RunFinished(Notice):
     verdict: Verdict
     outstanding: int  #: tasks that were reached and are not over, and delays on their way
     next_due: float | None  #: when the next of them is due
-    stalled: tuple[str, ...]  #: what waits for what nothing can bring
-    not_reached: tuple[str, ...]  #: events of which only a part of what they need came about
+    stalled: tuple[str, ...]  #: tasks that wait for something that can no longer happen, and for what
+    not_reached: tuple[str, ...]  #: events whose expressions hold only in part, and what is missing
     interrupted: bool  #: whether Ctrl-C ended it
 
 

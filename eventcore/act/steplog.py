@@ -65,7 +65,7 @@ def _log_file(folder: str, step: str, sequence: str, recovery: int, try_number: 
 
 
 def _file_name(text: str) -> str:
-    if text.isalnum() and text.isascii():
+    if text.isalnum() and text.isascii() and len(text) <= LONGEST_NAME:
         return text
     name = quote(text, safe=" @+=,:()[]{}!'")
     if len(name) > LONGEST_NAME:

@@ -16,7 +16,7 @@ def steady() -> float:
 
 
 class SystemClock(Clock):
-    """Takes UTC from the system when it is made, and goes on by a steady clock from there."""
+    """Takes UTC from the system when it is created, and counts from there by a steady clock."""
 
     LONGEST_SLEEP = 60.0  #: seconds between looks at the steady clock: a sleep does not count what the machine sleeps
 

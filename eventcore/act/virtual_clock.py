@@ -13,8 +13,8 @@ from eventcore.act.clock import Clock, Item
 class VirtualClock(Clock):
     """Jumps to the next due moment when an engine is idle, so a day of delays and retries passes in milliseconds.
 
-    While steps run in workers, time stands still, unless one of them, or anybody else, lets it `advance`. The timeouts
-    of steps are not simulated: workers are real.
+    While steps run in workers, time stands still, unless somebody calls `advance`. The timeouts of steps are not
+    simulated: workers are real.
     """
 
     def __init__(self, start: float | None = None) -> None:
@@ -28,15 +28,15 @@ class VirtualClock(Clock):
         return self._now
 
     def wall(self) -> float:
-        """The simulated time: nobody sets it."""
+        """The simulated time; it is never set."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and wake who waited for it."""
+        """Let time pass, in seconds, and wake whoever waits for it."""
         self._go_to(self._now + seconds)
 
     def wait(self, inbox: SimpleQueue[Item], until: float | None, *, idle: bool = False) -> Item | None:
-        """See `Clock`; who waits without being `idle` is woken when somebody else lets the time pass."""
+        """See `Clock`; a thread that is not `idle` waits until another lets the time pass."""
         if until is None:
             return inbox.get()
         if not idle and (sleeper := self._sleeping(until, inbox)) is not None:

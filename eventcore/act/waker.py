@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 
 class Waker:
-    """Calls `heard` for each datagram that says the token, from a thread of its own, until `close`.
+    """Calls `heard` for each datagram that has the token, from a thread of its own, until `close`.
 
-    A datagram carries nothing else: what was asked is read from the store.
+    A datagram carries nothing else: requests are read from the store.
     """
 
     def __init__(self) -> None:

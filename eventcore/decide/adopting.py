@@ -47,14 +47,20 @@ def _check_halted(plan: Plan, snapshot: Snapshot) -> None:
         if container is None or not rows or _is_inside(plan, one, halted) or _breaks(plan, rows):
             continue
         raise ProgramChangedError(
-            f"an iteration of {container.path}@{one.sequence} was ended by a failure of {rows[0].step} that would "
-            f"no longer end it, {REMEDY}"
+            f"iteration {one.sequence} of {container.path} was ended by a failure of {_path(plan, rows[0])} that "
+            f"would no longer end it, {REMEDY}"
         )
 
 
 def _is_inside(plan: Plan, one: StoredIteration, halted: Container[tuple[str, str]]) -> bool:
     """Whether the iteration around it was ended, too."""
     return (plan.scopes[one.scope].parent or "", one.sequence.rpartition(".")[0]) in halted
+
+
+def _path(plan: Plan, row: StoredTask) -> str:
+    """The task's step as users know it."""
+    step = plan.steps.get(row.step)
+    return row.step if step is None else step.path
 
 
 def _breaks(plan: Plan, rows: Iterable[StoredTask]) -> bool:

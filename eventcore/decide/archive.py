@@ -1,4 +1,4 @@
-"""What decisions may ask of the record; each answer is a plain read."""
+"""What decisions may read from the store."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -27,4 +27,4 @@ class Archive(Protocol):
         """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""
 
     def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
-        """The facts and tasks of this recovery that an iteration had when it was let go."""
+        """The facts and tasks of this recovery that an iteration had when it left memory."""

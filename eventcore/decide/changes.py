@@ -23,7 +23,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What no longer exists in a changed program: tasks and iterations are recorded as cancelled, delays as over."""
+    """What has no place in a changed program: tasks and iterations are recorded as cancelled, delays as over."""
 
     tasks: list[tuple[str, str]]  #: (step, sequence)
     iterations: list[tuple[str, str]]  #: (scope, sequence)
@@ -53,7 +53,7 @@ class Changes:
     cancels: list[Task] = field(default_factory=list)
     leftovers: Leftovers | None = None
     answers: list[tuple[int, str | None]] = field(default_factory=list)  #: requests, each with why it was refused
-    ended: list[Task] = field(default_factory=list)  #: worth a line in the log
+    ended: list[Task] = field(default_factory=list)  #: tasks that are over now, for observers
 
     def __bool__(self) -> bool:
         """True when there is something to record."""
@@ -63,6 +63,6 @@ class Changes:
         )  # fmt: skip
 
     def touched(self, task: Task) -> None:
-        """The task's row differs from what is stored."""
+        """Note that the task differs from its row in the store."""
         if task.key not in self.created:
             self.updated[task.key] = task

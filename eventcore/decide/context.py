@@ -40,7 +40,7 @@ class Context:
             self.agenda.append((event, task.at))
 
     def iteration(self, scope: str, sequence: str) -> Iteration:
-        """The iteration, made or read back where it is not in memory."""
+        """The iteration; one that is not in memory is created, or read back from the store."""
         found = self.state.iterations.get((scope, sequence))
         if found is None:
             found = self.state.iterations[scope, sequence] = Iteration(scope, sequence)
@@ -58,7 +58,7 @@ class Context:
         return found if event.name in found.facts else None
 
     def let_quiet_go(self) -> None:
-        """Drop the iterations of a raw program in which nothing is under way; the store has them."""
+        """Drop the iterations of a raw program in which nothing is in progress; the store has them."""
         iterations = self.state.iterations
         for key, found in list(iterations.items()):
             if found.is_quiet:

@@ -10,7 +10,7 @@ from eventcore.define.program import Association
 
 
 def begin(context: Context, association: Association, at: Iteration) -> bool:
-    """Start the wait, or go on with one that is recorded; True where that one is over, so nothing is to wait for."""
+    """Start the wait, or resume one that is recorded; True if that one is over, so that nothing is left to wait for."""
     if at.halted:
         return False
     recorded = context.state.recorded_delays.get((association.key, at.sequence))
@@ -29,7 +29,7 @@ def begin(context: Context, association: Association, at: Iteration) -> bool:
 
 
 def set_timer(context: Context, due: float, what: Delay | Task) -> None:
-    """Put something on the heap of what comes due."""
+    """Have a delay, or the next try of a task, come up at a time, UTC in seconds."""
     context.state.timer_count += 1
     heapq.heappush(context.state.timers, (due, context.state.timer_count, what))
 
@@ -49,7 +49,7 @@ def taken_due(context: Context) -> list[Delay | Task]:
 
 
 def next_due(context: Context) -> float | None:
-    """When the next delay or retry is due, UTC in seconds; None where nothing waits for time."""
+    """When the next delay or retry is due, UTC in seconds; None if there is none."""
     timers = context.state.timers
     while timers:
         what = timers[0][2]
@@ -61,7 +61,7 @@ def next_due(context: Context) -> float | None:
 
 
 def drop(context: Context, delay: Delay) -> None:
-    """The delay's part of the program was ended: it is not awaited any more."""
+    """Stop waiting for a delay, because its iteration was ended."""
     delay.dropped = True
     _over(context, delay)
 

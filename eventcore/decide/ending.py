@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from eventcore.decide import failure, halting, places, resources, retrying, tasks
+from eventcore.decide import failure, halting, resources, retrying, slots, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
@@ -18,8 +18,11 @@ Raised = Iterable[tuple[str, str | None]]
 
 def worker_ended(context: Context, task: Task, ok: bool, result: str | None, error: str | None,
                  traceback: str | None, raised: Raised) -> None:  # fmt: skip
-    """A worker has finished a try: record it, and either try again or end the task."""
-    places.free_places(context, task)
+    """A try has ended: record it, and either try again or end the task.
+
+    `raised` has the events that the function triggered, each with its sequence, None for the task's own.
+    """
+    slots.free_slots(context, task)
     unknown = sorted({event for event, _ in raised if not context.plan.is_public(event)}) if ok and raised else []
     if unknown:
         ok, result, traceback = False, None, None
@@ -36,7 +39,7 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
         task_over(context, task, TaskStatus.cancelled)
         return
     status = TaskStatus.success if ok else TaskStatus.failure
-    if not ok or task.try_number > 1:  # a first try that succeeds is told by its task alone
+    if not ok or task.try_number > 1:  # a first try that succeeds has no row but its task's
         attempts.append(Attempt(task, task.try_number, status, task.started, context.now, error, traceback))
     if not ok and retrying.tries_again(context, task):
         return
@@ -46,7 +49,7 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
 
 
 def engine_ended(context: Context, task: Task, status: TaskStatus, error: str | None = None) -> None:
-    """A task that no worker had ends; an error is recorded as its one try's."""
+    """End a task that no worker has; an error is recorded as that of its one try."""
     if error is not None:
         context.changes.attempts.append(Attempt(task, 1, status, task.started, context.now, error, None))
     task_over(context, task, status)

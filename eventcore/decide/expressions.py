@@ -1,4 +1,4 @@
-"""Expressions during a run: each fact is counted once, and nothing is evaluated again (see `gates`)."""
+"""Expressions during a run: each fact is counted once, and nothing is evaluated twice (see `gates`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eventcore.define.sequence import enclosing
 
 
 def fact_came(context: Context, event: Event, at: Iteration) -> None:
-    """Count a new fact into every expression that speaks of its event, here and at the sequences it encloses."""
+    """Count a new fact in every expression that refers to its event, here and at the sequences enclosed by this one."""
     for dependent in context.plan.dependents.get(event.name, ()):
         if dependent.scope == event.scope:
             here = gate_at(context, dependent, at)
@@ -23,7 +23,7 @@ def fact_came(context: Context, event: Event, at: Iteration) -> None:
 
 
 def gate_at(context: Context, event: Event, at: Iteration) -> Gate | None:
-    """The expression's gate in the iteration, made if there is none yet; None once the expression has held."""
+    """The expression's gate in the iteration, created if there is none yet; None once the expression has held."""
     if event.name in at.facts:
         return None
     gate = at.gates.get(event.name)

@@ -1,7 +1,7 @@
 """What a failure means for the run.
 
 A failure is handled if the step maps an event to failure or complete, or if the layer above says so. Otherwise the
-verdict is failure, and with `stop_on_exception` nothing new starts: running tasks may finish, delays are not awaited.
+verdict is a failure, and with `stop_on_exception` nothing new starts: running tasks may finish, delays are not awaited.
 """
 
 from __future__ import annotations

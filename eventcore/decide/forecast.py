@@ -1,8 +1,7 @@
-"""What a recovery would do, found by deciding it: the program is walked as a recovery walks it, and nothing runs.
+"""A forecast of a recovery: the program is walked as a recovery walks it, but nothing runs.
 
-Every step that would run is taken to succeed at once and every delay to be over, so the walk comes to all that is
-reached when nothing fails again. What depends on a result that is not recorded yet, such as a loop to be computed,
-stays unknown.
+It assumes that every step that would run succeeds at once and that every delay is over, so it covers what is reached if
+nothing fails again. What depends on a result that is not recorded yet, such as a loop to be computed, stays unknown.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ from eventcore.define.status import TaskStatus
 class StepForecast:
     """What becomes of one step's instances."""
 
-    again: list[tuple[str, TaskStatus]] = field(default_factory=list)  #: sequence, and how the task stood
+    again: list[tuple[str, TaskStatus]] = field(default_factory=list)  #: the sequence, and the status that the task had
     first: list[str] = field(default_factory=list)  #: sequences that no earlier recovery reached
     skipped: list[str] = field(default_factory=list)  #: sequences whose result is carried over
 
     @property
     def is_known(self) -> bool:
-        """False for a step that the walk did not come to: it runs when it is reached, as after a failure."""
+        """False for a step that the walk did not reach; it would run when it is reached, such as after a failure."""
         return bool(self.again or self.first or self.skipped)
 
 
 class _Walk(Turn):
-    """A turn of which the store will know nothing, so that no iteration can be let go and read back."""
+    """A turn that is never recorded, so that no iteration may leave memory: it could not be read back."""
 
     QUIET_ITERATIONS = sys.maxsize
 
@@ -84,7 +83,7 @@ def _note(known: StepForecast, task: Task, history: History) -> None:
 
 
 def _goes_on(turn: Turn, started: list[Task]) -> bool:
-    """Have what started succeed, but what computes something unknown; else let the next delay be over."""
+    """Let what started succeed, except what computes a loop; if there is nothing, let the next delay be over."""
     ended = [task for task in started if task.step.role is not Role.items]
     for task in ended:
         turn.ended(task, True, None, None, None, ())

@@ -1,7 +1,7 @@
 """Gates: expressions that count, so that nothing is evaluated twice.
 
-An expression belongs to one sequence. It comes to life at a sequence with the first of its events that is triggered
-exactly there, and sees what is triggered there and at the sequences that enclose it. A `Gate` is one such life: every
+A gate is the state of one expression at one sequence. It is created when the first of the expression's events is
+triggered exactly there, and takes into account what is triggered there and at the sequences that enclose it. Every
 group of the tree counts how many of its parts are still missing.
 """
 
@@ -20,7 +20,7 @@ class Shape:
         self.parents: list[int] = []
         self.needs: list[int] = []
         self.groups_of: dict[str, list[int]] = {}
-        self.looks_out = scope == ""  #: events at enclosing sequences count, too
+        self.looks_out = scope == ""  #: events at enclosing sequences may count, too
         self._add(tree if isinstance(tree, (And, Or)) else And(tree), -1, scope)
 
     def _add(self, tree: Expression, parent: int, scope: str) -> None:
@@ -49,7 +49,7 @@ class Gate:
         self.seen: set[str] = set()
 
     def count_in(self, atom: str) -> bool:
-        """Take note that `atom` is triggered; True when the whole expression holds now."""
+        """Note that the event `atom` is triggered; True if the whole expression holds now for the first time."""
         if atom in self.seen:
             return False
         self.seen.add(atom)

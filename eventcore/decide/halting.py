@@ -1,7 +1,7 @@
-"""Ending an iteration before its time.
+"""Halting an iteration: nothing new starts in it.
 
-What runs in it may finish. What has not started never will: it is cancelled where it was ready, and its `void` event
-says so to those who wait for it. Iterations inside it are halted with it.
+Running tasks may finish, ready tasks are cancelled, and the `void` event of each step that will not run tells those
+that depend on it. The iterations inside are halted, too.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def halt(context: Context, iteration: Iteration) -> None:
 
 
 def cancel(context: Context, task: Task) -> None:
-    """End a task that was reached and has not started."""
+    """Cancel a ready task."""
     tasks.set_status(context, task, TaskStatus.cancelled)
     resources.withdraw(context, task)
     void(context, task.step, task.at)
 
 
 def void(context: Context, step: Step, at: Iteration) -> None:
-    """Note that the step will certainly not run in this iteration."""
+    """Trigger the event that says that the step will not run in this iteration, if it has one."""
     if step.place.void is not None:
         context.agenda.append((step.place.void, at))

@@ -13,7 +13,7 @@ DelayKey = tuple[AssociationKey, str]  #: an association's key, and a sequence
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """How a task stood in the latest earlier recovery that knew it."""
+    """A task as the latest earlier recovery that reached it left it."""
 
     status: TaskStatus
     recovery: int
@@ -30,4 +30,4 @@ class History:
     tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     delays: Mapping[DelayKey, float] = field(default_factory=dict)
     only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
-    same_program: bool = True  #: False when it changed or ran anew since: finished loops are walked again
+    same_program: bool = True  #: False if the program changed or successes run again: all is then walked again

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from eventcore.decide import delays, ending, halting, loops, places, recovery, scheduling, tasks, triggering
+from eventcore.decide import delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
 from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
@@ -19,7 +19,7 @@ from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.program import AssociationKey, Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
-#: what a task that stands so has raised by now
+#: the statuses whose events a task with this status has triggered
 _raised_by = {
     TaskStatus.ready: (StepStatus.ready,),
     TaskStatus.active: (StepStatus.ready, StepStatus.active),
@@ -228,7 +228,7 @@ def _wait_again(context: Context, task: Task) -> None:
     if task.due is not None:
         delays.set_timer(context, task.due, task)
     else:
-        places.make_ready(context, task)
+        slots.make_ready(context, task)
 
 
 def _take_up(context: Context, task: Task) -> None:
@@ -251,4 +251,4 @@ def _take_up(context: Context, task: Task) -> None:
     task.try_number += 1
     task.lost += 1
     tasks.set_status(context, task, TaskStatus.ready)
-    places.make_ready(context, task)
+    slots.make_ready(context, task)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from eventcore.decide import delays, halting, places, resources, tasks
+from eventcore.decide import delays, halting, resources, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.config import Backoff, RetryDelay
@@ -33,16 +33,16 @@ def tries_again(context: Context, task: Task) -> bool:
 
 
 def due_again(context: Context, task: Task) -> None:
-    """The wait before the next try is over."""
+    """Queue the task for its next try, for which it has waited long enough."""
     if task.status is TaskStatus.ready:
         task.due = None
-        places.make_ready(context, task)
+        slots.make_ready(context, task)
 
 
 def wait_before(delay: RetryDelay, failures: int, seed: str) -> float:
-    """Seconds to wait after so many failures; a list's last entry serves all that follow.
+    """Seconds to wait after so many failures; the last entry of a list holds for all further ones.
 
-    The jitter is drawn from `seed` and the number, so that a decision is the same however often it is made.
+    The jitter is derived from `seed` and the number of failures, so that repeating a decision gives the same result.
     """
     if isinstance(delay, list):
         return delay[min(failures, len(delay)) - 1] if delay else 0.0

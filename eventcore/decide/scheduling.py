@@ -1,11 +1,11 @@
 """Which ready task starts next: first come, first served, within the limits that apply to it.
 
-Containers and steps without a function take no place: they run as part of the decision.
+Containers and steps without a function take no slot: they run as part of the decision.
 """
 
 from __future__ import annotations
 
-from eventcore.decide import ending, loops, places, resources, tasks, triggering
+from eventcore.decide import ending, loops, resources, slots, tasks, triggering
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.status import StepStatus, TaskStatus
@@ -18,7 +18,7 @@ def start_next(context: Context) -> bool:
         return False
     while True:
         if state.roomy:
-            places.unpark(context)
+            slots.unpark(context)
         if not state.ready:
             return False
         task = state.ready.pop()
@@ -27,7 +27,7 @@ def start_next(context: Context) -> bool:
         step = task.step
         if step.acquires and not task.holds and not resources.take(context, task):
             continue
-        if step.func is not None and not places.take_places(context, task):
+        if step.func is not None and not slots.take_slots(context, task):
             continue
         tasks.set_status(context, task, TaskStatus.active)
         context.raise_triggers(task, StepStatus.active)

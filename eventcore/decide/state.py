@@ -33,7 +33,7 @@ class Task:
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None
         self.ended: float | None = None
-        self.ending = False  #: it is being ended, because somebody asked for that
+        self.ending = False  #: it is being ended, because a user asked for that
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
@@ -43,7 +43,7 @@ class Task:
 
 
 class Delay:
-    """A delayed association on its way."""
+    """A delayed association that waits for its time."""
 
     __slots__ = ("association", "at", "dropped", "due")
 
@@ -55,13 +55,14 @@ class Delay:
 
     @property
     def sequence(self) -> str:
+        """The sequence at which the association was engaged."""
         return self.at.sequence
 
 
 class Iteration:
-    """One scope at one sequence: its facts, its tasks and its half-fulfilled expressions.
+    """One scope at one sequence: its facts, its tasks and its gates.
 
-    For a raw program, and at the top of a flow, it is what happens at one sequence of the root scope.
+    In a raw program, and at the top of a flow, the scope is the root.
     """
 
     __slots__ = (
@@ -88,7 +89,7 @@ class Iteration:
 
     @property
     def is_quiet(self) -> bool:
-        """True when nothing in it is under way or half fulfilled, and the store knows all of it."""
+        """True when no task, delay or gate of it is open, so that the store has all of it."""
         return not (self.gates or self.delays) and all(task.status.is_over for task in self.tasks.values())
 
 
@@ -126,9 +127,11 @@ class Queue:
         return len(self._heap)
 
     def push(self, task: Task) -> None:
+        """Put a task in the place that its arrival gives it."""
         heapq.heappush(self._heap, (task.arrival, task))
 
     def pop(self) -> Task:
+        """Take out the task that became ready first."""
         return heapq.heappop(self._heap)[1]
 
 
@@ -144,6 +147,7 @@ class Limit:
 
     @property
     def is_full(self) -> bool:
+        """Whether no further task may run."""
         return self.most is not None and self.used >= self.most
 
 
@@ -159,6 +163,7 @@ class PoolState:
         self.waiting: deque[Task] = deque()
 
     def has_free(self, count: int) -> bool:
+        """Whether so many units are free."""
         return self.limit is None or self.taken + count <= self.limit
 
 
@@ -173,7 +178,7 @@ class State:
     running: dict[tuple[str, str], Task] = field(default_factory=dict)  #: those that a worker has
     ready: Queue = field(default_factory=Queue)
     arrivals: int = 0
-    roomy: list[Limit] = field(default_factory=list)  #: limits that got a free place while somebody waits for one
+    roomy: list[Limit] = field(default_factory=list)  #: limits that got a free slot while a task waits for one
     limits: dict[str, Limit] = field(default_factory=dict)  #: of all that run, and of each executor
     limits_by_step: dict[str, list[Limit]] = field(default_factory=dict)  #: all that apply to a step, its own included
     pools: dict[str, PoolState] = field(default_factory=dict)
@@ -181,10 +186,10 @@ class State:
     timer_count: int = 0
     pending_delays: int = 0
     recorded_delays: Mapping[tuple[AssociationKey, str], tuple[float, bool]] = field(default_factory=dict)
-    #: by association and sequence, when each that this recovery knows already is due, and whether it is over
+    #: those that this recovery has recorded, by association and sequence: when each is due, and whether it is over
     failures: int = 0  #: unhandled ones
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
-    held_back: int = 0  #: steps that were reached and may not run, as only others are to run again
-    has_evicted: bool = False  #: quiet iterations were let go; one that is not in memory may be in the store
+    held_back: int = 0  #: how many steps were reached and may not run, because only others are to run again
+    has_evicted: bool = False  #: quiet iterations have left memory; one that is not in memory may be in the store

@@ -1,8 +1,8 @@
-"""How facts spread: from an event to its associations and to the expressions that speak of it."""
+"""How facts spread: from an event to its associations and to the expressions that refer to it."""
 
 from __future__ import annotations
 
-from eventcore.decide import delays, expressions, halting, loops, places, recovery, tasks
+from eventcore.decide import delays, expressions, halting, loops, recovery, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
@@ -32,7 +32,7 @@ def spread(context: Context) -> None:
 
 
 def consequences(context: Context, event: Event, at: Iteration) -> None:
-    """Engage what the event is associated with, and count it in where expressions speak of it."""
+    """Engage what the event is associated with, and count it in the expressions that refer to it."""
     for association in context.plan.followers.get(event.name, ()):
         if association.delay == 0 or delays.begin(context, association, at):
             follow(context, association.target, at)
@@ -61,7 +61,7 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
         return
     task = tasks.create(context, step, at)
     context.raise_triggers(task, StepStatus.ready)
-    places.make_ready(context, task)
+    slots.make_ready(context, task)
 
 
 def _was_reached(context: Context, event: Event, at: Iteration) -> bool:

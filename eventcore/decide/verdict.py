@@ -26,12 +26,12 @@ def todos(context: Context) -> int:
 
 
 def is_idle(context: Context) -> bool:
-    """True when nothing goes on until time passes or someone acts."""
+    """True when no worker has a task, so nothing happens until time passes or a user acts."""
     return not context.state.running
 
 
 def waits_for_time(context: Context) -> bool:
-    """True when a delay or a retry is still to be awaited; a stopped run awaits none."""
+    """True when a delay or a retry is to be waited for; a stopped run waits for none."""
     return not context.state.stopped and delays.next_due(context) is not None
 
 

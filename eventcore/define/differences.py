@@ -16,7 +16,7 @@ class Differences:
     """What changed, by the names users see."""
 
     added: tuple[str, ...]
-    removed: Mapping[str, str]  #: path by the kernel's name
+    removed: Mapping[str, str]  #: paths by the kernel's names
     changed: tuple[str, ...]  #: each with what changed in it
 
     def __bool__(self) -> bool:

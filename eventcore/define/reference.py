@@ -13,7 +13,7 @@ class Lookup(Protocol):
         """The recorded result of a step at a sequence, None where it has none."""
 
     def item(self, container: str, sequence: str, key: str) -> Any:
-        """The item of one iteration of a container's loop; not to be changed by whoever gets it."""
+        """The item of one iteration of a container's loop; the caller must not change it."""
 
     def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
         """The keys of all iterations of a container's loop, and whether they are those of a mapping."""
@@ -40,7 +40,7 @@ def references_in(value: Any) -> Iterator[Reference]:
 
 
 def mapped(value: Any, replace: Callable[[Reference], Any]) -> Any:
-    """`value` with each reference in it replaced by what `replace` gives for it."""
+    """`value` with each reference in it replaced by what `replace` returns for it."""
     if isinstance(value, Reference):
         return replace(value)
     if type(value) in (tuple, list):

@@ -7,7 +7,7 @@ class TaskStatus(StrEnum):
     """The state of a task."""
 
     ready = "ready"  #: reached; waits for a slot, for resources or for its next try
-    active = "active"  #: its function runs, or for a container its iterations do
+    active = "active"  #: its function is running; for a container, it is walking its iterations
     success = "success"  #: its function returned, and the result is recorded
     failure = "failure"  #: its last try failed
     skipped = "skipped"  #: it had succeeded before; recovery carried its result over

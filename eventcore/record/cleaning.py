@@ -1,7 +1,8 @@
 """Deletes old runs while engines write to the same store.
 
 A run is first withdrawn, in one short transaction: nobody can find or enter it from then on, and its row keeps its
-number taken. Then its rows go in small transactions, its own row last. What a killed cleaning leaves, the next ends.
+number from being used again. Then its rows are deleted in small transactions, its own row last. The next cleaning
+finishes what a killed one has left.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ HISTORY = [table for table in t.metadata.sorted_tables if "run" in table.c and t
 
 
 def disposable(runs: Iterable[RunView], before: float | None, keep: int | None) -> list[RunView]:
-    """Of the runs, the latest first, those that may go: none that an engine holds.
+    """Those of the runs, which are given latest first, that may be deleted; never one that an engine holds.
 
-    They ended, or were last started, before a time and are beyond the `keep` latest of their program; a criterion that
-    is None is not asked for.
+    They ended, or if they did not, were last started, before a time (UTC in seconds), and are not among the `keep`
+    latest of their program. A criterion that is None does not count.
     """
     found, seen = [], dict[str, int]()
     for run in runs:
@@ -66,7 +67,7 @@ def finish(store: Store) -> None:
 
 
 def _withdraw(store: Store, run: RunView) -> bool:
-    """Take the run from all who might look for it; its lease goes to nobody, for good."""
+    """Hide the run from everybody, and hold its lease for good; False if an engine has it."""
     holder = lease.this_engine()
     with transaction(store.connection) as connection:
         try:

@@ -18,13 +18,13 @@ from eventcore.record.schema import runs
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An engine, told apart from all others."""
+    """The identity of an engine."""
 
     token: str
     host: str
     pid: int
-    started: str  #: the process's start as the system tells it: a pid alone may be somebody else's by now
-    wake: int | None = None  #: the loopback port at which it hears of requests
+    started: str  #: the process's start as the system tells it: its number may belong to another process by now
+    wake: int | None = None  #: the loopback port at which it is told of requests
 
 
 def this_engine(token: str | None = None, wake: int | None = None) -> Holder:

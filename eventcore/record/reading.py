@@ -170,7 +170,7 @@ class Reader:
         ]  # fmt: skip
 
     def recoveries(self, run: RunView) -> list[RecoveryView]:
-        """Each time the run was started or recovered, the first first."""
+        """The start of the run and its recoveries, in order."""
         recoveries = t.recoveries
         query = select(recoveries).where(recoveries.c.run == run.id).order_by(recoveries.c.recovery)
         return [
@@ -202,7 +202,7 @@ class Reader:
         return sorted(found, key=_reached)
 
     def attempts(self, run: RunView, sequences: Collection[str] | None = None) -> Iterator[AttemptView]:
-        """The tries at the sequences that say more than their tasks do: the failed, and those after the first."""
+        """The tries at the sequences that tell more than their tasks do: failed ones, and those after the first."""
         attempts = t.attempts
         query = (
             select(attempts)
@@ -216,7 +216,7 @@ class Reader:
             )  # fmt: skip
 
     def results(self, run: RunView, sequences: Collection[str], limit: int) -> Iterator[ResultView]:
-        """What tasks at the sequences returned, but for None; of each, the first `limit` characters."""
+        """The results of tasks at the sequences, except None; of each, the first `limit` characters."""
         results = t.results
         columns = (results.c.step, results.c.sequence, results.c.recovery)
         text, size = func.substr(results.c.value, 1, limit), func.coalesce(func.length(results.c.value), 0)

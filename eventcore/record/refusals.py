@@ -21,9 +21,9 @@ SHOWN = 10  #: names of steps or events in a message
 
 def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
             *, held: bool) -> str | None:  # fmt: skip
-    """Why nothing can come of the request, None where something can.
+    """Why the request can have no effect; None if it can have one.
 
-    Of a run that an engine holds, only what the program does not have is refused here: the engine knows the rest.
+    If an engine holds the run, only what the program does not have is refused here: the engine knows the rest.
     """
     if verb == TRIGGER:
         return _no_trigger(connection, run, argument, held=held)

@@ -1,8 +1,8 @@
 """Requests: what users ask of a run, recorded with who and when, whether an engine works on it or not.
 
 Where an engine holds the run, it answers in the commit that has the request's effect. Where none does, pausing,
-resuming and cancelling the run as a whole are done with being recorded; the rest waits for the engine that goes on
-with the run. What would have no effect is recorded as refused. For reruns see `eventcore.record.reruns`.
+resuming and cancelling the run as a whole are done as soon as they are recorded; the rest waits for the engine that
+continues the run. What would have no effect is recorded as refused. For reruns see `eventcore.record.reruns`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AT_ITS_END = "its engine will do it when the run ends"
 
 @dataclass(frozen=True, slots=True)
 class AskedRequest:
-    """A request that no engine has acted on."""
+    """A request that is not answered yet."""
 
     id: int
     verb: str
@@ -103,7 +103,7 @@ def insert_request(connection: Connection, run: int, verb: str, argument: Mappin
 
 
 def leave(connection: Connection, run: int, now: float) -> None:
-    """Answer what an engine that gives up the run has not taken up, as if it were asked now; in its transaction."""
+    """Answer what an engine that gives up the run has not taken up, as if asked now; in the engine's transaction."""
     row = connection.execute(select(runs).where(runs.c.id == run)).one()
     for request in pending(connection, run):
         reason = refusal(connection, row, request.verb, request.argument, held=False)
@@ -134,18 +134,18 @@ def asker() -> str:
 
 
 def pending(connection: Connection, run: int) -> list[AskedRequest]:
-    """The run's requests that nobody has acted on, in the order in which they were asked; reruns wait for its end."""
+    """The run's requests that are not answered yet, except reruns, in the order in which they were made."""
     query = select(requests).where(requests.c.run == run, TAKEN, requests.c.verb != RERUN).order_by(requests.c.id)
     return [AskedRequest(row.id, row.verb, json.loads(row.argument)) for row in connection.execute(query)]
 
 
 def is_any_open(connection: Connection, run: int) -> bool:
-    """Whether anything was asked of the run that nobody has acted on, reruns included."""
+    """Whether the run has requests that are not answered yet, reruns included."""
     return connection.execute(select(requests.c.id).where(requests.c.run == run, TAKEN).limit(1)).first() is not None
 
 
 def answer_of(connection: Connection, request: int, waits_for: str = NO_ENGINE) -> Answer:
-    """How a request stands; one that nobody has acted on waits for what is said."""
+    """How a request stands; `waits_for` is the reason of one that is not answered yet."""
     query = select(requests, runs.c.run_id).join(runs, runs.c.id == requests.c.run).where(requests.c.id == request)
     row = connection.execute(query).one()
     status = RequestStatus(row.status)
@@ -153,7 +153,7 @@ def answer_of(connection: Connection, request: int, waits_for: str = NO_ENGINE) 
 
 
 def fresh_sequence(connection: Connection, run: int) -> str:
-    """A sequence at which no event of the run is triggered, nor asked to be."""
+    """A sequence at which no event of the run has been triggered or is to be."""
     numbers = select(func.max(cast(facts.c.sequence, Integer))).where(facts.c.run == run)
     asked = (
         json.loads(text)["sequence"]

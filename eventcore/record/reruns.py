@@ -1,8 +1,8 @@
 """Reruns: requests that a recovery of their own carries out.
 
-One that is asked while an engine works on the run waits for the run's end; one that is asked of a run without an engine
-waits for the next engine, unless who asks carries it out. The recovery that does puts its number on it. It is done when
-an instance of what was named ran again in that recovery, and refused when the recovery ended without.
+One that is made while an engine works on the run waits for the run's end; one that is made of a run without an engine
+waits for the next engine, unless the caller carries it out. The recovery that does so writes its number to the request.
+It is done if an instance that it named ran in that recovery, and refused if the recovery ended without.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def next_rerun(connection: Connection, run: int) -> tuple[int, Rerun] | None:
 
 
 def refuse(connection: Connection, run: int, request: int | None, rerun: Rerun, reason: str, now: float) -> int:
-    """Record that a rerun cannot be carried out; makes the request where there is none so far, returns its id."""
+    """Record that a rerun cannot be carried out, with a new request if there is none yet; returns the request's id."""
     with transaction(connection):
         if request is None:
             return insert_request(connection, run, RERUN, argument_of(rerun), RequestStatus.refused, reason, now)
@@ -48,7 +48,7 @@ def begin(connection: Connection, run: int, request: int | None, rerun: Rerun, r
 
 
 def request_of(connection: Connection, run: int, recovery: int) -> int | None:
-    """The request that a recovery carries out, or carried out; None where it is nobody's rerun."""
+    """The request that a recovery carries out, or has carried out; None for a recovery that nobody requested."""
     query = select(requests.c.id).where(requests.c.run == run, requests.c.recovery == recovery)
     return connection.execute(query.limit(1)).scalar()
 
@@ -56,8 +56,8 @@ def request_of(connection: Connection, run: int, recovery: int) -> int | None:
 def settle(connection: Connection, run: int, recovery: int, verdict: Verdict | None, now: float) -> None:
     """Answer the rerun of a recovery that its engine leaves with a verdict.
 
-    Without one the engine was lost: what the recovery has not come to waits for another. While the verdict is pending,
-    it waits for whoever continues.
+    Without a verdict the engine was lost: a rerun that the recovery has not reached waits for another recovery. While
+    the verdict is pending, it waits for the engine that continues.
     """
     query = select(requests).where(requests.c.run == run, OPEN, requests.c.recovery == recovery)
     for row in connection.execute(query).all():
@@ -67,7 +67,7 @@ def settle(connection: Connection, run: int, recovery: int, verdict: Verdict | N
         elif verdict is None:
             connection.execute(update(requests).where(requests.c.id == row.id).values(recovery=None))
         elif verdict is not Verdict.pending:
-            reason = f"recovery {recovery} ended with {verdict.value} before it came to {rerun.path}"
+            reason = f"recovery {recovery} ended with {verdict.value} before it reached {rerun.path}"
             put_answer(connection, row.id, RequestStatus.refused, reason, now)
 
 

@@ -30,7 +30,7 @@ programs = _table(
     rowid=True,
 )
 
-#: one row a run, with its lease: who works on it, since when nothing was heard
+#: one row for each run, with its lease: the engine that works on it, and its last heartbeat
 runs = _table(
     "runs",
     Column("id", Integer, primary_key=True),
@@ -59,7 +59,7 @@ recoveries = _table(
     Column("program_id", Integer, ForeignKey(f"{PREFIX}programs.id"), nullable=False),
     Column("mixed", Boolean, nullable=False, default=False),  # it began with another program than `program_id`
     Column("looks_back_to", Integer, nullable=False),  # the latest earlier recovery that counts as history; -1: none
-    Column("rerun", Text),  # what it runs again although it is done, as JSON
+    Column("rerun", Text),  # what is to run again although it succeeded, as JSON
     Column("started", Float, nullable=False),
     Column("ended", Float),
     Column("verdict", Text, nullable=False),
@@ -82,7 +82,7 @@ requests = _table(
     rowid=True,
 )
 
-#: the events that users declared, wherever they came; what is derived from how steps stand is not kept
+#: the public events that were triggered; internal ones are not kept
 facts = _table(
     "facts",
     _run(),
@@ -154,7 +154,7 @@ items = _table(
     Column("values", Text, nullable=False),  # tagged JSON, a list
 )
 
-#: results live apart from their tasks, which change more often and are read together
+#: results are kept apart from their tasks, which change more often and are read together
 results = _table(
     "results",
     _run(),
@@ -165,7 +165,7 @@ results = _table(
     Column("file", Text),
 )
 
-#: one row for each try, but for a task whose first try succeeds: its own row says all there is to say
+#: one row for each attempt; a task whose first try succeeds has none, because its own row tells everything
 attempts = _table(
     "attempts",
     _run(),
@@ -180,7 +180,7 @@ attempts = _table(
     Column("traceback", Text),
 )
 
-#: associations with a delay on their way, or over
+#: associations with a delay, pending or over
 delays = _table(
     "delays",
     _run(),

@@ -1,4 +1,4 @@
-"""What readers of a store are given: runs, tasks, tries, results, iterations, items and delays as recorded."""
+"""What readers of a store get: runs, tasks, attempts, results, iterations, items and delays as recorded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryView:
-    """One time that a run was started or recovered."""
+    """The start of a run, or one of its recoveries."""
 
     recovery: int
     started: float

@@ -16,7 +16,7 @@ MOST_NAMED = 5  #: other users' runs in a message
 
 
 def own_latest(connection: Connection, program: str | None, location: str) -> int:
-    """The key of the user's latest run, of a program where one is named; says whose later runs it passes over.
+    """The key of the user's latest run, of a program if one is named; logs whose later runs it passes over.
 
     Raises `RunNotFoundError`, which names the runs of others where there are any.
     """

@@ -1,4 +1,4 @@
-"""Where the program at hand is written: its file, found on the stack of whoever makes it."""
+"""The file that a program is written in, found on the stack of the code that creates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catching a program on its way into a run: how the shell gets hold of what a script builds.
+"""Capturing a program instead of running it: how the shell gets the program that a script builds.
 
 While a capture is in force, the first program whose `run` is called is handed over, and the script that called it is
 left through `Captured` instead of running it there.

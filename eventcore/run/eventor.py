@@ -39,24 +39,27 @@ class Eventor(Runner):
         recovery: Recovery = {},
         config: Mapping[str, object] = {},
     ) -> Step:
-        """Declare a step, unique by its name: `func(*args, **kwargs)`, or nothing to do where `func` is None.
+        """Declare a step, unique by its name, that calls `func(*args, **kwargs)`; without `func` it succeeds at once.
 
-        `triggers` maps a `StepStatus` to the events to raise, `recovery` one to a `StepReplay`; `acquires` and
-        `releases` (default: what was acquired) are pairs of `ResourcePool` and count; `config` may set what
-        `eventcore.define.config.StepConfig` has. Raises `ProgramError` and `ConfigError`.
+        `triggers` maps each `StepStatus` to an event or several to trigger, `recovery` maps it to a `StepReplay`;
+        `acquires` and `releases` (default: what it acquired) are pairs of a `ResourcePool` and a count; `config` may
+        have the keys of `eventcore.define.config.StepConfig`. Raises `ProgramError` and `ConfigError`.
         """
         own = self.step_config(step_config(config, name), func, name)
         return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
 
     def add_assoc(self, event: Event, *assocs: Event | Step, delay: float = 0) -> None:
-        """When `event` is triggered, engage `assocs` at the same sequence, after `delay` seconds."""
+        """When `event` is triggered, trigger the events and run the steps of `assocs` after `delay` seconds.
+
+        They get the same sequence. Raises `ProgramError`.
+        """
         self._program.add_assoc(event, assocs, delay)
 
     def trigger_event(self, event: Event | str, sequence: int | str | None = None) -> str:
-        """Trigger an event at a sequence, by default a fresh one; once it is triggered there, again does nothing.
+        """Trigger an event at a sequence, by default a new one; does nothing if it has been triggered there before.
 
-        Before `run`, it is part of the program's start. While the program runs, also from another thread, it is taken
-        up at once. Returns the sequence.
+        Before `run`, this is part of the program's start. While the program runs, the event is triggered at once; any
+        thread may do that. Returns the sequence. Raises `ProgramError` for an unknown event or an invalid sequence.
         """
         name = self._program.event_named(event, "trigger_event").name
         at = self._fresh_sequence() if sequence is None else as_sequence(sequence)
@@ -73,4 +76,5 @@ class Eventor(Runner):
                 return str(self._fresh)
 
     def built(self) -> Built:
+        """The program as it stands, and what starts it."""
         return Built(self._program, tuple(self._starts))

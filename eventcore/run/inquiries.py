@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventcore.define.answer import Answer, RequestStatus
+from eventcore.record.verbs import RERUN
 
 Record = Callable[[str, Mapping[str, Any]], Answer]
 
 
 @dataclass(slots=True)
 class Inquiry:
-    """A request, and its answer as far as there is one."""
+    """A request, and its latest answer."""
 
     verb: str
     argument: Mapping[str, Any]
@@ -45,8 +46,9 @@ class Inquiries:
             inquiry = self._waiting.popleft()
             answer = inquiry.answer = record(inquiry.verb, inquiry.argument)
             assert answer.request is not None
-            self._recorded[answer.request] = inquiry
-            if answer.status is not RequestStatus.taken or answer.verb == "rerun":
+            if answer.status is RequestStatus.taken and answer.verb != RERUN:
+                self._recorded[answer.request] = inquiry
+            else:
                 inquiry.heard.set()
 
     def answered(self, request: int, reason: str | None) -> None:

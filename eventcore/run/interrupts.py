@@ -12,7 +12,7 @@ from contextlib import contextmanager
 def catching_ctrl_c(heard: Callable[[], None]) -> Iterator[None]:
     """Call `heard` at the first Ctrl-C; the second is a `KeyboardInterrupt` again.
 
-    A program that handles Ctrl-C itself, or runs the engine in another than the main thread, keeps its ways.
+    Nothing is changed for a program that handles Ctrl-C itself or runs the engine in a thread other than the main one.
     """
     is_ours = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)

@@ -10,7 +10,7 @@ from eventcore.record.store import Store
 
 def outstanding(program: Program, store: Store, run_id: str,
                 starts: Sequence[tuple[str, str]]) -> tuple[int, float | None]:  # fmt: skip
-    """How much there is, starts that were not raised yet included, and when the next is due in UTC seconds."""
+    """How much is left, starts that have not been triggered included, and when the next is due, UTC in seconds."""
     row = store.find_run(program.name, run_id)
     containers = {step.name for step in program.steps.values() if step.is_container}
     total, due = store.todos(row, containers)

@@ -26,17 +26,17 @@ class Rehearsal:
     recovery: int  #: the number that it would have
     document: str
     differences: Differences
-    refused: tuple[str, ...]  #: steps with history that the program lost: recovery wants `accept_removed` for them
+    refused: tuple[str, ...]  #: steps with history that the program no longer has: they need `accept_removed`
     steps: dict[str, StepForecast]  #: by the kernel's name
 
 
 def rehearse(
     runner: Runner, run_id: str = "", recovery_run: int | None = None, rerun: Rerun | None = None
 ) -> Rehearsal:
-    """Tell what recovering the named run, or the program's latest, would do.
+    """Tell what recovering the named run, or the user's latest of the program, would do.
 
-    `rerun` names what runs again although it is done. Raises `RunNotFoundError`, `ProgramError`, and `ConfigError` for
-    a `recovery_run` that the run does not have.
+    `rerun` names what is to run again although it succeeded. Raises `RunNotFoundError`, `ProgramError`, and
+    `ConfigError` for a `recovery_run` that the run does not have.
     """
     built, document = runner.built(), runner.document
     store = runner._open(create=False)

@@ -35,7 +35,7 @@ class Request:
     accept_removed: bool = False
     is_named: bool = False  #: the user chose the run id
     is_entered: bool = False  #: the run has been worked on by this object
-    rerun: Rerun | None = None  #: what runs again although it is done
+    rerun: Rerun | None = None  #: what is to run again although it succeeded
     asked: int | None = None  #: the request for that, by its id in the store
 
     @classmethod
@@ -47,7 +47,7 @@ class Request:
 
     def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
                 accept_removed: bool | None, rerun: Rerun | None = None) -> Request:  # fmt: skip
-        """The request of the next call; called again without a mode, it goes on with the run it entered.
+        """The request of the next call; called again without a mode, it continues the run that it entered.
 
         An empty `run_id` means none, also where the constructor was given one.
         """

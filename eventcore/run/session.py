@@ -68,9 +68,9 @@ class Session:
         self._asked: int | None = None  #: the request for the rerun that this call carries out
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
-        """Work on the run as `request` says; raises `KeyboardInterrupt` after it was interrupted in an orderly way.
+        """Work on the run as `request` says; raises `KeyboardInterrupt` after an orderly interruption.
 
-        What users asked to run again meanwhile follows in recoveries of its own.
+        Reruns that users have requested meanwhile follow, each in a recovery of its own.
         """
         starts, ending = list(starts), None
         if request.mode is not RunMode.restart:
@@ -100,7 +100,7 @@ class Session:
         return report.ok
 
     def _following(self, request: Request, report: Report) -> Request | None:
-        """What users asked to run again meanwhile, once the run has come to an end."""
+        """The next rerun that users have requested meanwhile, once the run has come to an end."""
         assert self._row is not None
         run_id = self._row.run_id
         if report.interrupted:
@@ -252,7 +252,7 @@ class Session:
         )  # fmt: skip
 
     def _pending(self) -> list[requests.AskedRequest]:
-        """What was asked of the run and waits for its engine."""
+        """The requests that wait for the run's engine."""
         assert self._row is not None
         self._inquiries.record(partial(self._record, is_held=True))
         return requests.pending(self._store.connection, self._row.id)

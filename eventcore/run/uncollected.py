@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: imports and plans leave none, and looking takes a sixth of their time."""
+    """Suspend garbage collection: imports and plans leave no garbage, and looking for it takes a sixth of the time."""
     if not gc.isenabled():
         yield
         return

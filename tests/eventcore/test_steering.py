@@ -263,7 +263,7 @@ def test_a_rerun_that_its_recovery_does_not_come_to_is_refused(store: str) -> No
     program.add_step("last", str, require=((box, seq.STEP_SUCCESS),))
     program.run()
     fails.append("from now on")
-    assert refused(program.rerun("last")) == "recovery 1 ended with failure before it came to last"
+    assert refused(program.rerun("last")) == "recovery 1 ended with failure before it reached last"
 
 
 def test_a_rerun_that_waits_when_the_run_is_recovered_is_carried_out_after_it(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_an_iteration_that_a_failure_ended_does_not_go_on_when_the_failure_is_ha
     # both run in threads of one engine: the failure is recorded before the other step kills the process
     killed(store, one_after_the_other(failing, work), work, task_construct="thread", max_concurrent=2)
     assert rows(store, "select halted from eventcore_iterations") == [(1,)]
-    refused(store, handled, "c@1.1 was ended by a failure of c/a")
+    refused(store, handled, "iteration 1.1 of c was ended by a failure of c/a")
     recovered = entered(store, RECOVER, handled, fails="c/a@1.1")
     assert recovered == (True, ["c/a@1.1", "c/slow@1.1", "c/mend@1.1"])
 

@@ -1,6 +1,6 @@
 """Slots: how many tasks may run at once, in all, in each executor and of each step.
 
-A task that finds a limit full is parked there and comes back, in its old order, when a place is free.
+A task that finds a limit full is parked there and comes back, in its old order, when a slot is free.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from eventcore.define.program import Step
 
 
 def make_ready(context: Context, task: Task) -> None:
-    """Queue the task for its start, behind all that are ready already."""
+    """Queue the task for its start, behind all tasks that are already ready."""
     context.state.arrivals += 1
     task.arrival = context.state.arrivals
     context.state.ready.push(task)
 
 
-def take_places(context: Context, task: Task) -> bool:
-    """Take one under each limit that applies, or park the task at the first that is full."""
+def take_slots(context: Context, task: Task) -> bool:
+    """Take a slot under each limit that applies, or park the task at the first limit that is full."""
     needed = limits_of(context, task.step)
     for limit in needed:
         if limit.most is not None and limit.used >= limit.most:
@@ -29,8 +29,8 @@ def take_places(context: Context, task: Task) -> bool:
     return True
 
 
-def free_places(context: Context, task: Task) -> None:
-    """The task's worker is through: give its places back."""
+def free_slots(context: Context, task: Task) -> None:
+    """Give back the slots of a task whose try has ended."""
     context.state.running.pop(task.key, None)
     for limit in limits_of(context, task.step):
         limit.used -= 1
@@ -39,7 +39,7 @@ def free_places(context: Context, task: Task) -> None:
 
 
 def unpark(context: Context) -> None:
-    """Let those who waited longest for a free place stand with the others that are ready."""
+    """Return the task that has waited longest for a slot, of each limit that has one free, to the ready ones."""
     roomy = [limit for limit in context.state.roomy if limit.parked and not limit.is_full]
     for limit in roomy:
         context.state.ready.push(limit.parked.pop())
@@ -47,7 +47,7 @@ def unpark(context: Context) -> None:
 
 
 def limits_of(context: Context, step: Step) -> list[Limit]:
-    """The limits that a step's tasks count against: all that run, its executor's, its own."""
+    """The limits that apply to a step's tasks: that of all tasks, its executor's, its own."""
     known = context.state.limits_by_step.get(step.name)
     if known is None:
         limits = context.state.limits
@@ -63,5 +63,5 @@ def limits_of(context: Context, step: Step) -> list[Limit]:
 
 
 def executor_of(context: Context, step: Step) -> object:
-    """What the step is to be run by, as its config writes it."""
+    """The `task_construct` that runs the step, in canonical form."""
     return context.plan.config.of_step(step.config, "task_construct")
