@@ -126,17 +126,6 @@ def test_cancelling_a_run_cancels_the_containers_under_way_and_recovery_does_the
     assert ran == ["second", "after"]
 
 
-def test_a_cancelled_container_does_not_begin_when_its_items_have_yet_to_be_computed(store: str) -> None:
-    gate, ran = Gate(), list[object]()
-    program = flow(store, task_construct="thread", max_concurrent=1)
-    program.add_step("first", gate.wait)
-    each = program.add_step("each", loop=lambda: [1, 2])
-    each.add_step("item", ran.append, args=(each.item,))
-    with running(program, gate):
-        assert outcome(program.cancel("each")) == ("done", None)
-    assert ran == []
-
-
 def test_a_cancelled_loop_does_not_go_on_after_an_iteration_that_had_failed(store: str) -> None:
     gate, ran = Gate(), list[object]()
     program = flow(store, task_construct="thread", max_concurrent=1, stop_on_exception=False)
