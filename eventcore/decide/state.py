@@ -167,6 +167,15 @@ class PoolState:
         return self.limit is None or self.taken + count <= self.limit
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """A request to cancel, from when it is taken up until what it cancels has ended."""
+
+    request: int
+    what: str  #: as messages name it; empty for the whole run
+    tasks: list[Task]
+
+
 @dataclass(slots=True)
 class State:
     """The run as it stands."""
@@ -191,5 +200,6 @@ class State:
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
+    cancelling: list[Cancelling] = field(default_factory=list)  #: what users cancelled and has not ended yet
     held_back: int = 0  #: how many steps were reached and may not run, because only others are to run again
     has_evicted: bool = False  #: quiet iterations have left memory; one that is not in memory may be in the store

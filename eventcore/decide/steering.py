@@ -1,8 +1,8 @@
 """Steering: what a user asks of a run while an engine works on it.
 
 Pausing lets nothing new start until the run is resumed. Cancelling ends the run, or one instance with all that is
-inside it: what runs is ended, what is ready is cancelled. Each request is answered in the commit of its effect, and
-one that would have none is refused.
+inside it: what runs is ended, what is ready is cancelled. Each request is answered in the commit that completes its
+effect, and one that would have none is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from eventcore.decide import halting
 from eventcore.decide.context import Context
-from eventcore.decide.state import Task
+from eventcore.decide.state import Cancelling, Task
 from eventcore.define.program import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus
@@ -21,15 +21,32 @@ from eventcore.errors import ProgramError
 
 def take_up(context: Context, request: int, verb: str, argument: Mapping[str, Any]) -> None:
     """Do what a request asks, and note that it is done or why it is refused; once, however often it is handed in."""
-    if any(known == request for known, _ in context.changes.answers):
+    known = [request for request, _ in context.changes.answers] + [one.request for one in context.state.cancelling]
+    if request in known:
         return
-    reason = None
     try:
         _check(context, verb, argument)
+        if verb == "cancel":
+            context.state.cancelling.append(_cancel(context, request, argument))
+            return
         _do(context, verb, argument)
     except ProgramError as error:
-        reason = str(error)
-    context.changes.answers.append((request, reason))
+        context.changes.answers.append((request, str(error)))
+    else:
+        context.changes.answers.append((request, None))
+
+
+def answer_cancelled(context: Context) -> None:
+    """Answer the requests to cancel whose tasks have all ended; one that all of them escaped by success is refused."""
+    waiting = []
+    for one in context.state.cancelling:
+        if not all(task.status.is_over for task in one.tasks):
+            waiting.append(one)
+            continue
+        came_too_late = bool(one.what) and all(task.status is TaskStatus.success for task in one.tasks)
+        reason = f"{one.what} ended before it could be cancelled" if came_too_late else None
+        context.changes.answers.append((one.request, reason))
+    context.state.cancelling = waiting
 
 
 def trigger(context: Context, event: str, sequence: str) -> None:
@@ -72,19 +89,23 @@ def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
         state.paused = verb == "pause"
     elif verb == "trigger":
         trigger(context, argument["event"], as_sequence(argument["sequence"]))
-    elif verb == "cancel" and argument:
-        _cancel_instance(context, argument["path"], argument.get("sequence"))
-    elif verb == "cancel":
-        state.stopped = state.cancelled = True
-        for iteration in [one for one in state.iterations.values() if one.container is not None]:
-            halting.halt(context, iteration)
-        for task in list(state.live.values()):
-            _end(context, task)
     else:
         raise ProgramError(f"this engine does not know the request {verb!r}")
 
 
-def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
+def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Cancelling:
+    if argument:
+        return _cancel_instances(context, request, argument["path"], argument.get("sequence"))
+    state = context.state
+    state.stopped = state.cancelled = True
+    for iteration in [one for one in state.iterations.values() if one.container is not None]:
+        halting.halt(context, iteration)
+    for task in list(state.live.values()):
+        _end(context, task)
+    return Cancelling(request, "", [task for task in state.live.values() if task.ending])
+
+
+def _cancel_instances(context: Context, request: int, path: str, sequence: str | None) -> Cancelling:
     """Cancel an instance, or every ready or active one of the step, and whatever is inside it."""
     found = [
         task
@@ -101,6 +122,7 @@ def _cancel_instance(context: Context, path: str, sequence: str | None) -> None:
             _end_inside(context, task)
         else:
             _end(context, task)
+    return Cancelling(request, where, found)
 
 
 def _end(context: Context, task: Task) -> None:

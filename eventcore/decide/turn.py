@@ -73,6 +73,8 @@ class Turn:
             if not scheduling.start_next(context):
                 break
             starts += 1
+        if context.state.cancelling:
+            steering.answer_cancelled(context)
         if not context.plan.has_scopes and len(context.state.iterations) > self._sweep_at:
             context.let_quiet_go()
             # a sweep looks at what came since the last one, so the cost stays proportional

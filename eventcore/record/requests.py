@@ -32,6 +32,7 @@ TAKEN = requests.c.status == RequestStatus.taken.value
 
 NO_ENGINE = "the engine that continues the run will see it"
 NOT_YET = "its engine has not answered yet"
+RECOVERED = "its engine ended before it could be cancelled, and the run has been recovered since"
 AT_ITS_END = "its engine will do it when the run ends"
 
 
@@ -112,6 +113,13 @@ def leave(connection: Connection, run: int, now: float) -> None:
         elif _is_done_at_once(request.verb, request.argument):
             _do_at_once(connection, row, request.verb, now)
             put_answer(connection, request.id, RequestStatus.done, None, now)
+
+
+def refuse_cancels(connection: Connection, run: int, now: float) -> None:
+    """Refuse what an engine that died was asked to cancel; in the transaction with which the next recovery begins."""
+    for request in pending(connection, run):
+        if request.verb == CANCEL:
+            put_answer(connection, request.id, RequestStatus.refused, RECOVERED, now)
 
 
 def put_answer(connection: Connection, request: int, status: RequestStatus, reason: str | None, now: float) -> None:

@@ -53,7 +53,7 @@ class Engine:
         self._dispatcher = Dispatcher(turn.context.plan.config, calls, executors, self._mailbox.post)
         self._interrupted = False
         self._paused = False  #: whether observers know that the run is paused
-        self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests of this turn
+        self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests that are not answered yet
 
     def post(self, happening: Happening) -> None:
         """Tell the engine what happened; from any thread."""
@@ -123,8 +123,8 @@ class Engine:
         if self._hears_turns or changes.attempts or changes.answers:
             self._announcer.turn_recorded(changes, turn.context.now, self._asked)
         if changes.answers:
-            self._asked.clear()
             for request, reason in changes.answers:
+                del self._asked[request]
                 self._answered(request, reason)
             self._tell_pausing()
         self._dispatch(changes)

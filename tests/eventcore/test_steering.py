@@ -12,8 +12,10 @@ import pytest
 
 import eventcore as evr
 import sequent as seq
+from eventcore.define.answer import RequestStatus
 from eventcore.errors import ConfigError, RunNotFoundError, StoreError
 from eventcore.record import cleaning, requests
+from eventcore.record.database import transaction
 from eventcore.record.reading import reading
 from eventcore.record.store import opened
 from eventcore.run.session import Session
@@ -353,6 +355,28 @@ def test_what_an_engine_has_not_seen_when_it_leaves_is_not_left_for_the_next_rec
     assert outcome(taken[0]) == ("taken", "its engine has not answered yet")
     assert rows(store, "select status, reason from eventcore_requests") == [
         ("refused", "the run is already over: success")
+    ]
+
+
+@pytest.mark.parametrize("argument", [{}, {"path": "only"}])
+def test_what_a_dead_engine_was_asked_to_cancel_is_not_cancelled_in_the_recovery(
+    argument: dict[str, object], tmp_path: Path
+) -> None:
+    store, tries = tmp_path / "s.db", list[int]()
+
+    def fails_at_first() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            boom()
+
+    program = flow(store)
+    program.add_step("only", fails_at_first)
+    assert not program.run()
+    with closing(opened(str(store))) as found, transaction(found.connection) as connection:
+        requests.insert_request(connection, 1, "cancel", argument, RequestStatus.taken, None, 0.0)
+    assert program.run(run_mode=seq.RUN_RECOVER)
+    assert rows(store, "select status, reason from eventcore_requests") == [
+        ("refused", "its engine ended before it could be cancelled, and the run has been recovered since")
     ]
 
 

@@ -25,6 +25,8 @@ class Decided:
         self.tasks: dict[str, Task] = {}
         self.ended_on_request: list[str] = []
         self._started: list[str] = []
+        self._requests = 0
+        self._answers: dict[int, str | None] = {}
         for event, sequence in built.starts:
             self.turn.start(built.program.events[event], sequence)
         self._settle()
@@ -48,12 +50,15 @@ class Decided:
         self._settle()
 
     def ask(self, verb: str, **argument: str) -> str | None:
-        """Why the request is refused; None where it is done."""
-        self.turn.asked(1, verb, argument)
-        answers = self.turn.context.changes.answers
+        """How the request stands: why it is refused, `taken`, or None where it is done."""
+        self._requests += 1
+        self.turn.asked(self._requests, verb, argument)
         self._settle()
-        [(_, reason)] = answers
-        return reason
+        return self.answer(self._requests)
+
+    def answer(self, request: int) -> str | None:
+        """How a request stands now; they are numbered from 1."""
+        return self._answers.get(request, "taken")
 
     def _settle(self) -> None:
         more = True
@@ -61,5 +66,6 @@ class Decided:
             more = self.turn.settle()
             changes = self.turn.taken_changes()
             self.tasks |= {repr(task): task for task in (*changes.created.values(), *changes.updated.values())}
+            self._answers |= dict(changes.answers)
             self._started += [repr(task) for task in changes.starts]
             self.ended_on_request += [repr(task) for task in changes.cancels]

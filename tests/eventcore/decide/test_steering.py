@@ -15,12 +15,14 @@ def test_cancelling_a_step_with_a_loop_ends_each_running_iteration_once_and_star
     program.add_step("each", nothing, loop=[1, 2, 3, 4], concurrent=3)
     run = Decided(program, max_concurrent=2)
     assert run.started() == ["each@1.1", "each@1.2"]
-    assert run.ask("cancel", path="each", sequence="1.2") is None
-    assert run.ask("cancel", path="each") is None
+    assert run.ask("cancel", path="each", sequence="1.2") == "taken"
+    assert run.ask("cancel", path="each") == "taken"
     assert run.ended_on_request == ["each@1.2", "each@1.1"]
     assert "already being cancelled" in (run.ask("cancel", path="each") or "")
     run.end("each@1.1", ok=False)
+    assert [run.answer(request) for request in (1, 2)] == ["taken", "taken"]
     run.end("each@1.2", ok=False)
+    assert [run.answer(request) for request in (1, 2)] == [None, None]
     assert not run.started()
     assert run.status("each@1") is TaskStatus.cancelled
     assert verdict.of(run.turn.context) is Verdict.success
@@ -35,11 +37,25 @@ def test_cancelling_an_inner_loop_leaves_the_other_iterations_of_the_outer_one()
     inner_beside.add_step("work", nothing)
     run = Decided(program)
     run.started()
-    assert run.ask("cancel", path="outer/inner", sequence="1.1") is None
+    assert run.ask("cancel", path="outer/inner", sequence="1.1") == "taken"
     assert run.ended_on_request == ["outer/inner/work@1.1.1"]
     run.end("outer/inner/work@1.1.1", ok=False)
     run.end("outer/inner/work@1.2.1")
     assert run.started() == ["outer/inner/work@1.2.2"]
+
+
+def test_a_step_that_succeeds_before_its_worker_is_ended_was_not_cancelled() -> None:
+    program = flow()
+    program.add_step("quick", nothing)
+    program.add_step("slow", nothing)
+    run = Decided(program)
+    assert run.ask("cancel", path="quick") == "taken"
+    run.end("quick@1")
+    assert run.answer(1) == "quick ended before it could be cancelled"
+    assert run.ask("cancel") == "taken"
+    run.end("slow@1")
+    assert run.answer(2) is None
+    assert verdict.of(run.turn.context) is Verdict.cancelled
 
 
 def test_cancelling_a_container_that_waits_for_units_lets_others_have_them() -> None:
