@@ -12,9 +12,9 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
 from eventcore.define.answer import Answer, RequestStatus
@@ -35,8 +35,7 @@ NOT_YET = "its engine has not answered yet"
 AT_ITS_END = "its engine will do it when the run ends"
 
 
-@dataclass(frozen=True, slots=True)
-class AskedRequest:
+class AskedRequest(msgspec.Struct, frozen=True):
     """A request that is not answered yet."""
 
     id: int
