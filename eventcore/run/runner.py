@@ -37,7 +37,7 @@ from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
 from eventcore.run.steered import Steered
 from eventcore.run.steering import PATIENCE, Steering, asking
-from eventcore.run.uncollected import uncollected
+from eventcore.uncollected import uncollected
 
 if TYPE_CHECKING:
     from eventcore.record.store import Store
