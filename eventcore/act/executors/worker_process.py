@@ -16,7 +16,8 @@ from eventcore.act.programs import rescue
 from eventcore.act.steplog import LogTarget
 
 _BOOT = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path[:] = {path!r}
 from eventcore.act.executors.worker import main
 main(*{arguments!r})
