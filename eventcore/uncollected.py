@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Pause garbage collection: imports and plans leave no garbage, and looking for it takes a sixth of their time.
+    """Suspend garbage collection: imports and plans leave no garbage, and looking for it takes a sixth of the time.
 
     What was made meanwhile would be searched three times soon afterwards, on its way to the oldest generation. Freezing
     everything and unfreezing it again moves it there at once; where somebody else has frozen objects, they stay frozen.
