@@ -4,34 +4,37 @@
 the graph into a program of the kernel. `cli` is the shell command.
 """
 
-from eventcore.act.executors.invoke import Invoke
-from eventcore.act.observer import Observer
-from eventcore.define.expression import and_, or_
-from eventcore.define.pools import Resource, ResourcePool
-from eventcore.define.status import (
-    RUN_CONTINUE,
-    RUN_RECOVER,
-    RUN_RESTART,
-    STEP_ACTIVE,
-    STEP_COMPLETE,
-    STEP_FAILURE,
-    STEP_READY,
-    STEP_RERUN,
-    STEP_SKIP,
-    STEP_SUCCESS,
-    RunMode,
-    StateStatus,
-    StepReplay,
-    StepState,
-    StepStatus,
-    TaskStatus,
-)
-from eventcore.errors import EventcoreError
-from sequent.errors import FlowError
-from sequent.flow import Sequent
-from sequent.language.context import FlowContext, current
-from sequent.language.references import item
-from sequent.language.step import FlowStep
+from eventcore.uncollected import uncollected
+
+with uncollected():
+    from eventcore.act.executors.invoke import Invoke
+    from eventcore.act.observer import Observer
+    from eventcore.define.expression import and_, or_
+    from eventcore.define.pools import Resource, ResourcePool
+    from eventcore.define.status import (
+        RUN_CONTINUE,
+        RUN_RECOVER,
+        RUN_RESTART,
+        STEP_ACTIVE,
+        STEP_COMPLETE,
+        STEP_FAILURE,
+        STEP_READY,
+        STEP_RERUN,
+        STEP_SKIP,
+        STEP_SUCCESS,
+        RunMode,
+        StateStatus,
+        StepReplay,
+        StepState,
+        StepStatus,
+        TaskStatus,
+    )
+    from eventcore.errors import EventcoreError
+    from sequent.errors import FlowError
+    from sequent.flow import Sequent
+    from sequent.language.context import FlowContext, current
+    from sequent.language.references import item
+    from sequent.language.step import FlowStep
 
 __all__ = [
     "RUN_CONTINUE",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from eventcore.define.program import Role
 from eventcore.define.stored import StoredLoop, StoredProgram, StoredStep, Tree
 
 
-@dataclass(frozen=True)
-class StepNode:
+class StepNode(msgspec.Struct, frozen=True, dict=True):
     """A step or a container of the outline."""
 
     step: StoredStep  #: as it is stored

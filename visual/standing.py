@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
@@ -26,8 +27,7 @@ NOT_REACHED = "not reached"  #: and the run is over
 INTERRUPTED = "interrupted"  #: active, and its engine is gone
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """One step: its state in a word, its counts, and the seconds its instances took."""
 
     state: str
@@ -65,7 +65,7 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     whole_loops = _bodies(reader.program(run))
     for container, progress in reader.loops(run).items():
         if container in found:
-            found[container] = replace(found[container], progress=progress)
+            found[container] = msgspec.structs.replace(found[container], progress=progress)
     for container, body in whole_loops.items():
         if container in found:
             found[body] = _looped(found[container], found.get(body))
@@ -86,9 +86,9 @@ def _bodies(program: StoredProgram) -> dict[str, str]:
 def _looped(loop: Standing, body: Standing | None) -> Standing:
     """A step with a loop of its own: as its iterations, which is as the loop itself while none is left over."""
     if body is None:
-        return replace(loop, seconds=None)
+        return msgspec.structs.replace(loop, seconds=None)
     is_done = body.state == TaskStatus.success.value
-    return replace(body, state=loop.state if is_done else body.state, progress=loop.progress)
+    return msgspec.structs.replace(body, state=loop.state if is_done else body.state, progress=loop.progress)
 
 
 def _standing(tally: Tally, run: RunView) -> Standing:

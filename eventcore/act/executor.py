@@ -7,8 +7,9 @@ name in `eventcore.act.executors.registry`. `tests/eventcore/act/test_executor_c
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import msgspec
 
 from eventcore.act.envelope import Call, Outcome
 
@@ -18,8 +19,7 @@ Report = Callable[[int, Outcome], None]
 CANCELLED = Outcome(False, error="cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """What an executor needs to know of a program's configuration."""
 
     construct: Any  #: the `task_construct` that led to it, in canonical form

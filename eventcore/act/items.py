@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from eventcore.decide.archive import ItemCount
 from eventcore.decide.loops import keys_in
@@ -26,8 +27,7 @@ class ItemRecord(Protocol):
         """Which iteration of its loop stands at the sequence, from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     """One slice, read."""
 
     first: int

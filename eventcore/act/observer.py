@@ -7,22 +7,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from eventcore.define.status import RunMode, TaskStatus, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Base of all notices. Times are UTC in seconds since 1970."""
 
     at: float  #: when it happened
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunEntered(Notice):
+class RunEntered(Notice, frozen=True):
     """An engine has entered the run and begins to work on it."""
 
     program: str
@@ -30,23 +29,20 @@ class RunEntered(Notice):
     mode: RunMode
 
 
-@dataclass(frozen=True, slots=True)
-class TaskNotice(Notice):
+class TaskNotice(Notice, frozen=True):
     """Base of all notices about a step at a sequence."""
 
     step: str  #: its path
     sequence: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted(TaskNotice):
+class TaskStarted(TaskNotice, frozen=True):
     """An attempt is about to begin."""
 
     try_number: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFailed(TaskNotice):
+class AttemptFailed(TaskNotice, frozen=True):
     """An attempt ended with an error; where it was the task's last, `TaskEnded` has been told just before."""
 
     try_number: int
@@ -56,8 +52,7 @@ class AttemptFailed(TaskNotice):
     next_due: float | None  #: when the next attempt may begin; None where there is none
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded(TaskNotice):
+class TaskEnded(TaskNotice, frozen=True):
     """A task is over: success, failure or cancelled."""
 
     status: TaskStatus
@@ -66,15 +61,13 @@ class TaskEnded(TaskNotice):
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSkipped(TaskNotice):
+class TaskSkipped(TaskNotice, frozen=True):
     """A recovery skipped the task, because it had succeeded, and carried its result over."""
 
     done_in: int  #: the recovery whose result it is
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTaken(Notice):
+class RequestTaken(Notice, frozen=True):
     """A user made a request to the run, and the engine has handled it."""
 
     verb: str  #: pause, resume, cancel or trigger
@@ -82,30 +75,25 @@ class RequestTaken(Notice):
     answer: str  #: done, or why it was refused
 
 
-@dataclass(frozen=True, slots=True)
-class RunPaused(Notice):
+class RunPaused(Notice, frozen=True):
     """Nothing starts until the run is resumed; also sent when an engine enters a paused run."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResumed(Notice):
+class RunResumed(Notice, frozen=True):
     """A paused run continues."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStopping(Notice):
+class RunStopping(Notice, frozen=True):
     """Ctrl-C was pressed: nothing new starts, and running steps may finish."""
 
     running: int  #: how many steps run
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRecorded(Notice):
+class TurnRecorded(Notice, frozen=True):
     """A turn was committed; tells views that read the store when to read it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished(Notice):
+class RunFinished(Notice, frozen=True):
     """The engine has left the run: nothing is left to do, or it takes time or a user to continue."""
 
     verdict: Verdict
@@ -116,8 +104,7 @@ class RunFinished(Notice):
     interrupted: bool  #: whether Ctrl-C ended it
 
 
-@dataclass(frozen=True, slots=True)
-class RunAbandoned(Notice):
+class RunAbandoned(Notice, frozen=True):
     """The engine could not continue, after a lost lease, a full disk or a second Ctrl-C; the run can be recovered."""
 
     error: str

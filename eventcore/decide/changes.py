@@ -1,6 +1,6 @@
 """What one turn changes: the rows to record in one commit, and the tasks to start after it."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from eventcore.decide.history import DelayKey
 from eventcore.decide.state import Delay, Iteration, Progress, Task
@@ -8,8 +8,7 @@ from eventcore.define.program import Items
 from eventcore.define.status import TaskStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One finished try of a task."""
 
     task: Task
@@ -21,8 +20,7 @@ class Attempt:
     traceback: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Leftovers:
+class Leftovers(msgspec.Struct, frozen=True):
     """What has no place in a changed program: tasks and iterations are recorded as cancelled, delays as over."""
 
     tasks: list[tuple[str, str]]  #: (step, sequence)
@@ -33,27 +31,26 @@ class Leftovers:
         return bool(self.tasks or self.iterations or self.delays)
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(msgspec.Struct):
     """Collected while a turn decides."""
 
-    facts: list[tuple[str, str, str]] = field(default_factory=list)  #: (scope, event, sequence)
-    created: dict[tuple[str, str], Task] = field(default_factory=dict)
-    updated: dict[tuple[str, str], Task] = field(default_factory=dict)
-    begun: dict[tuple[str, str], Iteration] = field(default_factory=dict)
-    over: dict[tuple[str, str], Iteration] = field(default_factory=dict)  #: ended, or halted
-    loops: dict[tuple[str, str], Progress] = field(default_factory=dict)
-    items: list[tuple[Task, Items]] = field(default_factory=list)
-    carried: list[tuple[Task, int]] = field(default_factory=list)  #: skipped tasks, and the recovery of their result
-    results: dict[tuple[str, str], str] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
-    delays_begun: list[Delay] = field(default_factory=list)
-    delays_over: list[Delay] = field(default_factory=list)
-    starts: list[Task] = field(default_factory=list)
-    cancels: list[Task] = field(default_factory=list)
+    facts: list[tuple[str, str, str]] = []  #: (scope, event, sequence)
+    created: dict[tuple[str, str], Task] = {}
+    updated: dict[tuple[str, str], Task] = {}
+    begun: dict[tuple[str, str], Iteration] = {}
+    over: dict[tuple[str, str], Iteration] = {}  #: ended, or halted
+    loops: dict[tuple[str, str], Progress] = {}
+    items: list[tuple[Task, Items]] = []
+    carried: list[tuple[Task, int]] = []  #: skipped tasks, and the recovery of their result
+    results: dict[tuple[str, str], str] = {}
+    attempts: list[Attempt] = []
+    delays_begun: list[Delay] = []
+    delays_over: list[Delay] = []
+    starts: list[Task] = []
+    cancels: list[Task] = []
     leftovers: Leftovers | None = None
-    answers: list[tuple[int, str | None]] = field(default_factory=list)  #: requests, each with why it was refused
-    ended: list[Task] = field(default_factory=list)  #: tasks that are over now, for observers
+    answers: list[tuple[int, str | None]] = []  #: requests, each with why it was refused
+    ended: list[Task] = []  #: tasks that are over now, for observers
 
     def __bool__(self) -> bool:
         """True when there is something to record."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eventcore.decide import delays
 from eventcore.decide.archive import Archive
@@ -21,13 +22,12 @@ from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 
 
-@dataclass(slots=True)
-class StepForecast:
+class StepForecast(msgspec.Struct):
     """What becomes of one step's instances."""
 
-    again: list[tuple[str, TaskStatus]] = field(default_factory=list)  #: the sequence, and the status that the task had
-    first: list[str] = field(default_factory=list)  #: sequences that no earlier recovery reached
-    skipped: list[str] = field(default_factory=list)  #: sequences whose result is carried over
+    again: list[tuple[str, TaskStatus]] = []  #: the sequence, and the status that the task had
+    first: list[str] = []  #: sequences that no earlier recovery reached
+    skipped: list[str] = []  #: sequences whose result is carried over
 
     @property
     def is_known(self) -> bool:

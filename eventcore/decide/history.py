@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eventcore.define.program import AssociationKey
 from eventcore.define.status import TaskStatus
@@ -11,8 +12,7 @@ from eventcore.define.status import TaskStatus
 DelayKey = tuple[AssociationKey, str]  #: an association's key, and a sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """A task as the latest earlier recovery that reached it left it."""
 
     status: TaskStatus
@@ -23,11 +23,10 @@ class Past:
     ended: float | None = None
 
 
-@dataclass(slots=True)
-class History:
+class History(msgspec.Struct):
     """The latest status of each task, and when delays fall due."""
 
-    tasks: Mapping[tuple[str, str], Past] = field(default_factory=dict)
-    delays: Mapping[DelayKey, float] = field(default_factory=dict)
+    tasks: Mapping[tuple[str, str], Past] = {}
+    delays: Mapping[DelayKey, float] = {}
     only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
     same_program: bool = True  #: False if the program changed or successes run again: all is then walked again

@@ -7,8 +7,9 @@ inside it, and `s0@1.2` for the second iteration of `s0` at `1`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
 
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
@@ -19,8 +20,7 @@ Key = tuple[str, str]
 Extent = Literal["also", "downstream", "only"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rerun:
+class Rerun(msgspec.Struct, frozen=True):
     """What is to run again.
 
     `extent` says what else runs: `also`, what recovery would run anyway; `downstream`, that and what depends on the
@@ -45,7 +45,7 @@ def amended(plan: Plan, history: History, rerun: Rerun) -> History:
         left_out |= set(_downstream(plan, history, wanted))
     tasks = {key: past for key, past in history.tasks.items() if key not in left_out}
     only = frozenset(wanted) if rerun.extent == "only" else None
-    return replace(history, tasks=tasks, same_program=False, only=only)
+    return msgspec.structs.replace(history, tasks=tasks, same_program=False, only=only)
 
 
 def _named(plan: Plan, history: History, rerun: Rerun) -> Iterator[Key]:

@@ -9,7 +9,8 @@ engine left active meets its step's policy: rerun means another try, skip counts
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eventcore.decide import delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
 from eventcore.decide.changes import Attempt, Leftovers
@@ -30,8 +31,7 @@ _raised_by = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTask:
+class StoredTask(msgspec.Struct, frozen=True):
     """A task of this recovery as the store has it."""
 
     step: str
@@ -46,8 +46,7 @@ class StoredTask:
     scope: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredIteration:
+class StoredIteration(msgspec.Struct, frozen=True):
     """An iteration that is open."""
 
     scope: str
@@ -56,8 +55,7 @@ class StoredIteration:
     halted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredProgress:
+class StoredProgress(msgspec.Struct, frozen=True):
     """How far the loop of an active container came."""
 
     step: str
@@ -71,16 +69,15 @@ class StoredProgress:
     clean: bool
 
 
-@dataclass(slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct):
     """What the store has of a recovery, without the iterations that are over."""
 
-    facts: list[tuple[str, str]] = field(default_factory=list)  #: (event, sequence)
-    tasks: list[StoredTask] = field(default_factory=list)
-    iterations: list[StoredIteration] = field(default_factory=list)
-    loops: list[StoredProgress] = field(default_factory=list)
-    delays: dict[DelayKey, tuple[float, bool]] = field(default_factory=dict)  #: when due, and whether it is over
-    over: list[tuple[str, TaskStatus, int]] = field(default_factory=list)  #: how many tasks of a step ended how
+    facts: list[tuple[str, str]] = []  #: (event, sequence)
+    tasks: list[StoredTask] = []
+    iterations: list[StoredIteration] = []
+    loops: list[StoredProgress] = []
+    delays: dict[DelayKey, tuple[float, bool]] = {}  #: when due, and whether it is over
+    over: list[tuple[str, TaskStatus, int]] = []  #: how many tasks of a step ended how
 
 
 def restore(context: Context, snapshot: Snapshot) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eventcore.decide.gates import Gate
 from eventcore.define.pools import ResourcePool
@@ -167,8 +168,7 @@ class PoolState:
         return self.limit is None or self.taken + count <= self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelling:
+class Cancelling(msgspec.Struct, frozen=True):
     """A request to cancel, from when it is taken up until what it cancels has ended."""
 
     request: int
@@ -176,30 +176,29 @@ class Cancelling:
     tasks: list[Task]
 
 
-@dataclass(slots=True)
-class State:
+class State(msgspec.Struct):
     """The run as it stands."""
 
-    iterations: dict[tuple[str, str], Iteration] = field(default_factory=dict)
-    progress: dict[tuple[str, str], Progress] = field(default_factory=dict)  #: of containers that walk their loops
-    gates_under: dict[tuple[str, str], dict[str, Gate]] = field(default_factory=dict)
-    live: dict[tuple[str, str], Task] = field(default_factory=dict)  #: every task that is not over
-    running: dict[tuple[str, str], Task] = field(default_factory=dict)  #: those that a worker has
-    ready: Queue = field(default_factory=Queue)
+    iterations: dict[tuple[str, str], Iteration] = {}
+    progress: dict[tuple[str, str], Progress] = {}  #: of containers that walk their loops
+    gates_under: dict[tuple[str, str], dict[str, Gate]] = {}
+    live: dict[tuple[str, str], Task] = {}  #: every task that is not over
+    running: dict[tuple[str, str], Task] = {}  #: those that a worker has
+    ready: Queue = msgspec.field(default_factory=Queue)
     arrivals: int = 0
-    roomy: list[Limit] = field(default_factory=list)  #: limits that got a free slot while a task waits for one
-    limits: dict[str, Limit] = field(default_factory=dict)  #: of all that run, and of each executor
-    limits_by_step: dict[str, list[Limit]] = field(default_factory=dict)  #: all that apply to a step, its own included
-    pools: dict[str, PoolState] = field(default_factory=dict)
-    timers: list[tuple[float, int, Delay | Task]] = field(default_factory=list)  #: a heap by due time
+    roomy: list[Limit] = []  #: limits that got a free slot while a task waits for one
+    limits: dict[str, Limit] = {}  #: of all that run, and of each executor
+    limits_by_step: dict[str, list[Limit]] = {}  #: all that apply to a step, its own included
+    pools: dict[str, PoolState] = {}
+    timers: list[tuple[float, int, Delay | Task]] = []  #: a heap by due time
     timer_count: int = 0
     pending_delays: int = 0
-    recorded_delays: Mapping[tuple[AssociationKey, str], tuple[float, bool]] = field(default_factory=dict)
+    recorded_delays: Mapping[tuple[AssociationKey, str], tuple[float, bool]] = {}
     #: those that this recovery has recorded, by association and sequence: when each is due, and whether it is over
     failures: int = 0  #: unhandled ones
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
-    cancelling: list[Cancelling] = field(default_factory=list)  #: what users cancelled and has not ended yet
+    cancelling: list[Cancelling] = []  #: what users cancelled and has not ended yet
     held_back: int = 0  #: how many steps were reached and may not run, because only others are to run again
     has_evicted: bool = False  #: quiet iterations have left memory; one that is not in memory may be in the store

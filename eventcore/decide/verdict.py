@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from eventcore.decide import delays
 from eventcore.decide.context import Context
@@ -10,8 +10,7 @@ from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """A task that can never start or end, and what it waits for."""
 
     task: Task

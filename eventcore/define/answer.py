@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class RequestStatus(StrEnum):
@@ -17,8 +18,7 @@ class RequestStatus(StrEnum):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The state of a request when the caller stops waiting for it.
 
     `reason` says why it was refused or, if it was taken, what it is waiting for; it is None if it is done.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from eventcore.define.program import Slice
 
 SLICE = 1_000  #: items in one slice
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedItems:
+class RecordedItems(msgspec.Struct, frozen=True):
     """Items in their recorded form."""
 
     all_slices: Sequence[Slice]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
 
 from eventcore.define.config import StepConfig
 from eventcore.define.expression import Expression, leaves, normalized
@@ -61,8 +62,7 @@ class Event(Expression):
         return f"Event({self.name!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """A part of a program that is walked once for each of its container's iterations; the root has the empty name."""
 
     name: str
@@ -103,8 +103,7 @@ class Items(Protocol):
         """The slices in order, the same each time."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Loop:
+class Loop(msgspec.Struct, frozen=True, eq=False):
     """How a container walks its scope."""
 
     scope: Scope
@@ -113,8 +112,7 @@ class Loop:
     looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
     loop: Literal["items", "result", "function"] | None = (
@@ -127,8 +125,7 @@ class Picture:
     require: Any = None  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a step stands in a layer above the kernel; raw programs leave it as it is."""
 
     path: str = ""  #: the name that users see, the step's own where empty
@@ -136,13 +133,12 @@ class Place:
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
-    extras: Mapping[str, Reference] = field(default_factory=dict)  #: what `current()` shows besides, by name
-    environment: Mapping[str, Reference] = field(default_factory=dict)  #: more variables; references out of `extras`
+    extras: Mapping[str, Reference] = {}  #: what `current()` shows besides, by name
+    environment: Mapping[str, Reference] = {}  #: more variables; references out of `extras`
     picture: Picture | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(msgspec.Struct, frozen=True, eq=False):
     """A named piece of work; made by `add_step`."""
 
     name: str
@@ -158,10 +154,10 @@ class Step:
     role: Role = Role.action
     loop: Loop | None = None  #: of a container
     items: Items | None = None  #: of a step that hands over what is known beforehand
-    path: str = field(init=False)  #: the name that users see
-    handles_failure: bool = field(init=False)  #: whether something in the program handles its failure
-    is_container: bool = field(init=False)
-    is_hidden: bool = field(init=False)  #: there for the sake of another step, and shown only to those who ask
+    path: str = ""  #: the name that users see
+    handles_failure: bool = False  #: whether something in the program handles its failure
+    is_container: bool = False
+    is_hidden: bool = False  #: there for the sake of another step, and shown only to those who ask
 
     def __post_init__(self) -> None:
         handled = self.place.handled
@@ -173,7 +169,7 @@ class Step:
             ("is_container", self.role is Role.container),
             ("is_hidden", self.role is Role.items),
         ):
-            object.__setattr__(self, name, value)
+            msgspec.structs.force_setattr(self, name, value)
 
     def __repr__(self) -> str:
         return f"Step({self.name!r})"
@@ -182,8 +178,7 @@ class Step:
 AssociationKey = tuple[str, Literal["event", "step"], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Association:
+class Association(msgspec.Struct, frozen=True):
     """From an event to an event or a step, at the same sequence, after `delay` seconds."""
 
     event: Event

@@ -6,9 +6,9 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import Connection, Row, select, update
 
 from eventcore.errors import RunHeldError
@@ -16,8 +16,7 @@ from eventcore.record.backend import backend_at
 from eventcore.record.schema import runs
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """The identity of an engine."""
 
     token: str

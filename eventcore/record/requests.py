@@ -12,9 +12,9 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
 from eventcore.define.answer import Answer, RequestStatus
@@ -36,8 +36,7 @@ RECOVERED = "its engine ended before it could be cancelled, and the run has been
 AT_ITS_END = "its engine will do it when the run ends"
 
 
-@dataclass(frozen=True, slots=True)
-class AskedRequest:
+class AskedRequest(msgspec.Struct, frozen=True):
     """A request that is not answered yet."""
 
     id: int

@@ -6,12 +6,14 @@ statements over and over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select
 
@@ -19,15 +21,33 @@ Row = tuple[Any, ...]
 
 
 class Statement:
-    """One rendered statement; its rows are tuples of the values of `names`, in that order."""
+    """One statement; its rows are tuples of the values of `names`, in that order.
+
+    It is rendered when it is first run: a short run needs few of those that a turn may need.
+    """
 
     def __init__(self, statement: UpdateBase | Select[Any], dialect: Dialect, names: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(names))
-        wanted: list[str] = compiled.positiontup or []
-        if sorted(wanted) != sorted(names):
-            raise ValueError(f"the statement takes {wanted}, not {list(names)}: {compiled}")
-        self.text = str(compiled)
-        self._in_order = None if wanted == list(names) else itemgetter(*(names.index(name) for name in wanted))
+        self._statement = statement
+        self._dialect = dialect
+        self._names = names
+
+    @cached_property
+    def text(self) -> str:
+        """As the database takes it."""
+        return str(self._compiled)
+
+    @cached_property
+    def _compiled(self) -> SQLCompiler:
+        compiled = self._statement.compile(dialect=self._dialect, column_keys=list(self._names))
+        if sorted(compiled.positiontup or []) != sorted(self._names):
+            raise ValueError(f"the statement takes {compiled.positiontup}, not {list(self._names)}: {compiled}")
+        return compiled
+
+    @cached_property
+    def _in_order(self) -> Callable[[Row], Row] | None:
+        """Puts a row's values in the order of the text, where that is another."""
+        names, wanted = list(self._names), self._compiled.positiontup or []
+        return None if wanted == names else itemgetter(*(names.index(name) for name in wanted))
 
     def run(self, cursor: DBAPICursor, rows: Iterable[Row]) -> None:
         """Execute for each row."""

@@ -8,9 +8,9 @@ pays for the scan only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, Table, and_, cast, func, select
 
 from eventcore.define.status import TaskStatus
@@ -23,15 +23,14 @@ PARTS = 1_000  #: of a time, in which rows are counted
 RESOLUTION = 1e-6  #: seconds
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """The instances of one step, counted by their latest status."""
 
-    counts: dict[TaskStatus, int] = field(default_factory=dict)
+    counts: dict[TaskStatus, int] = {}
     ended: int = 0  #: how many have an end
     seconds: float = 0.0  #: what its instances took, all together
     tries: int = 1  #: the most that one of them took
-    tasks: dict[TaskStatus, int] = field(default_factory=dict)  #: also those that a later recovery superseded
+    tasks: dict[TaskStatus, int] = {}  #: also those that a later recovery superseded
 
     def enter(self, status: TaskStatus, tried: int, tasks: int, latest: Sums) -> None:
         """Add tasks of one status and number of tries, and what is counted of the latest of them."""
@@ -49,8 +48,7 @@ class Tally:
         return sum(self.counts.values())
 
 
-@dataclass(frozen=True, slots=True)
-class LoopTally:
+class LoopTally(msgspec.Struct, frozen=True):
     """How far the loops of one container came, all its instances together."""
 
     loops: int  #: instances of the container whose items are known

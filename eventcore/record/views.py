@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from eventcore.define.status import TaskStatus, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(msgspec.Struct, frozen=True):
     """A run as it stands in its latest recovery; times are UTC in seconds since 1970."""
 
     id: int
@@ -53,8 +53,7 @@ class RunView:
         return found if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryView:
+class RecoveryView(msgspec.Struct, frozen=True):
     """The start of a run, or one of its recoveries."""
 
     recovery: int
@@ -63,8 +62,7 @@ class RecoveryView:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class TaskView:
+class TaskView(msgspec.Struct, frozen=True):
     """One task as one recovery left it."""
 
     step: str
@@ -77,8 +75,7 @@ class TaskView:
     ended: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptView:
+class AttemptView(msgspec.Struct, frozen=True):
     """One try of a task."""
 
     step: str
@@ -92,8 +89,7 @@ class AttemptView:
     traceback: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ResultView:
+class ResultView(msgspec.Struct, frozen=True):
     """What a task returned, as tagged JSON: its beginning, or the name of the file that has it."""
 
     step: str
@@ -104,8 +100,7 @@ class ResultView:
     file: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceView:
+class InstanceView(msgspec.Struct, frozen=True):
     """One task in its latest recovery, with the last attempt that failed."""
 
     step: str
@@ -120,8 +115,7 @@ class InstanceView:
     traceback: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class IterationView:
+class IterationView(msgspec.Struct, frozen=True):
     """One iteration of a container in its latest recovery."""
 
     scope: str
@@ -135,8 +129,7 @@ class IterationView:
     ended: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class SliceView:
+class SliceView(msgspec.Struct, frozen=True):
     """Some consecutive items of a loop's instance."""
 
     sequence: str
@@ -146,8 +139,7 @@ class SliceView:
     values: list[Any]  #: as tagged JSON, decoded no further
 
 
-@dataclass(frozen=True, slots=True)
-class DelayView:
+class DelayView(msgspec.Struct, frozen=True):
     """An association with a delay on its way."""
 
     event: str

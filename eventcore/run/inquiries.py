@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from eventcore.define.answer import Answer, RequestStatus
 from eventcore.record.verbs import RERUN
@@ -14,14 +15,13 @@ from eventcore.record.verbs import RERUN
 Record = Callable[[str, Mapping[str, Any]], Answer]
 
 
-@dataclass(slots=True)
-class Inquiry:
+class Inquiry(msgspec.Struct):
     """A request, and its latest answer."""
 
     verb: str
     argument: Mapping[str, Any]
     answer: Answer
-    heard: threading.Event = field(default_factory=threading.Event)  #: nothing more is to come
+    heard: threading.Event = msgspec.field(default_factory=threading.Event)  #: nothing more is to come
 
 
 class Inquiries:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from eventcore.define.status import Verdict
 
@@ -22,8 +23,7 @@ _FAILED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NextAction:
+class NextAction(msgspec.Struct, frozen=True):
     """Advice on a run: the situation, where it must be said; advice, as a clause; and the commands that it leads to."""
 
     situation: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from eventcore.define.status import Verdict
 from eventcore.record import requests
@@ -12,8 +13,7 @@ from eventcore.record.store import Store
 from eventcore.run.next_action import in_words
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a run ended."""
 
     run_id: str

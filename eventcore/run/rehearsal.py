@@ -5,7 +5,7 @@ Nothing is written, and no lease is taken, so a run can be looked at while an en
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 from eventcore.decide.forecast import StepForecast, forecast
 from eventcore.decide.plan import Plan
@@ -18,8 +18,7 @@ from eventcore.run.request import counted
 from eventcore.run.runner import Runner
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
+class Rehearsal(msgspec.Struct, frozen=True):
     """What a recovery would do."""
 
     run_id: str
@@ -46,7 +45,7 @@ def rehearse(
         gone = store.has_history(row, list(changed.removed)) if changed.removed else []
         plan = Plan(built.program, runner.config)
         upto = counted(row, recovery_run)
-        archive = StoreArchive(store, replace(row, recovery=row.recovery + 1), upto)
+        archive = StoreArchive(store, msgspec.structs.replace(row, recovery=row.recovery + 1), upto)
         history = read_history(store.connection, row, upto, walk_all=True)
         amended_history = history if rerun is None else amended(plan, history, rerun)
         steps = forecast(plan, amended_history, archive, built.starts, history)

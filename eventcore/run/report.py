@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from eventcore.decide import delays, verdict
 from eventcore.decide.context import Context
 from eventcore.define.status import Verdict
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """How a call of `run` ended."""
 
     verdict: Verdict
     todos: int = 0
     next_due: float | None = None  #: UTC in seconds
-    stalled: list[str] = field(default_factory=list)  #: what waits for what
-    not_reached: list[str] = field(default_factory=list)
+    stalled: list[str] = []  #: what waits for what
+    not_reached: list[str] = []
     interrupted: bool = False
     started: int = 0  #: tries that it started
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.status import RunMode
@@ -25,8 +26,7 @@ def generated_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """Which run is wanted, and how to enter it."""
 
     mode: RunMode

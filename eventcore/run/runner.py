@@ -9,10 +9,11 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from eventcore.act.clock import Clock
 from eventcore.act.executors.collection import Executors
@@ -36,7 +37,7 @@ from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
 from eventcore.run.steered import Steered
 from eventcore.run.steering import PATIENCE, Steering, asking
-from eventcore.run.uncollected import uncollected
+from eventcore.uncollected import uncollected
 
 if TYPE_CHECKING:
     from eventcore.record.store import Store
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("eventcore")
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """A program ready to run."""
 
     program: Program

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from eventcore.record.views import RunView
 from sequent.cli.target import TargetError
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A step's path, and the sequence of one instance where it was given."""
 
     path: str

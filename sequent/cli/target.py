@@ -8,7 +8,6 @@ import json
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,8 +27,7 @@ class TargetError(EventcoreError):
     """The target names neither a program nor a store; the message says what it could name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A parsed target: a file or a module with perhaps a name in it, or a store."""
 
     text: str
@@ -240,4 +238,4 @@ def store_of(target: Target, named: str | None = None) -> str:
         return str(target.store)
     if target.file is not None and (beside := _beside(target.file)).is_file():
         return str(beside)
-    return load_program(replace(target), {}).store
+    return load_program(msgspec.structs.replace(target), {}).store

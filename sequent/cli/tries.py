@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from eventcore.act.steplog import LogFolder
 from eventcore.define.status import TaskStatus
@@ -18,8 +19,7 @@ from sequent.cli.target import TargetError
 MOST_TASKS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(msgspec.Struct, frozen=True):
     """One try of an instance that has begun, and its log file, which exists only if the try wrote something."""
 
     path: str

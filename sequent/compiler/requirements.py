@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+import msgspec
 
 from eventcore.define.expression import And, Expression, rebuilt
 from eventcore.define.reference import Reference, references_in
@@ -17,8 +18,7 @@ from sequent.language.step import Container, FlowStep, step_of
 SHOWN = 8  #: names that an error lists
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True):
     """What must hold before a step starts."""
 
     tree: Expression | None  #: over clauses whose steps are found; None asks for nothing but the container's start

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 import eventcore
 
 
-@dataclass(frozen=True, slots=True)
-class FlowContext:
+class FlowContext(msgspec.Struct, frozen=True):
     """The running instance, as `sequent.current()` shows it."""
 
     kernel: eventcore.Current

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import eventcore as evr
 from eventcore.define.status import Verdict
@@ -23,7 +23,7 @@ def run(number: int, ended: float | None, **values: object) -> RunView:
         number, f"run {number}", "program", None, 0, 0.0, float(number), ended, Verdict.success, False, None, 0, None,
         [], [],
     )  # fmt: skip
-    return replace(view, **values)  # type: ignore[arg-type]
+    return replace(view, **values)
 
 
 @pytest.mark.parametrize(

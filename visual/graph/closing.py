@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+import msgspec
 
 from visual.graph.counts import counted
 from visual.graph.shapes import Box, Edge, Graph, Node
@@ -18,9 +19,9 @@ def closed(graph: Graph, depth: int) -> Graph:
 
 def _without(box: Box, depth: int, stand_in: dict[str, str]) -> Box:
     if depth > 1:
-        return replace(box, boxes=[_without(inner, depth - 1, stand_in) for inner in box.boxes])
+        return msgspec.structs.replace(box, boxes=[_without(inner, depth - 1, stand_in) for inner in box.boxes])
     stand_in |= {inner: shut.id for shut in box.boxes for inner in _ids(shut)}
-    return replace(box, nodes=[*box.nodes, *map(_shut, box.boxes)], boxes=[])
+    return msgspec.structs.replace(box, nodes=[*box.nodes, *map(_shut, box.boxes)], boxes=[])
 
 
 def _shut(box: Box) -> Node:
@@ -49,4 +50,4 @@ def _arrows(edges: Iterable[Edge], stand_in: dict[str, str]) -> Iterator[Edge]:
     for edge in edges:
         moved = (stand_in.get(edge.source, edge.source), stand_in.get(edge.target, edge.target))
         if moved[0] != moved[1] or moved[0] not in inside:
-            yield replace(edge, source=moved[0], target=moved[1])
+            yield msgspec.structs.replace(edge, source=moved[0], target=moved[1])

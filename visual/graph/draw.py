@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from eventcore.define.stored import read
 from eventcore.record.reading import reading
@@ -27,8 +28,7 @@ class Drawable(Protocol):
     def document(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """A drawn program or run; notebooks display it."""
 
     graph: Graph

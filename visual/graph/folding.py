@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
+
+import msgspec
 
 from visual.graph.closing import closed
 from visual.graph.counts import counted
@@ -56,7 +57,7 @@ class _Fold:
         groups: dict[Hashable, list[Item]] = {}
         for item in box.members:
             groups.setdefault(self._shapes[item.id], []).append(item)
-        made = replace(box, nodes=[], boxes=[])
+        made = msgspec.structs.replace(box, nodes=[], boxes=[])
         for group in groups.values():
             if len(group) > self._most:
                 made.nodes.append(self._one(group))
@@ -68,7 +69,7 @@ class _Fold:
     def arrows(self, edges: Iterable[Edge]) -> list[Edge]:
         """The arrows, each once, between what is left."""
         moved = (
-            replace(edge, source=self.stand_in.get(edge.source, edge.source),
+            msgspec.structs.replace(edge, source=self.stand_in.get(edge.source, edge.source),
                     target=self.stand_in.get(edge.target, edge.target))
             for edge in edges
         )  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """Something to draw, with its text in three parts: what it is called, what it is, and how it stands."""
 
     id: str
@@ -23,8 +23,7 @@ class Node:
         return (self.name, *self.about, *self.said)
 
 
-@dataclass(slots=True)
-class Box:
+class Box(msgspec.Struct):
     """A container or a scope, or the whole picture; its text has the same parts as a node's."""
 
     id: str
@@ -32,8 +31,8 @@ class Box:
     about: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     state: str | None = None
-    nodes: list[Node] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
+    nodes: list[Node] = []
+    boxes: list[Box] = []
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -57,8 +56,7 @@ class Box:
         return max((1 + box.depth for box in self.boxes), default=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True):
     """An arrow; `source` and `target` are ids of nodes or boxes."""
 
     source: str
@@ -72,9 +70,8 @@ class Edge:
         return " ".join(part for part in (self.label, f"after {self.delay:g} s" if self.delay else "") if part)
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(msgspec.Struct):
     """Everything in a picture."""
 
     root: Box
-    edges: list[Edge] = field(default_factory=list)
+    edges: list[Edge] = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil
+
+import msgspec
 
 from eventcore.record.views import InstanceView
 from visual.live.moment import Moment, Wait
@@ -15,8 +16,7 @@ NAMED = 2  #: active instances of a step that are named
 OVER = ("success", "skipped", "failure", "cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One line, and the lines below it."""
 
     name: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record.pending import pending_delays
@@ -16,8 +17,7 @@ from visual.standing import Standing, standings
 MOST = 50  #: active instances, failures or retries that are read
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """An instance that waits for its time."""
 
     sequence: str
@@ -25,8 +25,7 @@ class Wait:
     try_number: int | None = None  #: the try that begins then; None where a delay ends
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """What is shown of a run; active instances and failures by the kernel's step name, waits by path."""
 
     at: float  #: UTC in seconds since 1970

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -18,8 +18,7 @@ BAR = 12  #: characters of a progress bar
 WIDE = 60  #: columns from which on there is room for bars
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True):
     """The characters that a tree and its bars are drawn with."""
 
     branch: str = "├── "

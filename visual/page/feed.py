@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
@@ -49,11 +50,10 @@ class Listener:
             yield "{" + ",".join(f'"{key}":{text}' for key, text in parts.items()) + "}"
 
 
-@dataclass
-class _Followed:
+class _Followed(msgspec.Struct):
     topic: Topic
-    listeners: list[Listener] = field(default_factory=list)
-    parts: dict[str, str] = field(default_factory=dict)
+    listeners: list[Listener] = []
+    parts: dict[str, str] = {}
     is_live: bool = True
     stamp: object = None  #: how the store stood before the last look
     due: float = 0.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView
@@ -12,8 +13,7 @@ from visual.graph.layout import Graph
 from visual.report.build import drawn, report_data
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What one look at a store found."""
 
     data: Mapping[str, Any]  #: ready for JSON

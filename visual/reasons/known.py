@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+
+import msgspec
 
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
@@ -19,8 +20,7 @@ from visual.outline import StepNode, flat_outline_of
 from visual.standing import duration
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
@@ -31,14 +31,13 @@ class Reason:
     text: str
 
 
-@dataclass(slots=True)
-class Explanation:
+class Explanation(msgspec.Struct):
     """An instance, its state in a word, and why; `sequence` is None where none is known yet."""
 
     path: str
     sequence: str | None
     state: str
-    reasons: list[Reason] = field(default_factory=list)
+    reasons: list[Reason] = []
 
     @property
     def name(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader, reading
@@ -61,7 +62,7 @@ def title_of(data: Mapping[str, Any]) -> str:
 def _steps(program: StoredProgram, known: Mapping[str, Standing], nothing: Standing) -> list[dict[str, Any]]:
     nodes = flat_outline_of(program)
     return [
-        {**data, **asdict(known.get(node.kernel_name, nothing))}
+        {**data, **msgspec.to_builtins(known.get(node.kernel_name, nothing))}
         for node, data in zip(nodes, steps_data(program), strict=True)
     ]
 

@@ -9,8 +9,9 @@ was waited for. Time between two tasks of the chain was spent on delays, resourc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 Leaf = Callable[[Any], "Moment | None"]
 
@@ -22,8 +23,7 @@ class Moment(NamedTuple):
     span: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A task's time; one that was skipped has none, and stands at the moment it was reached."""
 
     step: str  #: the kernel's name

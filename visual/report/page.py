@@ -17,10 +17,11 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
+
+import msgspec
 
 STYLES = ("theme.css", "page.css", "views.css", "live.css")
 PREFIX = "#page/"  #: of the names by which modules import each other; `package.json` says the same to tools
@@ -28,8 +29,7 @@ _assets = files("visual").joinpath("assets")
 _escapes = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """A kind of page: its frame, the module that it begins with, and the folders that its modules are from."""
 
     frame: str

@@ -4,6 +4,7 @@ It never imports the program's main module, and keeps its own imports few, since
 """
 
 import fcntl
+import gc
 import importlib
 import os
 import pickle
@@ -36,6 +37,7 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
     signal.signal(signal.SIGINT, lambda *_: None)
     held = Leash(leash)
     surroundings = Surroundings()
+    _keep_imported()
     own_pid = os.getpid()
     with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
         try:
@@ -52,6 +54,15 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
             if os.getpid() != own_pid:  # a child that the step forked came back here instead of exiting
                 os._exit(1)
             send(writer, reply)
+
+
+def _keep_imported() -> None:
+    """Leave what is imported so far out of garbage collection, and begin to collect.
+
+    It stays until the worker ends, and `close` waits for that end, at which all that is collected would be taken apart.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def send(stream: BinaryIO, message: bytes) -> None:

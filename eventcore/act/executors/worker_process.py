@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from eventcore.act.current import Current
 from eventcore.act.executors.worker import HEADER, send
@@ -15,15 +16,15 @@ from eventcore.act.programs import rescue
 from eventcore.act.steplog import LogTarget
 
 _BOOT = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path[:] = {path!r}
 from eventcore.act.executors.worker import main
 main(*{arguments!r})
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A started call on its way to a worker."""
 
     ticket: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from sequent.cli.exit_codes import EXIT_USAGE
 from sequent.cli.options import json_option, parameter_option, setting_option, target_argument
@@ -42,8 +42,7 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     return EXIT_USAGE if found.errors else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     """The size of a program, and the errors and warnings found in it."""
 
     program: str

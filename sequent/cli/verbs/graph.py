@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from sequent.cli.options import parameter_option, run_id_option, store_option, target_argument
 
@@ -43,8 +43,7 @@ def command(target: str, store: str | None, run_id: str | None, output: str | No
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Which picture is asked for."""
 
     target: str

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from sequent.cli.options import json_option, run_id_option, store_option, target_argument
 
@@ -48,8 +49,6 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
 def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
           failures: Iterable[InstanceView]) -> dict[str, Any]:  # fmt: skip
     """A run with its steps for programs."""
-    from dataclasses import asdict
-
     from sequent.cli.output import run_data
     from visual.standing import unreached
 
@@ -61,7 +60,7 @@ def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Stand
         return {
             "path": node.path, "state": standing.state, "counts": dict(standing.counts), "seconds": standing.seconds,
             "loop": None if node.loop is None else str(node.loop),
-            "progress": None if standing.progress is None else asdict(standing.progress),
+            "progress": None if standing.progress is None else msgspec.structs.asdict(standing.progress),
             "steps": [step_data(child) for child in node.children],
         }  # fmt: skip
 
