@@ -24,7 +24,8 @@ class Drawable(Protocol):
     """A program that can say what it is as data: an `Eventor` or a `Sequent`."""
 
     @property
-    def document(self) -> str: ...
+    def document(self) -> str:
+        """The stored program as JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
