@@ -17,6 +17,7 @@ import cloudpickle
 import msgspec
 
 from eventcore.errors import EventcoreError
+from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
 from eventcore.run.runner import Runner
 
@@ -44,6 +45,8 @@ class Target:
 
 def parse_target(text: str) -> Target:
     """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file."""
+    if "://" in text:
+        return Target(text, store=_file_of(text))
     path = Path(text)
     if path.is_file():
         if _is_store(path):
@@ -63,6 +66,13 @@ def parse_target(text: str) -> Target:
         f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
         "a store"
     )
+
+
+def _file_of(url: str) -> Path:
+    file = backend_of(url).file
+    if file is None:
+        raise TargetError(f"{url}: only its own process can read a store in memory; name a store in a file")
+    return file
 
 
 def _is_store(path: Path) -> bool:
@@ -101,10 +111,11 @@ def as_recorded(target: Target) -> str:
 def parameters_of_run(target: Target, store: str | None, run_id: str | None) -> dict[str, str]:
     """The parameters that the run was built with, where the same target built it; a store brings its own along."""
     location = store or (str(store_beside(target.file)) if target.file is not None else None)
-    if target.store is not None or location is None or not Path(location).is_file():
+    file = None if target.store is not None or location is None else backend_of(location).file
+    if file is None or not file.is_file():
         return {}
     try:
-        stored, known = _source_of(Path(location), run_id)
+        stored, known = _source_of(file, run_id)
     except EventcoreError:
         return {}
     return known if as_recorded(stored) == as_recorded(target) else {}

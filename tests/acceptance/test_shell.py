@@ -112,41 +112,6 @@ def test_a_flow_is_a_file_a_name_in_it_a_script_that_runs_it_or_a_module(folder:
     assert "success" in done.stdout
 
 
-def test_a_name_in_a_file_means_the_latest_run_of_that_program(folder: Path) -> None:
-    (folder / "two.py").write_text("""
-import sequent as seq
-
-first, second = seq.Sequent("first"), seq.Sequent("second")
-for flow in (first, second):
-    flow.add_step("only", print, args=(flow.name,))
-
-if __name__ == "__main__":
-    first.run(run_id="script-first")
-    second.run(run_id="script-second")
-""")
-    subprocess.run([sys.executable, "two.py"], cwd=folder, check=True, capture_output=True)
-    assert "run script-first " in sequent(folder, "status", "two.py:first").stdout
-    sequent(folder, "run", "two.py:first", "--run-id", "shell-first")
-    sequent(folder, "run", "two.py:second", "--run-id", "shell-second")
-    assert "run shell-first " in sequent(folder, "status", "two.py:first").stdout
-    assert "run shell-second " in sequent(folder, "status", "two.py").stdout
-    assert "shell-first" in sequent(folder, "graph", "two.py:first").stdout
-    assert "in run shell-first:" in sequent(folder, "pause", "two.py:first", code=3).stderr
-    assert "run script-second " in sequent(folder, "status", "two.py:first", "--run-id", "script-second").stdout
-
-
-def test_a_store_that_only_the_parameters_would_tell_is_asked_for(folder: Path) -> None:
-    (folder / "parted.py").write_text("""
-import sequent as seq
-
-def build(region: str) -> seq.Sequent:
-    return seq.Sequent(f"load-{region}", store=f"{region}.db")
-""")
-    error = one_line_error(folder, "status", "parted.py:build")
-    assert "name the store of its runs instead" in error
-    assert "--param" not in error
-
-
 def test_a_store_knows_its_program(folder: Path) -> None:
     (folder / "down").touch()
     sequent(folder, "run", "script.py", code=1)
