@@ -56,6 +56,7 @@ class Sequent(Runner, Container):
         return moments(self, requirements(self))
 
     def built(self) -> Built:
+        """See `Runner`."""
         self._check_steps()
         with _networkx_needed():
             from sequent.compiler.compile import compiled

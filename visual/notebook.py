@@ -13,11 +13,16 @@ class Shown(Protocol):
     """An `Eventor` or a `Sequent`."""
 
     @property
-    def document(self) -> str: ...
+    def document(self) -> str:
+        """The stored program as JSON text."""
+
     @property
-    def store(self) -> str: ...
+    def store(self) -> str:
+        """Where it keeps its runs."""
+
     @property
-    def run_id(self) -> str: ...
+    def run_id(self) -> str:
+        """The id of its run; empty while it is not known."""
 
 
 def bundle(program: Shown) -> dict[str, str]:

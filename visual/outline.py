@@ -90,3 +90,16 @@ def _node(program: StoredProgram, step: StoredStep, parent: str | None, depth: i
         return StepNode(step, parent, depth, None, ())
     body = next((inner for inner in program.members[step.inside] if inner.role is Role.body), None)
     return StepNode(step, parent, depth, body, _inside(program, step.inside, step.path, depth + 1))
+
+
+def in_words(tree: Tree, *, inner: bool = False) -> str:
+    """An expression over events, or a requirement over steps and statuses, as text; empty for none."""
+    if tree is None:
+        return ""
+    if isinstance(tree, str):
+        return tree
+    if "step" in tree:
+        return f"{tree['step']} {tree['status']}"
+    word, parts = next(iter(tree.items()))
+    text = f" {word} ".join(in_words(part, inner=True) for part in parts)
+    return f"({text})" if inner and len(parts) > 1 else text

@@ -74,7 +74,7 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
 
 def unreached(run: RunView) -> Standing:
     """The standing of a step that no task was made of."""
-    over = run.state in ("success", "failure", "stalled")
+    over = run.state in ("success", "failure", "stalled", "cancelled")
     return Standing(NOT_REACHED if over else WAITING, {}, None)
 
 

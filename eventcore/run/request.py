@@ -77,6 +77,6 @@ def counted(row: RunRow, recovery_run: int | None) -> int:
     """The latest recovery that counts as history; raises `ConfigError` where the run has no such recovery."""
     if recovery_run is not None and not 0 <= recovery_run <= row.recovery:
         raise ConfigError(
-            f"recovery_run {recovery_run}: run {row.run_id!r} has recoveries 0 to {row.recovery}; name one of them"
+            f"recovery_run {recovery_run}: run {row.run_id!r} has no such recovery; its latest is {row.recovery}"
         )
     return row.recovery if recovery_run is None else recovery_run

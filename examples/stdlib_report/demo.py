@@ -93,7 +93,7 @@ class Shell:
                 log.append(line)
                 if ended := ENDED.search(line):
                     ran.append(ended)
-                    progress(f"  {len(ran)} steps ended, the last: {ended['path']}@{ended['sequence']}")
+                    progress(f"  steps over: {len(ran)}, the last: {ended['path']}@{ended['sequence']}")
         progress("")
         failed = [step["path"] for step in ran if step["status"] != "success"]
         if failed != failing or running.returncode != bool(failing):
@@ -135,7 +135,7 @@ def main() -> int:
 
         print("\nNow a server answers there. Recovery skips the steps that succeeded:")
         with reports.opened():
-            again = shell.run("recover", str(store), failing=[])
+            shell.run("recover", str(store), failing=[])
         ((key, modules),) = reports.taken
         print(f"  the server got one report, on {modules:,} modules, with the idempotency key {key}")
 
@@ -143,8 +143,8 @@ def main() -> int:
     if code != 0:
         return code
     print(f"""
-What happened: the run ended {len(ran)} steps, one of them with a failure. The recovery ran {len(again)} step, and none
-of the {len(ran) - 1} that had succeeded. {folder}/library.db has what the two extracts found, module by module.
+What happened: in the run, {len(ran) - 1} steps succeeded and one failed. The recovery ran only the one that had
+failed. {folder}/library.db has what the two extracts found, module by module.
 
 What to try next:""")
     for command, purpose in (

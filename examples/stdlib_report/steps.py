@@ -308,42 +308,11 @@ def figures_of(database: sqlite3.Connection) -> dict[str, Any]:
 
 
 def cycles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Groups of modules that import each other in circles, the largest first (Tarjan's algorithm)."""
-    graph: dict[str, list[str]] = {}
-    for importer, imported in edges:
-        graph.setdefault(importer, []).append(imported)
-        graph.setdefault(imported, [])
-    number: dict[str, int] = {}
-    low: dict[str, int] = {}
-    trail: list[str] = []
-    on_trail: set[str] = set()
-    found: list[list[str]] = []
-    for start in graph:
-        if start in number:
-            continue
-        walk = [(start, iter(graph[start]))]
-        while walk:
-            module, rest = walk[-1]
-            if module not in number:
-                number[module] = low[module] = len(number)
-                trail.append(module)
-                on_trail.add(module)
-            step = next((other for other in rest if other not in number or other in on_trail), None)
-            if step is not None and step not in number:
-                walk.append((step, iter(graph[step])))
-                continue
-            if step is not None:
-                low[module] = min(low[module], number[step])
-                continue
-            walk.pop()
-            if walk:
-                low[walk[-1][0]] = min(low[walk[-1][0]], low[module])
-            if low[module] == number[module]:
-                at = trail.index(module)
-                members, trail[at:] = trail[at:], []
-                on_trail.difference_update(members)
-                if len(members) > 1:
-                    found.append(sorted(members))
+    """Groups of modules that import each other in circles, the largest first."""
+    import networkx as nx  # slow to import, and only one step needs it
+
+    graph: nx.DiGraph[str] = nx.DiGraph(edges)
+    found = [sorted(members) for members in nx.strongly_connected_components(graph) if len(members) > 1]
     return sorted(found, key=lambda members: (-len(members), members))
 
 

@@ -1,4 +1,4 @@
-"""Requests to a run: finds the run of a target, and prints the answer."""
+"""Requests to a run: finds the run of a target and the instances in it, and prints the answer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,29 @@ import click
 from eventcore.define.answer import Answer
 from eventcore.record.reading import reading
 from eventcore.run.steering import Steering, steer
+from sequent.cli.chosen import chosen_run
 from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
-from sequent.cli.target import parse_target, store_of
+from sequent.cli.instances import Named, split
+from visual.outline import flat_outline_of
 
 
 def run_of(target: str, store: str | None, run_id: str | None) -> Steering:
     """The steering of the run that is named."""
-    return steer(store_of(parse_target(target), store), run_id)
+    return steer(*chosen_run(target, store, run_id))
+
+
+def instance_of(target: str, store: str | None, run_id: str | None, text: str) -> Named:
+    """The instances that `PATH` or `PATH@SEQ` names in the run that is named."""
+    location, run_id = chosen_run(target, store, run_id)
+    with reading(location) as reader:
+        program = reader.program(reader.run(run_id, time.time()))
+    return split(text, {node.path for node in flat_outline_of(program)})
 
 
 def is_held(target: str, store: str | None, run_id: str | None) -> bool:
     """Whether an engine works on the run that is named."""
-    with reading(store_of(parse_target(target), store)) as reader:
+    location, run_id = chosen_run(target, store, run_id)
+    with reading(location) as reader:
         return reader.run(run_id, time.time()).is_held
 
 

@@ -61,7 +61,7 @@ def _lines(told: Rehearsal) -> Iterator[str]:
     again = sum(len(known.again) for known in told.steps.values())
     first = sum(len(known.first) for known in told.steps.values())
     skipped = sum(len(known.skipped) for known in told.steps.values())
-    yield f"{again} run again, {first} run for the first time, {skipped} are skipped"
+    yield f"to run again: {again}; to run for the first time: {first}; to skip: {skipped}"
 
 
 def _by_path(told: Rehearsal) -> Iterator[tuple[str, StepForecast]]:

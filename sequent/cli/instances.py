@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -24,21 +24,23 @@ class Named(msgspec.Struct, frozen=True):
         return self.sequence is None or f"{sequence}.".startswith(f"{self.sequence}.")
 
 
-def split(text: str) -> tuple[str, str | None]:
-    """`PATH` or `PATH@SEQ` as a path and a sequence."""
+def split(text: str, known: Container[str]) -> Named:
+    """`PATH` or `PATH@SEQ`; the name of a `known` step may have an `@` itself. Raises `TargetError` for `PATH@`."""
     path, separator, sequence = text.rpartition("@")
-    return (path, sequence) if separator else (text, None)
+    if text in known or not separator:
+        return Named(text)
+    if not sequence:
+        raise TargetError(f"{text!r} has no sequence after the '@'; write PATH for all instances, or PATH@SEQ for one")
+    return Named(path, sequence)
 
 
 def named_instance(text: str, paths: Iterable[str], run: RunView) -> Named:
-    """The step that `text` names, and the sequence after its last `@`; raises `TargetError` where there is none."""
+    """The step of the run that `text` names, and perhaps a sequence; raises `TargetError` for an unknown step."""
     known = list(paths)
-    if text in known:
-        return Named(text)
-    path, separator, sequence = text.rpartition("@")
-    if separator and path in known and sequence:
-        return Named(path, sequence)
-    close = difflib.get_close_matches(path or text, known, 1)
+    named = split(text, known)
+    if named.path in known:
+        return named
+    close = difflib.get_close_matches(named.path, known, 1)
     some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
     hint = f"did you mean {close[0]!r}?" if close else f"it has {some or 'no steps'}"
-    raise TargetError(f"run {run.run_id!r} has no step {path or text!r}; {hint}")
+    raise TargetError(f"run {run.run_id!r} has no step {named.path!r}; {hint}")

@@ -59,7 +59,7 @@ def program_options(function: F) -> F:
         setting_option,
         parameter_option,
         click.option("--max-loops", default=-1, show_default=True,
-                     help="Passes; each ends when only delays are left. -1: wait for the delays, too."),
+                     help="Number of passes; each ends when only delays are left. -1: wait for delays, too."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
         click.option("--detach", is_flag=True, help="Run in the background; return once the run has begun."),
         click.option("--plain", is_flag=True, help="Print lines instead of the live view, even in a terminal."),

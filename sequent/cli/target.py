@@ -16,7 +16,7 @@ import cloudpickle
 import msgspec
 
 from eventcore.errors import EventcoreError
-from eventcore.record.location import store_location
+from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
 from eventcore.run.runner import Runner
 
@@ -25,6 +25,10 @@ SQLITE_MAGIC = b"SQLite format 3\0"
 
 class TargetError(EventcoreError):
     """The target names neither a program nor a store; the message says what it could name."""
+
+
+class MissingParameterError(TargetError):
+    """The function that builds the flow needs a parameter that was not given."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -39,6 +43,8 @@ class Target(msgspec.Struct, frozen=True):
 
 def parse_target(text: str) -> Target:
     """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file."""
+    if "://" in text:
+        return Target(text, store=_file_of(text))
     path = Path(text)
     if path.is_file():
         if _is_store(path):
@@ -60,6 +66,13 @@ def parse_target(text: str) -> Target:
     )
 
 
+def _file_of(url: str) -> Path:
+    file = backend_of(url).file
+    if file is None:
+        raise TargetError(f"{url}: only its own process can read a store in memory; name a store in a file")
+    return file
+
+
 def _is_store(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(len(SQLITE_MAGIC))
@@ -76,7 +89,7 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
         program = load_program(stored, {**known, **parameters})
         program.use_store(target.store)
         return program
-    origin = json.dumps({"target": _reference(target), "parameters": dict(parameters)})
+    origin = json.dumps({"target": as_recorded(target), "parameters": dict(parameters)})
     with capturing(target.file, origin) as capture:
         found = _found(target, parameters)
         if found is not None:
@@ -86,8 +99,8 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
     raise TargetError(f"{target.text}: it ended without running a flow; name one in it, as {target.text}:NAME")
 
 
-def _reference(target: Target) -> str:
-    """The target as a store remembers it."""
+def as_recorded(target: Target) -> str:
+    """The target as stores record it."""
     if target.file is None:
         return target.text
     return str(target.file.resolve()) + (f":{target.name}" if target.name else "")
@@ -95,17 +108,19 @@ def _reference(target: Target) -> str:
 
 def parameters_of_run(target: Target, store: str | None, run_id: str | None) -> dict[str, str]:
     """The parameters that the run was built with, where the same target built it; a store brings its own along."""
-    location = store or (str(_beside(target.file)) if target.file is not None else None)
-    if target.store is not None or location is None or not Path(location).is_file():
+    location = store or (str(store_beside(target.file)) if target.file is not None else None)
+    file = None if target.store is not None or location is None else backend_of(location).file
+    if file is None or not file.is_file():
         return {}
     try:
-        stored, known = _source_of(Path(location), run_id)
+        stored, known = _source_of(file, run_id)
     except EventcoreError:
         return {}
-    return known if _reference(stored) == _reference(target) else {}
+    return known if as_recorded(stored) == as_recorded(target) else {}
 
 
-def _beside(file: Path) -> Path:
+def store_beside(file: Path) -> Path:
+    """Where a program keeps its runs unless it says otherwise."""
     return file.with_name(f"{file.stem}.run.db")
 
 
@@ -203,7 +218,7 @@ def typed_parameters(function: Callable[..., Any], parameters: Mapping[str, str]
         if p.default is p.empty and name not in values and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]  # fmt: skip
     if missing:
-        raise TargetError(f"{where} needs --param {missing[0]}=VALUE")
+        raise MissingParameterError(f"{where} needs --param {missing[0]}=VALUE")
     return values
 
 
@@ -227,15 +242,3 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
             raise TargetError(f"{option} {text!r}: write it as key=value")
         found[key] = value
     return found
-
-
-def store_of(target: Target, named: str | None = None) -> str:
-    """The store to read: the one that is named, by path or by a tag of the program's config, or the target's own."""
-    if named is not None:
-        is_tag = target.store is None and not Path(named).exists() and named.isidentifier()
-        return store_location(named, load_program(target, {}).config.DATABASE, None) if is_tag else named
-    if target.store is not None:
-        return str(target.store)
-    if target.file is not None and (beside := _beside(target.file)).is_file():
-        return str(beside)
-    return load_program(msgspec.structs.replace(target), {}).store

@@ -135,8 +135,8 @@ def test_check_tells_what_cannot_run_in_a_line_with_a_remedy(folder: Path) -> No
     error = one_line_error(folder, "check", "unsendable.py")
     assert "'guarded'" in error
     assert "task_construct 'thread'" in error
-    mended = sequent(folder, "check", "unsendable.py", "--set", "task_construct=thread")
-    assert mended.stdout == "1 step, 0 containers: nothing wrong\n"
+    fixed = sequent(folder, "check", "unsendable.py", "--set", "task_construct=thread")
+    assert fixed.stdout == "1 step, 0 containers: nothing wrong\n"
     assert "max_concurrent" in one_line_error(folder, "check", "flow.py", "--set", "max_concurent=2")
     (folder / "circle.py").write_text(FLOW.replace('add_step("load", quiet)', 'add_step("load", quiet, '
                                                    'require=(("push", seq.STEP_SUCCESS),))'))  # fmt: skip
@@ -149,11 +149,11 @@ def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
     before = rows(folder / "flow.run.db", "select count(*), max(recovery) from {tasks}")
 
     failed = why(folder, "flow.py", "days/push@1.1")
-    assert failed.startswith("days/push@1.1 is failure\n  ConnectionRefusedError: mon is down\n")
+    assert failed.startswith("days/push@1.1: failure\n  ConnectionRefusedError: mon is down\n")
     assert "in try 2" in failed
     assert why(folder, "flow.py", "after").splitlines() == [
-        "after@1 is not reached",
-        "  it requires days success, and days@1 ended as failure",
+        "after@1: not reached",
+        "  it requires days success, but days@1 failed",
         "  the run ended with failure of days/push@1.1: ConnectionRefusedError: mon is down",
     ]
     assert "iteration 2" in why(folder, "flow.py", "days/load@1.2")
@@ -176,7 +176,7 @@ def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
     assert re.search(r"runs again +days/push +@1.1 \(failure\)", told)
     assert re.search(r"skipped +days/load +@1.1", told)
     assert re.search(r"will run when reached +after +@1", told)
-    assert "1 run again, 3 run for the first time, 1 are skipped" in told
+    assert "to run again: 1; to run for the first time: 3; to skip: 1" in told
     (folder / "flow.py").write_text(FLOW.replace('"after"', '"finally"'))
     assert "added: finally; removed: after" in sequent(folder, "recover", "flow.py", "--dry-run").stdout
     steps = json.loads(sequent(folder, "recover", "flow.run.db", "--dry-run", "--json").stdout)["steps"]
@@ -205,13 +205,31 @@ def test_a_dry_run_says_where_recover_would_refuse(folder: Path) -> None:
 def test_raw_programs_are_explained_by_their_events(folder: Path) -> None:
     sequent(folder, "run", "raw.py", "--max-loops", "1")
     second = why(folder, "raw.py", "second")
-    assert "second@1 is waiting" in second
+    assert "second@1: waiting" in second
     assert "event 'both' holds when done and never; missing at 1: never; came: done" in second
     assert "sequent continue raw.run.db" in second
     assert "delay of 600 s is due in" in why(folder, "raw.py", "third")
     assert "no association leads to it" in why(folder, "raw.py", "alone")
     elsewhere = why(folder, "raw.py", "second@7")
-    assert "'done' has not been triggered at 7: first success triggers it, and first is not reached" in elsewhere
+    assert "'done' has not been triggered at 7: first success triggers it, but first has not been reached" in elsewhere
+
+
+def test_a_step_may_have_the_sign_of_a_sequence_in_its_name(folder: Path) -> None:
+    (folder / "at.py").write_text(RAW.replace('"first"', '"mail@home"'))
+    sequent(folder, "run", "at.py", "--max-loops", "1", "--run-id", "one")
+    assert why(folder, "at.py", "mail@home").startswith("mail@home@1: success\n")
+    assert "mail@home@1: success" in why(folder, "at.py", "mail@home@1")
+    assert "runs again             mail@home" in sequent(folder, "rerun", "at.py", "mail@home", "--dry-run").stdout
+    for verb in ("why", "cancel", "rerun"):
+        assert "write PATH for all instances" in one_line_error(folder, verb, "at.py", "mail@home@")
+    assert "no instance of mail@home is ready" in one_line_error(folder, "cancel", "at.py", "mail@home")
+
+
+def test_what_a_cancelled_run_did_not_reach_is_not_waiting(folder: Path) -> None:
+    sequent(folder, "run", "raw.py", "--max-loops", "1")
+    assert "third  waiting" in sequent(folder, "status", "raw.py").stdout
+    sequent(folder, "cancel", "raw.py")
+    assert "third  not reached" in sequent(folder, "status", "raw.py").stdout
 
 
 def test_a_live_run_says_what_each_step_waits_for_and_what_it_says(folder: Path) -> None:
@@ -225,7 +243,7 @@ def test_a_live_run_says_what_each_step_waits_for_and_what_it_says(folder: Path)
         assert "it has been running for" in why(folder, "live.py", "holder")
         inner = why(folder, "live.py", "box/inner")
         assert "no iteration of its container box has begun" in inner
-        assert "box@1: it requires holder success, and holder@1 is active" in inner
+        assert "box@1: it requires holder success, but holder@1 is active" in inner
         sequent(folder, "pause", "live.py")
         assert "the run is paused by" in why(folder, "live.py", "third")
         sequent(folder, "resume", "live.py")

@@ -230,7 +230,7 @@ def test_a_step_that_is_done_can_be_run_again_and_is_first_told(shell: Shell) ->
     (shell.folder / "go-b").touch()
     shell("run", "flow.py")
     told = shell("rerun", "flow.run.db", "each/then@1.2", "--dry-run")
-    assert "1 run again" in told
+    assert "to run again: 1;" in told
     output = shell("rerun", "flow.run.db", "each/then@1.2")
     assert output.count("then ran") == 1
     assert "after each ran" not in output

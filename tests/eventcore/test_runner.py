@@ -148,7 +148,7 @@ def test_recovery_of_memory_is_a_clear_error() -> None:
 @pytest.mark.parametrize("number", [5, -1])
 def test_a_recovery_run_that_was_not_is_a_clear_error(tmp_path: Path, number: int) -> None:
     assert eventor(tmp_path / "run.db", run_id="mine").run()
-    with pytest.raises(EventcoreError, match=rf"recovery_run {number}.*'mine' has recoveries 0 to 0"):
+    with pytest.raises(EventcoreError, match=rf"recovery_run {number}.*'mine' has no such recovery; its latest is 0"):
         eventor(tmp_path / "run.db", evr.RunMode.recover, recovery_run=number).run()
 
 

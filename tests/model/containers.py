@@ -1,4 +1,4 @@
-"""An executable reading of DESIGN section 5, slow on purpose: what a flow of containers must end with.
+"""An executable reading of "Flow semantics" in `docs/design.md`, slow on purpose: what a flow must end with.
 
 The only things that happen are starts and ends of leaf executions; everything else (containers, iterations, dead paths)
 follows from them and is derived by trying all rules until none changes anything.
@@ -72,7 +72,7 @@ class NodeSpec:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Section 5, Sequences: iterations are 1-based numbers, or a mapping's keys; without a loop there is one."""
+        """design.md, Sequences: iterations are 1-based numbers, or a mapping's keys; without a loop there is one."""
         if isinstance(self.loop, tuple):
             return self.loop
         return tuple(str(number + 1) for number in range(1 if self.loop is None else self.loop))
@@ -133,7 +133,7 @@ def executions(tree: TreeSpec) -> list[Instance]:
 
 
 def is_caught(tree: TreeSpec, instance: Instance) -> bool:
-    """Section 5, Containers: a failure is handled if a clause takes that step's failure (or complete).
+    """design.md, Containers: a failure is handled if a clause takes that step's failure (or complete).
 
     A failure that only a handler of an enclosing container takes is not caught here: it fails its iteration and its
     container, and is caught there.
@@ -146,9 +146,9 @@ def is_caught(tree: TreeSpec, instance: Instance) -> bool:
 
 
 def stops_the_run(tree: TreeSpec, instance: Instance) -> bool:
-    """Section 4, Failure: whether nothing at all starts after this leaf failed, because no clause handles that.
+    """design.md, Failure: whether nothing at all starts after this leaf failed, because no clause handles that.
 
-    Section 5, Containers: one that a sibling, or a handler of a container around it, takes ends no more than it must.
+    design.md, Containers: one that a sibling, or a handler of a container around it, takes ends no more than it must.
     """
     names = instance.path.split("/")
     around = ["/".join(names[:length]) for length in range(1, len(names) + 1)]

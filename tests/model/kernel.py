@@ -1,4 +1,4 @@
-"""An executable reading of DESIGN section 4, slow on purpose: what a raw kernel program must end with.
+"""An executable reading of "Kernel semantics" in `docs/design.md`, slow on purpose: what a raw program must end with.
 
 Everything is derived from the whole state again and again until nothing new appears; nothing here is incremental, and
 nothing is shared with the engine but the words of `eventcore.define.status`.
@@ -6,7 +6,8 @@ nothing is shared with the engine but the words of `eventcore.define.status`.
 - `settle` is for runs in which everything goes on to the end: facts only ever grow and a task's life depends on nothing
   but its own outcomes, so the result is the same whatever the order. Where that is not so, it says so.
 - `stopped_run_errors` is for runs that an unhandled failure stopped: it checks a recorded run of any order.
-- `run_in_order` is for `max_concurrent` 1 with the `invoke` executor, where even the order of starts is determined.
+
+Where even the order of starts is determined, see `tests.model.kernel_order`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ class StepSpec:
 
     @property
     def handles_failure(self) -> bool:
-        """Section 4, Failure: a failure is handled if the step maps an event to failure or complete."""
+        """design.md, Failure: a failure is handled if the step maps an event to failure or complete."""
         return bool(self.events_at(StepStatus.failure) or self.events_at(StepStatus.complete))
 
     def events_at(self, moment: StepStatus) -> tuple[str, ...]:
@@ -116,7 +117,7 @@ class ProgramSpec:
         return next(step for step in self.steps if step.name == task[0])
 
     def stops_at(self, step: StepSpec) -> bool:
-        """Section 4, Failure: `stop_on_exception` is config, overridable per step; it matters when unhandled."""
+        """design.md, Failure: `stop_on_exception` is config, overridable per step; it matters when unhandled."""
         stop = self.stop_on_exception if step.stop_on_exception is None else step.stop_on_exception
         return stop and not step.handles_failure
 
@@ -144,18 +145,18 @@ def enclosing(sequence: str) -> list[str]:
 
 
 def fulfilled(expr: Tree[str], sequence: str, facts: frozenset[Fact]) -> bool:
-    """Section 4, Expressions: evaluated at one sequence at which an atom was triggered; sees enclosing facts too."""
+    """design.md, Expressions: evaluated at one sequence at which an atom was triggered; sees enclosing facts too."""
     touched = any((atom, sequence) in facts for atom in atoms(expr))
     return touched and holds(expr, lambda event: any((event, outer) in facts for outer in enclosing(sequence)))
 
 
 def previous_status(history: Sequence[KernelResult], task: Task) -> TaskStatus | None:
-    """Section 4, Recovery: the latest status of that (step, sequence) in any earlier recovery."""
+    """design.md, Recovery: the latest status of that (step, sequence) in any earlier recovery."""
     return next((past.tasks[task] for past in reversed(history) if task in past.tasks), None)
 
 
 def is_skipped(step: StepSpec, previous: TaskStatus | None) -> bool:
-    """Section 4, Recovery: the step's policy for that status; by default success skips and everything else reruns."""
+    """design.md, Recovery: the step's policy for that status; by default success skips and everything else reruns."""
     if previous is None or previous is TaskStatus.cancelled:
         return False
     status = StepStatus.success if previous is TaskStatus.skipped else StepStatus(previous.value)
@@ -182,7 +183,7 @@ def live(
     """What becomes of a task that is reached, if it may be called `allowed` times (None: as often as it wants).
 
     A skip fires success and complete, not ready or active; it and a step without function need no call. History counts
-    however the task was reached. Each try is a call; the task fails when the try after the last retry fails (section 4,
+    however the task was reached. Each try is a call; the task fails when the try after the last retry fails (see
     Recovery, Task states, Retries).
     """
     step = program.step_of(task)
@@ -281,7 +282,7 @@ def stopped_run_errors(
 ) -> list[str]:
     """What is wrong with a recorded run that was stopped; empty if nothing is, whatever order it had.
 
-    Section 4, Failure: nothing new starts, what runs may finish, delays are not awaited, the run ends as failure. So
+    design.md, Failure: nothing new starts, what runs may finish, delays are not awaited, the run ends as failure. So
     given which tasks were called and how often, all else is determined: their states, and that exactly the
     consequences of what happened are recorded (those behind a delay may be missing), tasks not called staying ready.
     """
@@ -302,141 +303,3 @@ def stopped_run_errors(
     if not is_stopped(program, expected):
         errors.append("stopped without a failure that stops")
     return errors
-
-
-def run_in_order(program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelResult] = ()) -> KernelResult:
-    """The one possible run with `max_concurrent` 1 and the `invoke` executor, stops and stalls included.
-
-    Tasks start in the order in which they became ready, and take what they acquire in that order as soon as it is
-    there. All that a start or an end brings about is decided before the next thing happens: facts are taken in the
-    order in which they were raised (expressions see a fact from the moment it is taken); for each, first its
-    associations in order of definition, then the expression events in order of definition, at the fact's own sequence
-    before those it encloses. Skips are over the moment they are reached and leave the pools as their run had; steps
-    without function are over when their turn comes, and need not wait for one that runs. A retry keeps its place in the
-    queue. After a failure that stops, nothing starts.
-    """
-    if any(assoc.delay for assoc in program.assocs):
-        raise ValueError("a delay makes the order depend on the clock")
-    return _InOrder(program, outcomes, history).run()
-
-
-class _InOrder:
-    """The state of `run_in_order`: lists in order of appearance."""
-
-    def __init__(self, program: ProgramSpec, outcomes: Outcomes, history: Sequence[KernelResult]) -> None:
-        self.program, self.outcomes, self.history = program, outcomes, history
-        self.raised: list[Fact] = []
-        self.facts: set[Fact] = set()  # those taken
-        self.lives: dict[Task, Life] = {}
-        self.tasks: dict[Task, TaskStatus] = {}
-        self.queue: list[Task] = []
-        self.holding: set[Task] = set()
-        self.waiting: set[Task] = set()  # for units of a pool, since their turn came
-        self.runs = False  # one that needs a worker
-        self.order: list[Task] = []
-        self.attempts: dict[Task, int] = dict(history[-1].attempts) if history else {}
-        self.free: dict[str, int] = dict(program.pools)
-
-    def run(self) -> KernelResult:
-        self.raised += self.program.starts
-        self.take_facts()
-        stopped = False
-        while (task := self.next_startable()) is not None and not stopped:
-            self.perform(task)
-            stopped = self.tasks[task] is TaskStatus.failure and self.program.stops_at(self.program.step_of(task))
-        stalled = bool(self.queue)
-        verdict = not stalled and not unhandled(self.program, self.tasks)
-        return KernelResult(frozenset(self.facts), self.tasks, verdict, self.attempts, tuple(self.order))
-
-    def take_facts(self) -> None:
-        while self.raised:
-            event, sequence = self.raised.pop(0)
-            if (event, sequence) in self.facts:
-                continue
-            self.facts.add((event, sequence))
-            for assoc in self.program.assocs:
-                for target in assoc.targets if assoc.event == event else ():
-                    if self.program.step(target) is None:
-                        self.raised.append((target, sequence))
-                    else:
-                        self.reach((target, sequence))
-            for derived in self.program.events:
-                if derived.expr is not None and event in atoms(derived.expr):
-                    self.evaluate(derived.name, derived.expr, sequence)
-
-    def evaluate(self, name: str, expr: Tree[str], sequence: str) -> None:
-        """Raise the event of an expression where it holds: at the new fact's sequence and at those it encloses."""
-        touched = dict.fromkeys(at for event, at in self.facts if event in atoms(expr) and sequence in enclosing(at))
-        for inner in sorted(touched, key=lambda at: at != sequence):
-            if (name, inner) not in self.facts and fulfilled(expr, inner, frozenset(self.facts)):
-                self.raised.append((name, inner))
-
-    def reach(self, task: Task) -> None:
-        """A step reached by several events at one sequence runs once."""
-        if task in self.tasks:
-            return
-        life = self.lives[task] = live(self.program, task, self.outcomes, self.history)
-        if life.status is TaskStatus.skipped:
-            step = self.program.step_of(task)
-            self.change_free(-1, step.acquires)
-            self.give_back(step)
-            self.pass_moments(task, life.status, *life.moments)
-        else:
-            self.queue.append(task)
-            self.pass_moments(task, TaskStatus.ready, StepStatus.ready)
-
-    def pass_moments(self, task: Task, status: TaskStatus, *moments: StepStatus) -> None:
-        self.tasks[task] = status
-        for moment in moments:
-            self.raised += [(event, task[1]) for event in self.program.step_of(task).events_at(moment)]
-
-    def next_startable(self) -> Task | None:
-        """Section 4, Resources: first come first served; what an earlier task waits for is kept from later ones."""
-        for task in list(self.queue):
-            if self.takes(task) and not (self.runs and self.program.step_of(task).function):
-                return task
-        return None
-
-    def takes(self, task: Task) -> bool:
-        """Whether a task of the queue has what it acquires, now at the latest."""
-        if task not in self.holding:
-            wanted = self.program.step_of(task).acquires
-            before = self.queue[: self.queue.index(task)]
-            kept = {pool for other in before if other not in self.holding for pool, _ in self.acquires(other)}
-            if any(amount > self.free[pool] or pool in kept for pool, amount in wanted):
-                self.waiting.add(task)
-                return False
-            self.change_free(-1, wanted)
-            self.holding.add(task)
-        return True
-
-    def acquires(self, task: Task) -> Amounts:
-        return self.program.step_of(task).acquires
-
-    def change_free(self, sign: int, amounts: Amounts) -> None:
-        for pool, amount in amounts:
-            self.free[pool] += sign * amount
-
-    def give_back(self, step: StepSpec) -> None:
-        """Return what a step releases; those that wait take it at once."""
-        self.change_free(1, step.acquires if step.releases is None else step.releases)
-        for task in self.queue:
-            if task in self.waiting:
-                self.takes(task)
-
-    def perform(self, task: Task) -> None:
-        life = self.lives[task]
-        step = self.program.step_of(task)
-        self.queue.remove(task)
-        self.pass_moments(task, TaskStatus.active, StepStatus.active)
-        self.take_facts()
-        if step.function:
-            self.runs = True
-            while (other := self.next_startable()) is not None:
-                self.perform(other)
-            self.runs = False
-            self.order += [task] * life.calls
-            self.attempts[task] = self.attempts.get(task, 0) + life.calls
-        self.give_back(step)
-        self.pass_moments(task, life.status, *life.moments[2:])
-        self.take_facts()

@@ -1,4 +1,4 @@
-"""The models themselves, pinned to sentences of DESIGN and to each other."""
+"""The models themselves, pinned to sentences of `docs/design.md` and to each other."""
 
 from dataclasses import replace
 
@@ -27,10 +27,10 @@ from tests.model.kernel import (
     ProgramSpec,
     StepSpec,
     is_stopped,
-    run_in_order,
     settle,
     stopped_run_errors,
 )
+from tests.model.kernel_order import run_in_order
 from tests.model.strategies import FailingCalls, FailingLeaves
 
 ready, active, success, failure, complete = StepStatus

@@ -1,4 +1,4 @@
-"""Random flows of containers, loops and clauses, run by the real engine and by the model of DESIGN section 5."""
+"""Random flows of containers, loops and clauses, run by the real engine and by their model."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Random programs of events, steps and associations, run by the real engine and by the model of DESIGN section 4."""
+"""Random programs of events, steps and associations, run by the real engine and by their model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ from tests.model.kernel import (
     KernelResult,
     ProgramSpec,
     is_stopped,
-    run_in_order,
     settle,
     stopped_run_errors,
 )
+from tests.model.kernel_order import run_in_order
 from tests.property.programs import KernelRun
 from tests.property.reading import store_at
 

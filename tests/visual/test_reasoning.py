@@ -42,7 +42,7 @@ def test_only_the_parts_of_a_requirement_that_do_not_hold_are_told(store: Path) 
     (found,) = why(store, "asks")
     assert found.name == "asks@1"
     assert found.reasons[0].text == (
-        "it requires bad success or late ready, and bad@1 ended as failure, late@1 has not been reached"
+        "it requires bad success or late ready, but bad@1 failed, late@1 has not been reached"
     )
     assert [reason.kind for reason in found.reasons] == ["requirement", "run"]
 
@@ -137,5 +137,5 @@ def test_an_event_behind_an_event_is_told_to_where_it_could_come_from(store: Pat
     (found,) = why(store, "last")
     assert [reason.text for reason in found.reasons if reason.kind == "event"] == [
         "event 'far' has not been triggered at 1: it follows 'done'",
-        "event 'done' has not been triggered at 1: first success triggers it, and first is failure",
+        "event 'done' has not been triggered at 1: first success triggers it, but first failed",
     ]

@@ -76,7 +76,8 @@ def test_where_nothing_can_draw_the_text_is_written_and_one_line_says_so(folder:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("sequent: picture.svg is not drawn, its text is in picture.dot and picture.mmd: ")
+    told = "sequent: picture.svg could not be drawn, so its text is in picture.dot and picture.mmd: "
+    assert done.stderr.startswith(told)
     assert "package graphviz" in done.stderr
     assert (folder / "picture.dot").read_text().startswith("digraph")
     assert "flowchart" in (folder / "picture.mmd").read_text()

@@ -25,7 +25,8 @@ class Drawable(Protocol):
     """A program that can say what it is as data: an `Eventor` or a `Sequent`."""
 
     @property
-    def document(self) -> str: ...
+    def document(self) -> str:
+        """The stored program as JSON text."""
 
 
 class Picture(msgspec.Struct, frozen=True):

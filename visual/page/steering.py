@@ -47,7 +47,7 @@ def _checked(verb: str, named: Any) -> dict[str, str]:
     if unknown := given.keys() - known:
         raise RequestError(f"{verb} takes no {', '.join(sorted(unknown))}")
     if wrong := [key for key, value in given.items() if not isinstance(value, str) or not value]:
-        raise RequestError(f"{verb}: {', '.join(wrong)} must be a text")
+        raise RequestError(f"{verb}: {', '.join(wrong)} must be non-empty text")
     if needed is not None and needed not in given:
         raise RequestError(f"{verb} needs {needed!r}")
     return given

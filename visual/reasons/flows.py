@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from eventcore.define.status import TaskStatus
 from eventcore.define.stored import Tree
 from eventcore.record.views import InstanceView
-from visual.outline import StepNode
-from visual.reasons.known import Known, Reason, listed, state_of
+from visual.outline import StepNode, in_words
+from visual.reasons.known import Known, Reason, listed, passed
 from visual.reasons.standing import why_it_stands, why_nothing_starts
 
 
@@ -70,7 +70,7 @@ def _requirement(known: Known, node: StepNode, sequence: str) -> Iterator[Reason
     for part in tree.get("and", [tree]):
         if not _holds(known, part, sequence):
             standings = listed(list(dict.fromkeys(_standings(known, part, sequence))))
-            yield Reason("requirement", f"it requires {_words(part)}, and {standings}")
+            yield Reason("requirement", f"it requires {in_words(part)}, but {standings}")
 
 
 def _holds(known: Known, tree: Tree, sequence: str) -> bool:
@@ -110,22 +110,12 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
     name, task = f"{tree['step']}@{_enclosing(known, tree, sequence)}", _named(known, tree, sequence)
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
-    elif task.status.is_over and not _came(task, tree["status"]):
-        yield f"{name} ended as {task.status.value}"
     else:
-        yield f"{name} is {state_of(task, known.run)}"
-
-
-def _words(tree: Tree, *, inner: bool = False) -> str:
-    if "step" in tree:
-        return f"{tree['step']} {tree['status']}"
-    word, parts = next(iter(tree.items()))
-    text = f" {word} ".join(_words(part, inner=True) for part in parts)
-    return f"({text})" if inner else text
+        yield f"{name} {passed(task, known.run)}"
 
 
 def _delay(known: Known, node: StepNode, sequence: str) -> list[Reason]:
     for delay in known.delays:
         if (delay.kind, delay.target, delay.sequence) == ("step", node.step.name, sequence):
-            return [Reason("delay", f"its delay of {node.step.delay:g} s is due {known.when(delay.due)}")]
+            return [Reason("delay", f"its delay of {node.step.delay:g} s {known.due(delay.due)}")]
     return []

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from eventcore.define.sequence import enclosing
 from eventcore.define.stored import StoredAssociation, Tree
-from visual.reasons.known import Known, Reason, listed, state_of
+from visual.outline import in_words
+from visual.reasons.known import Known, Reason, listed, passed
 from visual.reasons.standing import why_nothing_starts
 
 DEEPEST = 4  #: events behind events that are told of
@@ -48,7 +49,7 @@ def _link(known: Known, link: StoredAssociation, sequence: str | None, told: set
     key = event, link.kind, link.target, sequence
     for delay in known.delays:
         if (delay.event, delay.kind, delay.target, delay.sequence) == key:
-            text = f"event {event!r} came, and the delay of {link.delay:g} s is due {known.when(delay.due)}"
+            text = f"event {event!r} came, but the delay of {link.delay:g} s {known.due(delay.due)}"
             yield Reason("delay", text)
             return
     yield Reason("event", f"event {event!r} came at {sequence}, but nothing has followed from it yet")
@@ -65,7 +66,7 @@ def _event(known: Known, name: str, sequence: str | None, told: set[str], depth:
         atoms = list(dict.fromkeys(_atoms(expr)))
         missing = [atom for atom in atoms if not _visible(known, atom, sequence)]
         came = [atom for atom in atoms if atom not in missing]
-        yield Reason("event", f"event {name!r} holds when {_words(expr)}; missing{where}: {listed(missing)}; "
+        yield Reason("event", f"event {name!r} holds when {in_words(expr)}; missing{where}: {listed(missing)}; "
                      f"came: {listed(came) or 'none'}")  # fmt: skip
         for atom in missing:
             yield from _event(known, atom, sequence, told, depth + 1)
@@ -83,8 +84,8 @@ def _bringers(known: Known, event: str, sequence: str | None) -> Iterator[str]:
             if event in events:
                 task = None if sequence is None else known.instance(step.name, sequence)
                 is_here = task is not None and task.recovery == known.run.recovery
-                stands = state_of(task, known.run) if task is not None and is_here else "not reached"
-                yield f"{step.path} {status} triggers it, and {step.path} is {stands}"
+                stands = passed(task, known.run) if task is not None and is_here else "has not been reached"
+                yield f"{step.path} {status} triggers it, but {step.path} {stands}"
     for link in _leading(known, "event", event):
         yield f"it follows {link.event!r}"
 
@@ -100,11 +101,3 @@ def _atoms(tree: Tree) -> Iterator[str]:
     elif tree is not None:
         for part in next(iter(tree.values())):
             yield from _atoms(part)
-
-
-def _words(tree: Tree, *, inner: bool = False) -> str:
-    if isinstance(tree, str):
-        return tree
-    word, parts = next(iter(tree.items()))
-    text = f" {word} ".join(_words(part, inner=True) for part in parts)
-    return f"({text})" if inner else text

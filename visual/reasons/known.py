@@ -19,6 +19,15 @@ from eventcore.run.next_action import NextAction, next_action
 from visual.outline import StepNode, flat_outline_of
 from visual.standing import duration
 
+#: what is said of a task in a state, where that is more than that it is in it
+_ends = {
+    "success": "succeeded",
+    "failure": "failed",
+    "skipped": "was skipped",
+    "cancelled": "was cancelled",
+    "interrupted": "was interrupted",
+}
+
 
 class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
@@ -128,10 +137,10 @@ class Known:
         step = self.steps.get(task.step)
         return step is not None and step.function is not None
 
-    def when(self, due: float) -> str:
-        """A time to come, or one that has passed, in words."""
-        at = datetime.fromtimestamp(due).strftime("%Y-%m-%d %H:%M:%S")
-        return f"in {duration(due - self.now)} (at {at})" if due > self.now else f"since {at}"
+    def due(self, time: float) -> str:
+        """When something is due, or was: `is due in 2 min 5 s (at ...)`."""
+        at = datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
+        return f"is due in {duration(time - self.now)} (at {at})" if time > self.now else f"was due at {at}"
 
 
 def state_of(task: InstanceView, run: RunView) -> str:
@@ -139,6 +148,12 @@ def state_of(task: InstanceView, run: RunView) -> str:
     if task.status is TaskStatus.active and not run.is_held:
         return "interrupted"
     return task.status.value
+
+
+def passed(task: InstanceView, run: RunView) -> str:
+    """What has become of a task, as the end of a sentence: `failed`, `is active`."""
+    state = state_of(task, run)
+    return _ends.get(state, f"is {state}")
 
 
 def listed(names: list[str], most: int = 5) -> str:

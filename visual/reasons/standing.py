@@ -46,7 +46,7 @@ def _ready(known: Known, task: InstanceView) -> list[Reason]:
     everything = why_nothing_starts(known)
     if task.due is not None:
         error = _last_error(known, task)
-        text = f"its next try, number {task.try_number}, is due {known.when(task.due)}"
+        text = f"its next try, number {task.try_number}, {known.due(task.due)}"
         return [Reason("retry", text + (f", after {error}" if error else "")), *everything]
     units = missing_units(known, task)
     if units or everything:
@@ -60,7 +60,7 @@ def _slot(known: Known, task: InstanceView) -> Reason:
     most = known.steps[task.step].config.get("max_concurrent")
     if most is not None and 1 <= most <= len(own):
         names = listed([known.shown(other) for other in own])
-        return Reason("slot", f"it waits for a free slot: its own max_concurrent is {most}, and {names} are active")
+        return Reason("slot", f"it waits for a free slot: its own max_concurrent is {most}; active: {names}")
     if running:
         names = listed([known.shown(other) for other in running])
         return Reason("slot", f"it waits for a free slot under max_concurrent; active: {names}")

@@ -7,10 +7,10 @@ from typing import Any
 
 from eventcore.act.steplog import LogFolder
 from eventcore.define.status import TaskStatus
-from eventcore.define.stored import StoredProgram, Tree
+from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView, TaskView
-from visual.outline import flat_outline_of
+from visual.outline import flat_outline_of, in_words
 from visual.report.critical import Span, critical_path
 from visual.report.logs import Wanted, logs_of
 from visual.report.loops import loops_of
@@ -181,18 +181,7 @@ def steps_data(program: StoredProgram) -> Iterator[dict[str, Any]]:
             "path": node.path, "name": node.name, "parent": places.get(node.parent or "", -1),
             "container": node.is_container, "loop": None if node.loop is None else str(node.loop),
             "concurrent": step.concurrent, "delay": step.delay,
-            "acquires": [f"{count} of {pool}" for pool, count in step.acquires], "require": require_text(step.require),
+            "acquires": [f"{count} of {pool}" for pool, count in step.acquires], "require": in_words(step.require),
             "function": runs.function,
             "config": {k: v for k, v in runs.config.items() if k in ("retries", "retry_delay", "timeout")},
         }  # fmt: skip
-
-
-def require_text(tree: Tree, *, inner: bool = False) -> str:
-    """A requirement in words."""
-    if tree is None:
-        return ""
-    if "step" in tree:
-        return f"{tree['step']} {tree['status']}"
-    word, parts = next(iter(tree.items()))
-    text = f" {word} ".join(require_text(part, inner=True) for part in parts)
-    return f"({text})" if inner and len(parts) > 1 else text

@@ -17,8 +17,10 @@ def command(target: str, instance: str | None, store: str | None, run_id: str | 
 
     A cancelled run can be recovered.
     """
-    from sequent.cli.answers import run_of, tell
-    from sequent.cli.instances import split
+    from sequent.cli.answers import instance_of, run_of, tell
 
-    path, sequence = (None, None) if instance is None else split(instance)
-    return tell(run_of(target, store, run_id).cancel(path, sequence), is_of_run=instance is None)
+    run = run_of(target, store, run_id)
+    if instance is None:
+        return tell(run.cancel())
+    named = instance_of(target, store, run.run_id, instance)
+    return tell(run.cancel(named.path, named.sequence), is_of_run=False)

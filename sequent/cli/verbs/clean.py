@@ -28,12 +28,13 @@ UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 def command(target: str, store: str | None, older_than: str | None, keep: int | None, logs: bool,
             dry_run: bool) -> int:  # fmt: skip
     """Delete old runs of TARGET: those that meet all the criteria given. Runs in progress are never deleted."""
-    from sequent.cli.target import parse_target, store_of
+    from sequent.cli.chosen import chosen_store
+    from sequent.cli.target import parse_target
 
     if older_than is None and keep is None:
         raise click.UsageError("say which runs: --older-than 30d, --keep 10, or both")
     age = None if older_than is None else _seconds_of(older_than)
-    return _clean(store_of(parse_target(target), store), age, keep, logs=logs, dry_run=dry_run)
+    return _clean(chosen_store(parse_target(target), store), age, keep, logs=logs, dry_run=dry_run)
 
 
 def _seconds_of(age: str) -> float:
@@ -64,11 +65,10 @@ def _clean(location: str, age: float | None, keep: int | None, *, logs: bool, dr
         if run.is_held:
             click.echo(f"kept     {run.run_id}: {run.holder} is working on it", err=True)
     if not chosen:
-        click.echo(
-            f"sequent: nothing to clean: none of the {len(runs)} runs in {location} meets the criteria", err=True
-        )
+        click.echo(f"sequent: nothing to clean: no run in {location} meets the criteria", err=True)
         return EXIT_NOTHING
-    click.echo(f"{len(chosen)} of {len(runs)} runs {'would be ' if dry_run else ''}deleted")
+    of_runs = f"{len(chosen)} of {len(runs)} run{'' if len(runs) == 1 else 's'}"
+    click.echo(f"{of_runs} {'would be ' if dry_run else ''}deleted")
     return 0
 
 

@@ -57,16 +57,18 @@ class Wanted(msgspec.Struct, frozen=True):
     def picture(self) -> Picture:
         """The run of the target's store where there is one and the flow was not asked for by itself."""
         from eventcore.errors import RunNotFoundError
-        from sequent.cli.target import load_program, pairs, parse_target, store_of
+        from sequent.cli.chosen import chosen_run, chosen_store
+        from sequent.cli.target import load_program, pairs, parse_target
         from visual.graph.draw import draw
 
         parsed = parse_target(self.target)
         if not self.program_only and not self.parameters:
-            location = store_of(parsed, self.store)
+            location = chosen_store(parsed, self.store)
             named = self.store is not None or self.run_id is not None or parsed.store is not None
             if named or Path(location).is_file():
                 with suppress(*([] if named else [RunNotFoundError])):
-                    return draw(location, self.run_id, kernel=self.kernel, unfold=self.unfold)
+                    location, run_id = chosen_run(self.target, self.store, self.run_id)
+                    return draw(location, run_id, kernel=self.kernel, unfold=self.unfold)
         program = load_program(parsed, pairs(self.parameters, "--param"), self.run_id)
         return draw(program, kernel=self.kernel, unfold=self.unfold)
 
@@ -84,7 +86,7 @@ def _write(picture: Picture, output: str, format: str | None) -> None:
         texts = [file.with_suffix(ending) for ending in (".dot", ".mmd")]
         for text in texts:
             _put(text, picture.render(format_of(text)))
-        raise PictureError(f"{file} is not drawn, its text is in {texts[0]} and {texts[1]}: {error}") from None
+        raise PictureError(f"{file} could not be drawn, so its text is in {texts[0]} and {texts[1]}: {error}") from None
     _put(file, data)
 
 

@@ -38,11 +38,11 @@ ASK = 5  #: so many looks to one at the store
 def command(target: str, path: str | None, store: str | None, run_id: str | None, number: int | None, failed: bool,
             follow: bool, as_json: bool) -> int:  # fmt: skip
     """Show what the steps of a run printed and logged: all of them, those inside PATH, or one instance, PATH@SEQ."""
-    from sequent.cli.target import parse_target, store_of
+    from sequent.cli.chosen import chosen_run
 
     if follow and (as_json or failed):
         raise click.UsageError("--follow shows only new output; leave out --json and --failed")
-    location = store_of(parse_target(target), store)
+    location, run_id = chosen_run(target, store, run_id)
     if follow:
         return _follow(location, run_id, path, number)
     return _show(location, run_id, path, number, failed=failed, as_json=as_json)

@@ -16,10 +16,10 @@ def command(target: str, store: str | None, run_id: str | None, output: str) -> 
     """Write a run of TARGET as one HTML file: graph, timeline, and each instance with its tracebacks and logs."""
     from pathlib import Path
 
-    from sequent.cli.target import parse_target, store_of
+    from sequent.cli.chosen import chosen_run
     from visual.report.build import report
 
-    text = report(store_of(parse_target(target), store), run_id)
+    text = report(*chosen_run(target, store, run_id))
     try:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:

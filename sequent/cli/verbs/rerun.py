@@ -29,20 +29,19 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     """
     from eventcore.decide.rerunning import Rerun
     from eventcore.define.status import RunMode
-    from sequent.cli.answers import is_held, run_of, tell
+    from sequent.cli.answers import instance_of, is_held, run_of, tell
     from sequent.cli.dry_run import tell_recovery
     from sequent.cli.execution import run_program
-    from sequent.cli.instances import split
 
-    path, sequence = split(instance)
-    rerun = Rerun(path, sequence, extent or "also")  # type: ignore[arg-type]  # click has checked it
+    target, store, run_id = options["target"], options["store"], options["run_id"]
+    named = instance_of(target, store, run_id, instance)
+    rerun = Rerun(named.path, named.sequence, extent or "also")  # type: ignore[arg-type]  # click has checked it
     if dry_run:
         for name in ("max_loops", "quiet", "plain", "detach"):
             del options[name]
         return tell_recovery(as_json=as_json, recovery_run=None, rerun=rerun, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read the run with `sequent status --json`")
-    target, store, run_id = options["target"], options["store"], options["run_id"]
     if is_held(target, store, run_id):
-        return tell(run_of(target, store, run_id).rerun(path, sequence, rerun.extent), is_of_run=False)
+        return tell(run_of(target, store, run_id).rerun(named.path, named.sequence, rerun.extent), is_of_run=False)
     return run_program(RunMode.recover, rerun=rerun, **options)

@@ -23,10 +23,11 @@ def command(target: str, store: str | None, as_json: bool) -> int:
     import time
 
     from eventcore.record.reading import reading
+    from sequent.cli.chosen import chosen_store
     from sequent.cli.output import print_json, run_data
-    from sequent.cli.target import parse_target, store_of
+    from sequent.cli.target import parse_target
 
-    location = store_of(parse_target(target), store)
+    location = chosen_store(parse_target(target), store)
     with reading(location) as reader:
         runs = reader.runs(time.time())
     if as_json:

@@ -20,7 +20,8 @@ def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
     import time
 
     from eventcore.record.reading import reading
-    from sequent.cli.target import parse_target, store_of
+    from sequent.cli.chosen import chosen_store
+    from sequent.cli.target import parse_target
 
     try:
         from visual.page.server import serve
@@ -28,9 +29,9 @@ def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
         if error.name is None or error.name.partition(".")[0] in ("visual", "eventcore"):
             raise
         raise click.UsageError(
-            f"serve needs {error.name}, which is not installed; pip install 'sequent-flow[live]'"
+            f"serve needs {error.name}, which is not installed; run: pip install 'sequent-flow[live]'"
         ) from None
-    location = store_of(parse_target(target), store)
+    location = chosen_store(parse_target(target), store)
     with reading(location) as reader:
         reader.runs(time.time())
     try:

@@ -27,13 +27,14 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
 
     from eventcore.define.status import TaskStatus
     from eventcore.record.reading import reading
+    from sequent.cli.chosen import chosen_run
     from sequent.cli.output import console, print_json
-    from sequent.cli.target import parse_target, store_of
     from visual.live.tree import run_tree
     from visual.outline import outline_of
     from visual.standing import standings
 
-    with reading(store_of(parse_target(target), store)) as reader:
+    location, run_id = chosen_run(target, store, run_id)
+    with reading(location) as reader:
         now = time.time()
         run = reader.run(run_id, now)
         nodes = outline_of(reader.program(run))

@@ -28,12 +28,12 @@ def command(target: str, store: str | None, run_id: str | None, interval: float)
     The exit code is the run's. Ctrl-C stops watching, not the run.
     """
     from eventcore.act.system_clock import SystemClock
+    from sequent.cli.chosen import chosen_run
     from sequent.cli.poller import Poller
     from sequent.cli.summary import tell_end
-    from sequent.cli.target import parse_target, store_of
     from sequent.cli.terminal import is_interactive
 
-    location = store_of(parse_target(target), store)
+    location, run_id = chosen_run(target, store, run_id)
     poller = Poller(location, interval, SystemClock(), run_id)
     try:
         last = _in_a_terminal(poller) if is_interactive() else _in_lines(poller, interval)

@@ -25,13 +25,14 @@ def command(target: str, path: str, store: str | None, run_id: str | None, as_js
     import time
 
     from eventcore.record.reading import reading
+    from sequent.cli.chosen import chosen_run
     from sequent.cli.instances import named_instance
     from sequent.cli.output import print_json
-    from sequent.cli.target import parse_target, store_of
     from visual.reasons import Known, explanations
 
     now = time.time()
-    with reading(store_of(parse_target(target), store)) as reader:
+    location, run_id = chosen_run(target, store, run_id)
+    with reading(location) as reader:
         run = reader.run(run_id, now)
         known = Known(reader, run, now)
         named = named_instance(path, known.nodes, run)
@@ -45,7 +46,7 @@ def command(target: str, path: str, store: str | None, run_id: str | None, as_js
 
 def _print(found: Iterable[Explanation]) -> None:
     for one in found:
-        click.echo(f"{one.name} is {one.state}")
+        click.echo(f"{one.name}: {one.state}")
         for reason in one.reasons:
             click.echo(f"  {reason.text}")
 

@@ -79,3 +79,13 @@ def chained(program: evr.Eventor, *functions: Callable[[], Any]) -> evr.Eventor:
         program.add_assoc(event, step)
         event = done
     return program
+
+
+def succeed() -> str:
+    """A step that succeeds."""
+    return "fine"
+
+
+def fail() -> None:
+    """A step that fails."""
+    raise ValueError("broken")

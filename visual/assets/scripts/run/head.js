@@ -57,7 +57,7 @@ function callouts({ run, data }) {
       callout(
         "running",
         "Running:",
-        `${run.holder} works on it${data.live ? "." : "; this page shows the run as it was when the page was made."}`,
+        `${run.holder} is working on it${data.live ? "." : "; this page shows the run as it was when the page was made."}`,
       ),
     );
   if (run.stalled.length) found.push(callout("stalled", "Stalled:", lines(run.stalled)));

@@ -1,0 +1,76 @@
+"""Which program, store and run a target names."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_shell import one_line_error, sequent
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def test_a_name_in_a_file_means_the_latest_run_of_that_program(folder: Path) -> None:
+    (folder / "two.py").write_text("""
+import sequent as seq
+
+first, second = seq.Sequent("first"), seq.Sequent("second")
+for flow in (first, second):
+    flow.add_step("only", print, args=(flow.name,))
+
+if __name__ == "__main__":
+    first.run(run_id="script-first")
+    second.run(run_id="script-second")
+""")
+    subprocess.run([sys.executable, "two.py"], cwd=folder, check=True, capture_output=True)
+    assert "run script-first " in sequent(folder, "status", "two.py:first").stdout
+    sequent(folder, "run", "two.py:first", "--run-id", "shell-first")
+    sequent(folder, "run", "two.py:second", "--run-id", "shell-second")
+    assert "run shell-first " in sequent(folder, "status", "two.py:first").stdout
+    assert "run shell-second " in sequent(folder, "status", "two.py").stdout
+    assert "shell-first" in sequent(folder, "graph", "two.py:first").stdout
+    assert "in run shell-first:" in sequent(folder, "pause", "two.py:first", code=3).stderr
+    assert "run script-second " in sequent(folder, "status", "two.py:first", "--run-id", "script-second").stdout
+
+
+def test_a_run_in_a_store_named_by_a_url_is_found_again_as_the_advice_says(folder: Path) -> None:
+    (folder / "down").touch()
+    (folder / "needs.py").write_text("""
+import os
+import sequent as seq
+
+def send(region):
+    if os.path.exists("down"):
+        raise ConnectionError(region)
+    print("sent", region)
+
+def build(region: str) -> seq.Sequent:
+    flow = seq.Sequent("needs")
+    flow.add_step("send", send, args=(region,))
+    return flow
+""")
+    url = f"sqlite:///{folder}/named.db"
+    failed = sequent(folder, "run", "needs.py:build", "--param", "region=north", "--store", url, code=1)
+    advice = failed.stdout.splitlines()[-1].partition("then run: sequent ")[2].split()
+    assert advice[:2] == ["recover", url]
+    (folder / "down").unlink()
+    assert "run again: 1" in sequent(folder, "recover", "needs.py:build", "--store", url, "--dry-run").stdout
+    assert "sent north" in sequent(folder, *advice).stdout
+    assert "no store at" in one_line_error(folder, "status", f"sqlite:///{folder}/other.db")
+    assert "in memory" in one_line_error(folder, "status", "sqlite://")
+
+
+def test_a_store_that_only_the_parameters_would_tell_is_asked_for(folder: Path) -> None:
+    (folder / "parted.py").write_text("""
+import sequent as seq
+
+def build(region: str) -> seq.Sequent:
+    return seq.Sequent(f"load-{region}", store=f"{region}.db")
+""")
+    error = one_line_error(folder, "status", "parted.py:build")
+    assert "name the store of its runs instead" in error
+    assert "--param" not in error

@@ -1,0 +1,127 @@
+"""What a step finds around it in a worker process, and where what it writes goes.
+
+The functions are defined inside the tests, so they travel by value and the module need not be importable.
+"""
+
+import importlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventcore.act.steplog import LogTarget
+from tests.eventcore.act.bench import LOG, Bench, eventually
+
+
+def test_the_environment_is_the_calls_own_while_it_runs(lone: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHADOWED", "engine")
+
+    def step() -> list[str | None]:
+        return [os.environ.get("STEP"), os.environ.get("SHADOWED")]
+
+    assert lone.value(step, env={"STEP": "load", "SHADOWED": "call"}) == ["load", "call"]
+    assert lone.value(step) == [None, "engine"]
+
+
+def test_what_a_step_does_to_its_environment_and_folder_does_not_reach_the_next(lone: Bench, tmp_path: Path) -> None:
+    def spoil(folder: str) -> None:
+        os.environ["LEFT"] = "over"
+        del os.environ["PATH"]
+        os.chdir(folder)
+
+    def look() -> list[Any]:
+        return ["LEFT" in os.environ, os.environ["PATH"], os.getcwd()]
+
+    lone.run(spoil, str(tmp_path))
+    assert lone.value(look) == [False, os.environ["PATH"], os.getcwd()]
+
+
+def test_a_worker_imports_what_the_engine_can_import(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "users_module.py").write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert bench.value(importlib.import_module("users_module").answer) == 42
+
+
+def test_a_worker_imports_nothing_heavy(bench: Bench) -> None:
+    modules = bench.value(lambda: sorted(sys.modules))
+    heavy = {"sqlalchemy", "networkx", "click", "rich", "multiprocessing", "asyncio"}
+    if "coverage" in modules:  # imports that itself
+        heavy.remove("multiprocessing")
+    assert heavy & set(modules) == set()
+
+
+def test_the_terminals_interrupt_does_not_reach_a_step_but_its_programs_can_be_interrupted(bench: Bench) -> None:
+    def step() -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        child = subprocess.Popen(["sleep", "300"])
+        child.send_signal(signal.SIGINT)
+        return child.wait()
+
+    assert bench.value(step) == -signal.SIGINT
+    assert bench.value(os.getsid, 0) != os.getsid(0)
+
+
+def test_a_worker_holds_no_file_of_the_engine(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = sqlite3.connect(path)
+    store.execute("create table t (a)")
+    leaky = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(leaky, True)
+    try:
+
+        def step() -> list[str]:
+            folder = "/proc/self/fd"
+            return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if os.path.exists(f"{folder}/{fd}")]
+
+        assert not [name for name in bench.value(step) if str(tmp_path) in name]
+    finally:
+        os.close(leaky)
+        store.close()
+
+
+def test_what_a_program_writes_is_in_the_log_while_the_step_runs(lone: Bench, tmp_path: Path) -> None:
+    log, over = tmp_path / LOG, tmp_path / "over"
+
+    def step(path: str) -> None:
+        subprocess.run(["sh", "-c", "echo started"], check=True)
+        while not os.path.exists(path):
+            time.sleep(0.01)
+
+    ticket = lone.start(step, str(over), log=LogTarget(str(log.parent)))
+    assert eventually(lambda: log.exists() and log.read_text() == "started\n")
+    over.touch()
+    assert lone.reports.wait(ticket).ok
+
+
+def test_what_is_written_past_python_is_in_the_log_though_the_process_dies_of_it(lone: Bench, tmp_path: Path) -> None:
+    def step(deadly: bool) -> None:
+        os.write(2, b"last words\n")
+        if deadly:
+            os._exit(3)
+
+    for deadly in (False, True):
+        log = tmp_path / f"{deadly}" / LOG
+        lone.run(step, deadly, log=LogTarget(str(log.parent)))
+        assert eventually(partial(_says, log, "last words\n"))
+
+
+def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
+    log = LogTarget(str(tmp_path / "folder"))
+    assert lone.run(abs, -1, log=log).ok
+    assert not lone.run(os._exit, 3, log=log).ok
+    assert lone.run(time.sleep, 300, timeout=0.2, log=log).error == "timed out after 0.2 s"
+    lone.executor.close()
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def _says(log: Path, text: str) -> bool:
+    return log.exists() and log.read_text() == text
