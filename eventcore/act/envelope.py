@@ -106,7 +106,7 @@ def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()
 
 def _summary(error: BaseException) -> str:
     """The line that names the error's class: a syntax error's comes last, notes and further lines come after others."""
-    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    lines = "".join(traceback.format_exception_only(error)).strip().split("\n")
     return next((line for line in lines if line.partition(":")[0].endswith(type(error).__name__)), lines[-1])
 
 
