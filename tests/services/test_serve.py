@@ -372,7 +372,9 @@ def test_without_the_extra_the_command_says_what_to_install(done: Served, tmp_pa
         text=True, check=False, timeout=60,
     )  # fmt: skip
     assert said.returncode == 2
-    assert said.stderr == ("sequent: serve needs uvicorn, which is not installed; pip install 'sequent-flow[live]'\n")
+    assert said.stderr == (
+        "sequent: serve needs uvicorn, which is not installed; run: pip install 'sequent-flow[live]'\n"
+    )
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(done: Served) -> None:
