@@ -55,6 +55,9 @@ class RunHeldError(EventcoreError):
 class LeaseLostError(EventcoreError):
     """Another engine took over the run while this one was silent; this engine records nothing more."""
 
+    def __init__(self) -> None:
+        super().__init__("another engine took over this run; this engine stops without recording anything more")
+
 
 class NotInStepError(EventcoreError):
     """`current()` was called outside a running step."""

@@ -22,6 +22,7 @@ from tests.support import ROOT
 #: is a file beside a package's `__init__` that does not stand as high as that.
 LAYERS = (
     "eventcore.errors",
+    "eventcore.moment",
     "eventcore.uncollected",
     "eventcore.define",
     "eventcore.decide",

@@ -15,6 +15,7 @@ from eventcore.define.config import Config
 from eventcore.define.program import Loop, Step
 from eventcore.define.reference import references_in, resolved
 from eventcore.define.values import decode
+from eventcore.moment import Moment
 
 LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
 
@@ -40,7 +41,7 @@ class CallMaker:
         self._items = LoopItems(record)
         self._refers: dict[str, bool] = {}  #: by step, whether references stand among its arguments
 
-    def make(self, task: Task) -> Call:
+    def make(self, task: Task, start_by: Moment | None) -> Call:
         """The call for the task's current try; raises whatever resolving its references raises."""
         step = task.step
         args: Any = step.args
@@ -69,6 +70,7 @@ class CallMaker:
             Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
             environment,
             self._log,
+            start_by,
             step.place.result_needed,
         )
 

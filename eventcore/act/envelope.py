@@ -19,6 +19,7 @@ import msgspec
 from eventcore.act.current import Current, entered
 from eventcore.act.steplog import LogTarget, captured
 from eventcore.define.values import encode_result
+from eventcore.moment import Moment
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Call(msgspec.Struct, frozen=True):
     view: Current
     environment: Mapping[str, str] = {}
     log: LogTarget | None = None
+    start_by: Moment | None = None  #: after it, the call must not begin: the run may be another engine's
     result_needed: bool = False  #: something refers to the result: one that cannot be stored is then a failure
 
 
@@ -40,7 +42,11 @@ class Outcome(msgspec.Struct, frozen=True):
     result: str | None = None  #: the value as tagged JSON, None for None
     error: str | None = None  #: one line, such as "ValueError: math domain error"
     traceback: str | None = None
+    is_late: bool = False  #: the call was not begun, because it was too late for that
     raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
+
+
+LATE = Outcome(False, error="it was not begun in time", is_late=True)
 
 
 def perform(call: Call) -> Outcome:
@@ -49,6 +55,8 @@ def perform(call: Call) -> Outcome:
     A coroutine function is run to its end in an event loop of its own. Only `KeyboardInterrupt` is raised: it is meant
     for the engine.
     """
+    if call.start_by is not None and call.start_by.is_past:
+        return LATE
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)
@@ -63,6 +71,8 @@ def perform(call: Call) -> Outcome:
 
 async def perform_async(call: Call) -> Outcome:
     """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
+    if call.start_by is not None and call.start_by.is_past:
+        return LATE
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from eventcore.act.clock import Clock, Item
-
-
-def steady() -> float:
-    """Seconds by a clock that nobody sets and that counts the machine's sleep, too."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+from eventcore.moment import steady
 
 
 class SystemClock(Clock):

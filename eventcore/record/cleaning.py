@@ -79,7 +79,7 @@ def _withdraw(store: Store, run: RunView) -> bool:
             .where(t.runs.c.id == run.id)
             .values(
                 run_id=f"{holder.token} deleted", program="", source=json.dumps({"deleted": run.run_id}),
-                holder_host="nowhere, for it is being deleted",
+                holder_host="nowhere, for it is being deleted", holder_boot=None,
             )
         )  # fmt: skip
         connection.execute(delete(t.recoveries).where(t.recoveries.c.run == run.id))

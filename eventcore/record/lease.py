@@ -6,13 +6,15 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, inspect, null, select, update
 
 from eventcore.errors import RunHeldError
+from eventcore.moment import steady, this_boot
 from eventcore.record.backend import backend_at
+from eventcore.record.processes import found_process, this_namespace
 from eventcore.record.schema import runs
 
 
@@ -24,33 +26,15 @@ class Holder(msgspec.Struct, frozen=True):
     pid: int
     started: str  #: the process's start as the system tells it: its number may belong to another process by now
     wake: int | None = None  #: the loopback port at which it is told of requests
+    boot: str | None = None  #: the start of its machine
+    namespace: str | None = None  #: in which its process has its number
 
 
 def this_engine(token: str | None = None, wake: int | None = None) -> Holder:
     """A new holder in this process."""
-    token = token or secrets.token_hex(8)
-    return Holder(token, socket.gethostname(), os.getpid(), process_start(os.getpid()) or "", wake)
-
-
-def process_start(pid: int) -> str | None:
-    """When a process of this host started, in the system's own units; None where it does not run."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return None
-    except OSError:
-        pass
-    else:
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in ("Z", "X") else fields[19]
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    return ""
+    process, token = found_process(os.getpid()), token or secrets.token_hex(8)
+    started = "" if process is None else process.started
+    return Holder(token, socket.gethostname(), os.getpid(), started, wake, this_boot(), this_namespace())
 
 
 def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> None:
@@ -73,18 +57,33 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
             heartbeat=now,
             lease_term=term,
             wake=holder.wake,
+            holder_boot=holder.boot,
+            holder_namespace=holder.namespace,
+            heartbeat_since_boot=steady(),
         )
     )
 
 
-def is_held(row: Row[tuple[object, ...]], now: float) -> bool:
-    """Whether a run's row names an engine that lives: on this host by its process, elsewhere by its heartbeat."""
-    if row.holder is None or now - row.heartbeat > row.lease_term:
+def is_held(row: Any, now: float) -> bool:
+    """Whether a run's row names an engine that lives.
+
+    On this machine its process tells, and only one that somebody has stopped is given up when it was silent for its
+    term. Of a process that cannot be seen from here, its silence tells: by the machine's own clock where it is on this
+    machine, else by the clock that the backend writes leases with.
+    """
+    if row.holder is None:
         return False
-    if row.holder_host != socket.gethostname():
-        return True
-    started = process_start(row.holder_pid)
-    return started is not None and (not row.holder_started or started in ("", row.holder_started))
+    is_here = row.holder_host == socket.gethostname() and row.holder_boot in (None, this_boot())
+    if is_here and row.holder_boot:
+        is_silent = steady() - row.heartbeat_since_boot > row.lease_term
+    else:
+        is_silent = now - row.heartbeat > row.lease_term
+    if not is_here or (row.holder_boot and row.holder_namespace != this_namespace()):
+        return not is_silent
+    process = found_process(row.holder_pid)
+    if process is None or not process.may_be(row.holder_started):
+        return False
+    return not (is_silent and process.is_stopped)
 
 
 def named(row: Row[tuple[object, ...]]) -> str:
@@ -95,11 +94,14 @@ def named(row: Row[tuple[object, ...]]) -> str:
 def held_runs(connection: Connection, now: float) -> Iterator[tuple[str, str]]:
     """The ids of the runs that living engines hold, each with its holder.
 
-    It reads a store of any version, so the columns of the lease keep their names.
+    It reads a store of any version, so the columns of the lease keep their names; an older one lacks some.
     """
-    columns = ("run_id", "holder", "holder_host", "holder_pid", "holder_started", "heartbeat", "lease_term")
+    wanted = ("run_id", "holder", "holder_host", "holder_pid", "holder_started", "heartbeat", "lease_term",
+              "holder_boot", "holder_namespace", "heartbeat_since_boot")  # fmt: skip
+    there = {column["name"] for column in inspect(connection).get_columns(runs.name)}
     now = backend_at(connection).lease_time(connection, now)
-    for row in connection.execute(select(*(runs.c[name] for name in columns)).where(runs.c.holder.is_not(None))):
+    columns = [runs.c[name] if name in there else null().label(name) for name in wanted]
+    for row in connection.execute(select(*columns).where(runs.c.holder.is_not(None))):
         if is_held(row, now):
             yield row.run_id, named(row)
 
@@ -112,5 +114,5 @@ def give_up(connection: Connection, run: int, holder: Holder) -> None:
 def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Renew the heartbeat; False if the lease is no longer the holder's."""
     now = backend_at(connection).lease_time(connection, now)
-    done = connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(heartbeat=now))
-    return done.rowcount == 1
+    mine = update(runs).where(runs.c.id == run, runs.c.holder == holder.token)
+    return connection.execute(mine.values(heartbeat=now, heartbeat_since_boot=steady())).rowcount == 1

@@ -6,7 +6,7 @@ Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.defi
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 PREFIX = "eventcore_"
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -48,6 +48,9 @@ runs = _table(
     Column("heartbeat", Float),
     Column("lease_term", Float),
     Column("wake", Integer),  # the loopback port at which the holder hears that there is a request
+    Column("holder_boot", Text),  # the start of the holder's machine
+    Column("holder_namespace", Text),  # in which the holder's process has its number
+    Column("heartbeat_since_boot", Float),  # seconds, by a clock that nobody sets
     rowid=True,
 )
 

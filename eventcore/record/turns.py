@@ -59,9 +59,14 @@ class TurnWriter:
                 raise
             raise StoreError(f"recording the run failed: {explained}, then recover the run") from error
         if not is_ours:
-            raise LeaseLostError("another engine took over this run; this engine stops without recording anything more")
+            raise LeaseLostError
         for progress in changes.loops.values():
             progress.is_recorded = True
+
+    def holds(self) -> bool:
+        """Whether the run is still this engine's."""
+        self._statements["lease"].run(self._cursor, [(self._run, self._holder)])
+        return self._cursor.fetchone() is not None
 
     def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
         """What a turn writes, by statement; iterations come before the tasks in them."""

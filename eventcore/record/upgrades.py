@@ -15,9 +15,16 @@ from eventcore.record.backend import Backend, backend_at
 
 Upgrade = Callable[[Connection], None]
 
+
+def _add_machines(connection: Connection) -> None:
+    """Leases tell the machine and the namespace of their holder."""
+    for column in ("holder_boot TEXT", "holder_namespace TEXT", "heartbeat_since_boot FLOAT"):
+        connection.exec_driver_sql(f"ALTER TABLE eventcore_runs ADD COLUMN {column}")
+
+
 #: the function under number n brings a store of version n - 1 to version n. It speaks of tables by the names that they
 #: had then, not by `schema`, and can be begun again where a database does not undo changes of its schema
-UPGRADES: Mapping[int, Upgrade] = {}
+UPGRADES: Mapping[int, Upgrade] = {3: _add_machines}
 
 OLDEST = 2  #: the oldest version that was released
 

@@ -10,6 +10,7 @@ from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
 from eventcore.define.config import Config, Construct
 from eventcore.define.program import Step
+from eventcore.moment import Moment
 from eventcore.run.waiting import Ended
 
 
@@ -30,13 +31,13 @@ class Dispatcher:
         """How many tasks are with an executor."""
         return len(self._tickets)
 
-    def start(self, task: Task) -> None:
-        """Have the task's current try run; a call that cannot be made is a failure of the try."""
+    def start(self, task: Task, start_by: Moment | None) -> None:
+        """Have the task's current try run if it begins in time; a call that cannot be made is a failure of the try."""
         self.started += 1
         ticket = self.started
         self._tickets[ticket] = task
         try:
-            call = self._calls.make(task)
+            call = self._calls.make(task, start_by)
         except Exception as error:
             self._reported(ticket, failed(error))
             return

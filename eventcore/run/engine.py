@@ -32,6 +32,7 @@ from eventcore.record.turns import TurnWriter
 from eventcore.run.dispatcher import Dispatcher
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
+from eventcore.run.tenure import Tenure
 from eventcore.run.waiting import Asked, Ended, Happening, Interrupted, Mailbox, Triggered
 
 
@@ -39,12 +40,13 @@ class Engine:
     """Runs one recovery of one run; the store, the turn, the clock, the observers and the lease are handed in."""
 
     def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, executors: Executors, clock: Clock,
-                 announcer: Announcer, requests: Callable[[], Iterable[AskedRequest]],
+                 announcer: Announcer, tenure: Tenure, requests: Callable[[], Iterable[AskedRequest]],
                  answered: Callable[[int, str | None], None]) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._clock = clock
         self._announcer = announcer
+        self._tenure = tenure
         self._hears_turns = announcer.hears(TaskEnded, TaskSkipped, TurnRecorded)
         self._hears_starts = announcer.hears(TaskStarted)
         self._requests = requests  #: reads what was asked and waits for this engine
@@ -120,6 +122,7 @@ class Engine:
         changes = turn.taken_changes()
         if changes:
             self._writer.write(changes, turn.context.now)
+            self._tenure.confirmed()
         if self._hears_turns or changes.attempts or changes.answers:
             self._announcer.turn_recorded(changes, turn.context.now, self._asked)
         if changes.answers:
@@ -134,7 +137,10 @@ class Engine:
         """Let the decision know what happened."""
         if isinstance(what, Ended):
             task = self._dispatcher.taken_back(what.ticket)
-            if task is not None:
+            if task is not None and what.outcome.is_late and not task.ending:
+                self._tenure.check(again=True)
+                self._dispatcher.start(task, self._tenure.end)
+            elif task is not None:
                 o = what.outcome
                 self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised)
         elif isinstance(what, Triggered):
@@ -147,14 +153,15 @@ class Engine:
             self.turn.context.state.stopped = self._interrupted = True
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
         else:
-            raise LeaseLostError("another engine took over this run; this engine stops without recording anything more")
+            raise LeaseLostError
 
     def _dispatch(self, changes: Changes) -> None:
         """Start what the turn started, and end what it cancelled."""
         for task in changes.starts:
+            self._tenure.check()
             if self._hears_starts:
                 self._announcer.starting(task, self.turn.context.now)
-            self._dispatcher.start(task)
+            self._dispatcher.start(task, self._tenure.end)
         for task in changes.cancels:
             self._dispatcher.cancel(task)
 

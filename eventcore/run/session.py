@@ -44,6 +44,7 @@ from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
+from eventcore.run.tenure import Tenure
 from eventcore.run.waiting import Asked, Lost, Triggered
 
 log = logging.getLogger("eventcore")
@@ -247,8 +248,10 @@ class Session:
         calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive)
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
+        tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)
         return Engine(
-            turn, writer, calls, self._executors, self._clock, announcer, self._pending, self._inquiries.answered
+            turn, writer, calls, self._executors, self._clock, announcer, tenure, self._pending,
+            self._inquiries.answered,
         )  # fmt: skip
 
     def _pending(self) -> list[requests.AskedRequest]:
