@@ -151,6 +151,15 @@ def is_any_open(connection: Connection, run: int) -> bool:
     return connection.execute(select(requests.c.id).where(requests.c.run == run, TAKEN).limit(1)).first() is not None
 
 
+def is_part_cancelled(connection: Connection, run: int, since: float) -> bool:
+    """Whether users have cancelled a part of the run since then; the run may have succeeded nevertheless."""
+    query = select(requests.c.argument).where(
+        requests.c.run == run, requests.c.verb == CANCEL, requests.c.status == RequestStatus.done.value,
+        requests.c.answered_at >= since,
+    )  # fmt: skip
+    return any(json.loads(argument) for (argument,) in connection.execute(query))
+
+
 def answer_of(connection: Connection, request: int, waits_for: str = NO_ENGINE) -> Answer:
     """How a request stands; `waits_for` is the reason of one that is not answered yet."""
     query = select(requests, runs.c.run_id).join(runs, runs.c.id == requests.c.run).where(requests.c.id == request)
