@@ -158,7 +158,7 @@ class SqliteFile(_Sqlite):
         if path.is_dir():
             raise StoreError(f"store {path} is a folder; give the path of a file in it")
         if not path.exists() and not create:
-            raise StoreError(f"there is no store at {path}; run the program first, or give the right path with --store")
+            raise StoreError(f"there is no store at {path}; run the program first, or give the path of its store")
         folder = path.resolve().parent
         if not folder.is_dir():
             raise StoreError(f"store {path}: the folder {folder} does not exist; create it or give another path")
