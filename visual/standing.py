@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from eventcore.define.program import Role
-from eventcore.define.status import TaskStatus
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import LoopTally, Tally
@@ -94,7 +94,7 @@ def _looped(loop: Standing, body: Standing | None) -> Standing:
 def _standing(tally: Tally, run: RunView) -> Standing:
     state = next(status for status in ORDER if tally.counts.get(status)).value
     counts = {status.value: tally.counts[status] for status in ORDER if tally.counts.get(status)}
-    if state == TaskStatus.active.value and not run.is_held:
+    if state == TaskStatus.active.value and not run.is_held and run.verdict is not Verdict.pending:
         state = INTERRUPTED
     if state == TaskStatus.skipped.value:
         state = TaskStatus.success.value

@@ -13,6 +13,7 @@ import msgspec
 
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
+from eventcore.define.answer import no_step
 from eventcore.define.program import Event, Step
 from eventcore.errors import ProgramError
 
@@ -35,6 +36,9 @@ class Rerun(msgspec.Struct, frozen=True):
 def amended(plan: Plan, history: History, rerun: Rerun) -> History:
     """The history to recover with; raises `ProgramError` where it has no such instance."""
     wanted = set(_named(plan, history, rerun))
+    paths = list(dict.fromkeys(step.path for step in plan.steps.values() if not step.is_hidden))
+    if rerun.path not in paths:
+        raise ProgramError(no_step(rerun.path, paths))
     if not wanted:
         where = rerun.path if rerun.sequence is None else f"{rerun.path}@{rerun.sequence}"
         raise ProgramError(

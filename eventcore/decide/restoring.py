@@ -202,23 +202,23 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
 
 def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, int]]) -> None:
     """Failures stay failures, and units stay taken by what is over and did not return them."""
-    for name, status, count in over:
-        step = context.plan.steps.get(name)
-        if step is None:
-            continue
+    ended = [(context.plan.steps[name], status, count) for name, status, count in over if name in context.plan.steps]
+    for step, status, count in ended:
         if status is TaskStatus.failure and not step.handles_failure:
             context.state.failures += count
             context.state.stopped |= context.plan.config.of_step(step.config, "stop_on_exception")
-        if status is not TaskStatus.cancelled:
-            _count_units(context, step, count, count)
+    kept = [(step, count) for step, status, count in ended if status is not TaskStatus.cancelled]
+    for step, count in kept:
+        _count_taken(context, step, count)
+    for step, count in kept:  # a step may return what another one has taken
+        for pool, units in step.releases:
+            state = context.state.pools[pool.name]
+            state.taken = max(0, state.taken - count * units)
 
 
-def _count_units(context: Context, step: Step, taken: int, returned: int) -> None:
-    for pool, count in step.acquires:
-        context.state.pools[pool.name].taken += taken * count
-    for pool, count in step.releases:
-        state = context.state.pools[pool.name]
-        state.taken = max(0, state.taken - returned * count)
+def _count_taken(context: Context, step: Step, tasks: int) -> None:
+    for pool, units in step.acquires:
+        context.state.pools[pool.name].taken += tasks * units
 
 
 def _wait_again(context: Context, task: Task) -> None:
@@ -230,9 +230,7 @@ def _wait_again(context: Context, task: Task) -> None:
 
 def _take_up(context: Context, task: Task) -> None:
     if task.step.is_container:
-        if task.step.acquires:
-            task.holds = True
-            _count_units(context, task.step, 1, 0)
+        _hold_again(context, task)
         if task.key in context.state.progress:
             loops.advance(context, task)
         else:
@@ -243,9 +241,17 @@ def _take_up(context: Context, task: Task) -> None:
         Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, lost, None)
     )
     if recovery.replay(task.step, TaskStatus.active) is StepReplay.skip:
+        _hold_again(context, task)
         ending.task_over(context, task, TaskStatus.success)
         return
     task.try_number += 1
     task.lost += 1
     tasks.set_status(context, task, TaskStatus.ready)
     slots.make_ready(context, task)
+
+
+def _hold_again(context: Context, task: Task) -> None:
+    """Give the task the units that it had when its engine died."""
+    if task.step.acquires:
+        task.holds = True
+        _count_taken(context, task.step, 1)

@@ -32,7 +32,8 @@ def differences(stored: StoredProgram, present: StoredProgram) -> Differences:
     changed = []
     for name in before.keys() & after.keys():
         old, new = _told(before[name]), _told(after[name])
-        parts = [key for key in (*new, *(old.keys() - new.keys())) if old.get(key) != new.get(key)]
+        keys = (*new, *(old.keys() - new.keys()))
+        parts = [key for key in keys if not _is_same(key, old.get(key), new.get(key))]
         if inputs_before.get(name) != inputs_after.get(name):
             parts.append("what it follows")
         if parts:
@@ -52,6 +53,14 @@ def _visible(program: StoredProgram) -> dict[str, StoredStep]:
 def _told(step: StoredStep) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(step)
     return data
+
+
+def _is_same(key: str, old: Any, new: Any) -> bool:
+    """Whether a part did not change; a function of a script is the same function where the script is imported."""
+    if key != "function" or old is None or new is None:
+        return bool(old == new)
+    (module, _, name), (other, _, other_name) = old.partition(":"), new.partition(":")
+    return name == other_name and (module == other or "__main__" in (module, other))
 
 
 def _inputs(program: StoredProgram) -> dict[str, list[Any]]:

@@ -274,8 +274,9 @@ class Program:
                 )
 
     def recorded(self, triggers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Those of the triggers (event, sequence) that are recorded as facts."""
-        return [(name, at) for name, at in triggers if self.events[name].kind is EventKind.public]
+        """Those of the triggers (event, sequence) that are of this program's events and recorded as facts."""
+        public = {name for name, event in self.events.items() if event.kind is EventKind.public}
+        return [(name, at) for name, at in triggers if name in public]
 
     def event_named(self, event: Event | str, where: str) -> Event:
         """The event itself, for an event or its name; raises `ProgramError` if this program does not have it."""

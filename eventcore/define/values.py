@@ -1,16 +1,16 @@
 """Values as text: JSON with tags for the usual types, and nothing that runs code when it is read.
 
 A tagged value is the object `{"$": tag, "v": ...}`; a plain mapping that happens to have the key `$`, or keys that are
-not text, is written as a tagged list of pairs. Enums and dataclasses are written with the name of their class, and read
-back only when the module of that class is already imported: what a store holds never causes an import. Time zones
-are kept as their offset, and the fold of a local time is not.
+not text, is written as a tagged list of pairs. Enums, dataclasses and structs of msgspec are written with the name of
+their class, and read back only when the module of that class is already imported: what a store holds never causes an
+import. Time zones are kept as their offset, and the fold of a local time is not.
 """
 
 import json
 import math
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,6 +18,8 @@ from enum import Enum, Flag
 from pathlib import Path, PurePath
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 TAG = "$"
 DECIMAL_BITS = 10_000  #: Python reads and writes no longer integers as decimals
@@ -126,14 +128,23 @@ def _write_other(value: Any, where: str) -> Any:
         if isinstance(value, Flag):
             return _tagged("flag", [_class_name(type(value), where), value.value])
         return _tagged("enum", [_class_name(type(value), where), value.name])
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {f.name: _write(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value) if f.init}
+    if _is_record(type(value)):
+        parts = {name: _write(getattr(value, name), f"{where}.{name}") for name in _field_names(value)}
         return _tagged("dataclass", [_class_name(type(value), where), parts])
     if isinstance(value, PurePath):
         return _tagged("path", str(value))
     if type(value) in (set, frozenset, tuple):
         return _tagged(type(value).__name__, [_write(item, f"an item of {where}") for item in value])
     raise NotStorableError(f"{where} is of type {type(value).__module__}.{type(value).__qualname__}")
+
+
+def _is_record(cls: type) -> bool:
+    """Whether its objects are written field by field: a dataclass, or a struct of msgspec such as `Answer`."""
+    return is_dataclass(cls) or issubclass(cls, msgspec.Struct)
+
+
+def _field_names(value: Any) -> Sequence[str]:
+    return [f.name for f in fields(value) if f.init] if is_dataclass(value) else value.__struct_fields__
 
 
 def _tagged(tag: str, value: Any) -> dict[str, Any]:
@@ -167,7 +178,7 @@ def _class_named(name: str, base: type) -> Any:
     found: Any = sys.modules.get(module)
     for part in qualname.split("."):
         found = getattr(found, part, None)
-    if not isinstance(found, type) or not (issubclass(found, base) if base is not object else is_dataclass(found)):
+    if not isinstance(found, type) or not (issubclass(found, base) if base is not object else _is_record(found)):
         raise ValueError(
             f"a stored value is of class {qualname} of module {module}, which is not imported here; import it"
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
+from eventcore.define.answer import no_step, some_of
 from eventcore.define.program import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
@@ -15,8 +16,6 @@ from eventcore.errors import ProgramError
 from eventcore.record.pausing import is_paused
 from eventcore.record.schema import facts, programs, recoveries, tasks
 from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
-
-SHOWN = 10  #: names of steps or events in a message
 
 
 def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
@@ -29,6 +28,8 @@ def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[
         return _no_trigger(connection, run, argument, held=held)
     if verb == RERUN:
         return _no_rerun(connection, run, argument, held=held)
+    if verb == CANCEL and argument and (reason := _no_step(connection, run, argument["path"])) is not None:
+        return reason
     return None if held else _no_steering(connection, run, verb, argument)
 
 
@@ -46,11 +47,16 @@ def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Map
     return None
 
 
+def _no_step(connection: Connection, run: Row[Any], path: str) -> str | None:
+    """That the program does not have the step, and which it has."""
+    paths = list(dict.fromkeys(step.path for step in program_of(connection, run.id, run.recovery).visible()))
+    return None if path in paths else no_step(path, paths)
+
+
 def _no_instance(connection: Connection, run: Row[Any], path: str, sequence: str | None) -> str | None:
-    """Why no instance can be cancelled."""
-    known = [step.name for step in program_of(connection, run.id, run.recovery).visible() if step.path == path]
-    if not known:
-        return f"the program has no step {path!r}"
+    """Why no instance of a step of the program can be cancelled."""
+    program = program_of(connection, run.id, run.recovery)
+    known = [step.name for step in program.visible() if step.path == path]
     query = select(tasks.c.step).where(
         tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.step.in_(known),
         tasks.c.status.in_([TaskStatus.ready.value, TaskStatus.active.value]),
@@ -66,8 +72,7 @@ def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, An
     known = program_of(connection, run.id, run.recovery).event_named
     if event not in known:
         shown = [name for name, found in known.items() if found.kind is EventKind.public]
-        some = ", ".join(shown[:SHOWN]) + (", ..." if len(shown) > SHOWN else "")
-        return f"the program has no event {event!r}; it has {some or 'none that can be triggered'}"
+        return f"the program has no event {event!r}; it has {some_of(shown) or 'none that can be triggered'}"
     if known[event].kind is not EventKind.public:
         return f"event {event!r} is internal; only the engine triggers it"
     try:
@@ -85,10 +90,11 @@ def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, An
 
 def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any], *, held: bool) -> str | None:
     path, sequence = argument["path"], argument.get("sequence")
+    if (reason := _no_step(connection, run, path)) is not None:
+        return reason
     program = program_of(connection, run.id, run.recovery)
-    is_known = any(step.path == path for step in program.steps)
     query = select(tasks.c.step).where(tasks.c.run == run.id, is_of(program, path, sequence)).limit(1)
-    if is_known and (held or connection.execute(query).first() is not None):
+    if held or connection.execute(query).first() is not None:
         return None
     return (
         f"the run has no instance of {_named(path, sequence)} to run again; `sequent status` shows which steps it has"

@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
 from eventcore.define.answer import Answer, RequestStatus
+from eventcore.define.sequence import as_sequence
 from eventcore.define.status import Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import identity, lease
@@ -151,12 +152,35 @@ def is_any_open(connection: Connection, run: int) -> bool:
     return connection.execute(select(requests.c.id).where(requests.c.run == run, TAKEN).limit(1)).first() is not None
 
 
+def is_part_cancelled(connection: Connection, run: int, since: float) -> bool:
+    """Whether users have cancelled a part of the run since then; the run may have succeeded nevertheless."""
+    query = select(requests.c.argument).where(
+        requests.c.run == run, requests.c.verb == CANCEL, requests.c.status == RequestStatus.done.value,
+        requests.c.answered_at >= since,
+    )  # fmt: skip
+    return any(json.loads(argument) for (argument,) in connection.execute(query))
+
+
 def answer_of(connection: Connection, request: int, waits_for: str = NO_ENGINE) -> Answer:
     """How a request stands; `waits_for` is the reason of one that is not answered yet."""
     query = select(requests, runs.c.run_id).join(runs, runs.c.id == requests.c.run).where(requests.c.id == request)
     row = connection.execute(query).one()
     status = RequestStatus(row.status)
     return Answer(row.id, row.run_id, row.verb, status, waits_for if status is RequestStatus.taken else row.reason)
+
+
+def triggered(connection: Connection, run: int, upto: int) -> list[tuple[str, str]]:
+    """What users have triggered, as events and sequences, in the order of their requests; in recoveries 0 to `upto`."""
+    query = select(requests.c.argument).where(
+        requests.c.run == run, requests.c.verb == TRIGGER, requests.c.status == RequestStatus.done.value
+    )
+    asked = [json.loads(text) for text in connection.execute(query.order_by(requests.c.id)).scalars()]
+    wanted = [(argument["event"], as_sequence(argument["sequence"])) for argument in asked]
+    found = select(facts.c.event, facts.c.sequence).where(
+        facts.c.run == run, facts.c.recovery <= upto, facts.c.event.in_({event for event, _ in wanted})
+    )
+    raised = {(event, sequence) for event, sequence in connection.execute(found)} if wanted else set()
+    return [one for one in wanted if one in raised]
 
 
 def fresh_sequence(connection: Connection, run: int) -> str:

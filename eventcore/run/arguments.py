@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import NoneType
 
-from eventcore.act.observer import Observer
+from eventcore.act.observer import EVERYTHING, Observer
 from eventcore.errors import ConfigError
 
 
@@ -17,9 +18,16 @@ def check(name: str, value: object, kind: type | tuple[type, ...]) -> None:
 
 
 def checked_observer(observer: object) -> Observer:
-    """The observer; raises `ConfigError` for any other object."""
+    """The observer; raises `ConfigError` for any other object, and for one that asks for notices that there are not."""
     if not isinstance(observer, Observer):
         raise ConfigError(f"an observer must be an object of a subclass of eventcore.Observer, not {observer!r}")
+    kinds: object = observer.kinds
+    known = tuple(EVERYTHING)
+    if not isinstance(kinds, Collection) or not all(isinstance(k, type) and issubclass(k, known) for k in kinds):
+        raise ConfigError(
+            f"the kinds of observer {type(observer).__name__} must be a collection of the classes in "
+            f"eventcore.act.observer.EVERYTHING, not {kinds!r}"
+        )
     return observer
 
 

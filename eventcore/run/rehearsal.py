@@ -14,6 +14,7 @@ from eventcore.define.differences import Differences, differences
 from eventcore.define.stored import read
 from eventcore.record.archive import StoreArchive
 from eventcore.record.history import read_history
+from eventcore.record.requests import triggered
 from eventcore.run.request import counted
 from eventcore.run.runner import Runner
 
@@ -48,7 +49,8 @@ def rehearse(
         archive = StoreArchive(store, msgspec.structs.replace(row, recovery=row.recovery + 1), upto)
         history = read_history(store.connection, row, upto, walk_all=True)
         amended_history = history if rerun is None else amended(plan, history, rerun)
-        steps = forecast(plan, amended_history, archive, built.starts, history)
+        starts = [*built.starts, *built.program.recorded(triggered(store.connection, row.id, upto))]
+        steps = forecast(plan, amended_history, archive, starts, history)
     finally:
         runner._close_store(store)
     refused = tuple(changed.removed[name] for name in gone)

@@ -29,7 +29,7 @@ from eventcore.define.program import Program
 from eventcore.define.sequence import is_name
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
-from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
+from eventcore.errors import ConfigError, ProgramError, RunHeldError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
 from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.caller import calling_file
@@ -163,6 +163,8 @@ class Runner(Steered):
         check("max_loops", max_loops, int)
         check("run_id", run_id, (str, NoneType))
         check("recovery_run", recovery_run, (int, NoneType))
+        if self._session is not None:
+            raise RunHeldError(f"this object of program {self.name!r} is running; wait until its run returns")
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         with uncollected():

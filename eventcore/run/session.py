@@ -125,7 +125,7 @@ class Session:
             try:
                 with self._kept(row, holder):
                     engine = self._engine = self._make_engine(row, request, document, holder, announcer)
-                    for event, sequence in starts:
+                    for event, sequence in (*starts, *self._triggered_before(row)):
                         engine.turn.start(self._program.events[event], sequence)
                     engine.post(Asked())
                     waker.listen(lambda: engine.post(Asked()))
@@ -221,6 +221,13 @@ class Session:
         )
         history = read_history(self._store.connection, row, upto, walk_all=walk_all)
         return history if rerun is None else amended(plan, history, msgspec.json.decode(rerun, type=Rerun))
+
+    def _triggered_before(self, row: RunRow) -> list[tuple[str, str]]:
+        """What users triggered in earlier recoveries, as far as they count and the program still has the events."""
+        upto, _ = looks_back_to(self._store.connection, row)
+        if upto < 0:
+            return []
+        return self._program.recorded(requests.triggered(self._store.connection, row.id, upto))
 
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
         found = differences(read(self._store.document(row, row.recovery)), read(document))

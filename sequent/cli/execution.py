@@ -118,5 +118,7 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
             return None
         if run.state != "success" or requests.is_any_open(reader.connection, run.id):
             return None
+        if mode is RunMode.recover and requests.is_part_cancelled(reader.connection, run.id, run.started):
+            return None
         verb = "recover" if mode is RunMode.recover else "continue"
         return f"nothing to {verb}: run {run.run_id!r} has already succeeded; `sequent run` starts a new one"

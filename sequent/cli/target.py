@@ -95,6 +95,8 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
         if found is not None:
             return found
     if isinstance(capture.program, Runner):
+        if parameters and target.name is None:
+            raise _takes_none(target)
         return capture.program
     raise TargetError(f"{target.text}: it ended without running a flow; name one in it, as {target.text}:NAME")
 
@@ -190,7 +192,7 @@ def _named(module: ModuleType, target: Target, parameters: Mapping[str, str]) ->
         raise TargetError(f"{target.text}: there is no {target.name!r} in it; it has {', '.join(known) or 'no flow'}")
     if isinstance(found, Runner):
         if parameters:
-            raise TargetError(f"{target.text} is a flow already and takes no --param; name a function that builds one")
+            raise _takes_none(target)
         return found
     if not callable(found):
         raise TargetError(f"{target.text} is neither a flow nor a function that builds one")
@@ -198,6 +200,10 @@ def _named(module: ModuleType, target: Target, parameters: Mapping[str, str]) ->
     if not isinstance(built, Runner):
         raise TargetError(f"{target.text} returned {built!r} instead of a flow; have it return the flow that it builds")
     return built
+
+
+def _takes_none(target: Target) -> TargetError:
+    return TargetError(f"{target.text} is a flow already and takes no --param; name a function that builds one")
 
 
 def typed_parameters(function: Callable[..., Any], parameters: Mapping[str, str], where: str) -> dict[str, Any]:

@@ -74,3 +74,11 @@ def build(region: str) -> seq.Sequent:
     error = one_line_error(folder, "status", "parted.py:build")
     assert "name the store of its runs instead" in error
     assert "--param" not in error
+
+
+@pytest.mark.parametrize("guard", ["if __name__ == '__main__':\n    ", ""])
+def test_parameters_of_a_script_that_runs_its_flow_are_refused(folder: Path, guard: str) -> None:
+    (folder / "ready.py").write_text(f"import sequent as seq\nflow = seq.Sequent()\n{guard}flow.run()\n")
+    error = one_line_error(folder, "run", "ready.py", "--param", "day=2")
+    assert error == "sequent: ready.py is a flow already and takes no --param; name a function that builds one"
+    assert not (folder / "ready.run.db").exists()

@@ -164,6 +164,11 @@ def test_cancelling_a_container_ends_what_is_inside_and_recovery_takes_it_up_aga
     assert shell.ended()[0] == 0
     status = shell.status()
     assert (status["each"], status["each/inner"], status["after_each"]) == ("cancelled", "cancelled", "not reached")
+    assert "already succeeded" in shell("continue", "flow.run.db", code=3)
+    (shell.folder / "go-b").touch()
+    assert "each/inner" in shell("recover", "flow.run.db", "--dry-run")
+    assert shell("recover", "flow.run.db").count("then ran") == 2
+    assert "already succeeded" in shell("recover", "flow.run.db", code=3)
 
 
 def test_a_cancelled_run_ends_its_workers_and_can_be_recovered(shell: Shell) -> None:
@@ -193,7 +198,8 @@ def test_an_event_can_be_triggered_in_a_live_run_and_in_a_stopped_one(shell: She
 def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
     shell.start("flow.py")
     shell.until(both_wait)
-    assert "no instance of b" in shell("cancel", "flow.run.db", "b", code=2)
+    assert "has no step 'b'; it has a, " in shell("cancel", "flow.run.db", "b", code=2)
+    assert "no instance of after_a is ready" in shell("cancel", "flow.run.db", "after_a", code=2)
     assert "has no event 'nope'" in shell("trigger", "flow.run.db", "nope", code=2)
     (shell.folder / "go-a").touch()
     (shell.folder / "go-b").touch()
@@ -235,7 +241,7 @@ def test_a_step_that_is_done_can_be_run_again_and_is_first_told(shell: Shell) ->
     assert output.count("then ran") == 1
     assert "after each ran" not in output
     assert "after each ran" in shell("rerun", "flow.run.db", "each/then@1.2", "--downstream")
-    assert "no instance of nothing" in shell("rerun", "flow.run.db", "nothing", code=2)
+    assert "the program has no step 'nothing'; it has a" in shell("rerun", "flow.run.db", "nothing", code=2)
 
 
 def test_a_rerun_that_is_asked_of_a_live_run_follows_its_end(shell: Shell) -> None:

@@ -38,3 +38,22 @@ def test_of_a_flow_the_loop_and_the_requirement_are_told() -> None:
     assert "days (loop)" in str(differences(looped(), looped(loop=["mon"])))
     assert "days/check (" in str(differences(looped(), looped(after=False)))
     assert "require" in str(differences(looped(), looped(after=False)))
+
+
+def test_a_function_of_a_script_is_the_same_one_where_the_script_is_imported() -> None:
+    imported, script, other = (f'"function":"{name}"' for name in ("nightly:load", "__main__:load", "other:load"))
+
+    def with_function(text: str) -> StoredProgram:
+        document = flow_of_one().document
+        assert '"function":"tests.support:boom"' in document
+        return read(document.replace('"function":"tests.support:boom"', text))
+
+    assert not differences(with_function(imported), with_function(script))
+    assert not differences(with_function(script), with_function(imported))
+    assert str(differences(with_function(imported), with_function(other))) == "changed: load (function)"
+
+
+def flow_of_one() -> seq.Sequent:
+    program = flow()
+    program.add_step("load", boom)
+    return program

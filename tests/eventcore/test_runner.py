@@ -196,6 +196,19 @@ def test_every_expected_error_is_of_one_base() -> None:
     assert all(issubclass(kind, EventcoreError) and kind.__doc__ for kind in kinds)
 
 
+@pytest.mark.parametrize("store", ["run.db", ":memory:"])
+def test_an_object_that_runs_cannot_be_run_meanwhile(tmp_path: Path, store: str) -> None:
+    ev = eventor(store if store == ":memory:" else tmp_path / store)
+
+    def again() -> None:
+        with pytest.raises(RunHeldError, match="wait until its run returns"):
+            ev.run(run_mode=evr.RUN_RECOVER)
+
+    start(ev, ev.add_step("s", again))
+    assert ev.run()
+    assert ev.count_todos() == (0, None)
+
+
 def test_an_error_leaves_the_object_usable(tmp_path: Path) -> None:
     ran: list[str] = []
     ev = eventor(tmp_path / "nowhere" / "run.db")

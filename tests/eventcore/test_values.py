@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.values import NotStorableError, decode, encode, encode_result
 
 
@@ -111,6 +112,14 @@ def test_the_text_is_json_that_every_database_takes(value: Any) -> None:
 def test_what_was_never_written_is_an_error_and_nothing_worse(data: Any) -> None:
     with suppress(ValueError):
         decode(json.dumps(data))
+
+
+def test_records_of_msgspec_come_back_among_them_those_that_an_older_store_has_as_dataclasses() -> None:
+    answer = Answer(7, "run", "pause", RequestStatus.done)
+    assert decode(encode([answer])) == [answer]
+    name = "eventcore.define.answer:Answer"
+    written = {"request": 1, "run_id": "r", "verb": "cancel", "status": "done", "reason": None}
+    assert decode(json.dumps({"$": "dataclass", "v": [name, written]})) == Answer(1, "r", "cancel", RequestStatus.done)
 
 
 @pytest.mark.parametrize("value", [math.nan, Decimal("NaN")])

@@ -99,3 +99,27 @@ def test_no_iteration_begins_after_ctrl_c_and_continue_walks_the_rest(store: Pat
     assert work.ran == ["c/a@1.1", "c/a@1.2"]
     assert rows(store, "select begun, over from {loops}") == [(2, 2)]
     assert entered(store, CONTINUE, built) == (True, ["c/a@1.3"])
+
+
+def test_units_that_one_step_took_and_another_returned_are_free_for_the_next_engine(store: Path) -> None:
+    def built(f: seq.Sequent, work: Work) -> None:
+        pool = seq.ResourcePool("p", 1)
+        taker = f.add_step("taker", work, acquires=((pool, 1),), releases=())
+        giver = f.add_step("giver", work, require=((taker, STEP_SUCCESS),), releases=((pool, 1),))
+        between = f.add_step("between", work, require=((giver, STEP_SUCCESS),))
+        f.add_step("next", work, require=((between, STEP_SUCCESS),), acquires=((pool, 1),))
+
+    killed(store, built, Work(dies="between@1"))
+    assert entered(store, CONTINUE, built) == (True, ["between@1", "next@1"])
+
+
+def test_a_step_that_counts_as_done_returns_its_own_units_and_not_those_of_its_container(store: Path) -> None:
+    def built(f: seq.Sequent, work: Work) -> None:
+        pool = seq.ResourcePool("p", 2)
+        c = f.add_step("c", acquires=((pool, 1),))
+        pay = c.add_step("pay", work, acquires=((pool, 1),), recovery={seq.STEP_ACTIVE: seq.STEP_SKIP})
+        c.add_step("book", work, require=((pay, STEP_SUCCESS),), acquires=((pool, 1),))
+        c.add_step("needs all", work, require=((pay, STEP_SUCCESS),), acquires=((pool, 2),))
+
+    killed(store, built, Work(dies="c/pay@1.1"))
+    assert entered(store, CONTINUE, built) == (False, ["c/book@1.1"])

@@ -139,3 +139,31 @@ def test_an_event_behind_an_event_is_told_to_where_it_could_come_from(store: Pat
         "event 'far' has not been triggered at 1: it follows 'done'",
         "event 'done' has not been triggered at 1: first success triggers it, but first failed",
     ]
+
+
+def test_a_container_that_failed_names_what_failed_inside_it(store: Path) -> None:
+    f = flow(store)
+    outer = f.add_step("outer", loop=["x"])
+    outer.add_step("inner").add_step("bad", boom)
+    f.add_step("mends", str, require=((outer, STEP_FAILURE),))
+    assert f()
+    (found,) = why(store, "outer")
+    assert found.reasons[0].text == "inside it: outer/inner/bad@1.1.1: ValueError: boom"
+    assert "in try" not in found.reasons[1].text
+
+
+def test_a_container_that_a_user_cancelled_did_not_fail_and_its_delays_are_over(store: Path) -> None:
+    f = flow(store)
+    outer = f.add_step("outer", loop=["x"])
+    outer.add_step("late", str, delay=3600)
+    f.run(max_loops=1)
+    (waits,) = why(store, "outer/late")
+    assert [reason.kind for reason in waits.reasons] == ["delay", "engine"]
+    (pending,) = why(store, "outer")
+    assert pending.state == "active"
+    f.cancel("outer")
+    assert f.run()
+    (found,) = why(store, "outer/late")
+    assert [reason.text for reason in found.reasons] == [
+        "iteration 1.1 of outer was cancelled, and nothing new starts in it", "the run is over: success",
+    ]  # fmt: skip

@@ -63,8 +63,10 @@ def _headline(run: RunView, now: float) -> Text:
         line.append(f"  recovery {run.recovery}")
     started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
     line.append(f"  started {started}", style="dim")
-    if run.ended is not None or run.is_held:
-        line.append(f", took {duration((run.ended or now) - run.started)}", style="dim")
+    if run.ended is not None:
+        line.append(f", took {duration(run.ended - run.started)}", style="dim")
+    elif run.is_held:
+        line.append(f", {duration(now - run.started)} ago", style="dim")
     if run.holder is not None:
         line.append(f", {run.holder}", style="dim")
     if run.todos:

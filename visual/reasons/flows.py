@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from eventcore.define.status import TaskStatus
 from eventcore.define.stored import Tree
-from eventcore.record.views import InstanceView
+from eventcore.record.views import InstanceView, IterationView
 from visual.outline import StepNode, in_words
 from visual.reasons.known import Known, Reason, listed, passed
 from visual.reasons.standing import why_it_stands, why_nothing_starts
@@ -24,15 +24,19 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
     if container is not None and (reasons := _outside(known, container, sequence)) is not None:
         return reasons
     found = [] if is_body else list(_requirement(known, node, sequence))
-    if not found:
+    if not found and known.run.ended is None:
         found = _delay(known, node, sequence)
     if not found and not known.run.is_held and not known.tallies:
         found = [Reason("run", "nothing in the run has started")]
     iteration = None if container is None else known.iteration(container, sequence)
     if container is not None and iteration is not None and iteration.is_halted:
-        text = f"a failure ended iteration {sequence} of {container.path}, and nothing new starts in it"
-        found.append(Reason("container", text))
+        found.append(Reason("container", f"{_halted(iteration, container.path)}, and nothing new starts in it"))
     return found + why_nothing_starts(known)
+
+
+def _halted(iteration: IterationView, container: str) -> str:
+    name = f"iteration {iteration.sequence} of {container}"
+    return f"{name} was cancelled" if iteration.status is TaskStatus.cancelled else f"a failure ended {name}"
 
 
 def _keys(sequence: str) -> int:

@@ -72,7 +72,8 @@ def _event(known: Known, name: str, sequence: str | None, told: set[str], depth:
             yield from _event(known, atom, sequence, told, depth + 1)
         return
     bringers = list(_bringers(known, name, sequence))
-    said = f": {listed(bringers)}" if bringers else ": only the program's start or a step's own code can trigger it"
+    by_hand = "only the program's start, a step's own code or `sequent trigger` can trigger it"
+    said = f": {listed(bringers) or by_hand}"
     yield Reason("event", f"event {name!r} has not been triggered{where}{said}")
     for link in _leading(known, "event", name):
         yield from _link(known, link, sequence, told)

@@ -9,7 +9,7 @@ from functools import cached_property
 import msgspec
 
 from eventcore.define.program import Role
-from eventcore.define.status import TaskStatus
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, StoredStep
 from eventcore.record.pending import last_pause, pending_delays
 from eventcore.record.reading import Reader
@@ -145,7 +145,7 @@ class Known:
 
 def state_of(task: InstanceView, run: RunView) -> str:
     """The state of a task in a word."""
-    if task.status is TaskStatus.active and not run.is_held:
+    if task.status is TaskStatus.active and not run.is_held and run.verdict is not Verdict.pending:
         return "interrupted"
     return task.status.value
 

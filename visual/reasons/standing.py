@@ -103,8 +103,21 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     if task.status is TaskStatus.cancelled:
         return [Reason("ended", _cancelled(known, task, at))]
     handled = "; the failure is handled" if task.step in known.steps and known.steps[task.step].handled else ""
-    found = [Reason("ended", f"it failed{in_recovery}{at}{took}, in try {task.try_number}{handled}")]
-    return [Reason("error", task.error), *found] if task.error else found
+    is_container = task.step in known.steps and known.steps[task.step].role is Role.container
+    tries = "" if is_container else f", in try {task.try_number}"
+    found = [Reason("ended", f"it failed{in_recovery}{at}{took}{tries}{handled}")]
+    inside = listed(_failures_inside(known, task), 3) if is_container else ""
+    errors = [text for text in (task.error, inside and f"inside it: {inside}") if text]
+    return [*(Reason("error", text) for text in errors), *found]
+
+
+def _failures_inside(known: Known, container: InstanceView) -> list[str]:
+    """The steps that failed inside a container's instance, each with its error."""
+    within = f"{container.sequence}."
+    steps = _steps_inside(known, known.steps[container.step])
+    failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), limit=200)
+    found = [one for one in failed if one.step in steps and f"{one.sequence}.".startswith(within)]
+    return [f"{known.shown(one)}: {one.error}" for one in found if one.error]
 
 
 def _cancelled(known: Known, task: InstanceView, at: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -94,7 +95,7 @@ class _Sqlite(Backend):
         def configure(connection: Any, _: Any) -> None:
             cursor = connection.cursor()
             for setting in (*common, *settings):
-                cursor.execute(f"PRAGMA {setting}")
+                _patiently(cursor, f"PRAGMA {setting}")
             cursor.close()
 
         return engine
@@ -157,7 +158,7 @@ class SqliteFile(_Sqlite):
         if path.is_dir():
             raise StoreError(f"store {path} is a folder; give the path of a file in it")
         if not path.exists() and not create:
-            raise StoreError(f"there is no store at {path}; run the program first, or give the right path with --store")
+            raise StoreError(f"there is no store at {path}; run the program first, or give the path of its store")
         folder = path.resolve().parent
         if not folder.is_dir():
             raise StoreError(f"store {path}: the folder {folder} does not exist; create it or give another path")
@@ -175,6 +176,21 @@ class SqliteMemory(_Sqlite):
         """Make an empty one, always: `create` would only matter to somebody who looks for what another has made."""
         connect = {"check_same_thread": False}
         return self._engine(":memory:", durability, (), poolclass=StaticPool, connect_args=connect)
+
+
+def _patiently(cursor: sqlite3.Cursor, statement: str) -> None:
+    """Execute, and wait as long as for a writer where SQLite does not: it says at once that it is busy when others are
+    making the same file."""
+    end = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _stat(file: Path) -> tuple[int, int, int]:

@@ -65,7 +65,8 @@ def _show(location: str, run_id: str | None, path: str | None, number: int | Non
     if not found:
         which = f" of {path}" if path is not None else ""
         kind = "failed" if failed else "has begun"
-        click.echo(f"sequent: no try{which} {kind} in run {run.run_id}; `sequent why` explains why", err=True)
+        hint = "" if failed else "; `sequent why` explains why"
+        click.echo(f"sequent: no try{which} {kind} in run {run.run_id}{hint}", err=True)
         return EXIT_NOTHING
     return 0
 

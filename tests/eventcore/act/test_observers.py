@@ -320,3 +320,14 @@ def test_notices_cannot_be_changed() -> None:
 def test_what_is_no_observer_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"eventcore\.Observer"):
         evr.Eventor(store=":memory:", observers=[print])  # type: ignore[list-item]  # that is what is tried
+
+
+@pytest.mark.parametrize("kinds", [None, TaskEnded, "TaskEnded", (TaskNotice,), (kind for kind in EVERYTHING)])
+def test_an_observer_that_wants_what_there_is_not_is_refused(kinds: Any) -> None:
+    class Wanting(Recorder):
+        pass
+
+    observer = Wanting()
+    observer.kinds = kinds
+    with pytest.raises(ConfigError, match="kinds of observer Wanting"):
+        evr.Eventor(store=":memory:", observers=[observer])

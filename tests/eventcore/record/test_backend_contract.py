@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -289,8 +290,10 @@ def test_a_change_changes_the_stamp(shared: Place) -> None:
 
 
 def test_two_that_make_a_store_at_once_make_it_once(tmp_path: Path) -> None:
-    for kind in SHARED:
-        location, gate, failed = KINDS[kind](tmp_path), threading.Barrier(6), list[Exception]()
+    for number, kind in product(range(5), SHARED):
+        folder = tmp_path / str(number)
+        folder.mkdir(exist_ok=True)
+        location, gate, failed = KINDS[kind](folder), threading.Barrier(6), list[Exception]()
 
         def make(location: str, gate: threading.Barrier, failed: list[Exception]) -> None:
             gate.wait()
