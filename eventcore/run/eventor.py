@@ -75,6 +75,9 @@ class Eventor(Runner):
             if str(self._fresh) not in taken:
                 return str(self._fresh)
 
+    def _starts_now(self, built: Built) -> tuple[tuple[str, str], ...]:
+        return tuple(self._starts)
+
     def built(self) -> Built:
         """The program as it stands, and what starts it."""
         return Built(self._program, tuple(self._starts))

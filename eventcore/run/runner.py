@@ -193,7 +193,7 @@ class Runner(Steered):
                 )  # fmt: skip
                 try:
                     with opened_store.backend.reported():
-                        return self._session.run(request, document, built.starts, passes)
+                        return self._session.run(request, document, self._starts_now(built), passes)
                 finally:
                     self._request = self._session.entered(request, otherwise=self._request)
                     self._session = None
@@ -320,6 +320,10 @@ class Runner(Steered):
     def built(self) -> Built:
         """The program as it stands; raises `ProgramError` for what cannot run."""
         raise NotImplementedError
+
+    def _starts_now(self, built: Built) -> tuple[tuple[str, str], ...]:
+        """What starts the run, with what has been triggered since the program was built."""
+        return built.starts
 
     def _source(self) -> str:
         """How readers find this program again, by the target it was loaded by or its script, and its steps' logs."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -64,6 +65,7 @@ class Session:
         self._executors = executors
         self._row: RunRow | None = None
         self._engine: Engine | None = None
+        self._triggered: deque[Triggered] = deque()  #: what the engine has not been told yet
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
         self._asked: int | None = None  #: the request for the rerun that this call carries out
@@ -116,6 +118,7 @@ class Session:
         return request.asked is not None and requests.answer_of(self._store.connection, request.asked).is_refused
 
     def _work(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> Report:
+        self._engine = None  # that of the recovery before has ended
         with closing(Waker()) as waker:
             holder = lease.this_engine(waker.token, waker.port)
             row = self._row = self._enter(request, document, holder)
@@ -127,6 +130,7 @@ class Session:
                     engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                     for event, sequence in (*starts, *self._triggered_before(row)):
                         engine.turn.start(self._program.events[event], sequence)
+                    self._pass_on_triggered()
                     engine.post(Asked())
                     waker.listen(lambda: engine.post(Asked()))
                     report = engine.run(passes)
@@ -145,9 +149,14 @@ class Session:
         return threading.get_ident() == self._thread
 
     def trigger(self, event: str, sequence: str) -> None:
-        """Raise an event while the engine works."""
-        if self._engine is not None:
-            self._engine.post(Triggered(event, sequence))
+        """Raise an event while the engine works, or as soon as there is one."""
+        self._triggered.append(Triggered(event, sequence))
+        self._pass_on_triggered()
+
+    def _pass_on_triggered(self) -> None:
+        while self._engine is not None and self._triggered:
+            with suppress(IndexError):  # another thread may take the last one
+                self._engine.post(self._triggered.popleft())
 
     def ask(self, verb: str, argument: Mapping[str, Any], patience: float) -> Answer | None:
         """Ask something of the run from another thread; None where the session is over, or has no run so far."""

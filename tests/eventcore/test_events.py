@@ -1,12 +1,15 @@
 """Events: something that can be triggered, once at each sequence."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import eventcore as evr
+from eventcore.act.executors.invoke import InvokeExecutor
+from eventcore.act.observer import Notice, RunEntered
 from eventcore.errors import ProgramError
 from eventcore.run.runner import Runner
 from tests.support import eventor, rows, start
@@ -216,3 +219,30 @@ def test_what_cannot_run_is_refused_where_it_is_written(case: str) -> None:
         write(eventor())
     for word in words:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize("moment", ["before the run is entered", "before there is an engine"])
+def test_an_event_that_is_triggered_while_the_run_begins_is_not_lost(moment: str) -> None:
+    ran: list[str] = []
+
+    def triggers() -> None:
+        ev.trigger_event("more", 2)
+
+    class Early(InvokeExecutor):
+        def prepare(self, function: Callable[..., object]) -> None:
+            if moment == "before the run is entered":
+                triggers()
+
+    class Entered(evr.Observer):
+        kinds = (RunEntered,)
+
+        def notify(self, notice: Notice) -> None:
+            if moment == "before there is an engine":
+                triggers()
+
+    ev = eventor(task_construct=Early)
+    ev.add_observer(Entered())
+    ev.add_assoc(ev.add_event("more"), ev.add_step("extra", ran.append, ("extra",)))
+    start(ev, ev.add_step("first", ran.append, ("first",)))
+    assert ev.run()
+    assert sorted(ran) == ["extra", "first"]
