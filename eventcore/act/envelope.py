@@ -18,6 +18,7 @@ import msgspec
 
 from eventcore.act.current import Current, entered
 from eventcore.act.steplog import LogTarget, captured
+from eventcore.define.error_text import error_text
 from eventcore.define.values import encode_result
 from eventcore.moment import Moment
 
@@ -40,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     ok: bool
     result: str | None = None  #: the value as tagged JSON, None for None
-    error: str | None = None  #: one line, such as "ValueError: math domain error"
+    error: str | None = None  #: see `eventcore.define.error_text`
     traceback: str | None = None
     is_late: bool = False  #: the call was not begun, because it was too late for that
     raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
@@ -107,17 +108,11 @@ def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()
     """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
     try:
-        summary = _summary(error)
+        summary = error_text(error)
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # an exception whose own __str__ raises must not take the engine along
         summary = text = f"{type(error).__name__} (its text cannot be shown)"
     return Outcome(False, error=_storable(summary), traceback=_storable(text), raised=raised)
-
-
-def _summary(error: BaseException) -> str:
-    """The line that names the error's class: a syntax error's comes last, notes and further lines come after others."""
-    lines = "".join(traceback.format_exception_only(error)).strip().split("\n")
-    return next((line for line in lines if line.partition(":")[0].endswith(type(error).__name__)), lines[-1])
 
 
 def _storable(text: str) -> str:

@@ -19,6 +19,7 @@ from eventcore.act.observer import (
     TaskSkipped,
     TaskStarted,
 )
+from eventcore.define.error_text import headline
 from eventcore.define.status import Verdict
 
 log = logging.getLogger("eventcore")
@@ -62,7 +63,8 @@ def _attempt_failed(told: AttemptFailed) -> None:
     outlook, trace = "", f"\n{told.traceback}" if told.traceback else ""
     if told.next_due is not None:
         outlook = f"; try {told.try_number + 1} in {max(0.0, told.next_due - told.at):.3g} s"
-    log.error("Exception in step %s/%s, try %d: %s%s%s", told.step, told.sequence, told.try_number, told.error,
+    log.error("Exception in step %s/%s, try %d: %s%s%s", told.step, told.sequence, told.try_number,
+              None if told.error is None else headline(told.error),
               outlook, trace, extra=_origin(told))  # fmt: skip
 
 

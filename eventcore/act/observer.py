@@ -47,7 +47,7 @@ class AttemptFailed(TaskNotice, frozen=True):
 
     try_number: int
     started: float | None
-    error: str | None  #: one line, such as "ValueError: math domain error"
+    error: str | None  #: all that it says, see `eventcore.define.error_text`; `headline` makes one line of it
     traceback: str | None
     next_due: float | None  #: when the next attempt may begin; None where there is none
 

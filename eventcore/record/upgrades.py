@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from hashlib import sha256
 
-from sqlalchemy import Connection, insert, select, update
+import msgspec
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from eventcore.errors import RunHeldError, StoreVersionError
@@ -16,15 +18,24 @@ from eventcore.record.backend import Backend, backend_at
 Upgrade = Callable[[Connection], None]
 
 
-def _add_machines(connection: Connection) -> None:
-    """Leases tell the machine and the namespace of their holder."""
+def _to_version_3(connection: Connection) -> None:
+    """Leases tell the machine and the namespace of their holder; inner events are called internal."""
+    programs = connection.exec_driver_sql("SELECT id, document FROM eventcore_programs").all()
+    for number, document in programs:
+        told = msgspec.json.decode(document)
+        for event in told["events"]:
+            event["kind"] = "internal" if event["kind"] == "inner" else event["kind"]
+        renamed = msgspec.json.encode(told).decode()
+        values = {"document": renamed, "digest": sha256(renamed.encode()).hexdigest(), "id": number}
+        connection.execute(text("UPDATE eventcore_programs SET document = :document, digest = :digest "
+                                   "WHERE id = :id AND document != :document"), values)  # fmt: skip
     for column in ("holder_boot TEXT", "holder_namespace TEXT", "heartbeat_since_boot FLOAT"):
         connection.exec_driver_sql(f"ALTER TABLE eventcore_runs ADD COLUMN {column}")
 
 
 #: the function under number n brings a store of version n - 1 to version n. It speaks of tables by the names that they
 #: had then, not by `schema`, and can be begun again where a database does not undo changes of its schema
-UPGRADES: Mapping[int, Upgrade] = {3: _add_machines}
+UPGRADES: Mapping[int, Upgrade] = {3: _to_version_3}
 
 OLDEST = 2  #: the oldest version that was released
 

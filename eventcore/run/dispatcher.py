@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import NoneType
 
 from eventcore.act.calls import CallMaker
 from eventcore.act.envelope import Outcome, failed
@@ -64,4 +65,15 @@ class Dispatcher:
         return served
 
     def _reported(self, ticket: int, outcome: Outcome) -> None:
-        self._post(Ended(ticket, outcome))
+        self._post(Ended(ticket, _checked(outcome)))
+
+
+def _checked(outcome: object) -> Outcome:
+    """The outcome, where it is one: executors are written by users, too."""
+    if (
+        type(outcome) is Outcome
+        and isinstance(outcome.result, (str, NoneType))
+        and isinstance(outcome.error, (str, NoneType))
+    ):
+        return outcome
+    return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts")

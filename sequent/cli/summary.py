@@ -6,6 +6,7 @@ import time
 
 import click
 
+from eventcore.define.error_text import headline
 from eventcore.define.status import TaskStatus
 from eventcore.record.reading import reading
 from eventcore.run.next_action import next_action
@@ -21,9 +22,10 @@ def tell_end(location: str, run_id: str | None) -> None:
         steps = reader.program(run).step_named
     told = [failure for failure in failures if failure.step in steps and not steps[failure.step].is_hidden]
     for failure in [failure for failure in told if failure.error is not None][:MOST]:
+        assert failure.error is not None
         step = steps[failure.step]
         word = "failed, and handled" if step.handled else "failed"
-        click.echo(f"{word}: {step.path}@{failure.sequence}: {failure.error}")
+        click.echo(f"{word}: {step.path}@{failure.sequence}: {headline(failure.error)}")
     click.echo(f"run {run.run_id}: {run.state}")
     action = next_action(run, location)
     if action is not None:

@@ -15,12 +15,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 import eventcore as evr
+import sequent as seq
 from eventcore.errors import LeaseLostError
 from eventcore.moment import Moment, steady, this_boot
 from eventcore.record import lease
+from eventcore.record.database import transaction
 from eventcore.record.processes import found_process, this_namespace
+from eventcore.record.schema import programs
 from eventcore.record.store import opened
 from eventcore.run.tenure import Tenure
 from tests.acceptance.test_leases import change_row
@@ -195,19 +199,24 @@ def test_an_engine_in_another_namespace_keeps_its_run(tmp_path: Path) -> None:
 
 def test_a_store_of_version_2_gets_the_columns_of_machines(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
-    program = evr.Eventor("old", store, config={"task_construct": "invoke", "console": False})
-    go = program.add_event("go")
-    program.add_assoc(go, program.add_step("only", int))
-    program.trigger_event(go, 1)
+    program = seq.Sequent("old", store, config={"task_construct": "invoke", "console": False})
+    program.add_step("only", int)
     assert program.run()
     with closing(opened(str(store))) as found:
         for column in ("holder_boot", "holder_namespace", "heartbeat_since_boot"):
             found.connection.exec_driver_sql(f"ALTER TABLE eventcore_runs DROP COLUMN {column}")
         found.connection.exec_driver_sql("UPDATE eventcore_schema_version SET version = 2")
+        [(document,)] = rows(store, "SELECT document FROM eventcore_programs")
+        older = document.replace('"internal"', '"inner"')
+        assert older != document
+        values = {"document": older, "digest": "older"}
+        with transaction(found.connection) as connection:
+            connection.execute(update(programs).values(**values))
     change_row(store, holder="x", holder_host="elsewhere", holder_pid=77, lease_term=60, heartbeat=time.time())
     with pytest.raises(evr.EventcoreError, match=r"must be upgraded to schema version 3, but run .* process 77"):
         opened(str(store))
     change_row(store, holder=None)
     assert program.run(run_mode=evr.RunMode.recover)
+    assert rows(store, "SELECT document FROM eventcore_programs") == [(document,)]
     assert rows(store, "SELECT version FROM eventcore_schema_version") == [(3,)]
     assert this_namespace() is not None or sys.platform != "linux"

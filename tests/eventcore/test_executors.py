@@ -15,7 +15,7 @@ import pytest
 
 import eventcore as evr
 from eventcore.act import executor as evr_executor
-from eventcore.act.envelope import Call, perform
+from eventcore.act.envelope import Call, Outcome, perform
 from eventcore.act.executor import Report, Setting
 from eventcore.define.values import decode
 from tests.support import boom, eventor, rows, run_script, start
@@ -76,6 +76,31 @@ class Unmakeable(MyExecutor):
 
     def __init__(self, report: Report, setting: Setting) -> None:
         raise OSError(f"no {setting.construct.__name__} here")
+
+
+class Babbling(MyExecutor):
+    """Reports what is no outcome, and cannot be closed."""
+
+    def start(self, ticket: int, call: Call, timeout: float | None) -> None:
+        said: Any = "rubbish" if ticket == 1 else Outcome(True, {"not": "text"})  # type: ignore[arg-type]
+        self.report(ticket, said)
+
+    def close(self) -> None:
+        raise OSError("it does not want to")
+
+
+def test_an_executor_that_babbles_fails_its_steps_and_not_the_engine(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = tmp_path / "s.db"
+    ev = eventor(str(store), task_construct=Babbling, stop_on_exception=False)
+    start(ev, ev.add_step("a", int), ev.add_step("b", int))
+    assert not ev.run()
+    [(one,), (other,)] = rows(store, "select error from eventcore_attempts order by step")
+    assert one == "its executor reported 'rubbish', which is no Outcome of texts"
+    assert other.startswith("its executor reported Outcome(ok=True")
+    assert rows(store, "select holder, verdict from eventcore_runs, eventcore_recoveries") == [(None, "failure")]
+    assert "could not be closed" in caplog.text
 
 
 def ran_in(store: Path, construct: Any) -> tuple[int, str]:

@@ -119,24 +119,6 @@ def handled_by(status: evr.StepStatus, **config: Any) -> tuple[bool, list[str]]:
     return ev.run(), ran
 
 
-ERRORS = {
-    "ValueError('one\\ntwo')": "ValueError: one",
-    "ValueError": "ValueError",
-    "compile('x y', 'file', 'exec')": "SyntaxError: invalid syntax",
-}
-
-
-@pytest.mark.parametrize("code", ERRORS)
-def test_an_error_is_told_by_the_line_that_names_it(tmp_path: Path, code: str) -> None:
-    def fail() -> None:
-        raise eval(code)  # noqa: S307
-
-    ev = eventor(tmp_path / "run.db")
-    start(ev, ev.add_step("s", fail))
-    assert not ev.run()
-    assert rows(ev.store, "select error from {attempts}") == [(ERRORS[code],)]
-
-
 @pytest.mark.parametrize("status", [evr.STEP_FAILURE, evr.STEP_COMPLETE])
 def test_a_failure_is_handled_where_an_event_is_mapped_to_failure_or_complete(status: evr.StepStatus) -> None:
     assert handled_by(status) == (True, ["other", "handler"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from eventcore.define.error_text import headline
 from visual.live.items import printable, progress, total_of
 from visual.live.moment import Moment
 from visual.outline import StepNode
@@ -45,7 +46,7 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
         parts.append(f"@{wait.sequence}: {what} at {datetime.fromtimestamp(wait.due):%Y-%m-%d %H:%M:%S}")
     for failure in moment.failures.get(node.kernel_name, [])[:1]:
         if failure.error and not node.is_container:
-            parts.append(f"@{failure.sequence}: {printable(failure.error)}")
+            parts.append(f"@{failure.sequence}: {printable(headline(failure.error))}")
     yield node.path, ", ".join(parts)
     inner = total_of(moment, node, around)
     for child in node.children:

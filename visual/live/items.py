@@ -7,6 +7,7 @@ from math import ceil
 
 import msgspec
 
+from eventcore.define.error_text import headline
 from eventcore.record.views import InstanceView
 from visual.live.moment import Moment, Wait
 from visual.outline import StepNode
@@ -106,7 +107,7 @@ def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is
         yield _waiting(waits, now)
     for failure in moment.failures.get(node.kernel_name, [])[:1]:
         if failure.error and not node.is_container:
-            yield f"@{failure.sequence}: {printable(failure.error)}"
+            yield f"@{failure.sequence}: {printable(headline(failure.error))}"
 
 
 def _active(active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:

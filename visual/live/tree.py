@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
+from eventcore.define.error_text import headline
 from eventcore.record.views import InstanceView, RunView
 from visual.outline import StepNode
 from visual.standing import Standing, duration, unreached
@@ -51,7 +52,7 @@ def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing:
     branch = tree.add(line)
     for failure in [one for name in node.kernel_names for one in errors.get(name, [])][:3]:
         if failure.error:
-            branch.add(Text(f"@{failure.sequence}: {failure.error}", style="red"))
+            branch.add(Text(f"@{failure.sequence}: {headline(failure.error)}", style="red"))
     for child in node.children:
         _add(branch, child, standings, nothing, errors)
 

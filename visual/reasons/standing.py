@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from eventcore.define.error_text import headline
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredStep
@@ -35,7 +36,7 @@ def _without_engine(known: Known) -> Reason:
     if run.verdict is Verdict.pending:
         return Reason("engine", f"no engine is at work on the run; {known.next_action}")
     if run.verdict is Verdict.failure:
-        culprits = [f"{known.shown(task)}: {task.error or 'failed'}" for task in known.unhandled]
+        culprits = [f"{known.shown(task)}: {_said(task)}" for task in known.unhandled]
         return Reason("run", f"the run ended with failure{' of ' if culprits else ''}{listed(culprits, 3)}")
     if run.verdict is Verdict.stalled:
         return Reason("run", f"the run is stalled: {listed(run.stalled, 3)}")
@@ -47,7 +48,7 @@ def _ready(known: Known, task: InstanceView) -> list[Reason]:
     if task.due is not None:
         error = _last_error(known, task)
         text = f"its next try, number {task.try_number}, {known.due(task.due)}"
-        return [Reason("retry", text + (f", after {error}" if error else "")), *everything]
+        return [Reason("retry", text + (f", after {headline(error)}" if error else "")), *everything]
     units = missing_units(known, task)
     if units or everything:
         return [*units, *everything]
@@ -117,13 +118,17 @@ def _failures_inside(known: Known, container: InstanceView) -> list[str]:
     steps = _steps_inside(known, known.steps[container.step])
     failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), limit=200)
     found = [one for one in failed if one.step in steps and f"{one.sequence}.".startswith(within)]
-    return [f"{known.shown(one)}: {one.error}" for one in found if one.error]
+    return [f"{known.shown(one)}: {headline(one.error)}" for one in found if one.error]
+
+
+def _said(task: InstanceView) -> str:
+    return "failed" if task.error is None else headline(task.error)
 
 
 def _cancelled(known: Known, task: InstanceView, at: str) -> str:
     if task.error:
-        return f"it was cancelled{at}: {task.error}"
-    culprits = [f"{known.shown(other)}: {other.error or 'failed'}" for other in known.unhandled]
+        return f"it was cancelled{at}: {headline(task.error)}"
+    culprits = [f"{known.shown(other)}: {_said(other)}" for other in known.unhandled]
     if not culprits:
         return f"it was cancelled{at} before it could start"
     return f"it was ready, but its part of the flow ended{at} before it could start ({listed(culprits, 3)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,8 @@ from eventcore.act.envelope import Call, Outcome, failed
 from eventcore.act.executor import Executor, Report, Setting
 from eventcore.act.executors.registry import make_executor
 from eventcore.define.config import Config
+
+log = logging.getLogger("eventcore")
 
 
 class Executors:
@@ -47,7 +50,11 @@ class Executors:
     def close(self) -> None:
         """Close them all; calling again does nothing."""
         while self._made:
-            self._made.popitem()[1].close()
+            construct, executor = self._made.popitem()
+            try:
+                executor.close()
+            except Exception:
+                log.exception("The executor %r could not be closed", construct)
 
     def _of(self, construct: Any) -> Executor:
         executor = self._made.get(construct)
