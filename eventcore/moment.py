@@ -7,8 +7,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-import msgspec
-
 
 def steady() -> float:
     """Seconds since some moment in the past, the same for all processes of one start of the machine."""
@@ -24,13 +22,17 @@ def this_boot() -> str | None:
         return None
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """A moment that other processes of this machine understand, too."""
+#: A moment that other processes of this machine understand, too: which start of the machine, and `steady` at it. A
+#: tuple, since it travels with every call.
+Moment = tuple[str | None, float]
 
-    boot: str | None
-    at: float  #: see `steady`
 
-    @property
-    def is_past(self) -> bool:
-        """Whether it is over; False on another machine, where nobody can tell."""
-        return steady() > self.at and self.boot == this_boot()
+def in_future(seconds: float, since: float) -> Moment:
+    """So many seconds after `since`, by the steady clock."""
+    return this_boot(), since + seconds
+
+
+def is_past(moment: Moment) -> bool:
+    """Whether it is over; False on another machine, where nobody can tell."""
+    boot, at = moment
+    return steady() > at and boot == this_boot()

@@ -20,7 +20,7 @@ from eventcore.act.current import Current, entered
 from eventcore.act.steplog import LogTarget, captured
 from eventcore.define.error_text import error_text
 from eventcore.define.values import encode_result
-from eventcore.moment import Moment
+from eventcore.moment import Moment, is_past
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ def perform(call: Call) -> Outcome:
     A coroutine function is run to its end in an event loop of its own. Only `KeyboardInterrupt` is raised: it is meant
     for the engine.
     """
-    if call.start_by is not None and call.start_by.is_past:
+    if call.start_by is not None and is_past(call.start_by):
         return LATE
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -72,7 +72,7 @@ def perform(call: Call) -> Outcome:
 
 async def perform_async(call: Call) -> Outcome:
     """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
-    if call.start_by is not None and call.start_by.is_past:
+    if call.start_by is not None and is_past(call.start_by):
         return LATE
     with entered(call.view), captured(call.log, call.view):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eventcore.errors import LeaseLostError
-from eventcore.moment import Moment, steady, this_boot
+from eventcore.moment import Moment, in_future, steady
 
 
 class Tenure:
@@ -23,7 +23,7 @@ class Tenure:
     @property
     def end(self) -> Moment | None:
         """Until when calls may begin; None where nobody can take the run over."""
-        return None if self._patience is None else Moment(this_boot(), self._sure_at + self._patience)
+        return None if self._patience is None else in_future(self._patience, self._sure_at)
 
     def confirmed(self) -> None:
         """A commit has just shown that the run is this engine's."""

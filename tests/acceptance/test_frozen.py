@@ -20,7 +20,7 @@ from sqlalchemy import update
 import eventcore as evr
 import sequent as seq
 from eventcore.errors import LeaseLostError
-from eventcore.moment import Moment, steady, this_boot
+from eventcore.moment import in_future, steady
 from eventcore.record import lease
 from eventcore.record.database import transaction
 from eventcore.record.processes import found_process, this_namespace
@@ -89,8 +89,8 @@ def silent_for(store: Path) -> float:
 def test_a_call_that_comes_too_late_is_handed_back_and_begins_when_the_run_is_still_this_engines(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ends = iter([Moment(this_boot(), steady() - 1.0)])
-    later = Moment(this_boot(), steady() + 3600.0)
+    ends = iter([in_future(-1.0, steady())])
+    later = in_future(3600.0, steady())
     monkeypatch.setattr(Tenure, "end", property(lambda _: next(ends, later)))
     ran: list[int] = []
     program = evr.Eventor("late", tmp_path / "s.db", config={"task_construct": "thread", "console": False})
