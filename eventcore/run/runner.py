@@ -32,6 +32,7 @@ from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, ProgramError, RunHeldError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
 from eventcore.run.arguments import check, checked_observer, given
+from eventcore.run.beginning import Beginning
 from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
 from eventcore.run.request import Request
@@ -104,6 +105,7 @@ class Runner(Steered):
         self._check_shared()
         self._observers = [checked_observer(observer) for observer in observers]
         self._clock: Clock | None = None
+        self._beginning: Beginning | None = None
         self._session: Session | None = None
         self._memory: Store | None = None
         self._last_todos: tuple[int, float | None] = (0, None)
@@ -167,17 +169,22 @@ class Runner(Steered):
             raise RunHeldError(f"this object of program {self.name!r} is running; wait until its run returns")
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
-        with uncollected():
-            built = self.built()
-            document = written(stored_program(built.program))
-        with closing(Executors(self._config)) as executors:
-            if request.mode is RunMode.restart:  # of another run, the history says what it needs
-                executors.prepare(self._first_functions(built.program))
-            return self._worked(request, built, document, executors, max_loops)
+        beginning = self._beginning = Beginning()
+        try:
+            with uncollected():
+                built = self.built()
+                document = written(stored_program(built.program))
+            with closing(Executors(self._config)) as executors:
+                if request.mode is RunMode.restart:  # of another run, the history says what it needs
+                    executors.prepare(self._first_functions(built.program))
+                return self._worked(request, built, document, executors, max_loops, beginning)
+        finally:
+            beginning.end()
 
     __call__ = run
 
-    def _worked(self, request: Request, built: Built, document: str, executors: Executors, passes: int) -> bool:
+    def _worked(self, request: Request, built: Built, document: str, executors: Executors, passes: int,
+                beginning: Beginning) -> bool:  # fmt: skip
         """Enter the run in its store and work on it; the answer of `run`."""
         with uncollected():
             from eventcore.run.session import Session
@@ -186,11 +193,9 @@ class Runner(Steered):
         try:
             with installed(self._config.logging_level, console=self._config.console):
                 log.info("Eventor store file: %s", self._location)
-                observers = (LogLines(), *self._observers)
-                clock = self._clock or SystemClock()
-                self._session = Session(
-                    built.program, self._config, opened_store, clock, observers, executors, self._source()
-                )  # fmt: skip
+                observers, clock = (LogLines(), beginning, *self._observers), self._clock or SystemClock()
+                self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
+                                        self._source())  # fmt: skip
                 try:
                     with opened_store.backend.reported():
                         return self._session.run(request, document, self._starts_now(built), passes)
@@ -225,12 +230,12 @@ class Runner(Steered):
     def _steering(self) -> Steering:
         from eventcore.record.registry import backend_of
 
+        if self._beginning is not None:
+            self._beginning.wait()
         session, request = self._session, self._present()
         if request.mode is RunMode.restart and not request.is_entered:
-            raise RunNotFoundError(
-                f"this object of program {self.name!r} has not entered a run yet; call run first, or steer a "
-                "stored run with eventcore.steer(store, run_id)"
-            )
+            raise RunNotFoundError(f"this object of program {self.name!r} has not entered a run yet; call run first, "
+                                   "or steer a stored run with eventcore.steer(store, run_id)")  # fmt: skip
         if not backend_of(self._location).is_shared:
             return Steering(request.run_id, self._ask_in_memory)
         opened_store = self._open(create=False)
@@ -371,10 +376,8 @@ class Runner(Steered):
 
     def _check_shared(self) -> None:
         if self._config.shared_db and scheme_of(self._location) == "memory":
-            raise ConfigError(
-                f"shared_db: store {self._location!r} is in memory and cannot be shared; give the path of a "
-                "file, or leave out shared_db"
-            )
+            raise ConfigError(f"shared_db: store {self._location!r} is in memory and cannot be shared; give the path "
+                              "of a file, or leave out shared_db")  # fmt: skip
 
     def _present(self) -> Request:
         """The state of the request, also while the run is in progress."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from eventcore.errors import ConfigError, RunNotFoundError, StoreError
 from eventcore.record import cleaning, requests
 from eventcore.record.database import transaction
 from eventcore.record.reading import reading
+from eventcore.record.rows import RunRow
 from eventcore.record.store import opened
 from eventcore.run.session import Session
 from tests.support import boom, eventor, flow, rows, start
@@ -341,6 +343,28 @@ def test_a_program_that_has_not_run_has_nothing_to_steer(store: str, ask: Callab
     program = eventor(store)
     with pytest.raises(RunNotFoundError, match="has not entered a run yet"):
         ask(program)
+
+
+def test_a_run_that_is_just_beginning_is_waited_for(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, begun, entered = Gate(), threading.Event(), Session._enter
+
+    def slowly(*arguments: Any) -> RunRow:
+        begun.set()
+        time.sleep(0.3)
+        return entered(*arguments)
+
+    monkeypatch.setattr(Session, "_enter", slowly)
+    program = eventor(store, task_construct="thread")
+    start(program, program.add_step("first", gate.wait))
+    thread = threading.Thread(target=program.run)
+    thread.start()
+    try:
+        assert begun.wait(30)
+        assert outcome(program.pause()) == ("done", None)
+    finally:
+        gate.opened.set()
+        program.resume()
+        thread.join()
 
 
 @pytest.mark.parametrize("ask", [lambda s: s.pause(), lambda s: s.cancel(), lambda s: s.cancel("only")])
