@@ -15,6 +15,7 @@ from eventcore.define.config import Config
 from eventcore.define.program import Loop, Step
 from eventcore.define.reference import references_in, resolved
 from eventcore.define.values import decode
+from eventcore.errors import StoreError
 from eventcore.moment import Moment
 
 LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
@@ -82,8 +83,11 @@ class CallMaker:
 
     def result(self, step: str, sequence: str) -> Any:
         """A recorded result, read back (see `eventcore.define.reference.Lookup`)."""
-        text = self._record.result(step, sequence)
-        return None if text is None else decode(text)
+        try:
+            text = self._record.result(step, sequence)
+            return None if text is None else decode(text)
+        except (StoreError, ValueError) as error:
+            raise StoreError(f"the result of step {step!r} at {sequence} cannot be used: {error}") from None
 
     def item(self, container: str, sequence: str, key: str) -> Any:
         """See `eventcore.define.reference.Lookup`."""

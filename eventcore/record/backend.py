@@ -157,12 +157,13 @@ class Backend(ABC):
     def keep_result(self, run_id: str, key: tuple[str, str, int], text: str) -> str | None:
         """Put a large result where it outlives a crash before its turn is committed; returns the name of it there.
 
-        The key is step, sequence and recovery. None: the backend keeps results of all sizes in their rows.
+        The key is step, sequence and recovery. None: the backend keeps results of all sizes in their rows. Raises
+        `StoreError` where the result cannot be kept; its step then fails, and the run goes on.
         """
         return None
 
     def kept_result(self, run_id: str, name: str) -> str:
-        """The large result that `keep_result` named so."""
+        """The large result that `keep_result` named so; raises `StoreError` where it cannot be read."""
         raise NotImplementedError(f"{type(self).__name__} keeps results in their rows")
 
     def drop_results(self, run_id: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+
+from eventcore.errors import StoreError
 
 
 class ResultFiles:
@@ -13,24 +16,41 @@ class ResultFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._entered: set[Path] = set()  #: folders of runs whose own entries are on disk
 
     def write(self, run_id: str, key: tuple[str, str, int], text: str) -> str:
-        """Write the text, so that it is on disk before the commit that mentions it; returns the file's name."""
+        """Write the text, so that it is on disk before the commit that mentions it; returns the file's name.
+
+        Raises `StoreError` where that fails, and leaves no part of it behind.
+        """
         folder = self._of_run(run_id)
         file = folder / f"{_digest(*map(str, key))[:32]}.json"
-        is_new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        with file.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        for entries in (folder, self._folder, self._folder.parent) if is_new else (folder,):
-            _sync(entries)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                _write(file, text)
+            except OSError:
+                with suppress(OSError):
+                    file.unlink()
+                raise
+            self._sync_entries(folder)
+        except OSError as error:
+            raise StoreError(
+                f"the result, {len(text)} characters long, cannot be kept in {folder}: {error.strerror or error}; free "
+                "disk space or correct the folder's permissions, then recover the run"
+            ) from error
         return file.name
 
     def read(self, run_id: str, name: str) -> str:
-        """The text of a file that `write` named."""
-        return (self._of_run(run_id) / name).read_text(encoding="utf-8")
+        """The text of a file that `write` named; raises `StoreError` where it is gone or damaged."""
+        file = self._of_run(run_id) / name
+        try:
+            return file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = (error.strerror or error) if isinstance(error, OSError) else error
+            raise StoreError(
+                f"its file {file} cannot be read: {reason}; restore the file, or rerun the step that returned it"
+            ) from error
 
     def remove(self, run_id: str) -> None:
         """Remove all results of a run."""
@@ -38,6 +58,21 @@ class ResultFiles:
 
     def _of_run(self, run_id: str) -> Path:
         return self._folder / _digest(run_id)[:16]
+
+    def _sync_entries(self, folder: Path) -> None:
+        """Have the file's entry on disk and, once, those of the folders around it: who made them may have died."""
+        _sync(folder)
+        if folder not in self._entered:
+            _sync(self._folder)
+            _sync(self._folder.parent)
+            self._entered.add(folder)
+
+
+def _write(file: Path, text: str) -> None:
+    with file.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -40,6 +40,7 @@ class TurnWriter:
         self._recovery = recovery
         self._holder = holder
         self._offload = offload
+        self._kept: dict[tuple[str, str], str] = {}  #: where large results are whose turn is not written yet
         self._backend = backend_at(connection)
         self._statements = _statements(type(self._backend))
 
@@ -62,6 +63,15 @@ class TurnWriter:
             raise LeaseLostError
         for progress in changes.loops.values():
             progress.is_recorded = True
+
+    def keep(self, task: Task, result: str) -> None:
+        """Put the result of a task where the turn that ends it may refer to it, if it is large.
+
+        Raises `StoreError` where it cannot be kept.
+        """
+        file = self._offload(task, result)
+        if file is not None:
+            self._kept[task.key] = file
 
     def holds(self) -> bool:
         """Whether the run is still this engine's."""
@@ -148,7 +158,7 @@ class TurnWriter:
 
     def _result(self, key: tuple[str, str], text: str, changes: Changes) -> Row:
         task = changes.updated.get(key) or changes.created[key]
-        file = self._offload(task, text)
+        file = self._kept.pop(key, None)
         return (*self._key(task), text if file is None else None, file)
 
 

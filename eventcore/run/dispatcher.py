@@ -11,6 +11,7 @@ from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
 from eventcore.define.config import Config, Construct
 from eventcore.define.program import Step
+from eventcore.errors import EventcoreError
 from eventcore.moment import Moment
 from eventcore.run.waiting import Ended
 
@@ -39,6 +40,9 @@ class Dispatcher:
         self._tickets[ticket] = task
         try:
             call = self._calls.make(task, start_by)
+        except EventcoreError as error:
+            self._reported(ticket, Outcome(False, error=f"{type(error).__name__}: {error}"))
+            return
         except Exception as error:
             self._reported(ticket, failed(error))
             return

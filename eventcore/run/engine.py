@@ -13,6 +13,7 @@ from typing import Any
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
+from eventcore.act.envelope import Outcome
 from eventcore.act.executors.collection import Executors
 from eventcore.act.observer import (
     RunPaused,
@@ -25,8 +26,10 @@ from eventcore.act.observer import (
 )
 from eventcore.decide import delays, verdict
 from eventcore.decide.changes import Changes
+from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
-from eventcore.errors import LeaseLostError
+from eventcore.define.program import Role
+from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
 from eventcore.run.dispatcher import Dispatcher
@@ -141,7 +144,7 @@ class Engine:
                 self._tenure.check(again=True)
                 self._dispatcher.start(task, self._tenure.end)
             elif task is not None:
-                o = what.outcome
+                o = self._kept(task, what.outcome)
                 self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
@@ -154,6 +157,15 @@ class Engine:
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
         else:
             raise LeaseLostError
+
+    def _kept(self, task: Task, outcome: Outcome) -> Outcome:
+        """The outcome, its large result kept apart; where that is impossible, the try has failed."""
+        if outcome.ok and outcome.result is not None and task.step.role is not Role.items:
+            try:
+                self._writer.keep(task, outcome.result)
+            except StoreError as error:
+                return Outcome(False, error=f"StoreError: {error}")
+        return outcome
 
     def _dispatch(self, changes: Changes) -> None:
         """Start what the turn started, and end what it cancelled."""

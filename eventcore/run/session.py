@@ -33,7 +33,7 @@ from eventcore.define.differences import differences
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
-from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, RunHeldError
+from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, RunHeldError, StoreError
 from eventcore.record import lease, pausing, requests, reruns
 from eventcore.record.archive import StoreArchive
 from eventcore.record.history import is_straight_so_far, looks_back_to, read_history
@@ -135,7 +135,8 @@ class Session:
                     waker.listen(lambda: engine.post(Asked()))
                     report = engine.run(passes)
             except BaseException as error:
-                self._leave(row, holder, report)
+                with suppress(StoreError):  # the first error says more
+                    self._leave(row, holder, report)
                 announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
                 raise
             self._leave(row, holder, report)
