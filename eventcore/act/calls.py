@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
 from eventcore.act.items import ItemRecord, LoopItems
+from eventcore.act.own_folder import log_root
 from eventcore.act.steplog import LogFolder, LogTarget
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
@@ -37,8 +38,9 @@ class CallMaker:
         self._run_id = run_id
         self._recovery = recovery
         self._record = record
-        folder = LogFolder(plan.config.logdir, program, run_id)
-        self._log = LogTarget(folder.path, plan.config.logging_level, plan.config.console)
+        root, is_own = log_root(plan.config.logdir)
+        folder = LogFolder(root, program, run_id).path
+        self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, plan.config.console)
         self._items = LoopItems(record)
         self._refers: dict[str, bool] = {}  #: by step, whether references stand among its arguments
 

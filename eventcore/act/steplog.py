@@ -23,6 +23,7 @@ from urllib.parse import quote
 import msgspec
 
 from eventcore.act.current import Current
+from eventcore.act.own_folder import claim
 from eventcore.act.programs import ProgramOutput
 
 LONGEST_NAME = 110  #: characters; two of them, a try and a suffix must fit into the 255 bytes of a file's name
@@ -50,6 +51,7 @@ class LogTarget(msgspec.Struct, frozen=True):
     """Where the attempts of a run write."""
 
     folder: str  #: the run's folder, see `LogFolder`
+    root: str | None = None  #: the user's own folder around it, in one that others may write to
     level: int = logging.INFO  #: records below it are dropped
     console: bool = True  #: whether records are shown on the console, too
 
@@ -115,8 +117,10 @@ class StepLog:
         if self._broken:
             return None
         try:
+            if self.target.root is not None:
+                claim(self.target.root)
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             self._broken = True
             logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.path, error)

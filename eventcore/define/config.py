@@ -61,7 +61,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All keys of a program's configuration, with their defaults."""
 
     workdir: str = tempfile.gettempdir()  #: accepted for older programs, without effect
-    logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`
+    logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`, see `eventcore.act.own_folder`
     task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
     max_concurrent: int = 1  #: how many steps may run at once; below 1: no limit
     stop_on_exception: bool = True  #: nothing new starts after an unhandled failure

@@ -20,6 +20,7 @@ from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class, with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
+from eventcore.act.own_folder import log_root
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
@@ -336,7 +337,7 @@ class Runner(Steered):
             origin = json.loads(self._origin)
         else:
             origin = {"target": str(Path(self._file).resolve())} if self._file else {}
-        return json.dumps(origin | {"logdir": str(Path(self._config.logdir).absolute())})
+        return json.dumps(origin | {"logdir": log_root(self._config.logdir)[0]})
 
     def _first_functions(self, program: Program) -> dict[Construct, Callable[..., Any]]:
         """The executors that the program's steps need, each with the function of its first step."""

@@ -106,6 +106,7 @@ def _leave_the_terminal(output: int) -> None:
 
 
 def _log_file(program: Runner) -> tuple[int, Path]:
+    from eventcore.act.own_folder import log_root
     from eventcore.errors import StoreError
     from eventcore.record.registry import backend_of
 
@@ -119,10 +120,10 @@ def _log_file(program: Runner) -> tuple[int, Path]:
         f"{program.name if store.file is None else store.file.stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     )
     beside = [] if store.file is None else [store.file.absolute().parent]
-    for folder in (*beside, Path(program.config.logdir).absolute()):
+    for folder in (*beside, Path(log_root(program.config.logdir)[0])):
         with suppress(OSError):
             path = folder / name
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), path
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666), path
     raise StoreError(
         f"no log can be written next to {store.name} or in {program.config.logdir}; configure another logdir"
     )
