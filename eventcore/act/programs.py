@@ -34,6 +34,8 @@ class ProgramOutput:
 
     def begin(self, log: StepLog) -> None:
         """Lead the descriptors to a file for the step's log."""
+        if self._file is not None and not has_room(self._file):
+            self._lead_to(None)
         if self._file is None:
             self._hidden = self._hidden or hidden_file(log.path, os.getpid())
             self._lead_to(log.opened(self._hidden))
@@ -53,8 +55,9 @@ class ProgramOutput:
         if self._log is not None and self._file is not None and os.fstat(self._file).st_size > 0:
             self.name()
         if self._log is None:
-            for text in log.foreign():
-                sys.stdout.write(text)
+            with suppress(OSError):  # nobody reads the console any more
+                for text in log.foreign():
+                    sys.stdout.write(text)
             self._let_go()
         self._log = None
 
@@ -93,6 +96,23 @@ class ProgramOutput:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def has_room(file: int) -> bool:
+    """Whether the disk of an open file has any room left."""
+    about = os.fstatvfs(file)
+    return about.f_bavail > 0 or about.f_blocks == 0
+
+
+def occupy_standard_descriptors() -> None:
+    """Lead standard descriptors that this process was started without nowhere.
+
+    Otherwise the next pipe or file that is opened would get the number of one, and what programs print would go there.
+    """
+    with suppress(OSError):
+        while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(file, True)
+        os.close(file)
 
 
 def hidden_file(path: str, pid: int) -> str:

@@ -6,6 +6,7 @@ in the form `[ time ][ Task-step(sequence) ][ level ][ message ]`.
 """
 
 import codecs
+import errno
 import io
 import logging
 import os
@@ -24,7 +25,9 @@ import msgspec
 
 from eventcore.act.current import Current
 from eventcore.act.own_folder import claim
-from eventcore.act.programs import ProgramOutput
+from eventcore.act.programs import ProgramOutput, has_room
+
+log = logging.getLogger("eventcore")
 
 LONGEST_NAME = 110  #: characters; two of them, a try and a suffix must fit into the 255 bytes of a file's name
 CHUNK = 1 << 16  #: bytes that are copied at once
@@ -99,18 +102,34 @@ class StepLog:
         return f"Task-{self.view.name}({self.view.sequence})"
 
     def write(self, text: str) -> None:
-        """Append the text."""
+        """Append the text, as far as that is possible."""
+        if self._broken:
+            return
         if self.file is None:
             programs = _routing.programs
             self.file = self.opened(self.path) if programs is None else programs.name()
-        if self.file is not None and text:
-            data = text.encode("utf-8", "replace")
-            os.write(self.file, data)
+        try:
+            for start in range(0, len(text), CHUNK):
+                self._append(text[start : start + CHUNK].encode("utf-8", "replace"))
+        except OSError as error:
+            self._give_up(error)
+
+    def _append(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and self.file is not None:
+            written = os.write(self.file, rest)
+            rest = rest[written:]
             end = os.lseek(self.file, 0, os.SEEK_CUR)
-            start = end - len(data)
+            start = end - written
             if self._own and self._own[-1][1] == start:
                 start = self._own.pop()[0]
             self._own.append((start, end))
+
+    def _give_up(self, error: OSError) -> None:
+        """Write no more of this log, and say so once in the process."""
+        self._broken = True
+        if _routing.is_first_complaint():
+            log.warning("The log file %s cannot be written: %s", self.path, error)
 
     def opened(self, path: str) -> int | None:
         """A new descriptor of the file, which is created if it does not exist; None if that fails."""
@@ -120,11 +139,15 @@ class StepLog:
             if self.target.root is not None:
                 claim(self.target.root)
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
-            self._broken = True
-            logging.getLogger("eventcore").warning("The log file %s cannot be written: %s", self.path, error)
+            self._give_up(error)
             return None
+        if not has_room(file):  # the programs that a step starts would fail by it
+            os.close(file)
+            self._give_up(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+            return None
+        return file
 
     def foreign(self) -> Iterator[str]:
         """What others wrote to the file, piece by piece: the programs that the step started."""
@@ -181,8 +204,8 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         if not hasattr(record, "origin"):
-            log = _running.get()
-            record.origin = log.origin if log is not None else "MainProcess"
+            running = _running.get()
+            record.origin = running.origin if running is not None else "MainProcess"
         return super().format(record)
 
 
@@ -194,31 +217,47 @@ class StepLogHandler(logging.Handler):
         self.setFormatter(LineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = _running.get()
-        if log is not None and record.levelno >= log.target.level:
+        running = _running.get()
+        if running is not None and record.levelno >= running.target.level:
             try:
-                log.write(self.format(record) + "\n")
+                running.write(self.format(record) + "\n")
             except Exception:
                 self.handleError(record)
 
 
 class Tee(io.TextIOBase):
-    """A standard stream that also copies what a running step prints to its log file."""
+    """A standard stream that also copies what a running step prints to its log file.
+
+    No step fails because nobody reads the console any more, as in `sequent run flow.py | head -1`.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self._is_gone = False
 
     def write(self, text: str) -> int:
-        log = _running.get()
-        if log is not None:
-            log.write(text)
-        return self.stream.write(text)
+        running = _running.get()
+        if running is None:
+            return self.stream.write(text)
+        running.write(text)
+        if not self._is_gone:
+            try:
+                for start in range(0, len(text), CHUNK):
+                    self.stream.write(text[start : start + CHUNK])
+            except OSError:
+                self._is_gone = True
+        return len(text)
 
     def writable(self) -> bool:
         return True
 
     def flush(self) -> None:
-        self.stream.flush()
+        try:
+            self.stream.flush()
+        except OSError:
+            if _running.get() is None:
+                raise
+            self._is_gone = True
 
     def fileno(self) -> int:
         return self.stream.fileno()
@@ -246,11 +285,16 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         self.setFormatter(LineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = _running.get()
-        if log is None or (log.target.console and record.levelno >= log.target.level):
+        running = _running.get()
+        if running is None or (running.target.console and record.levelno >= running.target.level):
             stream = sys.stderr
             self.stream = stream.stream if isinstance(stream, Tee) else stream
             super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Report defects of the call, but not that nobody reads the console any more."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class _Routing:
@@ -263,6 +307,7 @@ class _Routing:
         self._lock = threading.Lock()
         self._users = 0
         self._undo = ExitStack()
+        self._has_complained = False
         self.programs: ProgramOutput | None = None  #: in a process that only runs steps
 
     def enter(self, level: int, console: bool, own_process: bool) -> None:
@@ -270,11 +315,18 @@ class _Routing:
             self._users += 1
             if self._users > 1:
                 return
+            self._has_complained = False
             self._route_streams(own_process)
             if own_process:
                 self.programs = ProgramOutput()
                 self._undo.callback(self.programs.close)
             self._route_logging(level, console)
+
+    def is_first_complaint(self) -> bool:
+        """Whether nobody has complained yet that a log cannot be written: once in a process will do."""
+        with self._lock:
+            is_first, self._has_complained = not self._has_complained, True
+        return is_first
 
     def leave(self) -> None:
         with self._lock:
@@ -287,9 +339,9 @@ class _Routing:
         self._undo.callback(_set_streams, out, err)
         if own_process:  # what Python writes must reach the console whatever becomes of descriptors 1 and 2
             out, err = _again(1, out), _again(2, err)
-            self._undo.callback(out.close)
-            self._undo.callback(err.close)
-        _set_streams(Tee(out), Tee(err))
+            self._undo.callback(_close, out)
+            self._undo.callback(_close, err)
+        _set_streams(Tee(out or _nowhere()), Tee(err or _nowhere()))
 
     def _route_logging(self, level: int, console: bool) -> None:
         root = logging.getLogger()
@@ -307,6 +359,16 @@ class _Routing:
 def _again(descriptor: int, stream: TextIO) -> TextIO:
     """The stream on a descriptor of its own."""
     return open(os.dup(descriptor), "w", encoding=stream.encoding, errors=stream.errors, buffering=1)  # noqa: PTH123
+
+
+def _nowhere() -> TextIO:
+    """A stream that drops everything, for a process that was started without one."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
+
+
+def _close(stream: TextIO) -> None:
+    with suppress(OSError):  # what it has not written yet, nobody reads any more
+        stream.close()
 
 
 def _set_streams(out: TextIO | Tee, err: TextIO | Tee) -> None:

@@ -21,6 +21,7 @@ from eventcore.act.executors.registry import executor_class, with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
 from eventcore.act.own_folder import log_root
+from eventcore.act.programs import occupy_standard_descriptors
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
@@ -168,6 +169,7 @@ class Runner(Steered):
         check("recovery_run", recovery_run, (int, NoneType))
         if self._session is not None:
             raise RunHeldError(f"this object of program {self.name!r} is running; wait until its run returns")
+        occupy_standard_descriptors()
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         beginning = self._beginning = Beginning()

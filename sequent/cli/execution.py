@@ -18,6 +18,7 @@ from eventcore.record.registry import backend_of
 from eventcore.run.next_action import next_action
 from eventcore.run.runner import Runner
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
+from sequent.cli.lost_output import loss_accepted
 from sequent.cli.summary import tell_end
 from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
@@ -55,7 +56,8 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         click.echo(f"sequent: interrupted{'' if action is None else f'; {action.advice}: {action.command}'}", err=True)
         return EXIT_FAILED
     if backend_of(program.store).is_shared:
-        tell_end(program.store, program.run_id)
+        with loss_accepted():
+            tell_end(program.store, program.run_id)
     return 0 if ok else EXIT_FAILED
 
 

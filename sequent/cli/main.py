@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from keyword import iskeyword
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
+from sequent.cli.lost_output import let_go
 
 #: each verb, in `sequent.cli.verbs`, and what `--help` says of it
 VERBS = {
@@ -55,6 +58,13 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the verb; where nobody reads the rest of its output, as with `| head -1`, that ends it well."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            return EXIT_FAILED if _is_of_a_program(error) else 0
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -91,28 +101,56 @@ def sequent(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; expected errors are one line on standard error."""
+    code = _performed(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        code = _flushed(stream, code)
+    sys.exit(code)
+
+
+def _performed(arguments: Sequence[str] | None) -> int:
+    """Run the command; returns the exit code."""
     try:
         code = sequent.main(args=arguments, prog_name="sequent", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        code = EXIT_USAGE
+        return EXIT_USAGE
     except click.ClickException as error:
         _say(error.format_message())
-        code = EXIT_USAGE
+        return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
-        code = EXIT_FAILED
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = EXIT_FAILED
+        return EXIT_FAILED
     except Exception as error:
+        if isinstance(error, OSError) and not _is_of_a_program(error):
+            _say(f"{error.filename or 'the output'}: {error.strerror or error}")
+            return EXIT_FAILED
         if _is_expected(error):
             _say(str(error))
-            code = EXIT_USAGE
-        else:
-            _show_traceback(error)
-            code = EXIT_FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+            return EXIT_USAGE
+        _show_traceback(error)
+        return EXIT_FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _is_of_a_program(error: Exception) -> bool:
+    """Whether the code of the user's program raised it, which is executed while its target is loaded."""
+    from sequent.cli import target
+
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_filename == target.__file__ for frame, _ in frames)
+
+
+def _flushed(stream: TextIO | None, code: int) -> int:
+    """Write what is left to write; returns the exit code: another where that fails, unless nobody reads it."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError as error:
+        let_go(stream)
+        if not isinstance(error, BrokenPipeError):
+            _say(f"the output: {error.strerror}")
+            return EXIT_FAILED
+    return code
 
 
 def _is_expected(error: Exception) -> bool:
@@ -123,8 +161,6 @@ def _is_expected(error: Exception) -> bool:
 
 def _show_traceback(error: Exception) -> None:
     """The traceback from the user's own code on, where it comes from there; else all of it."""
-    import traceback
-
     trace = error.__traceback__
     while trace is not None and not _is_users(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next

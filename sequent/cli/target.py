@@ -74,8 +74,11 @@ def _file_of(url: str) -> Path:
 
 
 def _is_store(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(len(SQLITE_MAGIC))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(SQLITE_MAGIC))
+    except OSError as error:
+        raise TargetError(f"{path} cannot be read: {error.strerror}; correct its permissions") from None
     return start == SQLITE_MAGIC or path.suffix == ".db"
 
 
@@ -172,6 +175,8 @@ def _executed(file: Path, *, is_main: bool) -> ModuleType:
         code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
     except (SyntaxError, ValueError) as error:
         raise TargetError(f"{file} is not Python: {error}") from None
+    except OSError as error:
+        raise TargetError(f"{file} cannot be read: {error.strerror}; correct its permissions") from None
     folder = str(file.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -181,7 +186,10 @@ def _executed(file: Path, *, is_main: bool) -> ModuleType:
         cloudpickle.register_pickle_by_value(module)
     else:
         sys.argv = [str(file)]
-    exec(code, vars(module))  # noqa: S102  the user's own program, which is what the command is asked to run
+    try:
+        exec(code, vars(module))  # noqa: S102  the user's own program, which is what the command is asked to run
+    except BrokenPipeError:
+        raise TargetError(f"{file} wrote to a pipe or a connection that is closed, before it ran a flow") from None
     return module
 
 

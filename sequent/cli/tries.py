@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +39,12 @@ class Try(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """Bytes of the file, 0 where there is none."""
-        return self.file.stat().st_size if self.file.is_file() else 0
+        """Bytes of the file, 0 where there is none that can be read."""
+        try:
+            about = self.file.stat()
+        except OSError:
+            return 0
+        return about.st_size if stat.S_ISREG(about.st_mode) and os.access(self.file, os.R_OK) else 0
 
 
 def loggers(program: StoredProgram) -> dict[str, str]:

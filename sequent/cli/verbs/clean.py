@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -113,4 +114,4 @@ def _log_folder(run: RunView) -> Path | None:
     if not isinstance(logdir, str):
         return None
     folder = Path(LogFolder(logdir, run.program, run.run_id).path)
-    return folder if folder.is_dir() else None
+    return folder if os.access(folder, os.W_OK) else None
