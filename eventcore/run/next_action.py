@@ -82,4 +82,5 @@ def reference(store: str, run_id: str) -> str:
     """A run as the shell takes it: its store knows the program and its parameters, so nothing else has to be said."""
     with suppress(ValueError):
         store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
+    store = f"./{store}" if store.startswith("-") else store
     return f"{shlex.quote(store)} --run-id {shlex.quote(run_id)}"

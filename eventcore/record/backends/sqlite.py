@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, Dialect, Engine, StaticPool, create_engine, event
 from sqlalchemy.dialects import registry
@@ -113,8 +114,13 @@ class SqliteFile(_Sqlite):
     def __init__(self, location: str) -> None:
         super().__init__(location)
         _, separator, rest = location.partition("://")
-        path = rest.removeprefix("/").partition("?")[0] if separator else location
-        self._path = Path(path).expanduser()
+        path, options, _ = rest.removeprefix("/").partition("?") if separator else (location, "", "")
+        if options:
+            raise StoreError(
+                f"store {location}: a URL of SQLite takes no options after '?'; in a file's name, write it as %3F, or "
+                "give the file's path"
+            )
+        self._path = Path(unquote(path) if separator else path).expanduser()
 
     @property
     def file(self) -> Path:
@@ -124,6 +130,8 @@ class SqliteFile(_Sqlite):
     def open(self, durability: str, *, create: bool) -> Engine:
         """Open the file in its lasting mode (WAL), in which readers and the writer do not wait for each other."""
         self._check_path(create)
+        if self._is_read_only():
+            return self._engine(str(self._path), durability, (), creator=self._connected_for_reading)
         connect = {"timeout": BUSY_TIMEOUT}
         return self._engine(
             str(self._path), durability, (f"page_size = {PAGE_SIZE}", "journal_mode = WAL"), connect_args=connect
@@ -152,6 +160,30 @@ class SqliteFile(_Sqlite):
     @property
     def _log(self) -> Path:
         return self._path.with_name(f"{self._path.name}-wal")
+
+    def _is_read_only(self) -> bool:
+        """Whether the file is there, and this process can write neither to it nor beside it, as on read-only media."""
+        if not self._path.is_file():
+            return False
+        return not all(os.access(place, os.W_OK) for place in (self._path, self._path.resolve().parent))
+
+    def _connected_for_reading(self) -> sqlite3.Connection:
+        """A connection that leaves no trace; where nobody has the file open for writing, it needs no other file."""
+        if _stat(self._log)[1] == 0:
+            how = "immutable=1"
+        elif self._shared_memory.exists():
+            how = "mode=ro"
+        else:
+            raise StoreError(
+                f"store {self.name} is read-only, and its last changes are still in {self._log}, which has to be "
+                "merged; copy both files to a folder that you can write to, and read the copy"
+            )
+        uri = f"file:{quote(str(self._path.absolute()))}?{how}"
+        return sqlite3.connect(uri, timeout=BUSY_TIMEOUT, uri=True, check_same_thread=False)
+
+    @property
+    def _shared_memory(self) -> Path:
+        return self._path.with_name(f"{self._path.name}-shm")
 
     def _check_path(self, create: bool) -> None:
         path = self._path
