@@ -3,26 +3,36 @@
 A tagged value is the object `{"$": tag, "v": ...}`; a plain mapping that happens to have the key `$`, or keys that are
 not text, is written as a tagged list of pairs. Enums, dataclasses and structs of msgspec are written with the name of
 their class, and read back only when the module of that class is already imported: what a store holds never causes an
-import. Time zones are kept as their offset, and the fold of a local time is not.
+import. A program's script is the same module whether it runs as `__main__` or was loaded under its own name. Time zones
+are kept as their offset, and the fold of a local time is not.
 """
 
 import json
 import math
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
 from pathlib import Path, PurePath
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 TAG = "$"
+SCRIPT = "__eventcore_script__"  #: the module in `sys.modules` whose `script` is the one that `script_is` named
 DECIMAL_BITS = 10_000  #: Python reads and writes no longer integers as decimals
+
+
+def script_is(module: ModuleType) -> None:
+    """Say that the module is the program's script, though this process was started with another one."""
+    holder = ModuleType(SCRIPT)  # the module under one more name would be found by what looks for functions' modules
+    vars(holder)["script"] = module
+    sys.modules[SCRIPT] = holder
 
 
 class NotStorableError(TypeError):
@@ -175,14 +185,24 @@ def _class_name(cls: type, where: str) -> str:
 
 def _class_named(name: str, base: type) -> Any:
     module, _, qualname = name.partition(":")
-    found: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(found, type) or not (issubclass(found, base) if base is not object else _is_record(found)):
-        raise ValueError(
-            f"a stored value is of class {qualname} of module {module}, which is not imported here; import it"
-        )
-    return found
+    for place in _modules_named(module):
+        found: Any = place
+        for part in qualname.split("."):
+            found = getattr(found, part, None)
+        if isinstance(found, type) and (issubclass(found, base) if base is not object else _is_record(found)):
+            return found
+    raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")
+
+
+def _modules_named(name: str) -> Iterator[ModuleType]:
+    """The imported module of that name; and the program's script, which has another name each way it is started."""
+    if name in sys.modules:
+        yield sys.modules[name]
+    holder = sys.modules.get(SCRIPT)
+    script = sys.modules["__main__"] if holder is None else holder.script
+    spec = getattr(script, "__spec__", None)
+    if name in ("__main__", Path(getattr(script, "__file__", None) or "").stem, getattr(spec, "name", None)):
+        yield script
 
 
 def _dataclass_from(name: str, parts: Mapping[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import cloudpickle
 import msgspec
 
+from eventcore.define.values import script_is
 from eventcore.errors import EventcoreError
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
@@ -152,6 +153,7 @@ def _found(target: Target, parameters: Mapping[str, str]) -> Runner | None:
             module = importlib.import_module(target.module)
         except ImportError as error:
             raise TargetError(f"module {target.module} cannot be imported: {error}") from None
+        script_is(module)
     else:
         assert target.file is not None
         module = _executed(target.file, is_main=target.name is None)
@@ -182,6 +184,7 @@ def _executed(file: Path, *, is_main: bool) -> ModuleType:
         sys.path.insert(0, folder)
     if is_main or name not in sys.modules:
         sys.modules[name] = module
+    script_is(module)
     if not is_main:
         cloudpickle.register_pickle_by_value(module)
     else:
