@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export SYSTEM ?= yes
 
-.PHONY: demo test coverage bench clean
+.PHONY: demo test coverage fuzz bench clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python examples/stdlib_report/demo.py
@@ -27,6 +27,9 @@ coverage: $(VENV)/.ready-test
 	@$(BIN)/python -m coverage json --quiet
 	@$(BIN)/python -m coverage report
 	@$(BIN)/python -m tests.branches eventcore/decide 95
+
+fuzz: $(VENV)/.ready-test
+	FUZZ=$${FUZZ:-5000} $(BIN)/python -m pytest -n 2 tests/acceptance/test_damaged_stores.py
 
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.run

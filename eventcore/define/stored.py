@@ -5,7 +5,7 @@ It is written when the program is built. Readers use only its fields, and never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -132,6 +132,11 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return {step.inside: step for step in self.steps if step.inside is not None}
 
     @cached_property
+    def container_paths(self) -> frozenset[str]:
+        """The paths of all containers."""
+        return frozenset(step.path for step in self.steps if step.role is Role.container)
+
+    @cached_property
     def items_of(self) -> Mapping[str, str]:
         """The name of the step that computes a container's items, by the container's name."""
         by_path = {step.path: step.name for step in self.steps if step.role is Role.container}
@@ -169,11 +174,84 @@ def written(program: StoredProgram) -> str:
 def read(text: str) -> StoredProgram:
     """Read what `written` wrote; raises `StoreError` for anything else."""
     try:
-        return msgspec.json.decode(text, type=StoredProgram)
-    except msgspec.DecodeError as error:
+        program = msgspec.json.decode(text, type=StoredProgram)
+        check_consistent(program)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise StoreError(
             f"a stored program cannot be read: {error}; it was damaged, or another version wrote it"
         ) from None
+    return program
+
+
+def check_consistent(program: StoredProgram) -> None:
+    """Raise `ValueError` unless each name in the program is that of one of its parts: readers rely on that."""
+    events = {event.name for event in program.events}
+    steps = {step.name for step in program.steps}
+    paths = {step.path for step in program.steps}
+    _check_scopes(program.scopes, events)
+    if len(steps) < len(program.steps):
+        raise ValueError("two steps have the same name")
+    for event in program.events:
+        _known(event.scope, program.scope_named, "scope")
+        _check_tree(event.expr, events, paths)
+    for step in program.steps:
+        _check_step(program, step, events)
+        _check_tree(step.require, events, paths)
+    for association in program.associations:
+        _known(association.event, events, "event")
+        _known(association.target, events if association.kind == "event" else steps, association.kind)
+
+
+def _check_scopes(scopes: list[StoredScope], events: Container[str]) -> None:
+    known: set[str] = set()
+    for scope in scopes:
+        _known(scope.parent, known, "scope", optional=not known)
+        _known(scope.begin, events, "event", optional=True)
+        known.add(scope.name)
+    if not known or len(known) < len(scopes):
+        raise ValueError("it has no scope, or two of the same name")
+
+
+def _check_step(program: StoredProgram, step: StoredStep, events: Container[str]) -> None:
+    _known(step.scope, program.scope_named, "scope")
+    if step.inside is not None:
+        _known(step.inside, program.scope_named, "scope")
+        if program.scope_named[step.inside].parent != step.scope:
+            raise ValueError(f"the inside of step {step.path!r} is not in its scope")
+    if step.role is Role.items:
+        _known(step.path, program.container_paths, "container")
+    for status, raised in step.triggers.items():
+        StepStatus(status)
+        for name in raised:
+            _known(name, events, "event")
+    for pool, _ in (*step.acquires, *step.releases):
+        _known(pool, program.pools, "resource")
+    for status, word in step.recovery.items():
+        StepStatus(status), StepReplay(word)
+
+
+def _known(name: str | None, names: Container[str], what: str, *, optional: bool = False) -> None:
+    if name not in names and not (optional and name is None):
+        raise ValueError(f"it speaks of a {what} {name!r}, which it does not have")
+
+
+def _check_tree(tree: Tree, events: Container[str], paths: Container[str]) -> None:
+    if tree is None:
+        return
+    if isinstance(tree, str):
+        _known(tree, events, "event")
+    elif isinstance(tree, dict) and tree.keys() == {"step", "status"}:
+        _known(tree["step"], paths, "step")
+        StepStatus(tree["status"])
+    elif isinstance(tree, dict) and len(tree) == 1 and isinstance(parts := tree.get("and", tree.get("or")), list):
+        if not parts:
+            raise ValueError("an expression has no parts")
+        for part in parts:
+            if part is None:
+                raise ValueError("a part of an expression is missing")
+            _check_tree(part, events, paths)
+    else:
+        raise ValueError(f"{tree!r:.60} is no expression")
 
 
 def function_name(function: Callable[..., Any] | None) -> str | None:

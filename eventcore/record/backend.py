@@ -88,6 +88,10 @@ class Backend(ABC):
     def explained(self, error: BaseException | None) -> StoreError | None:
         """The error of the driver as one that names the store and the remedy; None for what is a defect of the code."""
 
+    def defect(self, connection: Connection) -> str | None:
+        """What the database finds wrong with the store, in words; None where it finds nothing, or cannot look."""
+        return None
+
     @contextmanager
     def reported(self) -> Iterator[None]:
         """Have the driver's errors that come through SQLAlchemy raised as `StoreError`s."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from eventcore.record.backend import BACKEND, backend_at
+from eventcore.errors import StoreError
+from eventcore.record.backend import BACKEND, Backend, backend_at
 from eventcore.record.registry import backend_of
 from eventcore.record.upgrades import prepare
 
@@ -18,7 +20,7 @@ def open_database(location: str, durability: str = "full", *, create: bool = Tru
     that this package cannot use.
     """
     backend = backend_of(location)
-    with backend.reported():
+    with backend.reported(), _readable(backend):
         engine = backend.open(durability, create=create)
         engine.update_execution_options(**{BACKEND: backend})
         try:
@@ -28,6 +30,14 @@ def open_database(location: str, durability: str = "full", *, create: bool = Tru
             engine.dispose()
             raise
     return engine
+
+
+@contextmanager
+def _readable(backend: Backend) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:  # of a message that quotes what is damaged
+        raise StoreError(f"store {backend.name} is damaged: {error}; restore it from a backup") from error
 
 
 def reported(location: str) -> AbstractContextManager[None]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, true
 
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
-from eventcore.errors import RunNotFoundError
+from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
+from eventcore.record.damage import damage, damaged, diagnosed
 from eventcore.record.database import open_database, reported
 from eventcore.record.pausing import last_word
 from eventcore.record.registry import shared_backend
@@ -262,16 +264,34 @@ class Reader:
         return count, due
 
 
+_last_read: ContextVar[str | None] = ContextVar("eventcore_last_read", default=None)
+
+
+def damage_last_read() -> StoreError | None:
+    """What is wrong with the store that was read last, for an error that came up after it was closed; else None."""
+    location = _last_read.get()
+    if location is None:
+        return None
+    try:
+        with reading(location) as reader:
+            found = damage(reader.connection)
+    except StoreError as error:
+        return error
+    return None if found is None else damaged(shared_backend(location), found)
+
+
 @contextmanager
 def reading(location: str) -> Iterator[Reader]:
     """Open a store that is there for reading; raises `StoreError`."""
     backend = shared_backend(location)
+    _last_read.set(location)
     with reported(location):
         database = open_database(location, create=False)
         try:
             with database.connect() as connection:
                 connection.exec_driver_sql(backend.begin_read)  # everything that is read belongs to one moment
-                yield Reader(connection, location)
+                with diagnosed(connection):
+                    yield Reader(connection, location)
         finally:
             database.dispose()
 

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from eventcore.errors import RunHeldError, StoreVersionError
+from eventcore.errors import RunHeldError, StoreError, StoreVersionError
 from eventcore.record import lease, schema
 from eventcore.record.backend import Backend, backend_at
 
@@ -78,6 +78,10 @@ def _checked(backend: Backend, connection: Connection, latest: int) -> int | Non
     if not connection.dialect.has_table(connection, table.name):
         return None
     version = connection.execute(select(table.c.version)).scalar()
+    if version is not None and not isinstance(version, int):
+        raise StoreError(
+            f"store {backend.name} is damaged: its schema version is {version!r}; restore it from a backup"
+        )
     if version is not None and version > latest:
         raise StoreVersionError(
             f"store {backend.name} has schema version {version}, but this package knows only version "

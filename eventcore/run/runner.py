@@ -190,6 +190,7 @@ class Runner(Steered):
                 beginning: Beginning) -> bool:  # fmt: skip
         """Enter the run in its store and work on it; the answer of `run`."""
         with uncollected():
+            from eventcore.record.damage import diagnosed
             from eventcore.run.session import Session
 
             opened_store = self._open(create=request.mode is RunMode.restart)
@@ -200,7 +201,7 @@ class Runner(Steered):
                 self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
                                         self._source())  # fmt: skip
                 try:
-                    with opened_store.backend.reported():
+                    with diagnosed(opened_store.connection):
                         return self._session.run(request, document, self._starts_now(built), passes)
                 finally:
                     self._request = self._session.entered(request, otherwise=self._request)

@@ -127,6 +127,10 @@ def _performed(arguments: Sequence[str] | None) -> int:
         if _is_expected(error):
             _say(str(error))
             return EXIT_USAGE
+        damage = None if _is_of_a_program(error) else _damage()
+        if damage is not None:
+            _say(damage)
+            return EXIT_USAGE
         _show_traceback(error)
         return EXIT_FAILED
     return code if isinstance(code, int) else 0
@@ -138,6 +142,14 @@ def _is_of_a_program(error: Exception) -> bool:
 
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_code.co_filename == target.__file__ for frame, _ in frames)
+
+
+def _damage() -> str | None:
+    """What is wrong with the store that was read last."""
+    from eventcore.record.reading import damage_last_read
+
+    found = damage_last_read()
+    return None if found is None else str(found)
 
 
 def _flushed(stream: TextIO | None, code: int) -> int:

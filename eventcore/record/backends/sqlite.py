@@ -56,6 +56,8 @@ class _Sqlite(Backend):
 
     def explained(self, error: BaseException | None) -> StoreError | None:
         """A file that is locked, full or forbidden, and one that is no database or no longer one."""
+        if is_damage(error):
+            return StoreError(f"store {self.name} is damaged: {error}; restore it from a backup, or start a new store")
         if isinstance(error, sqlite3.OperationalError):
             return StoreError(
                 f"store {self.name}: {error}; check its permissions, the free disk space and what else has it locked"
@@ -63,6 +65,11 @@ class _Sqlite(Backend):
         if type(error) is sqlite3.DatabaseError:
             return StoreError(f"store {self.name} is not a database ({error}); give another path or remove the file")
         return None
+
+    def defect(self, connection: Connection) -> str | None:
+        """What SQLite's own check finds."""
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        return None if found == "ok" else " ".join(str(found).split())
 
     @contextmanager
     def schema_change(self, connection: Connection) -> Iterator[None]:
@@ -208,6 +215,18 @@ class SqliteMemory(_Sqlite):
         """Make an empty one, always: `create` would only matter to somebody who looks for what another has made."""
         connect = {"check_same_thread": False}
         return self._engine(":memory:", durability, (), poolclass=StaticPool, connect_args=connect)
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether the error says that a file that once was a store has been damaged."""
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return str(error).startswith("Could not decode")
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR) and not isinstance(
+        error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)
+    )
 
 
 def _patiently(cursor: sqlite3.Cursor, statement: str) -> None:
