@@ -92,6 +92,10 @@ def _missing(connection: Connection) -> str | None:
     for run, program in connection.execute(select(t.recoveries.c.run, t.recoveries.c.program_id)):
         if program not in programs:
             return f"the program of run number {run} is missing"
+    items = t.items
+    for size, keys, values in connection.execute(select(items.c.size, items.c["keys"], items.c["values"])):
+        if {len(json.loads(text)) for text in (keys, values) if text is not None} != {size}:
+            return "a loop has more keys, items or places than it has of the others"
     return None
 
 

@@ -21,7 +21,6 @@ from eventcore.act.executors.registry import executor_class, with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
 from eventcore.act.own_folder import log_root
-from eventcore.act.programs import occupy_standard_descriptors
 from eventcore.act.steplog import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
@@ -169,7 +168,6 @@ class Runner(Steered):
         check("recovery_run", recovery_run, (int, NoneType))
         if self._session is not None:
             raise RunHeldError(f"this object of program {self.name!r} is running; wait until its run returns")
-        occupy_standard_descriptors()
         self._override(store, shared_db, logging_level, config)
         request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
         beginning = self._beginning = Beginning()
@@ -190,7 +188,6 @@ class Runner(Steered):
                 beginning: Beginning) -> bool:  # fmt: skip
         """Enter the run in its store and work on it; the answer of `run`."""
         with uncollected():
-            from eventcore.record.damage import diagnosed
             from eventcore.run.session import Session
 
             opened_store = self._open(create=request.mode is RunMode.restart)
@@ -201,8 +198,7 @@ class Runner(Steered):
                 self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
                                         self._source())  # fmt: skip
                 try:
-                    with diagnosed(opened_store.connection):
-                        return self._session.run(request, document, self._starts_now(built), passes)
+                    return self._session.run(request, document, self._starts_now(built), passes)
                 finally:
                     self._request = self._session.entered(request, otherwise=self._request)
                     self._session = None

@@ -36,6 +36,7 @@ from eventcore.define.stored import read, reruns_successes
 from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, RunHeldError, StoreError
 from eventcore.record import lease, pausing, requests, reruns
 from eventcore.record.archive import StoreArchive
+from eventcore.record.damage import diagnosed
 from eventcore.record.history import is_straight_so_far, looks_back_to, read_history
 from eventcore.record.rows import RunRow
 from eventcore.record.snapshot import snapshot
@@ -73,8 +74,13 @@ class Session:
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         """Work on the run as `request` says; raises `KeyboardInterrupt` after an orderly interruption.
 
-        Reruns that users have requested meanwhile follow, each in a recovery of its own.
+        Reruns that users have requested meanwhile follow, each in a recovery of its own. A store that cannot be used
+        or understood is a `StoreError`.
         """
+        with diagnosed(self._store.connection):
+            return self._run(request, document, starts, passes)
+
+    def _run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         starts, ending = list(starts), None
         if request.mode is not RunMode.restart:
             row = self._found(request)

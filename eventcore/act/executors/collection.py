@@ -10,6 +10,7 @@ from typing import Any
 from eventcore.act.envelope import Call, Outcome, failed
 from eventcore.act.executor import Executor, Report, Setting
 from eventcore.act.executors.registry import make_executor
+from eventcore.act.programs import occupy_standard_descriptors
 from eventcore.define.config import Config
 
 log = logging.getLogger("eventcore")
@@ -19,6 +20,7 @@ class Executors:
     """Starts each call on the executor of its canonical `task_construct`; to be closed, and of use again after that."""
 
     def __init__(self, config: Config) -> None:
+        occupy_standard_descriptors()
         self._config = config
         self._made: dict[Any, Executor] = {}
         self._report: Report | None = None

@@ -37,6 +37,7 @@ DAMAGES = {
     "a status": ("UPDATE eventcore_tasks SET status = 'odd'", "table eventcore_tasks, column status: 'odd'"),
     "a time": ("UPDATE eventcore_recoveries SET started = 'x'", "column started: 'x' is no number of seconds"),
     "JSON": ("UPDATE eventcore_runs SET source = '{'", "column source: '{'"),
+    "a loop": ("UPDATE eventcore_items SET keys = '[]'", "a loop has more keys"),
     "a missing row": ("DELETE FROM eventcore_recoveries", "has no recovery 0"),
     "a missing program": ("UPDATE eventcore_recoveries SET program_id = 99", "the program of run number 1 is missing"),
     "bytes": ("UPDATE eventcore_tasks SET scope = x'ff'", "column scope"),
