@@ -7,6 +7,7 @@ that can be imported travel by name, the others (closures, lambdas, functions of
 """
 
 import inspect
+import os
 import pickle
 import sys
 import traceback
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 
 from eventcore.act.current import Current, entered
+from eventcore.act.forks import end_if_forked
 from eventcore.act.steplog import LogTarget, captured
 from eventcore.define.error_text import error_text
 from eventcore.define.values import encode_result
@@ -58,6 +60,7 @@ def perform(call: Call) -> Outcome:
     """
     if call.start_by is not None and is_past(call.start_by):
         return LATE
+    process = os.getpid()
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)
@@ -68,12 +71,15 @@ def perform(call: Call) -> Outcome:
             raise
         except BaseException as error:
             return failed(error, tuple(call.view.raised))
+        finally:
+            end_if_forked(process, f"step {call.view.name!r}")
 
 
 async def perform_async(call: Call) -> Outcome:
     """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
     if call.start_by is not None and is_past(call.start_by):
         return LATE
+    process = os.getpid()
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)
@@ -84,6 +90,8 @@ async def perform_async(call: Call) -> Outcome:
             raise
         except BaseException as error:
             return failed(error, tuple(call.view.raised))
+        finally:
+            end_if_forked(process, f"step {call.view.name!r}")
 
 
 def asyncio_cancelled() -> type[BaseException]:

@@ -84,6 +84,8 @@ class Engine:
             if passes < 0:
                 happened = self._mailbox.awaited(self._next_due(), idle=True)
             elif passes > 0:
+                if not self.turn.context.plan.config.sleep_between_loops:
+                    return  # in no time, nothing becomes due
                 happened = self._slept(self.turn.context.plan.config.sleep_between_loops)
 
     def _is_outstanding(self) -> bool:

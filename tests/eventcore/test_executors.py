@@ -103,6 +103,21 @@ def test_an_executor_that_babbles_fails_its_steps_and_not_the_engine(
     assert "could not be closed" in caplog.text
 
 
+class Refusing(MyExecutor):
+    """Starts no call."""
+
+    def start(self, ticket: int, call: Call, timeout: float | None) -> None:
+        raise OSError("it is closed on Saturdays")
+
+
+def test_an_executor_that_raises_fails_the_step_and_not_the_engine(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    ev = eventor(str(store), task_construct=Refusing)
+    start(ev, ev.add_step("a", int))
+    assert not ev.run()
+    assert rows(store, "select error from {attempts}") == [("OSError: it is closed on Saturdays",)]
+
+
 def ran_in(store: Path, construct: Any) -> tuple[int, str]:
     ev = eventor(store, task_construct=construct)
     start(ev, ev.add_step("s", where))

@@ -22,6 +22,12 @@ from eventcore.act.executors.worker_process import Job, WorkerProcess
 
 _log = logging.getLogger(__name__)
 
+#: Seconds that the watcher sleeps at most: what the system takes as a time to wait has its limits.
+LONGEST_SLEEP = 3600.0
+
+#: How many workers in a row may die while they start before their deaths fail the calls that wait for one.
+TRIES = 3
+
 #: How long `close` lets idle workers run their exit handlers, in seconds.
 GRACE = 0.25
 
@@ -57,7 +63,9 @@ class ProcessExecutor(Executor):
         self._limit = self.capacity(setting.max_concurrent) or setting.max_concurrent
         self._lock = threading.Lock()  # guards all below, and the state of each worker
         self._workers: set[WorkerProcess] = set()
-        self._idle: list[WorkerProcess] = []
+        self._prepared: WorkerProcess | None = None  #: until the first call
+        self._idle: list[WorkerProcess] = []  #: those that are ready and have no job
+        self._stillborn = 0  #: workers that died while they started, since one was ready
         self._waiting: deque[Job] = deque()
         self._closed_at: float | None = None
         self._selector = selectors.DefaultSelector()
@@ -82,7 +90,7 @@ class ProcessExecutor(Executor):
         module = function.__module__ if travels_by_name(function) else None
         with self._lock, contextlib.suppress(OSError):
             if self._closed_at is None and not self._workers:
-                self._idle.append(self._hire(module))
+                self._prepared = self._hire(module)
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         try:
@@ -92,6 +100,7 @@ class ProcessExecutor(Executor):
             return
         with self._lock:
             if self._closed_at is None:
+                self._check_prepared()
                 self._waiting.append(job)
                 reports = self._dispatch()
                 if timeout is not None:
@@ -134,37 +143,41 @@ class ProcessExecutor(Executor):
         for worker in self._workers:
             worker.let_go()
 
+    def _check_prepared(self) -> None:
+        """At the first call, dismiss a prepared worker that was started in other surroundings. Needs the lock."""
+        worker, self._prepared = self._prepared, None
+        if worker is not None and not worker.is_up_to_date():
+            worker.end("cancelled")  # its burial makes room
+            if worker in self._idle:
+                self._idle.remove(worker)
+
     def _dispatch(self) -> list[tuple[int, Outcome]]:
-        """Give waiting jobs to workers while there is room; returns what could not be started. Needs the lock."""
-        unstarted = []
-        while self._waiting and self._closed_at is None:
-            job = self._waiting[0]
-            worker = self._idle_worker()
-            if worker is None:
-                if len(self._workers) >= self._limit:
-                    break
-                try:
-                    worker = self._hire()
-                except OSError as error:
-                    self._waiting.popleft()
-                    unstarted.append((job.ticket, Outcome(False, error=f"no worker process could be started: {error}")))
-                    continue
-            try:
-                worker.give(job)
-            except BrokenPipeError:  # it died while idle and awaits its burial
-                worker.job = None
-            else:
+        """Give waiting jobs to workers that are ready, and start more where they are needed and there is room.
+
+        Returns what could not be started. Needs the lock.
+        """
+        while self._waiting and self._idle and self._closed_at is None:
+            worker = self._idle.pop()
+            with contextlib.suppress(BrokenPipeError):  # it died while idle and awaits its burial
+                worker.give(self._waiting[0])
                 self._waiting.popleft()
+                if worker.is_sending:
+                    self._selector.register(worker.calls, selectors.EVENT_WRITE, (self._push, worker))
+        unstarted = []
+        while self._waiting and self._closed_at is None and self._has_room():
+            try:
+                self._hire()
+            except OSError as error:
+                if self._workers:
+                    break
+                failure = Outcome(False, error=f"no worker process could be started: {error}")
+                unstarted.append((self._waiting.popleft().ticket, failure))
         return unstarted
 
-    def _idle_worker(self) -> WorkerProcess | None:
-        """An idle worker for the next job; one whose environment is out of date is dismissed."""
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.is_up_to_date():
-                return worker
-            worker.end("cancelled")  # its burial makes room
-        return None
+    def _has_room(self) -> bool:
+        """Whether one more worker is needed and allowed."""
+        starting = sum(not worker.is_ready for worker in self._workers)
+        return starting < len(self._waiting) and len(self._workers) < self._limit
 
     def _hire(self, module: str | None = None) -> WorkerProcess:
         worker = WorkerProcess(self.setting.logging_level, module)
@@ -192,7 +205,7 @@ class ProcessExecutor(Executor):
             deadlines = [worker.deadline for worker in self._workers if worker.deadline is not None]
             if self._closed_at is not None:
                 deadlines.append(self._closed_at + GRACE)
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_SLEEP) if deadlines else None
 
     def _end_late(self) -> None:
         """End the workers whose job is out of time, or which do not leave by themselves after `close`."""
@@ -211,7 +224,7 @@ class ProcessExecutor(Executor):
         with self._lock:
             for message in messages:
                 if message == READY:
-                    worker.started()
+                    self._is_ready(worker)
                 elif worker.job is not None and worker.verdict is None:
                     reports.append((worker.job.ticket, _unpacked(message)))
                     worker.finish()
@@ -224,11 +237,25 @@ class ProcessExecutor(Executor):
             if worker.death is None:
                 self._bury(worker)
 
+    def _is_ready(self, worker: WorkerProcess) -> None:
+        worker.is_ready, self._stillborn = True, 0
+        if not worker.gone and worker.verdict is None:
+            self._idle.append(worker)
+
+    def _push(self, worker: WorkerProcess) -> None:
+        """Hand over more of a job that its worker's pipe did not take at once."""
+        with self._lock:
+            with contextlib.suppress(BrokenPipeError):  # its death is about to be noticed
+                worker.push()
+                if worker.is_sending:
+                    return
+            self._selector.unregister(worker.calls)
+
     def _bury(self, worker: WorkerProcess) -> None:
         """Clean up after a dead worker; the job that it still had has failed."""
         worker.gone = True
         self._hear(worker)
-        for end in (worker.outcomes, worker.death):
+        for end in (worker.outcomes, worker.death, worker.calls):
             if end is not None and end in self._selector.get_map():
                 self._selector.unregister(end)
         with self._lock:
@@ -237,7 +264,12 @@ class ProcessExecutor(Executor):
             self._workers.discard(worker)
             if worker in self._idle:
                 self._idle.remove(worker)
-            reports = self._dispatch()
+            reports = []
+            if not worker.is_ready and worker.verdict is None:
+                self._stillborn += 1
+                if self._stillborn >= TRIES and self._waiting:
+                    reports.append((self._waiting.popleft().ticket, Outcome(False, error=why)))
+            reports += self._dispatch()
         if job is not None:
             reports.append((job.ticket, Outcome(False, error=why)))
         self._tell(reports)

@@ -38,7 +38,6 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
     held = Leash(leash)
     surroundings = Surroundings()
     _keep_imported()
-    own_pid = os.getpid()
     with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
         try:
             send(writer, READY)
@@ -51,8 +50,6 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
             environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):
                 reply = answer(body)
-            if os.getpid() != own_pid:  # a child that the step forked came back here instead of exiting
-                os._exit(1)
             send(writer, reply)
 
 
@@ -108,7 +105,9 @@ class Surroundings:
     def __init__(self) -> None:
         self._environment = dict(os.environ)
         self._raw = dict(_raw_environment())
-        self._folder = os.getcwd()  # noqa: PTH109  it is set again after every step
+        self._folder = None
+        with suppress(OSError):  # it was removed
+            self._folder = os.getcwd()  # noqa: PTH109  it is set again after every step
 
     @contextmanager
     def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
@@ -122,8 +121,9 @@ class Surroundings:
             self._restore()
 
     def _restore(self) -> None:
-        with suppress(OSError):
-            os.chdir(self._folder)
+        if self._folder is not None:
+            with suppress(OSError):
+                os.chdir(self._folder)
         if _raw_environment() == self._raw:
             return
         now = dict(os.environ)

@@ -180,3 +180,38 @@ def test_a_worker_process_that_cannot_be_started_is_a_failure(bench: Bench, monk
     assert bench.run(abs, -1).error == "the worker process died while it started (exit code 1)"
     monkeypatch.undo()
     assert bench.value(abs, -1) == 1
+
+
+def test_workers_that_die_while_they_start_fail_the_calls_that_wait_for_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    tickets = [bench.start(len, "x" * 3_000_000) for _ in range(5)]
+    errors = {bench.reports.wait(ticket).error for ticket in tickets}
+    assert errors == {"the worker process died while it started (exit code 1)"}
+
+
+def test_one_worker_that_dies_while_it_starts_is_replaced(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, mark = tmp_path / "python", tmp_path / "mark"
+    python.write_text(f'#!/bin/sh\n[ -e {mark} ] && exec {sys.executable} "$@"\ntouch {mark}\nexit 1\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert bench.value(abs, -1) == 1
+
+
+def test_steps_run_though_the_engines_folder_was_removed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert [bench.value(abs, -1), bench.value(abs, -2)] == [1, 2]
+
+
+def test_a_stopped_worker_holds_nobody_up_however_large_its_next_argument_is(lone: Bench) -> None:
+    os.kill(lone.value(os.getpid), signal.SIGSTOP)
+    ticket = lone.start(len, "x" * 3_000_000, timeout=0.5)
+    assert lone.reports.wait(ticket).error == "timed out after 0.5 s"
+    assert lone.value(len, "x" * 3_000_000) == 3_000_000
