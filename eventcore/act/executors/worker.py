@@ -22,6 +22,9 @@ from eventcore.act.steplog import installed
 #: Each message, in both directions, is its length followed by so many bytes.
 HEADER = struct.Struct("!Q")
 
+#: Seconds that a worker may take to leave: for threads and exit handlers that its steps left.
+LEAVING = 2.0
+
 #: The first message of a worker: it has started, and its call's time begins to count.
 READY = b""
 
@@ -38,19 +41,34 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
     held = Leash(leash)
     surroundings = Surroundings()
     _keep_imported()
-    with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
-        try:
-            send(writer, READY)
-        except BrokenPipeError:  # the engine went while this worker started
-            return
+    with (
+        open(calls, "rb") as reader,
+        open(outcomes, "wb", buffering=0) as writer,
+        installed(level, own_process=True),
+        suppress(BrokenPipeError),  # the engine went
+    ):
         if module is not None:
-            with suppress(BaseException):  # it is raised again, in the call that needs it
+            with held, suppress(BaseException):  # it is raised again, in the call that needs it
                 importlib.import_module(module)
+        send(writer, READY)
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):
                 reply = answer(body)
             send(writer, reply)
+    _leave_in_time()
+
+
+def _leave_in_time() -> None:
+    """End the pools that steps left, and have the kernel end this process if anything keeps it from leaving."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None:
+        for child in multiprocessing.active_children():
+            with suppress(Exception):
+                child.kill()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    signal.setitimer(signal.ITIMER_REAL, LEAVING)
 
 
 def _keep_imported() -> None:
