@@ -144,7 +144,8 @@ class Engine:
                 self._dispatcher.start(task, self._tenure.end)
             elif task is not None:
                 o = what.outcome
-                self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised)
+                seconds = None if self._clock.is_simulated else o.seconds
+                self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised, seconds)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
         elif isinstance(what, Asked):

@@ -25,6 +25,12 @@ _log = logging.getLogger(__name__)
 #: Seconds that the watcher sleeps at most: what the system takes as a time to wait has its limits.
 LONGEST_SLEEP = 3600.0
 
+#: How many workers may start at the same time: starting is work for a processor, and short calls need few workers.
+STARTING_AT_ONCE = os.cpu_count() or 1
+
+#: Seconds after which a worker that has not said that it is ready gets a call all the same, whose time then counts.
+LONGEST_START = 10.0
+
 #: How many workers in a row may die while they start before their deaths fail the calls that wait for one.
 TRIES = 3
 
@@ -87,14 +93,14 @@ class ProcessExecutor(Executor):
 
     def prepare(self, function: Callable[..., object]) -> None:
         """Start the first worker, and let it import the function's module."""
-        module = function.__module__ if travels_by_name(function) else None
         with self._lock, contextlib.suppress(OSError):
             if self._closed_at is None and not self._workers:
-                self._prepared = self._hire(module)
+                self._prepared = self._hire(function)
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         try:
-            job = Job(ticket, pickle.dumps((dict(call.environment), pack(call))), timeout, call.view, call.log)
+            message = pickle.dumps((dict(call.environment), pack(call)))
+            job = Job(ticket, message, timeout, call.view, call.function, call.log)
         except Exception as error:
             self._tell([(ticket, _unpackable(call, error))])
             return
@@ -166,7 +172,7 @@ class ProcessExecutor(Executor):
         unstarted = []
         while self._waiting and self._closed_at is None and self._has_room():
             try:
-                self._hire()
+                self._hire(self._waiting[0].function)
             except OSError as error:
                 if self._workers:
                     break
@@ -177,10 +183,14 @@ class ProcessExecutor(Executor):
     def _has_room(self) -> bool:
         """Whether one more worker is needed and allowed."""
         starting = sum(not worker.is_ready for worker in self._workers)
-        return starting < len(self._waiting) and len(self._workers) < self._limit
+        return starting < min(len(self._waiting), STARTING_AT_ONCE) and len(self._workers) < self._limit
 
-    def _hire(self, module: str | None = None) -> WorkerProcess:
+    def _hire(self, function: Callable[..., object]) -> WorkerProcess:
+        """Start a worker that imports the module of the function, which its first call is likely to be of."""
+        module = function.__module__ if travels_by_name(function) else None
         worker = WorkerProcess(self.setting.logging_level, module)
+        worker.deadline = time.monotonic() + LONGEST_START
+        self._wake()
         self._workers.add(worker)
         self._selector.register(worker.outcomes, selectors.EVENT_READ, (self._hear, worker))
         if worker.death is not None:
@@ -208,14 +218,19 @@ class ProcessExecutor(Executor):
         return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_SLEEP) if deadlines else None
 
     def _end_late(self) -> None:
-        """End the workers whose job is out of time, or which do not leave by themselves after `close`."""
+        """React to deadlines: of jobs, of starting, and of leaving after `close`."""
         with self._lock:
             now = time.monotonic()
             for worker in self._workers:
                 if worker.deadline is not None and worker.deadline <= now:
-                    worker.time_out()
+                    if worker.is_ready:
+                        worker.time_out()
+                    else:
+                        self._is_ready(worker)
                 elif self._closed_at is not None and self._closed_at + GRACE <= now:
                     worker.dismiss()
+            reports = self._dispatch()
+        self._tell(reports)
 
     def _hear(self, worker: WorkerProcess) -> None:
         """Take in what the worker has written."""
@@ -238,7 +253,9 @@ class ProcessExecutor(Executor):
                 self._bury(worker)
 
     def _is_ready(self, worker: WorkerProcess) -> None:
-        worker.is_ready, self._stillborn = True, 0
+        if worker.is_ready:
+            return
+        worker.is_ready, worker.deadline, self._stillborn = True, None, 0
         if not worker.gone and worker.verdict is None:
             self._idle.append(worker)
 
@@ -271,7 +288,7 @@ class ProcessExecutor(Executor):
                     reports.append((self._waiting.popleft().ticket, Outcome(False, error=why)))
             reports += self._dispatch()
         if job is not None:
-            reports.append((job.ticket, Outcome(False, error=why)))
+            reports.append((job.ticket, Outcome(False, error=why, seconds=worker.seconds)))
         self._tell(reports)
 
     def _wake(self) -> None:

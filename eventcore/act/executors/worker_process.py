@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ class Job(msgspec.Struct, frozen=True):
     message: bytes
     timeout: float | None
     view: Current
+    function: Callable[..., object]
     log: LogTarget | None = None
 
     @property
@@ -72,6 +74,7 @@ class WorkerProcess:
         self._unsent = memoryview(b"")
         self.death = _death_of(self._process.pid)
         self.job: Job | None = None
+        self._given_at = 0.0
         self.is_ready = False  #: it has started
         self._surroundings = _surroundings()
         self._log: str | None = None  #: the log file of its first job that has one
@@ -84,7 +87,7 @@ class WorkerProcess:
         """Hand over a job, as far as its pipe takes it; raises `BrokenPipeError` if the worker has died meanwhile."""
         self._unsent = memoryview(HEADER.pack(len(job.message)) + job.message)
         self.push()
-        self.job = job
+        self.job, self._given_at = job, time.monotonic()
         self._log = self._log or job.log_file
         if job.timeout is not None:
             self.deadline = time.monotonic() + job.timeout
@@ -93,6 +96,11 @@ class WorkerProcess:
         """Hand over what is left of the job, as far as the pipe takes it; raises `BrokenPipeError`."""
         while self._unsent and (written := self._calls.write(self._unsent)) is not None:
             self._unsent = self._unsent[written:]
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it got its job."""
+        return time.monotonic() - self._given_at
 
     @property
     def is_sending(self) -> bool:
