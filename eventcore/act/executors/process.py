@@ -17,7 +17,7 @@ from typing import Any
 
 from eventcore.act.envelope import Call, Outcome, failed, pack, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
-from eventcore.act.executors.worker import READY
+from eventcore.act.executors.worker import LEAVING, READY, RETIRED
 from eventcore.act.executors.worker_process import Job, WorkerProcess
 
 _log = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class ProcessExecutor(Executor):
         self._lock = threading.Lock()  # guards all below, and the state of each worker
         self._workers: set[WorkerProcess] = set()
         self._prepared: WorkerProcess | None = None  #: until the first call
+        self._leaving: set[WorkerProcess] = set()  #: workers that get no call any more
         self._idle: list[WorkerProcess] = []  #: those that are ready and have no job
         self._stillborn = 0  #: workers that died while they started, since one was ready
         self._waiting: deque[Job] = deque()
@@ -146,7 +147,7 @@ class ProcessExecutor(Executor):
 
     def forget_workers(self) -> None:
         """Close this process's ends of the workers' pipes: for a fork of the engine, which must not keep them alive."""
-        for worker in self._workers:
+        for worker in (*self._workers, *self._leaving):
             worker.let_go()
 
     def _check_prepared(self) -> None:
@@ -199,7 +200,7 @@ class ProcessExecutor(Executor):
 
     def _watch(self) -> None:
         """React to workers and deadlines until the executor is closed and the last worker is cleaned up."""
-        while self._closed_at is None or self._workers:
+        while self._closed_at is None or self._workers or self._leaving:
             for key, _ in self._selector.select(self._patience()):
                 if key.data is None:
                     os.read(self._wake_end, 4096)
@@ -212,7 +213,8 @@ class ProcessExecutor(Executor):
     def _patience(self) -> float | None:
         """Seconds until the next deadline, None if there is none."""
         with self._lock:
-            deadlines = [worker.deadline for worker in self._workers if worker.deadline is not None]
+            known = (*self._workers, *self._leaving)
+            deadlines = [worker.deadline for worker in known if worker.deadline is not None]
             if self._closed_at is not None:
                 deadlines.append(self._closed_at + GRACE)
         return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_SLEEP) if deadlines else None
@@ -227,10 +229,17 @@ class ProcessExecutor(Executor):
                         worker.time_out()
                     else:
                         self._is_ready(worker)
-                elif self._closed_at is not None and self._closed_at + GRACE <= now:
+                elif self._must_leave(now):
+                    worker.dismiss()
+            for worker in self._leaving:
+                if (worker.deadline is not None and worker.deadline <= now) or self._must_leave(now):
+                    worker.deadline = None
                     worker.dismiss()
             reports = self._dispatch()
         self._tell(reports)
+
+    def _must_leave(self, now: float) -> bool:
+        return self._closed_at is not None and self._closed_at + GRACE <= now
 
     def _hear(self, worker: WorkerProcess) -> None:
         """Take in what the worker has written."""
@@ -240,6 +249,8 @@ class ProcessExecutor(Executor):
             for message in messages:
                 if message == READY:
                     self._is_ready(worker)
+                elif message == RETIRED:
+                    self._retire(worker)
                 elif worker.job is not None and worker.verdict is None:
                     reports.append((worker.job.ticket, _unpacked(message)))
                     worker.finish()
@@ -258,6 +269,19 @@ class ProcessExecutor(Executor):
         worker.is_ready, worker.deadline, self._stillborn = True, None, 0
         if not worker.gone and worker.verdict is None:
             self._idle.append(worker)
+
+    def _retire(self, worker: WorkerProcess) -> None:
+        """Let a worker leave, and make room for another, which takes over a call given meanwhile. Needs the lock."""
+        if worker.verdict is not None:
+            return
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if worker.job is not None:
+            self._waiting.appendleft(worker.job)
+            worker.finish()
+        self._workers.discard(worker)
+        self._leaving.add(worker)
+        worker.deadline = time.monotonic() + 2 * LEAVING
 
     def _push(self, worker: WorkerProcess) -> None:
         """Hand over more of a job that its worker's pipe did not take at once."""
@@ -279,6 +303,7 @@ class ProcessExecutor(Executor):
             job = worker.job
             why = worker.bury()
             self._workers.discard(worker)
+            self._leaving.discard(worker)
             if worker in self._idle:
                 self._idle.remove(worker)
             reports = []
