@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from eventcore.act.forks import end_if_forked
 from eventcore.act.observer import (
     AttemptFailed,
     Notice,
@@ -83,6 +85,7 @@ class Announcer:
                   attempt.error, attempt.traceback, due)  # fmt: skip
 
     def _notify(self, observer: Observer, notice: Notice) -> None:
+        process = os.getpid()
         try:
             observer.notify(notice)
         except (Exception, SystemExit) as error:
@@ -90,6 +93,8 @@ class Announcer:
             self._has_raised.add(id(observer))
             log.error("Observer %r raised at %s: %s: %s", observer, type(notice).__name__, type(error).__name__, error,
                       exc_info=None if again else error)  # fmt: skip
+        finally:
+            end_if_forked(process, f"observer {type(observer).__name__}")
 
 
 def _is_told(step: Step) -> bool:

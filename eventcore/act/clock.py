@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 Item = TypeVar("Item")
 
@@ -15,6 +15,8 @@ class Clock(ABC):
     `now` never goes back or jumps, even if the system's time is set, so a delay of ten minutes takes ten minutes, and
     what was due stays due. Time in which the machine sleeps counts.
     """
+
+    is_simulated: ClassVar[bool] = False  #: whether what steps take in reality is no time of this clock
 
     @abstractmethod
     def now(self) -> float:

@@ -7,8 +7,10 @@ that can be imported travel by name, the others (closures, lambdas, functions of
 """
 
 import inspect
+import os
 import pickle
 import sys
+import time
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from types import BuiltinFunctionType, FunctionType, NoneType
@@ -17,6 +19,7 @@ from typing import Any
 import msgspec
 
 from eventcore.act.current import Current, entered
+from eventcore.act.forks import end_if_forked
 from eventcore.act.steplog import LogTarget, captured
 from eventcore.define.error_text import error_text
 from eventcore.define.values import encode_result
@@ -44,6 +47,7 @@ class Outcome(msgspec.Struct, frozen=True):
     error: str | None = None  #: see `eventcore.define.error_text`
     traceback: str | None = None
     is_late: bool = False  #: the call was not begun, because it was too late for that
+    seconds: float | None = None  #: how long it took, without what came before the call began; None where unknown
     raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
 
 
@@ -58,32 +62,38 @@ def perform(call: Call) -> Outcome:
     """
     if call.start_by is not None and is_past(call.start_by):
         return LATE
+    process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)
             if inspect.iscoroutine(value):
                 value = _run_coroutine(value)
-            return _succeeded(call, value)
+            return _succeeded(call, value, began)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return failed(error, tuple(call.view.raised))
+            return failed(error, tuple(call.view.raised), time.monotonic() - began)
+        finally:
+            end_if_forked(process, f"step {call.view.name!r}")
 
 
 async def perform_async(call: Call) -> Outcome:
     """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
     if call.start_by is not None and is_past(call.start_by):
         return LATE
+    process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
             value = call.function(*call.args, **call.kwargs)
             if inspect.isawaitable(value):
                 value = await value
-            return _succeeded(call, value)
+            return _succeeded(call, value, began)
         except (KeyboardInterrupt, GeneratorExit, asyncio_cancelled()):
             raise
         except BaseException as error:
-            return failed(error, tuple(call.view.raised))
+            return failed(error, tuple(call.view.raised), time.monotonic() - began)
+        finally:
+            end_if_forked(process, f"step {call.view.name!r}")
 
 
 def asyncio_cancelled() -> type[BaseException]:
@@ -99,12 +109,14 @@ def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(coroutine)
 
 
-def _succeeded(call: Call, value: Any) -> Outcome:
+def _succeeded(call: Call, value: Any, began: float) -> Outcome:
     result = None if value is None else encode_result(value, call.result_needed)
-    return Outcome(True, result, raised=tuple(call.view.raised))
+    return Outcome(True, result, seconds=time.monotonic() - began, raised=tuple(call.view.raised))
 
 
-def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()) -> Outcome:
+def failed(
+    error: BaseException, raised: tuple[tuple[str, str | None], ...] = (), seconds: float | None = None
+) -> Outcome:
     """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
     try:
@@ -112,7 +124,7 @@ def failed(error: BaseException, raised: tuple[tuple[str, str | None], ...] = ()
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # an exception whose own __str__ raises must not take the engine along
         summary = text = f"{type(error).__name__} (its text cannot be shown)"
-    return Outcome(False, error=_storable(summary), traceback=_storable(text), raised=raised)
+    return Outcome(False, error=_storable(summary), traceback=_storable(text), seconds=seconds, raised=raised)
 
 
 def _storable(text: str) -> str:

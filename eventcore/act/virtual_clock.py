@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, ClassVar
 
 from eventcore.act.clock import Clock, Item
 
@@ -16,6 +16,8 @@ class VirtualClock(Clock):
     While steps run in workers, time stands still, unless somebody calls `advance`. The timeouts of steps are not
     simulated: workers are real.
     """
+
+    is_simulated: ClassVar[bool] = True
 
     def __init__(self, start: float | None = None) -> None:
         self._now = time.time() if start is None else start

@@ -28,3 +28,9 @@ def set_status(context: Context, task: Task, status: TaskStatus) -> None:
         context.state.live.pop(task.key, None)
         context.changes.ended.append(task)
     context.changes.touched(task)
+
+
+def took(context: Context, task: Task, seconds: float) -> None:
+    """Note that the task's try, which is over, began only so many seconds ago: before that, it waited for a worker."""
+    if task.started is not None:
+        task.started = max(task.started, context.now - seconds)

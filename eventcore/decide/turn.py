@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventcore.decide import delays, ending, retrying, scheduling, steering, triggering
+from eventcore.decide import delays, ending, retrying, scheduling, steering, tasks, triggering
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.context import Context
@@ -41,8 +41,10 @@ class Turn:
         steering.trigger(self.context, event, sequence)
 
     def ended(self, task: Task, ok: bool, result: str | None, error: str | None, traceback: str | None,
-              raised: Iterable[tuple[str, str | None]]) -> None:  # fmt: skip
-        """A worker has finished the task's current try."""
+              raised: Iterable[tuple[str, str | None]], seconds: float | None = None) -> None:  # fmt: skip
+        """A worker has finished the task's current try, which took so many seconds if that is known."""
+        if seconds is not None:
+            tasks.took(self.context, task, seconds)
         ending.worker_ended(self.context, task, ok, result, error, traceback, raised)
 
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:

@@ -78,6 +78,7 @@ def _checked(outcome: object) -> Outcome:
         type(outcome) is Outcome
         and isinstance(outcome.result, (str, NoneType))
         and isinstance(outcome.error, (str, NoneType))
+        and isinstance(outcome.seconds, (float, int, NoneType))
     ):
         return outcome
-    return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts")
+    return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts and numbers")

@@ -87,6 +87,8 @@ class Engine:
             if passes < 0:
                 happened = self._mailbox.awaited(self._next_due(), idle=True)
             elif passes > 0:
+                if not self.turn.context.plan.config.sleep_between_loops:
+                    return  # in no time, nothing becomes due
                 happened = self._slept(self.turn.context.plan.config.sleep_between_loops)
 
     def _is_outstanding(self) -> bool:
@@ -145,7 +147,8 @@ class Engine:
                 self._dispatcher.start(task, self._tenure.end)
             elif task is not None:
                 o = self._kept(task, what.outcome)
-                self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised)
+                seconds = None if self._clock.is_simulated else o.seconds
+                self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised, seconds)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
         elif isinstance(what, Asked):

@@ -99,3 +99,11 @@ def test_continue_keeps_the_recovery_number_and_recovery_takes_the_next(tmp_path
     for mode, recovery in ((evr.RunMode.restart, 0), (evr.RunMode.continue_, 0), (evr.RunMode.recover, 1)):
         assert program(store, mode, [], 60).run(max_loops=1)
         assert rows(store, "select recovery from {runs}") == [(recovery,)]
+
+
+def test_passes_without_a_pause_between_them_do_not_wait_for_a_delay(tmp_path: Path) -> None:
+    ran: list[str] = []
+    ev = program(tmp_path / "run.db", evr.RunMode.restart, ran, 3600)
+    ev.configure({"sleep_between_loops": 0})
+    assert ev.run(max_loops=10**9)
+    assert ran == ["first"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
+import sys
 import threading
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -97,10 +98,25 @@ def test_an_executor_that_babbles_fails_its_steps_and_not_the_engine(
     start(ev, ev.add_step("a", int), ev.add_step("b", int))
     assert not ev.run()
     [(one,), (other,)] = rows(store, "select error from eventcore_attempts order by step")
-    assert one == "its executor reported 'rubbish', which is no Outcome of texts"
+    assert one == "its executor reported 'rubbish', which is no Outcome of texts and numbers"
     assert other.startswith("its executor reported Outcome(ok=True")
     assert rows(store, "select holder, verdict from eventcore_runs, eventcore_recoveries") == [(None, "failure")]
     assert "could not be closed" in caplog.text
+
+
+class Refusing(MyExecutor):
+    """Starts no call."""
+
+    def start(self, ticket: int, call: Call, timeout: float | None) -> None:
+        raise OSError("it is closed on Saturdays")
+
+
+def test_an_executor_that_raises_fails_the_step_and_not_the_engine(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    ev = eventor(str(store), task_construct=Refusing)
+    start(ev, ev.add_step("a", int))
+    assert not ev.run()
+    assert rows(store, "select error from {attempts}") == [("OSError: it is closed on Saturdays",)]
 
 
 def ran_in(store: Path, construct: Any) -> tuple[int, str]:
@@ -356,3 +372,15 @@ def test_a_program_ends_though_a_thread_of_it_never_does(tmp_path: Path) -> None
         print(ev.run())
         """, tmp_path)  # fmt: skip
     assert done.stdout == "False\n", done.stderr
+
+
+def test_the_start_of_a_worker_is_no_time_of_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, python, begun = tmp_path / "s.db", tmp_path / "python", tmp_path / "begun"
+    python.write_text(f'#!/bin/sh\nsleep 0.5\ntouch {begun}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    ev = eventor(str(store), task_construct="process")
+    start(ev, ev.add_step("a", int))
+    assert ev.run()
+    [(started, ended)] = rows(store, "select started, ended from {tasks}")
+    assert begun.stat().st_mtime <= started <= ended

@@ -36,18 +36,20 @@ class Executors:
                 self._of(construct).prepare(function)
 
     def start(self, construct: Any, ticket: int, call: Call, timeout: float | None) -> None:
-        """See `Executor.start`; an executor that cannot be made is a failure of the call."""
+        """See `Executor.start`; an executor that cannot be made, or raises, is a failure of the call."""
         try:
-            executor = self._of(construct)
+            self._of(construct).start(ticket, call, timeout)
         except Exception as error:
             self._reported(ticket, failed(error))
-        else:
-            executor.start(ticket, call, timeout)
 
     def cancel(self, construct: Any, ticket: int) -> None:
         """See `Executor.cancel`."""
         if construct in self._made:
-            self._made[construct].cancel(ticket)
+            try:
+                self._made[construct].cancel(ticket)
+            except Exception as error:
+                log.exception("The executor %r could not cancel a call", construct)
+                self._reported(ticket, failed(error))
 
     def close(self) -> None:
         """Close them all; calling again does nothing."""

@@ -5,15 +5,20 @@ unless the executor is known to stay in this process. A call that outlives its t
 future cancelled; where the executor cannot end it, it runs on and what it brings is dropped.
 """
 
+import logging
 import threading
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from concurrent.futures import Executor as FuturesApi
+from functools import partial
 from typing import Any
 
+from eventcore.act.alarms import Alarms
 from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.steplog import LogTarget, installed
 from eventcore.errors import ConfigError
+
+log = logging.getLogger("eventcore")
 
 
 def perform_elsewhere(body: bytes, log: LogTarget | None) -> Outcome:
@@ -31,9 +36,10 @@ class FuturesExecutor(Executor):
         super().__init__(report, setting)
         self._pool: FuturesApi | None = None
         self._lock = threading.Lock()  # guards all below
-        self._open: dict[int, tuple[Future[Outcome], threading.Timer | None]] = {}
+        self._open: dict[int, tuple[Future[Outcome], int | None]] = {}  #: with the number of its alarm
         self._abandoned = False  #: something was reported while it may still run
         self._closed = False
+        self._alarms = Alarms()
 
     @classmethod
     def leaves_process(cls, construct: Any) -> bool:
@@ -50,15 +56,14 @@ class FuturesExecutor(Executor):
         except Exception as error:
             self.report(ticket, failed(error))
             return
-        timer = None
-        if timeout is not None:
-            timer = threading.Timer(timeout, self._give_up, (ticket, f"timed out after {timeout:g} s"))
-            timer.daemon = True
         with self._lock:
-            self._open[ticket] = (future, timer)
-        if timer is not None:
-            timer.start()
-        future.add_done_callback(lambda done: self._done(ticket, done))
+            late = partial(self._give_up, ticket, f"timed out after {timeout or 0:g} s")
+            self._open[ticket] = future, None if timeout is None else self._alarms.set(timeout, late)
+        try:
+            future.add_done_callback(lambda done: self._done(ticket, done))
+        except Exception as error:
+            if self._forget(ticket) is not None:
+                self.report(ticket, failed(error))
 
     def cancel(self, ticket: int) -> None:
         """Report the call as cancelled; its thread or worker may run on, and what it brings is dropped."""
@@ -71,6 +76,7 @@ class FuturesExecutor(Executor):
             tickets = list(self._open)
         for ticket in tickets:
             self._give_up(ticket, "cancelled")
+        self._alarms.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=not self._abandoned, cancel_futures=True)
@@ -105,8 +111,12 @@ class FuturesExecutor(Executor):
     def _give_up(self, ticket: int, error: str) -> None:
         future = self._forget(ticket)
         if future is not None:
-            self._abandoned |= not future.cancel()
+            self._abandoned = True  # what `cancel` answers is not to be relied on
             self.report(ticket, Outcome(False, error=error))
+            try:
+                future.cancel()
+            except Exception:
+                log.exception("The call of a step that %s could not be cancelled", error)
 
     def _done(self, ticket: int, future: Future[Outcome]) -> None:
         if self._forget(ticket) is None:
@@ -119,7 +129,6 @@ class FuturesExecutor(Executor):
 
     def _forget(self, ticket: int) -> Future[Outcome] | None:
         with self._lock:
-            future, timer = self._open.pop(ticket, (None, None))
-        if timer is not None:
-            timer.cancel()
+            future, alarm = self._open.pop(ticket, (None, None))
+        self._alarms.cancel(alarm)
         return future

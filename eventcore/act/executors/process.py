@@ -17,10 +17,22 @@ from typing import Any
 
 from eventcore.act.envelope import Call, Outcome, failed, pack, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
-from eventcore.act.executors.worker import READY
+from eventcore.act.executors.worker import LEAVING, READY, RETIRED
 from eventcore.act.executors.worker_process import Job, WorkerProcess
 
 _log = logging.getLogger(__name__)
+
+#: Seconds that the watcher sleeps at most: what the system takes as a time to wait has its limits.
+LONGEST_SLEEP = 3600.0
+
+#: How many workers may start at the same time: starting is work for a processor, and short calls need few workers.
+STARTING_AT_ONCE = os.cpu_count() or 1
+
+#: Seconds after which a worker that has not said that it is ready gets a call all the same, whose time then counts.
+LONGEST_START = 10.0
+
+#: How many workers in a row may die while they start before their deaths fail the calls that wait for one.
+TRIES = 3
 
 #: How long `close` lets idle workers run their exit handlers, in seconds.
 GRACE = 0.25
@@ -57,7 +69,10 @@ class ProcessExecutor(Executor):
         self._limit = self.capacity(setting.max_concurrent) or setting.max_concurrent
         self._lock = threading.Lock()  # guards all below, and the state of each worker
         self._workers: set[WorkerProcess] = set()
-        self._idle: list[WorkerProcess] = []
+        self._prepared: WorkerProcess | None = None  #: until the first call
+        self._leaving: set[WorkerProcess] = set()  #: workers that get no call any more
+        self._idle: list[WorkerProcess] = []  #: those that are ready and have no job
+        self._stillborn = 0  #: workers that died while they started, since one was ready
         self._waiting: deque[Job] = deque()
         self._closed_at: float | None = None
         self._selector = selectors.DefaultSelector()
@@ -79,19 +94,20 @@ class ProcessExecutor(Executor):
 
     def prepare(self, function: Callable[..., object]) -> None:
         """Start the first worker, and let it import the function's module."""
-        module = function.__module__ if travels_by_name(function) else None
         with self._lock, contextlib.suppress(OSError):
             if self._closed_at is None and not self._workers:
-                self._idle.append(self._hire(module))
+                self._prepared = self._hire(function)
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         try:
-            job = Job(ticket, pickle.dumps((dict(call.environment), pack(call))), timeout, call.view, call.log)
+            message = pickle.dumps((dict(call.environment), pack(call)))
+            job = Job(ticket, message, timeout, call.view, call.function, call.log)
         except Exception as error:
             self._tell([(ticket, _unpackable(call, error))])
             return
         with self._lock:
             if self._closed_at is None:
+                self._check_prepared()
                 self._waiting.append(job)
                 reports = self._dispatch()
                 if timeout is not None:
@@ -131,43 +147,51 @@ class ProcessExecutor(Executor):
 
     def forget_workers(self) -> None:
         """Close this process's ends of the workers' pipes: for a fork of the engine, which must not keep them alive."""
-        for worker in self._workers:
+        for worker in (*self._workers, *self._leaving):
             worker.let_go()
 
+    def _check_prepared(self) -> None:
+        """At the first call, dismiss a prepared worker that was started in other surroundings. Needs the lock."""
+        worker, self._prepared = self._prepared, None
+        if worker is not None and not worker.is_up_to_date():
+            worker.end("cancelled")  # its burial makes room
+            if worker in self._idle:
+                self._idle.remove(worker)
+
     def _dispatch(self) -> list[tuple[int, Outcome]]:
-        """Give waiting jobs to workers while there is room; returns what could not be started. Needs the lock."""
-        unstarted = []
-        while self._waiting and self._closed_at is None:
-            job = self._waiting[0]
-            worker = self._idle_worker()
-            if worker is None:
-                if len(self._workers) >= self._limit:
-                    break
-                try:
-                    worker = self._hire()
-                except OSError as error:
-                    self._waiting.popleft()
-                    unstarted.append((job.ticket, Outcome(False, error=f"no worker process could be started: {error}")))
-                    continue
-            try:
-                worker.give(job)
-            except BrokenPipeError:  # it died while idle and awaits its burial
-                worker.job = None
-            else:
+        """Give waiting jobs to workers that are ready, and start more where they are needed and there is room.
+
+        Returns what could not be started. Needs the lock.
+        """
+        while self._waiting and self._idle and self._closed_at is None:
+            worker = self._idle.pop()
+            with contextlib.suppress(BrokenPipeError):  # it died while idle and awaits its burial
+                worker.give(self._waiting[0])
                 self._waiting.popleft()
+                if worker.is_sending:
+                    self._selector.register(worker.calls, selectors.EVENT_WRITE, (self._push, worker))
+        unstarted = []
+        while self._waiting and self._closed_at is None and self._has_room():
+            try:
+                self._hire(self._waiting[0].function)
+            except OSError as error:
+                if self._workers:
+                    break
+                failure = Outcome(False, error=f"no worker process could be started: {error}")
+                unstarted.append((self._waiting.popleft().ticket, failure))
         return unstarted
 
-    def _idle_worker(self) -> WorkerProcess | None:
-        """An idle worker for the next job; one whose environment is out of date is dismissed."""
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.is_up_to_date():
-                return worker
-            worker.end("cancelled")  # its burial makes room
-        return None
+    def _has_room(self) -> bool:
+        """Whether one more worker is needed and allowed."""
+        starting = sum(not worker.is_ready for worker in self._workers)
+        return starting < min(len(self._waiting), STARTING_AT_ONCE) and len(self._workers) < self._limit
 
-    def _hire(self, module: str | None = None) -> WorkerProcess:
+    def _hire(self, function: Callable[..., object]) -> WorkerProcess:
+        """Start a worker that imports the module of the function, which its first call is likely to be of."""
+        module = function.__module__ if travels_by_name(function) else None
         worker = WorkerProcess(self.setting.logging_level, module)
+        worker.deadline = time.monotonic() + LONGEST_START
+        self._wake()
         self._workers.add(worker)
         self._selector.register(worker.outcomes, selectors.EVENT_READ, (self._hear, worker))
         if worker.death is not None:
@@ -176,7 +200,7 @@ class ProcessExecutor(Executor):
 
     def _watch(self) -> None:
         """React to workers and deadlines until the executor is closed and the last worker is cleaned up."""
-        while self._closed_at is None or self._workers:
+        while self._closed_at is None or self._workers or self._leaving:
             for key, _ in self._selector.select(self._patience()):
                 if key.data is None:
                     os.read(self._wake_end, 4096)
@@ -189,20 +213,33 @@ class ProcessExecutor(Executor):
     def _patience(self) -> float | None:
         """Seconds until the next deadline, None if there is none."""
         with self._lock:
-            deadlines = [worker.deadline for worker in self._workers if worker.deadline is not None]
+            known = (*self._workers, *self._leaving)
+            deadlines = [worker.deadline for worker in known if worker.deadline is not None]
             if self._closed_at is not None:
                 deadlines.append(self._closed_at + GRACE)
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_SLEEP) if deadlines else None
 
     def _end_late(self) -> None:
-        """End the workers whose job is out of time, or which do not leave by themselves after `close`."""
+        """React to deadlines: of jobs, of starting, and of leaving after `close`."""
         with self._lock:
             now = time.monotonic()
             for worker in self._workers:
                 if worker.deadline is not None and worker.deadline <= now:
-                    worker.time_out()
-                elif self._closed_at is not None and self._closed_at + GRACE <= now:
+                    if worker.is_ready:
+                        worker.time_out()
+                    else:
+                        self._is_ready(worker)
+                elif self._must_leave(now):
                     worker.dismiss()
+            for worker in self._leaving:
+                if (worker.deadline is not None and worker.deadline <= now) or self._must_leave(now):
+                    worker.deadline = None
+                    worker.dismiss()
+            reports = self._dispatch()
+        self._tell(reports)
+
+    def _must_leave(self, now: float) -> bool:
+        return self._closed_at is not None and self._closed_at + GRACE <= now
 
     def _hear(self, worker: WorkerProcess) -> None:
         """Take in what the worker has written."""
@@ -211,7 +248,9 @@ class ProcessExecutor(Executor):
         with self._lock:
             for message in messages:
                 if message == READY:
-                    worker.started()
+                    self._is_ready(worker)
+                elif message == RETIRED:
+                    self._retire(worker)
                 elif worker.job is not None and worker.verdict is None:
                     reports.append((worker.job.ticket, _unpacked(message)))
                     worker.finish()
@@ -224,22 +263,57 @@ class ProcessExecutor(Executor):
             if worker.death is None:
                 self._bury(worker)
 
+    def _is_ready(self, worker: WorkerProcess) -> None:
+        if worker.is_ready:
+            return
+        worker.is_ready, worker.deadline, self._stillborn = True, None, 0
+        if not worker.gone and worker.verdict is None:
+            self._idle.append(worker)
+
+    def _retire(self, worker: WorkerProcess) -> None:
+        """Let a worker leave, and make room for another, which takes over a call given meanwhile. Needs the lock."""
+        if worker.verdict is not None:
+            return
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if worker.job is not None:
+            self._waiting.appendleft(worker.job)
+            worker.finish()
+        self._workers.discard(worker)
+        self._leaving.add(worker)
+        worker.deadline = time.monotonic() + 2 * LEAVING
+
+    def _push(self, worker: WorkerProcess) -> None:
+        """Hand over more of a job that its worker's pipe did not take at once."""
+        with self._lock:
+            with contextlib.suppress(BrokenPipeError):  # its death is about to be noticed
+                worker.push()
+                if worker.is_sending:
+                    return
+            self._selector.unregister(worker.calls)
+
     def _bury(self, worker: WorkerProcess) -> None:
         """Clean up after a dead worker; the job that it still had has failed."""
         worker.gone = True
         self._hear(worker)
-        for end in (worker.outcomes, worker.death):
+        for end in (worker.outcomes, worker.death, worker.calls):
             if end is not None and end in self._selector.get_map():
                 self._selector.unregister(end)
         with self._lock:
             job = worker.job
             why = worker.bury()
             self._workers.discard(worker)
+            self._leaving.discard(worker)
             if worker in self._idle:
                 self._idle.remove(worker)
-            reports = self._dispatch()
+            reports = []
+            if not worker.is_ready and worker.verdict is None:
+                self._stillborn += 1
+                if self._stillborn >= TRIES and self._waiting:
+                    reports.append((self._waiting.popleft().ticket, Outcome(False, error=why)))
+            reports += self._dispatch()
         if job is not None:
-            reports.append((job.ticket, Outcome(False, error=why)))
+            reports.append((job.ticket, Outcome(False, error=why, seconds=worker.seconds)))
         self._tell(reports)
 
     def _wake(self) -> None:

@@ -12,18 +12,24 @@ import select
 import signal
 import struct
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from contextlib import suppress
+from typing import BinaryIO
 
 from eventcore.act.envelope import Outcome, failed, perform_packed
+from eventcore.act.executors.surroundings import Surroundings
 from eventcore.act.steplog import installed
 
 #: Each message, in both directions, is its length followed by so many bytes.
 HEADER = struct.Struct("!Q")
 
+#: Seconds that a worker may take to leave: for threads and exit handlers that its steps left.
+LEAVING = 2.0
+
 #: The first message of a worker: it has started, and its call's time begins to count.
 READY = b""
+
+#: Comes after an outcome: the worker leaves without a further call, since the step left what cannot be put back.
+RETIRED = b"retired"
 
 
 def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) -> None:
@@ -36,24 +42,39 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
     # Interrupting is the engine's business; a handler, unlike SIG_IGN, is not inherited by the programs of a step.
     signal.signal(signal.SIGINT, lambda *_: None)
     held = Leash(leash)
-    surroundings = Surroundings()
     _keep_imported()
-    own_pid = os.getpid()
-    with open(calls, "rb") as reader, open(outcomes, "wb", buffering=0) as writer, installed(level, own_process=True):
-        try:
-            send(writer, READY)
-        except BrokenPipeError:  # the engine went while this worker started
-            return
+    with (
+        open(calls, "rb") as reader,
+        open(outcomes, "wb", buffering=0) as writer,
+        installed(level, own_process=True),
+        suppress(BrokenPipeError),  # the engine went
+    ):
         if module is not None:
-            with suppress(BaseException):  # it is raised again, in the call that needs it
+            with held, suppress(BaseException):  # it is raised again, in the call that needs it
                 importlib.import_module(module)
+        surroundings = Surroundings()
+        send(writer, READY)
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):
                 reply = answer(body)
-            if os.getpid() != own_pid:  # a child that the step forked came back here instead of exiting
-                os._exit(1)
             send(writer, reply)
+            if not surroundings.restored():  # while the engine records the outcome
+                send(writer, RETIRED)
+                break
+    _leave_in_time()
+
+
+def _leave_in_time() -> None:
+    """End the pools that steps left, and have the kernel end this process if anything keeps it from leaving."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None:
+        for child in multiprocessing.active_children():
+            with suppress(Exception):
+                child.kill()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    signal.setitimer(signal.ITIMER_REAL, LEAVING)
 
 
 def _keep_imported() -> None:
@@ -100,42 +121,6 @@ def flush_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-
-
-class Surroundings:
-    """What a step finds around it in a reused process, and the next one finds again whatever this one did to it."""
-
-    def __init__(self) -> None:
-        self._environment = dict(os.environ)
-        self._raw = dict(_raw_environment())
-        self._folder = os.getcwd()  # noqa: PTH109  it is set again after every step
-
-    @contextmanager
-    def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
-        """Add to the environment variables for as long as a step runs."""
-        os.environ.update(environment)
-        try:
-            yield
-        finally:
-            for name in environment.keys() - self._environment.keys():
-                os.environ.pop(name, None)
-            self._restore()
-
-    def _restore(self) -> None:
-        with suppress(OSError):
-            os.chdir(self._folder)
-        if _raw_environment() == self._raw:
-            return
-        now = dict(os.environ)
-        for name in now.keys() - self._environment.keys():
-            del os.environ[name]
-        os.environ.update(self._environment.items() - now.items())
-
-
-def _raw_environment() -> Mapping[Any, Any]:
-    """What `os.environ` keeps inside: decoded, it takes longer to look through than a short step takes to run."""
-    found: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
-    return found
 
 
 class Leash:

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from eventcore.act.current import Current
-from eventcore.act.executors.worker import HEADER, send
+from eventcore.act.executors.worker import HEADER
 from eventcore.act.programs import rescue
 from eventcore.act.steplog import LogTarget
 
@@ -31,6 +32,7 @@ class Job(msgspec.Struct, frozen=True):
     message: bytes
     timeout: float | None
     view: Current
+    function: Callable[..., object]
     log: LogTarget | None = None
 
     @property
@@ -66,11 +68,15 @@ class WorkerProcess:
                 os.close(end)
         self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115, PTH123  a worker is no block, a descriptor no path
         self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115, PTH123
-        os.set_blocking(self.outcomes, False)
+        for end in (self.outcomes, calls_end):  # a worker may be stopped at any time
+            os.set_blocking(end, False)
+        self.calls = calls_end
+        self._unsent = memoryview(b"")
         self.death = _death_of(self._process.pid)
         self.job: Job | None = None
+        self._given_at = 0.0
         self.is_ready = False  #: it has started
-        self._surroundings: tuple[object, ...] | None = _surroundings()  #: that it started in, until its first job
+        self._surroundings = _surroundings()
         self._log: str | None = None  #: the log file of its first job that has one
         self.deadline: float | None = None  #: by the monotonic clock
         self.verdict: str | None = None  #: why the engine ended this worker
@@ -78,25 +84,32 @@ class WorkerProcess:
         self._received = bytearray()
 
     def give(self, job: Job) -> None:
-        """Hand over a job; raises `BrokenPipeError` if the worker has died in the meantime."""
-        self.job = job
-        self._surroundings = None
+        """Hand over a job, as far as its pipe takes it; raises `BrokenPipeError` if the worker has died meanwhile."""
+        self._unsent = memoryview(HEADER.pack(len(job.message)) + job.message)
+        self.push()
+        self.job, self._given_at = job, time.monotonic()
         self._log = self._log or job.log_file
-        self._start_clock()
-        send(self._calls, job.message)
+        if job.timeout is not None:
+            self.deadline = time.monotonic() + job.timeout
+
+    def push(self) -> None:
+        """Hand over what is left of the job, as far as the pipe takes it; raises `BrokenPipeError`."""
+        while self._unsent and (written := self._calls.write(self._unsent)) is not None:
+            self._unsent = self._unsent[written:]
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it got its job."""
+        return time.monotonic() - self._given_at
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a part of the job waits until the pipe of calls takes it."""
+        return bool(self._unsent)
 
     def is_up_to_date(self) -> bool:
-        """Whether a worker started now would be the same; of one that has had a job, it is no longer asked."""
-        return self._surroundings is None or self._surroundings == _surroundings()
-
-    def started(self) -> None:
-        """Note that the worker has started."""
-        self.is_ready = True
-        self._start_clock()
-
-    def _start_clock(self) -> None:
-        if self.is_ready and self.job is not None and self.job.timeout is not None:
-            self.deadline = time.monotonic() + self.job.timeout
+        """Whether a worker started now would find the same around it."""
+        return self._surroundings == _surroundings()
 
     def finish(self) -> None:
         """Note that the job is done."""

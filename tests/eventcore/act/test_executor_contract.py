@@ -7,7 +7,7 @@ import multiprocessing as mp
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,19 @@ def threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2)
 
 
+class Unruly(ThreadPoolExecutor):
+    """An executor of which no future can be cancelled."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(*args, **kwargs)
+
+        def cancel() -> bool:
+            raise RuntimeError("not now")
+
+        future.cancel = cancel  # type: ignore[method-assign]
+        return future
+
+
 CONSTRUCTS: dict[str, Any] = {
     "process": "process",
     "thread": "thread",
@@ -38,6 +51,7 @@ CONSTRUCTS: dict[str, Any] = {
     "invoke": "invoke",
     "a factory of threads": threads,
     "a factory of processes": processes,
+    "a factory whose futures raise when cancelled": Unruly,
 }
 SIDE_BY_SIDE = [name for name in CONSTRUCTS if name != "invoke"]
 IN_THIS_PROCESS = ["thread", "async", "invoke", "a factory of threads"]
@@ -217,8 +231,11 @@ def test_a_call_past_its_timeout_fails_and_later_ones_run(bench: Bench, endless_
 
 
 @every(*SIDE_BY_SIDE)
-def test_a_call_in_time_is_not_disturbed_by_its_timeout(bench: Bench) -> None:
-    assert bench.run(abs, -1, timeout=60).result == "1"
+@pytest.mark.parametrize("timeout", [60, 25 * 86400, 1e300])
+def test_a_call_in_time_is_not_disturbed_by_its_timeout(bench: Bench, timeout: float) -> None:
+    blocked = bench.start(time.sleep, 0.2, timeout=timeout)
+    assert bench.run(abs, -1, timeout=timeout).result == "1"
+    assert bench.reports.wait(blocked).ok
 
 
 def test_who_cannot_keep_time_says_so() -> None:
@@ -233,6 +250,25 @@ def test_a_cancelled_call_is_reported_as_cancelled(bench: Bench, endless_call: t
     bench.executor.cancel(ticket)
     assert bench.reports.wait(ticket) == CANCELLED
     assert bench.value(abs, -1) == 1
+
+
+@every("async")
+def test_calls_end_though_a_plain_function_blocks_their_loop(bench: Bench, tmp_path: Path) -> None:
+    begun, over = tmp_path / "begun", tmp_path / "over"
+
+    def block(begun: str, over: str) -> None:
+        Path(begun).touch()
+        until_there(over)
+
+    waiting = bench.start(until_cancelled)
+    late = bench.start(until_cancelled, timeout=1)
+    blocking = bench.start(block, str(begun), str(over), timeout=1)
+    assert eventually(begun.exists)
+    bench.executor.cancel(waiting)
+    assert bench.reports.wait(waiting) == CANCELLED
+    assert bench.reports.wait(late).error == bench.reports.wait(blocking).error == "timed out after 1 s"
+    assert bench.value(abs, -1) == 1
+    over.touch()
 
 
 @every(*CONSTRUCTS)

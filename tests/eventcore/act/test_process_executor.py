@@ -180,3 +180,63 @@ def test_a_worker_process_that_cannot_be_started_is_a_failure(bench: Bench, monk
     assert bench.run(abs, -1).error == "the worker process died while it started (exit code 1)"
     monkeypatch.undo()
     assert bench.value(abs, -1) == 1
+
+
+def test_workers_that_die_while_they_start_fail_the_calls_that_wait_for_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    tickets = [bench.start(len, "x" * 3_000_000) for _ in range(5)]
+    errors = {bench.reports.wait(ticket).error for ticket in tickets}
+    assert errors == {"the worker process died while it started (exit code 1)"}
+
+
+def test_one_worker_that_dies_while_it_starts_is_replaced(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "mark"
+    monkeypatch.setattr(sys, "executable", slow_python(tmp_path, f"[ -e {mark} ] || {{ touch {mark}; exit 1; }}"))
+    assert bench.value(abs, -1) == 1
+
+
+def test_steps_run_though_the_engines_folder_was_removed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert [bench.value(abs, -1), bench.value(abs, -2)] == [1, 2]
+
+
+def test_a_stopped_worker_holds_nobody_up_however_large_its_next_argument_is(lone: Bench) -> None:
+    os.kill(lone.value(os.getpid), signal.SIGSTOP)
+    ticket = lone.start(len, "x" * 3_000_000, timeout=0.5)
+    assert lone.reports.wait(ticket).error == "timed out after 0.5 s"
+    assert lone.value(len, "x" * 3_000_000) == 3_000_000
+
+
+def test_a_call_goes_to_the_worker_that_is_ready_first(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, over = tmp_path / "first", tmp_path / "over"
+
+    def until_there(path: str) -> None:
+        while not os.path.exists(path):
+            time.sleep(0.01)
+
+    assert bench.value(abs, -1) == 1
+    busy = bench.start(until_there, str(first))
+    monkeypatch.setattr(sys, "executable", slow_python(tmp_path, f"while [ ! -e {over} ]; do sleep 0.05; done"))
+    other = bench.start(abs, -1)
+    first.touch()
+    assert bench.reports.wait(busy).ok
+    assert bench.reports.wait(other).ok
+    over.touch()
+
+
+def slow_python(folder: Path, before: str) -> str:
+    """A Python that does something else first."""
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\n{before}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return str(python)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from eventcore.act.executors import process
 from tests.eventcore.act.bench import Bench, eventually
 from tests.eventcore.act.processes import alive, children
 
@@ -66,6 +67,18 @@ def test_a_module_that_cannot_be_imported_fails_the_call_that_needs_it(
     lone.executor.prepare(function)
     assert re.search("at import|SystemExit", str(lone.run(function).error))
     assert lone.value(abs, -1) == 1
+
+
+def test_a_timeout_ends_a_call_whose_module_is_never_imported(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LONGEST_START", 0.5)
+    module = tmp_path / "never_imported.py"
+    module.write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = importlib.import_module("never_imported").answer
+    module.write_text("import time\ntime.sleep(300)")
+    assert lone.run(function, timeout=0.2).error == "timed out after 0.2 s"
 
 
 def test_a_prepared_worker_that_is_not_needed_is_gone_after_close() -> None:

@@ -3,12 +3,15 @@
 The functions are defined inside the tests, so they travel by value and the module need not be importable.
 """
 
+import atexit
 import importlib
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -18,6 +21,7 @@ import pytest
 
 from eventcore.act.steplog import LogTarget
 from tests.eventcore.act.bench import LOG, Bench, eventually
+from tests.eventcore.act.processes import alive
 
 
 def test_the_environment_is_the_calls_own_while_it_runs(lone: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,3 +129,70 @@ def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_pa
 
 def _says(log: Path, text: str) -> bool:
     return log.exists() and log.read_text() == text
+
+
+def spoil(what: str) -> int:
+    """A step that leaves something behind; it returns its process."""
+    if what == "an alarm":
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+    elif what == "a signal handler":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    elif what == "a blocked signal":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    elif what == "a limit":
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    elif what == "a recursion limit":
+        sys.setrecursionlimit(200)
+    elif what == "a umask":
+        os.umask(0o777)
+    elif what == "a thread":
+        threading.Thread(target=time.sleep, args=(300,), daemon=True).start()
+    elif what == "a lower hard limit":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if os.geteuid() == 0:  # who may raise it again
+            threading.Thread(target=time.sleep, args=(300,)).start()
+    return os.getpid()
+
+
+def around() -> list[Any]:
+    """A step that returns what it finds around it."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    blocked = sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    limits = [list(resource.getrlimit(limit)) for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)]
+    handlers = [str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGALRM)]
+    threads = [thread.name for thread in threading.enumerate()]
+    return [umask, blocked, limits, sys.getrecursionlimit(), handlers, threads, list(signal.getitimer(0))]
+
+
+@pytest.mark.parametrize(
+    ("what", "is_put_back"),
+    [
+        ("an alarm", True),
+        ("a signal handler", True),
+        ("a blocked signal", True),
+        ("a limit", True),
+        ("a recursion limit", True),
+        ("a umask", True),
+        ("a thread", False),
+        ("a lower hard limit", False),
+    ],
+)
+def test_what_a_step_leaves_does_not_reach_the_next(lone: Bench, what: str, is_put_back: bool) -> None:
+    before = lone.value(around)
+    pid = lone.value(spoil, what)
+    assert lone.value(around) == before
+    assert (lone.value(os.getpid) == pid) is is_put_back
+    assert is_put_back or eventually(lambda: not alive(pid))
+
+
+def test_a_worker_that_retires_makes_room_at_once(lone: Bench) -> None:
+    def step() -> int:
+        atexit.register(time.sleep, 300)
+        threading.Thread(target=time.sleep, args=(300,), daemon=True).start()
+        return os.getpid()
+
+    pids = [lone.value(step) for _ in range(3)]
+    assert len(set(pids)) == 3
+    lone.executor.close()
+    assert not any(map(alive, pids))

@@ -1,0 +1,20 @@
+"""Processes that are forked off in the middle of a run, and come back to it."""
+
+import os
+from contextlib import suppress
+
+
+def end_if_forked(process: int, where: str) -> None:
+    """End this process at once unless it is `process`, in which `where` began.
+
+    A fork shares the run's store and workers with the process that it was forked from, has none of its threads, and
+    must run no step a second time.
+    """
+    if os.getpid() != process:
+        with suppress(OSError):
+            os.write(
+                2,
+                f"Process {os.getpid()} was forked from process {process} in {where} and must not go on with the run, "
+                "so it ends here; end it with os._exit, or fork before run()\n".encode("utf-8", "backslashreplace"),
+            )
+        os._exit(1)
