@@ -30,6 +30,7 @@ with uncollected():
         TaskStatus,
     )
     from eventcore.errors import EventcoreError
+    from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
@@ -61,9 +62,12 @@ __all__ = [
     "StepReplay",
     "StepState",
     "StepStatus",
+    "StoredRun",
+    "TaskRecord",
     "TaskStatus",
     "and_",
     "current",
     "item",
     "or_",
+    "stored_run",
 ]

@@ -5,7 +5,8 @@ eventcore.EventcoreError
     └── FlowError           the flow cannot be run as it is written
         ├── RequireError        a clause names an unknown step, or one it may not name
         ├── CycleError          steps wait for each other
-        └── LoopError           a loop that cannot be iterated over
+        ├── LoopError           a loop that cannot be iterated over
+        └── ReferencePartError  a part is wanted of a value that is not known before the run
 """
 
 from eventcore.errors import ProgramError
@@ -25,3 +26,7 @@ class CycleError(FlowError):
 
 class LoopError(FlowError):
     """A loop's items or keys cannot be used."""
+
+
+class ReferencePartError(FlowError, AttributeError):
+    """A part is wanted of a result or an item that is not known before the run."""

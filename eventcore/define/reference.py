@@ -39,6 +39,11 @@ def references_in(value: Any) -> Iterator[Reference]:
             yield from references_in(item)
 
 
+def has_references(value: Any) -> bool:
+    """Whether there are references in `value`."""
+    return next(references_in(value), None) is not None
+
+
 def mapped(value: Any, replace: Callable[[Reference], Any]) -> Any:
     """`value` with each reference in it replaced by what `replace` returns for it."""
     if isinstance(value, Reference):

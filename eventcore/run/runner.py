@@ -35,6 +35,7 @@ from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.beginning import Beginning
 from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
+from eventcore.run.recorded import Recorded
 from eventcore.run.request import Request
 from eventcore.run.steered import Steered
 from eventcore.run.steering import PATIENCE, Steering, asking
@@ -54,7 +55,7 @@ class Built(msgspec.Struct, frozen=True):
     starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
 
 
-class Runner(Steered):
+class Runner(Steered, Recorded):
     """A program and its run; base of `Eventor` and of the flow language's `Sequent`.
 
     Arguments, all optional:

@@ -82,6 +82,9 @@ flow.add_step("n", require=done)
 ok: bool = flow.run(3, run_mode=seq.RUN_RECOVER, run_id="x", store="y.db")
 ok = flow()
 total, due = flow.count_todos()
+loaded: dict[str, object] = flow.results(a) | flow.results("b/c")
+first: object = flow.result(a, 1)
+slowest: float = max(task.seconds or 0.0 for task in seq.stored_run(Path("x.db"), "x").tasks("a"))
 run_id: str = flow.run_id
 level: int = flow.config.logging_level
 with seq.Sequent() as inner:
@@ -132,6 +135,9 @@ flow.add_step("f", recovery={"success": seq.STEP_SKIP})  # arg-type
 flow.add_step("f", recovery={seq.STEP_SUCCESS: seq.STEP_SUCCESS})  # arg-type
 flow.add_step("g", config=[("retries", 1)])  # arg-type
 flow.add_step("h", delay="1")  # arg-type
+flow.add_step("i", print, args=(a.result["x"],))  # index
+flow.add_step("j", loop=a.result.rows)  # attr-defined
+flow.result(1)  # arg-type
 flow.run(max_loop=1)  # call-arg
 flow.run("1")  # arg-type
 flow.run(run_mode="restart")  # arg-type

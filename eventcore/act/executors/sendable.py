@@ -8,7 +8,7 @@ from typing import Any
 from eventcore.act.executors.registry import executor_class
 from eventcore.define.config import Config
 from eventcore.define.program import Program, Step
-from eventcore.define.reference import references_in
+from eventcore.define.reference import has_references
 
 
 def unsendable(program: Program, config: Config) -> list[str]:
@@ -31,7 +31,7 @@ def _stuck(step: Step) -> Iterator[tuple[str, str]]:
     parts += [(f"its argument {number}", value) for number, value in enumerate(step.args, 1)]
     parts += [(f"its argument {name!r}", value) for name, value in step.kwargs.items()]
     for part, value in parts:
-        if not any(references_in(value)) and (said := _refusal(value)) is not None:
+        if not has_references(value) and (said := _refusal(value)) is not None:
             yield part, said
 
 
