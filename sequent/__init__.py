@@ -35,6 +35,7 @@ with uncollected():
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
     from sequent.language.references import item
+    from sequent.language.shell import shell
     from sequent.language.step import FlowStep
 
 __all__ = [
@@ -69,5 +70,6 @@ __all__ = [
     "current",
     "item",
     "or_",
+    "shell",
     "stored_run",
 ]

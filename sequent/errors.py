@@ -1,6 +1,7 @@
 """The errors that the flow language raises.
 
 eventcore.EventcoreError
+├── CommandError                a command of `shell` failed
 └── eventcore.errors.ProgramError
     └── FlowError           the flow cannot be run as it is written
         ├── RequireError        a clause names an unknown step, or one it may not name
@@ -9,7 +10,9 @@ eventcore.EventcoreError
         └── ReferencePartError  a part is wanted of a value that is not known before the run
 """
 
-from eventcore.errors import ProgramError
+import signal
+
+from eventcore.errors import EventcoreError, ProgramError
 
 
 class FlowError(ProgramError):
@@ -30,3 +33,23 @@ class LoopError(FlowError):
 
 class ReferencePartError(FlowError, AttributeError):
     """A part is wanted of a result or an item that is not known before the run."""
+
+
+class CommandError(EventcoreError):
+    """A command of `shell` failed; `code` is its exit code, or the negative number of the signal that ended it."""
+
+    def __init__(self, code: int, command: str) -> None:
+        super().__init__(code, command)
+        self.code = code
+        self.command = command
+
+    def __str__(self) -> str:
+        how = f"exit code {self.code}" if self.code > 0 else f"ended by {_signal_name(-self.code)}"
+        return f"{how}: {self.command}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from eventcore.define.status import RunMode
+from eventcore.define.status import RunMode, Verdict
 from eventcore.errors import RunHeldError, RunNotFoundError
 from eventcore.run.stored_run import StepNamed, StoredRun, TaskRecord, found_run
 
@@ -48,6 +48,11 @@ class Recorded:
     def tasks(self, step: StepNamed | None = None) -> list[TaskRecord]:
         """The run's tasks, or those of one step, in the order in which they were reached, with status and times."""
         return self._stored_run().tasks(step)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the run stands; see `eventcore.define.status.Verdict`."""
+        return self._stored_run().verdict
 
     def _stored_run(self) -> StoredRun:
         from eventcore.record.registry import backend_of

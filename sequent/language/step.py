@@ -83,6 +83,50 @@ class Container:
         self.children[name] = step
         return step
 
+    def step(
+        self,
+        name: str | None = None,
+        args: Iterable[object] = (),
+        kwargs: Mapping[str, object] = {},
+        require: Requirement | None = (),
+        loop: Loop | None = None,
+        delay: float = 0,
+        concurrent: int = 1,
+        acquires: Acquires = (),
+        releases: Acquires | None = None,
+        recovery: Recovery = {},
+        config: Mapping[str, object] = {},
+        hosts: Iterable[str] | None = None,
+        *,
+        requires: Requirement | None = (),
+        repeat: Loop | None = None,
+        repeats: Loop | None = None,
+    ) -> Callable[[Callable[..., object]], FlowStep]:
+        """A decorator that adds the function as a step here, under its own name unless `name` is given.
+
+        The arguments are those of `add_step`. The function's name then stands for the step, so that others can refer
+        to it; the function itself is the step's `func`.
+
+            @flow.step(args=(days.item,))
+            def load(day): ...
+
+            @flow.step(args=(load.result,))
+            def report(rows): ...
+        """
+        if callable(name):
+            raise FlowError(f"step {name.__name__!r}: the decorator needs parentheses; write @flow.step()")
+
+        def decorate(func: Callable[..., object]) -> FlowStep:
+            step = self.add_step(
+                getattr(func, "__name__", "") if name is None else name, func, args, kwargs, require, loop, delay,
+                concurrent, acquires, releases, recovery, config, hosts, requires=requires, repeat=repeat,
+                repeats=repeats,
+            )  # fmt: skip
+            step.__wrapped__ = func  # by which workers find it in its module, where its name stands for the step
+            return step
+
+        return decorate
+
     def add_event(self, require: Requirement) -> FlowEvent:
         """Return a requirement to use in several places, alone or in further requirements."""
         tree = as_tree(require, "add_event")
@@ -105,6 +149,8 @@ class Container:
 
 class FlowStep(Container, Placed):
     """One step of a flow; made by `add_step`."""
+
+    __wrapped__: Callable[..., object]  #: the function of a step that was made by the decorator; others do not have it
 
     def __init__(
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],

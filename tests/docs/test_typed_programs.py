@@ -30,6 +30,7 @@ from pathlib import Path
 
 import eventcore as evr
 import sequent as seq
+from sequent.testing import run_flow
 
 
 def load(name: str, number: int = 0) -> int:
@@ -79,6 +80,17 @@ flow.add_step("k", require=(done, either, ("a", seq.StepState.success), seq.and_
 flow.add_step("l", require=((step, seq.STEP_SUCCESS) for step in (a, b)))
 flow.add_step("m", require=[[(a, seq.STEP_SUCCESS), done], (b, seq.STEP_SUCCESS)], requires=None)
 flow.add_step("n", require=done)
+flow.add_step("o", seq.shell("ls {0}"), args=("a",), loop=[1])
+
+
+@b.step("p", args=(b.item,), require=((a, seq.STEP_SUCCESS),), config={"retries": 1})
+def decorated(item: int) -> int:
+    return item
+
+
+flow.add_step("q", load, args=(decorated.path,), require=((b, seq.STEP_SUCCESS),))
+facts = run_flow(flow, config={"max_concurrent": 2})
+statuses: dict[str, seq.TaskStatus] = facts.statuses
 ok: bool = flow.run(3, run_mode=seq.RUN_RECOVER, run_id="x", store="y.db")
 ok = flow()
 total, due = flow.count_todos()
@@ -138,6 +150,8 @@ flow.add_step("h", delay="1")  # arg-type
 flow.add_step("i", print, args=(a.result["x"],))  # index
 flow.add_step("j", loop=a.result.rows)  # attr-defined
 flow.result(1)  # arg-type
+flow.step(nmae="x")  # call-arg
+seq.shell(["ls"])  # arg-type
 flow.run(max_loop=1)  # call-arg
 flow.run("1")  # arg-type
 flow.run(run_mode="restart")  # arg-type

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed, pack, travels_by_name
+from eventcore.act.envelope import Call, Outcome, failed, pack, portable, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.executors.worker import READY
 from eventcore.act.executors.worker_process import Job, WorkerProcess
@@ -79,7 +79,7 @@ class ProcessExecutor(Executor):
 
     def prepare(self, function: Callable[..., object]) -> None:
         """Start the first worker, and let it import the function's module."""
-        module = function.__module__ if travels_by_name(function) else None
+        module = function.__module__ if travels_by_name(portable(function)) else None
         with self._lock, contextlib.suppress(OSError):
             if self._closed_at is None and not self._workers:
                 self._idle.append(self._hire(module))

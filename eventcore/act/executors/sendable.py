@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from eventcore.act.envelope import portable
 from eventcore.act.executors.registry import executor_class
 from eventcore.define.config import Config
 from eventcore.define.program import Program, Step
@@ -27,7 +28,8 @@ def _leaves_the_process(construct: Any) -> bool:
 
 
 def _stuck(step: Step) -> Iterator[tuple[str, str]]:
-    parts: list[tuple[str, Any]] = [("its loop" if step.is_hidden else "its function", step.func)]
+    assert step.func is not None
+    parts: list[tuple[str, Any]] = [("its loop" if step.is_hidden else "its function", portable(step.func))]
     parts += [(f"its argument {number}", value) for number, value in enumerate(step.args, 1)]
     parts += [(f"its argument {name!r}", value) for name, value in step.kwargs.items()]
     for part, value in parts:
