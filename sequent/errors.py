@@ -6,17 +6,30 @@ eventcore.EventcoreError
     └── FlowError           the flow cannot be run as it is written
         ├── RequireError        a clause names an unknown step, or one it may not name
         ├── CycleError          steps wait for each other
+        ├── CombinedError       all that `check` found, where it is more than one thing
         ├── LoopError           a loop that cannot be iterated over
         └── ReferencePartError  a part is wanted of a value that is not known before the run
 """
 
 import signal
+from collections.abc import Sequence
 
 from eventcore.errors import EventcoreError, ProgramError
 
 
 class FlowError(ProgramError):
     """The flow cannot be run as it is written."""
+
+
+class CombinedError(FlowError):
+    """What `check` found, where it is more than one thing; `errors` has a sentence for each."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__(errors)
+        self.errors = list(errors)
+
+    def __str__(self) -> str:
+        return "\n- ".join((f"{len(self.errors)} errors:", *self.errors))
 
 
 class RequireError(FlowError):

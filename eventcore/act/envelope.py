@@ -126,7 +126,7 @@ def pack(call: Call) -> bytes:
     function = portable(call.function)
     if function is not call.function:
         call = msgspec.structs.replace(call, function=function)
-    if travels_by_name(function) and all(map(_is_plain, (call.args, call.kwargs, call.view.extras))):
+    if travels_by_name(function) and all(map(is_plain, (call.args, call.kwargs, call.view.extras))):
         return pickle.dumps(call)  # what cloudpickle would do, in a fraction of its time
     import cloudpickle
 
@@ -179,7 +179,7 @@ def _at_its_name(function: object) -> object:
     return getattr(module, str(getattr(function, "__qualname__", None)), None)
 
 
-def _is_plain(value: object, depth: int = 4) -> bool:
+def is_plain(value: object, depth: int = 4) -> bool:
     """Whether a small value consists of built-in types alone, so that no class has to travel with it."""
     if type(value) in (str, int, float, bool, bytes, NoneType):
         return True
@@ -188,7 +188,7 @@ def _is_plain(value: object, depth: int = 4) -> bool:
     if type(value) is dict:
         value = (*value, *value.values())
     assert isinstance(value, (tuple, list))
-    return len(value) <= 32 and all(_is_plain(item, depth - 1) for item in value)
+    return len(value) <= 32 and all(is_plain(item, depth - 1) for item in value)
 
 
 def perform_packed(body: bytes) -> Outcome:
