@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from eventcore.errors import EventcoreError
     from eventcore.run.eventor import Eventor
     from eventcore.run.steering import Steering, steer
+    from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
 
 __all__ = [
     "RUN_CONTINUE",
@@ -68,6 +69,8 @@ __all__ = [
     "Steering",
     "Step",
     "StateStatus",
+    "StoredRun",
+    "TaskRecord",
     "StepReplay",
     "StepState",
     "StepStatus",
@@ -78,6 +81,7 @@ __all__ = [
     "current",
     "or_",
     "steer",
+    "stored_run",
 ]
 
 _HOMES: dict[str, tuple[str, ...]] = {
@@ -111,6 +115,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "eventcore.errors": ("EventcoreError",),
     "eventcore.run.eventor": ("Eventor",),
     "eventcore.run.steering": ("Steering", "steer"),
+    "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

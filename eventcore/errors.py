@@ -6,7 +6,8 @@ EventcoreError
 ├── ConfigError         a key, a value, a tag or a file of the configuration
 ├── StoreError          the store cannot be opened, read or written
 │   ├── StoreVersionError     it was made by a newer version of this package, or an unreleased one
-│   └── RunNotFoundError      it has no such run, or nothing to recover
+│   ├── RunNotFoundError      it has no such run, or nothing to recover
+│   └── ResultNotFoundError   the run has no such result: no such step, or it has not succeeded there
 ├── RunExistsError      the run id is taken
 ├── RunHeldError        another engine is working on the run
 ├── LeaseLostError      another engine took over the run while this one was silent
@@ -42,6 +43,10 @@ class StoreVersionError(StoreError):
 
 class RunNotFoundError(StoreError):
     """The store has no such run, or no run at all to recover or continue."""
+
+
+class ResultNotFoundError(StoreError):
+    """The run has no such result: it has no such step or instance, or that has not succeeded."""
 
 
 class RunExistsError(EventcoreError):

@@ -30,10 +30,12 @@ with uncollected():
         TaskStatus,
     )
     from eventcore.errors import EventcoreError
+    from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
     from sequent.language.references import item
+    from sequent.language.shell import shell
     from sequent.language.step import FlowStep
 
 __all__ = [
@@ -61,9 +63,13 @@ __all__ = [
     "StepReplay",
     "StepState",
     "StepStatus",
+    "StoredRun",
+    "TaskRecord",
     "TaskStatus",
     "and_",
     "current",
     "item",
     "or_",
+    "shell",
+    "stored_run",
 ]

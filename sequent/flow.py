@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
-from sequent.errors import FlowError
-from sequent.language.step import Container
+from sequent.errors import CombinedError, FlowError
+from sequent.language.step import Container, FlowStep
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -33,8 +34,59 @@ class Sequent(Runner, Container):
         Container.__init__(self)
 
     def check(self) -> None:
-        """Check the flow without running it; raises the `FlowError` that `run` would raise."""
-        self.built()
+        """Check the flow without running it; raises a `FlowError` if anything is found.
+
+        That is what `run` would refuse, and what would only show in the run: see `problems`. If it is more than one
+        thing, the error is a `sequent.errors.CombinedError`.
+        """
+        refused = self._refused()
+        found = [*map(str, refused), *self._doubtful()]
+        if len(found) > 1:
+            raise CombinedError(found)
+        if refused:
+            raise refused[0]
+        if found:
+            raise FlowError(found[0])
+
+    def problems(self) -> list[str]:
+        """All that is wrong with the flow, each as a sentence with the place and the remedy.
+
+        Besides what `run` refuses, this is arguments that do not fit their function, what cannot be sent to a worker, a
+        function that is None by mistake, and a use of the result of a step without a function.
+        """
+        return [*map(str, self._refused()), *self._doubtful()]
+
+    def _refused(self) -> list[EventcoreError]:
+        """What `run` would refuse, as far as one thing does not hide another."""
+        with _networkx_needed():
+            from sequent.compiler.requirements import requirement_errors
+        found: list[EventcoreError] = []
+        for step in self.walk():
+            try:
+                self._check_step(step)
+            except (ProgramError, ConfigError) as error:
+                found.append(error)
+        if found:
+            return [*found, *requirement_errors(self)]
+        try:
+            self.built()
+        except (ProgramError, ConfigError) as error:
+            return list(requirement_errors(self)) or [error]
+        return []
+
+    def _doubtful(self) -> list[str]:
+        """What would only show in the run."""
+        from eventcore.act.executors.callees import Callee, problems
+
+        found, called = list[str](), list[Callee]()
+        for step in self.walk():
+            found += step.mistakes()
+            construct = self.config.of_step(step.config, "task_construct")
+            if step.func is not None:
+                called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))
+            if step.computes_loop:
+                called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
+        return [*found, *problems(called)]
 
     def graph(self) -> DiGraph[tuple[str, str]]:
         """The flow as a directed graph of networkx; changing it does not change the flow.
@@ -66,8 +118,11 @@ class Sequent(Runner, Container):
 
     def _check_steps(self) -> None:
         for step in self.walk():
-            step.check_as_built()
-            self.step_config(step.config, step.func, step.path)
+            self._check_step(step)
+
+    def _check_step(self, step: FlowStep) -> None:
+        step.check_as_built()
+        self.step_config(step.config, step.func, step.path)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
 from eventcore.define.program import Loop, Step
-from eventcore.define.reference import references_in, resolved
+from eventcore.define.reference import has_references, resolved
 from eventcore.define.values import decode
 from eventcore.errors import StoreError
 from eventcore.moment import Moment
@@ -80,7 +80,7 @@ class CallMaker:
     def _has_references(self, step: Step) -> bool:
         found = self._refers.get(step.name)
         if found is None:
-            found = self._refers[step.name] = any(references_in((step.args, step.kwargs)))
+            found = self._refers[step.name] = has_references((step.args, step.kwargs))
         return found
 
     def result(self, step: str, sequence: str) -> Any:

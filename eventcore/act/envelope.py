@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
 
@@ -134,7 +135,10 @@ def _storable(text: str) -> str:
 
 def pack(call: Call) -> bytes:
     """The call as bytes for another process on this machine; raises whatever pickling raises."""
-    if travels_by_name(call.function) and all(map(_is_plain, (call.args, call.kwargs, call.view.extras))):
+    function = portable(call.function)
+    if function is not call.function:
+        call = msgspec.structs.replace(call, function=function)
+    if travels_by_name(function) and all(map(is_plain, (call.args, call.kwargs, call.view.extras))):
         return pickle.dumps(call)  # what cloudpickle would do, in a fraction of its time
     import cloudpickle
 
@@ -144,18 +148,50 @@ def pack(call: Call) -> bytes:
 
 def travels_by_name(function: object) -> bool:
     """Whether a worker can import the function; false also where only cloudpickle can tell."""
+    return type(function) is Decorated or _at_its_name(function) is function
+
+
+def portable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, or what stands for it where its name in its module is that of a decorator's object.
+
+    cloudpickle would send such a function by value, and with it whatever it uses of its module.
+    """
+    found = _at_its_name(function)
+    is_decorated = found is not function and getattr(found, "__wrapped__", None) is function
+    return Decorated(function.__module__, function.__qualname__) if is_decorated else function
+
+
+class Decorated:
+    """Is unpickled as the function that a decorator's object of this name wraps."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._place = module, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _undecorated(*self._place)(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, str]]:
+        return _undecorated, self._place
+
+
+def _undecorated(module: str, name: str) -> Any:
+    return getattr(import_module(module), name).__wrapped__
+
+
+def _at_its_name(function: object) -> object:
+    """What a worker would import by the function's name, None where it should not."""
     if type(function) not in (FunctionType, BuiltinFunctionType):
-        return False
+        return None
     module = sys.modules.get(str(getattr(function, "__module__", None)))
     if module is None or module.__name__ == "__main__":
-        return False
+        return None
     cloudpickle = sys.modules.get("cloudpickle")
     if cloudpickle is not None and cloudpickle.list_registry_pickle_by_value():
-        return False  # a user has asked for modules to travel by value
-    return getattr(module, str(getattr(function, "__qualname__", None)), None) is function
+        return None  # a user has asked for modules to travel by value
+    return getattr(module, str(getattr(function, "__qualname__", None)), None)
 
 
-def _is_plain(value: object, depth: int = 4) -> bool:
+def is_plain(value: object, depth: int = 4) -> bool:
     """Whether a small value consists of built-in types alone, so that no class has to travel with it."""
     if type(value) in (str, int, float, bool, bytes, NoneType):
         return True
@@ -164,7 +200,7 @@ def _is_plain(value: object, depth: int = 4) -> bool:
     if type(value) is dict:
         value = (*value, *value.values())
     assert isinstance(value, (tuple, list))
-    return len(value) <= 32 and all(_is_plain(item, depth - 1) for item in value)
+    return len(value) <= 32 and all(is_plain(item, depth - 1) for item in value)
 
 
 def perform_packed(body: bytes) -> Outcome:

@@ -378,6 +378,11 @@ def _set_streams(out: TextIO | Tee, err: TextIO | Tee) -> None:
 _routing = _Routing()
 
 
+def are_programs_captured() -> bool:
+    """Whether what the programs of a step write goes to its log by itself, as it does in a worker process."""
+    return _routing.programs is not None
+
+
 @contextmanager
 def installed(level: int, *, console: bool = True, own_process: bool = False) -> Iterator[None]:
     """Route logging and the standard streams of this process through the running step's log.

@@ -108,7 +108,7 @@ class Reader:
         return loop_tallies(self._connection, run.id, run.recovery)
 
     def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
-                  statuses: tuple[TaskStatus, ...] = (), limit: int = 1000,
+                  statuses: tuple[TaskStatus, ...] = (), limit: int | None = 1000,
                   last_first: bool = False) -> list[InstanceView]:  # fmt: skip
         """Tasks in their latest recovery, in the order in which they were reached, or the last first."""
         tasks, attempts = t.tasks, t.attempts
@@ -227,6 +227,40 @@ class Reader:
         )
         for row in self._rows(query, results.c.sequence, sequences):
             yield ResultView(*row)
+
+    def results_of(self, run: RunView, step: str, sequence: str | None = None) -> list[tuple[str, str | None]]:
+        """The sequences of a step's instances, or the one, that are done in their latest recovery, with their results.
+
+        Results are whole, as tagged JSON; None stands for the value None. Raises `StoreError` for one that is in a file
+        which cannot be read.
+        """
+        tasks, results = t.tasks, t.results
+        same = and_(*(results.c[name] == tasks.c[name] for name in ("run", "sequence", "step", "recovery")))
+        query = (
+            select(tasks.c.sequence, results.c.value, results.c.file)
+            .select_from(tasks.outerjoin(results, same))
+            .where(tasks.c.run == run.id, tasks.c.step == step)
+            .where(tasks.c.status.in_([status.value for status in TaskStatus if status.is_done]))
+            .order_by(tasks.c.created, tasks.c.started)
+        )
+        if sequence is not None:
+            query = query.where(tasks.c.sequence == sequence)
+        if run.recovery:
+            query = query.where(_is_latest(tasks, ("sequence", "step")))
+        return [
+            (at, value if file is None else self._kept(run, f"{step}@{at}", file))
+            for at, value, file in self._connection.execute(query)
+        ]
+
+    def _kept(self, run: RunView, instance: str, file: str) -> str:
+        """A result that has a file of its own."""
+        try:
+            return backend_at(self._connection).kept_result(run.run_id, file)
+        except OSError as error:
+            raise StoreError(
+                f"store {self.location}: the result of {instance} in run {run.run_id!r} cannot be read: {error}; it is "
+                "in a file of its own, which has to move with the store"
+            ) from None
 
     def _rows(self, query: Select[Any], column: ColumnElement[Any], values: Collection[str] | None) -> Iterator[Any]:
         """The rows of the query that have one of the values in the column, some hundred values at a time."""

@@ -36,6 +36,8 @@ from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.beginning import Beginning
 from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
+from eventcore.run.checked import Checked
+from eventcore.run.recorded import Recorded
 from eventcore.run.request import Request
 from eventcore.run.steered import Steered
 from eventcore.run.steering import PATIENCE, Steering, asking
@@ -55,7 +57,7 @@ class Built(msgspec.Struct, frozen=True):
     starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
 
 
-class Runner(Steered):
+class Runner(Steered, Recorded, Checked):
     """A program and its run; base of `Eventor` and of the flow language's `Sequent`.
 
     Arguments, all optional:
@@ -321,10 +323,6 @@ class Runner(Steered):
 
     def _made(self) -> None:
         """Prepare to take what the program is built of."""
-
-    def built(self) -> Built:
-        """The program as it stands; raises `ProgramError` for what cannot run."""
-        raise NotImplementedError
 
     def _starts_now(self, built: Built) -> tuple[tuple[str, str], ...]:
         """What starts the run, with what has been triggered since the program was built."""

@@ -26,6 +26,18 @@ class Requirement(msgspec.Struct, frozen=True):
     implied: frozenset[str]  #: paths of those that are in the tree for that reason alone
 
 
+def requirement_errors(root: Container) -> list[FlowError]:
+    """What is wrong with the requirements and references of the steps, one error for each step."""
+    known = {step.path: step for step in root.walk()}
+    found = []
+    for step in known.values():
+        try:
+            _Finder(step, root, known).requirement()
+        except FlowError as error:
+            found.append(error)
+    return found
+
+
 def requirements(root: Container) -> dict[str, Requirement]:
     """The requirement of each step by its path, containers before their children; raises `FlowError`s."""
     known = {step.path: step for step in root.walk()}

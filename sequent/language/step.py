@@ -11,8 +11,9 @@ from eventcore.define.expression import Expression
 from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
 from eventcore.define.program import check_call
-from eventcore.define.reference import Reference, mapped
+from eventcore.define.reference import Reference, mapped, references_in
 from eventcore.define.replay import as_replays
+from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.written import Acquires, Recovery
@@ -24,6 +25,10 @@ from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
+
+
+def nothing() -> None:
+    """Stands for the function where none is given: None would be the same as what a function returned by mistake."""
 
 
 class Container:
@@ -38,7 +43,7 @@ class Container:
     def add_step(
         self,
         name: str,
-        func: Callable[..., object] | None = None,
+        func: Callable[..., object] | None = nothing,
         args: Iterable[object] = (),
         kwargs: Mapping[str, object] = {},
         require: Requirement | None = (),
@@ -57,7 +62,8 @@ class Container:
     ) -> FlowStep:
         """Add a step here. A step to which steps are added is a container and has no function.
 
-        - `func(*args, **kwargs)` is the work; `other.result` and `container.item` may stand among the arguments.
+        - `func(*args, **kwargs)` is the work; `other.result` and `container.item` may stand among the arguments. A step
+          without `func` succeeds at once.
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
           container has.
         - `loop`: an iterable, a mapping, a callable without arguments or another step's result; `concurrent`
@@ -83,6 +89,50 @@ class Container:
         self.children[name] = step
         return step
 
+    def step(
+        self,
+        name: str | None = None,
+        args: Iterable[object] = (),
+        kwargs: Mapping[str, object] = {},
+        require: Requirement | None = (),
+        loop: Loop | None = None,
+        delay: float = 0,
+        concurrent: int = 1,
+        acquires: Acquires = (),
+        releases: Acquires | None = None,
+        recovery: Recovery = {},
+        config: Mapping[str, object] = {},
+        hosts: Iterable[str] | None = None,
+        *,
+        requires: Requirement | None = (),
+        repeat: Loop | None = None,
+        repeats: Loop | None = None,
+    ) -> Callable[[Callable[..., object]], FlowStep]:
+        """A decorator that adds the function as a step here, under its own name unless `name` is given.
+
+        The arguments are those of `add_step`. The function's name then stands for the step, so that others can refer
+        to it; the function itself is the step's `func`.
+
+            @flow.step(args=(days.item,))
+            def load(day): ...
+
+            @flow.step(args=(load.result,))
+            def report(rows): ...
+        """
+        if callable(name):
+            raise FlowError(f"step {name.__name__!r}: the decorator needs parentheses; write @flow.step()")
+
+        def decorate(func: Callable[..., object]) -> FlowStep:
+            step = self.add_step(
+                getattr(func, "__name__", "") if name is None else name, func, args, kwargs, require, loop, delay,
+                concurrent, acquires, releases, recovery, config, hosts, requires=requires, repeat=repeat,
+                repeats=repeats,
+            )  # fmt: skip
+            step.__wrapped__ = func  # by which workers find it in its module, where its name stands for the step
+            return step
+
+        return decorate
+
     def add_event(self, require: Requirement) -> FlowEvent:
         """Return a requirement to use in several places, alone or in further requirements."""
         tree = as_tree(require, "add_event")
@@ -103,8 +153,10 @@ class Container:
             yield from child.walk()
 
 
-class FlowStep(Container, Placed):
+class FlowStep(Container, Placed, Resident):
     """One step of a flow; made by `add_step`."""
+
+    __wrapped__: Callable[..., object]  #: the function of a step that was made by the decorator; others do not have it
 
     def __init__(
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
@@ -116,8 +168,9 @@ class FlowStep(Container, Placed):
         self.name = name
         self.path = f"{parent.path}/{name}" if parent.path else name
         self.depth = parent.depth + 1  #: how many keys the sequences of its instances have
-        check_call(self.path, func, args, kwargs)
-        self.func = func
+        self.is_none = func is None  #: its function was given, as None: by mistake, unless steps are added to it
+        self.func = None if func is nothing else func
+        check_call(self.path, self.func, args, kwargs)
         self.require: Expression | None = as_tree(require, f"step {self.path!r}, require")
         self.loop = self._checked_loop(loop)
         self.args: tuple[Any, ...] = mapped(tuple(args), self._with_item)
@@ -131,6 +184,9 @@ class FlowStep(Container, Placed):
 
     def __repr__(self) -> str:
         return f"FlowStep({self.path!r})"
+
+    def _why_resident(self) -> str:
+        return f"it has step {self.path!r} in it; for the result of that step, pass its .result"
 
     @property
     def result(self) -> ResultReference:
@@ -162,6 +218,11 @@ class FlowStep(Container, Placed):
         return isinstance(self.loop, StaticLoop)
 
     @property
+    def computes_loop(self) -> bool:
+        """Whether the loop's items are what a function returns in the run."""
+        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference))
+
+    @property
     def config(self) -> StepConfig:
         """Its own config over what its containers say."""
         around = self.parent
@@ -189,6 +250,29 @@ class FlowStep(Container, Placed):
                 f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
                 "so set it on the steps inside, or set concurrent to limit iterations"
             )
+
+    def mistakes(self) -> Iterator[str]:
+        """What can be run, but was hardly meant; for `check`."""
+        if self.children:
+            return
+        if self.is_none:
+            yield (
+                f"step {self.path!r}: its function is None; pass the function itself (work, not work()), or leave it "
+                "out for a step that does nothing"
+            )
+        elif self.func is None and (self.args or self.kwargs):
+            yield f"step {self.path!r}: it has arguments, but no function that gets them; pass one, or leave them out"
+        for reference in references_in((self.args, self.kwargs, self.loop)):
+            if isinstance(reference, ResultReference) and step_of(reference).has_no_result:
+                yield (
+                    f"step {self.path!r}: it uses {reference!r}, but step {reference.step.path!r} has no function that "
+                    "could return something"
+                )
+
+    @property
+    def has_no_result(self) -> bool:
+        """Whether it is a step without a function, and its result therefore always None."""
+        return self.func is None and not self.children
 
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:

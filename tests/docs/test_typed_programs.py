@@ -30,6 +30,7 @@ from pathlib import Path
 
 import eventcore as evr
 import sequent as seq
+from sequent.testing import run_flow
 
 
 def load(name: str, number: int = 0) -> int:
@@ -79,9 +80,23 @@ flow.add_step("k", require=(done, either, ("a", seq.StepState.success), seq.and_
 flow.add_step("l", require=((step, seq.STEP_SUCCESS) for step in (a, b)))
 flow.add_step("m", require=[[(a, seq.STEP_SUCCESS), done], (b, seq.STEP_SUCCESS)], requires=None)
 flow.add_step("n", require=done)
+flow.add_step("o", seq.shell("ls {0}"), args=("a",), loop=[1])
+
+
+@b.step("p", args=(b.item,), require=((a, seq.STEP_SUCCESS),), config={"retries": 1})
+def decorated(item: int) -> int:
+    return item
+
+
+flow.add_step("q", load, args=(decorated.path,), require=((b, seq.STEP_SUCCESS),))
+facts = run_flow(flow, config={"max_concurrent": 2})
+statuses: dict[str, seq.TaskStatus] = facts.statuses
 ok: bool = flow.run(3, run_mode=seq.RUN_RECOVER, run_id="x", store="y.db")
 ok = flow()
 total, due = flow.count_todos()
+loaded: dict[str, object] = flow.results(a) | flow.results("b/c")
+first: object = flow.result(a, 1)
+slowest: float = max(task.seconds or 0.0 for task in seq.stored_run(Path("x.db"), "x").tasks("a"))
 run_id: str = flow.run_id
 level: int = flow.config.logging_level
 with seq.Sequent() as inner:
@@ -132,6 +147,11 @@ flow.add_step("f", recovery={"success": seq.STEP_SKIP})  # arg-type
 flow.add_step("f", recovery={seq.STEP_SUCCESS: seq.STEP_SUCCESS})  # arg-type
 flow.add_step("g", config=[("retries", 1)])  # arg-type
 flow.add_step("h", delay="1")  # arg-type
+flow.add_step("i", print, args=(a.result["x"],))  # index
+flow.add_step("j", loop=a.result.rows)  # attr-defined
+flow.result(1)  # arg-type
+flow.step(nmae="x")  # call-arg
+seq.shell(["ls"])  # arg-type
 flow.run(max_loop=1)  # call-arg
 flow.run("1")  # arg-type
 flow.run(run_mode="restart")  # arg-type

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed, pack, travels_by_name
+from eventcore.act.envelope import Call, Outcome, failed, pack, portable, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.executors.worker import LEAVING, READY, RETIRED
 from eventcore.act.executors.worker_process import Job, WorkerProcess
@@ -188,7 +188,7 @@ class ProcessExecutor(Executor):
 
     def _hire(self, function: Callable[..., object]) -> WorkerProcess:
         """Start a worker that imports the module of the function, which its first call is likely to be of."""
-        module = function.__module__ if travels_by_name(function) else None
+        module = function.__module__ if travels_by_name(portable(function)) else None
         worker = WorkerProcess(self.setting.logging_level, module)
         worker.deadline = time.monotonic() + LONGEST_START
         self._wake()

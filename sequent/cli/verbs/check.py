@@ -43,33 +43,39 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The size of a program, and the errors and warnings found in it."""
+    """The size of a program, as far as it can be built, and the errors and warnings found in it."""
 
     program: str
-    steps: int
-    containers: int
+    steps: int | None
+    containers: int | None
     errors: list[str]
     warnings: list[str]
 
     @property
     def text(self) -> str:
         """The summary in a line."""
-        size = f"{_counted(self.steps, 'step')}, {_counted(self.containers, 'container')}"
+        size = f"{_counted(self.steps or 0, 'step')}, {_counted(self.containers or 0, 'container')}"
         wrong = [_counted(len(found), word) for found, word in ((self.errors, "error"), (self.warnings, "warning"))
                  if found]  # fmt: skip
         return f"{size}: {' and '.join(wrong) or 'nothing wrong'}"
 
 
 def findings(runner: Runner) -> Findings:
-    """Check a program; raises the `EventcoreError` of a program that cannot even be built."""
-    from eventcore.act.executors.sendable import unsendable
+    """Check a program; raises the `EventcoreError` of a store or of a program of the kernel that cannot be used."""
     from eventcore.define import reachability
     from eventcore.define.stored import read
+    from eventcore.errors import ConfigError, ProgramError
     from eventcore.record.registry import backend_of
     from visual.outline import flat_outline_of
 
     backend_of(runner.store)
-    built = runner.built()
+    errors = runner.problems()
+    try:
+        built = runner.built()
+    except (ProgramError, ConfigError):
+        if not errors:
+            raise
+        return Findings(runner.name, None, None, errors, [])
     stored = read(runner.document)
     nodes = flat_outline_of(stored)
     warnings = [] if nodes else ["it has no steps, so there is nothing to run; add some with add_step"]
@@ -77,9 +83,7 @@ def findings(runner: Runner) -> Findings:
         warnings += reachability.warnings(built.program, built.starts)
     warnings += _pools(built.program, runner)
     containers = sum(node.is_container for node in nodes)
-    return Findings(
-        runner.name, len(nodes) - containers, containers, unsendable(built.program, runner.config), warnings
-    )
+    return Findings(runner.name, len(nodes) - containers, containers, errors, warnings)
 
 
 def _data(found: Findings) -> dict[str, Any]:

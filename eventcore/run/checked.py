@@ -1,0 +1,35 @@
+"""What can be found wrong with a program without running it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventcore.define.config import Config
+from eventcore.define.resident import Resident
+
+if TYPE_CHECKING:
+    from eventcore.run.runner import Built
+
+
+class Checked(Resident):
+    """A program that can be checked, and that cannot be sent to a worker."""
+
+    name: str
+    _config: Config
+
+    def built(self) -> Built:
+        """The program as it stands; raises `ProgramError` for what cannot run."""
+        raise NotImplementedError
+
+    def problems(self) -> list[str]:
+        """What is wrong with it, each as a sentence with the place and the remedy.
+
+        Besides what `run` refuses, this is arguments that do not fit their function, and what cannot be sent to a
+        worker. Raises the `ProgramError` of a program that cannot be built.
+        """
+        from eventcore.act.executors.callees import callees, problems
+
+        return list(problems(callees(self.built().program, self._config)))
+
+    def _why_resident(self) -> str:
+        return f"it has program {self.name!r} in it, as each method of the program has; pass what the step needs of it"

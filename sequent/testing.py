@@ -1,0 +1,106 @@
+"""For tests of flows: run a flow in the test's own process, in no time, and assert what it did.
+
+from sequent.testing import run_flow
+
+def test_a_failed_load_is_reported():
+    ran = run_flow(nightly.build(source="broken.csv"))
+    assert ran.statuses["load@1"] is TaskStatus.failure
+    assert ran.result("report") == "load failed"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from eventcore.act.observer import Notice, Observer, TaskStarted
+from eventcore.act.virtual_clock import VirtualClock
+from eventcore.define.status import RunMode, TaskStatus, Verdict
+from eventcore.errors import ResultNotFoundError
+from eventcore.run.apart import apart
+from eventcore.run.stored_run import StepNamed, TaskRecord
+from sequent.flow import Sequent
+
+__all__ = ["FlowFacts", "run_flow"]
+
+
+class FlowFacts(msgspec.Struct, frozen=True):
+    """What a flow did; made by `run_flow`."""
+
+    ok: bool  #: what `run` returned
+    verdict: Verdict
+    tasks: list[TaskRecord]  #: of all instances that were reached, containers included
+    order: list[str]  #: the instances in the order in which they started, each once; no containers
+    values: Mapping[str, Mapping[str, Any]]  #: the results, by path and sequence
+
+    @property
+    def statuses(self) -> dict[str, TaskStatus]:
+        """The status of each instance that was reached, by `path@sequence`."""
+        return {task.instance: task.status for task in self.tasks}
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """The error of each instance that failed, by `path@sequence`; a container fails without one of its own."""
+        return {task.instance: task.error for task in self.tasks if task.error is not None}
+
+    def results(self, step: StepNamed) -> dict[str, Any]:
+        """The results of all instances of a step (or its path) that succeeded, by sequence.
+
+        Raises `ResultNotFoundError` for a step that the flow does not have, and for a container.
+        """
+        path = step if isinstance(step, str) else step.path
+        if path not in self.values:
+            raise ResultNotFoundError(f"there is no step {path!r} with results; there are {', '.join(self.values)}")
+        return dict(self.values[path])
+
+    def result(self, step: StepNamed, sequence: int | str | None = None) -> Any:
+        """The result of one instance of a step, whose sequence can be left out if there is only one.
+
+        Raises `ResultNotFoundError` if it has not succeeded.
+        """
+        path, found = step if isinstance(step, str) else step.path, self.results(step)
+        if sequence is None and len(found) == 1:
+            return next(iter(found.values()))
+        if str(sequence) in found:
+            return found[str(sequence)]
+        known = f"it has results at {', '.join(found)}" if found else "it has no results"
+        errors = [f"{name}: {error.splitlines()[0]}" for name, error in self.errors.items()]
+        told = f"; what failed is {', '.join(errors)}" if errors else ""
+        at = "without a sequence" if sequence is None else f"at {sequence}"
+        raise ResultNotFoundError(f"step {path!r} has no single result {at}; {known}{told}")
+
+
+def run_flow(flow: Sequent, *, config: Mapping[str, object] = {}) -> FlowFacts:
+    """Run a flow and return what it did; the flow itself, its store and its settings stay as they are.
+
+    The run is a new one in memory. Steps run in threads of this process, so that what a test has patched is patched for
+    them, too; a step that has a `task_construct` of its own keeps it. Delays and the waits between tries take no time.
+    Logs are thrown away. `config` is laid over the flow's configuration. Raises what `run` raises.
+    """
+    started = _Starts()
+    with TemporaryDirectory(prefix="sequent-test-") as logs:
+        settings = {"task_construct": "thread", "logdir": logs, **config}
+        with apart(flow, settings, VirtualClock(), [started]):
+            ok = flow.run(run_mode=RunMode.restart)
+            paths = [step.path for step in flow.walk() if not step.children]
+            tasks = flow.tasks()
+            values = {path: flow.results(path) for path in paths}
+            verdict = flow.verdict
+    order = [name for name in started.names if name.rpartition("@")[0] in values]
+    return FlowFacts(ok, verdict, tasks, order, values)
+
+
+class _Starts(Observer):
+    """Hears which instances start, each once."""
+
+    kinds = (TaskStarted,)
+
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+
+    def notify(self, notice: Notice) -> None:
+        assert isinstance(notice, TaskStarted)
+        self.names[f"{notice.step}@{notice.sequence}"] = None
