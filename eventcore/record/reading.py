@@ -245,6 +245,29 @@ class Reader:
         for sequence, recovery, first, keys, values in self._connection.execution_options(yield_per=10).execute(query):
             yield SliceView(sequence, recovery, first, None if keys is None else json.loads(keys), json.loads(values))
 
+    def item_slice(self, run: RunView, step: str, sequence: str, number: int, upto: int) -> SliceView | None:
+        """The slice with an item's number, as the step computed it last up to a recovery; None where there is none."""
+        items = t.items
+        same = (items.c.run == run.id, items.c.step == step, items.c.sequence == sequence)
+        latest = select(func.max(items.c.recovery)).where(*same, items.c.recovery <= upto).scalar_subquery()
+        query = select(*(items.c[name] for name in ("recovery", "first", "keys", "values"))).where(
+            *same, items.c.recovery == latest, items.c.first <= number, items.c.first + items.c.size > number
+        )
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        recovery, first, keys, values = row
+        return SliceView(sequence, recovery, first, None if keys is None else json.loads(keys), json.loads(values))
+
+    def iteration_number(self, run: RunView, scope: str, sequence: str) -> int | None:
+        """Which iteration of its loop stands at the sequence, from 1; None where none has begun there."""
+        iterations = t.iterations
+        query = select(iterations.c.number).where(
+            iterations.c.run == run.id, iterations.c.scope == scope, iterations.c.sequence == sequence
+        )
+        found: int | None = self._connection.execute(query.order_by(iterations.c.recovery.desc()).limit(1)).scalar()
+        return found
+
     def facts(self, run: RunView, recovery: int) -> Iterator[tuple[str, str, float]]:
         """The events that came in a recovery: name, sequence and time."""
         facts = t.facts

@@ -43,10 +43,12 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
             parts += [f"{standing.counts[word]} {word}" for word in NAMED if standing.counts.get(word)]
     for wait in () if moment.is_over else moment.waits.get(node.path, [])[:1]:
         what = "its delay ends" if wait.try_number is None else f"try {wait.try_number} begins"
-        parts.append(f"@{wait.sequence}: {what} at {datetime.fromtimestamp(wait.due):%Y-%m-%d %H:%M:%S}")
+        parts.append(
+            f"{moment.named(wait.step, wait.sequence)}: {what} at {datetime.fromtimestamp(wait.due):%Y-%m-%d %H:%M:%S}"
+        )
     for failure in moment.failures.get(node.kernel_name, [])[:1]:
         if failure.error and not node.is_container:
-            parts.append(f"@{failure.sequence}: {printable(headline(failure.error))}")
+            parts.append(f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error))}")
     yield node.path, ", ".join(parts)
     inner = total_of(moment, node, around)
     for child in node.children:

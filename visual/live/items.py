@@ -100,22 +100,22 @@ def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is
     active = moment.active.get(node.kernel_name, [])
     if active and moment.run.is_held:
         count = standing.counts.get("active", len(active))
-        yield _active(active, count, now, is_single=is_single or node.is_container)
+        yield _active(moment, active, count, now, is_single=is_single or node.is_container)
     elif standing.state == "success" and standing.seconds is not None:
         yield duration(standing.seconds)
     if waits := [] if moment.is_over else moment.waits.get(node.path, []):
         yield _waiting(waits, now)
     for failure in moment.failures.get(node.kernel_name, [])[:1]:
         if failure.error and not node.is_container:
-            yield f"@{failure.sequence}: {printable(headline(failure.error))}"
+            yield f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error))}"
 
 
-def _active(active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:
+def _active(moment: Moment, active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:
     """What is active and for how long, the longest first."""
-    begun = sorted((task.started or now, task.sequence) for task in active)
+    begun = sorted((task.started or now, moment.named(task.step, task.sequence)) for task in active)
     if is_single and count == 1:
         return whole(now - begun[0][0])
-    named = ", ".join(f"@{sequence} {whole(now - started)}" for started, sequence in begun[:NAMED])
+    named = ", ".join(f"{at} {whole(now - started)}" for started, at in begun[:NAMED])
     more = f" and {count - NAMED} more" if count > NAMED else ""
     return f"{count} active: {named}{more}"
 

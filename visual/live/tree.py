@@ -11,8 +11,11 @@ from rich.tree import Tree
 
 from eventcore.define.error_text import headline
 from eventcore.record.views import InstanceView, RunView
+from visual.instances import Instances
 from visual.outline import StepNode
 from visual.standing import Standing, duration, unreached
+
+MOST = 3  #: failures of one step that are shown
 
 STYLES = {
     "success": "green",
@@ -27,12 +30,15 @@ STYLES = {
 
 
 def run_tree(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
-             failures: Iterable[InstanceView], now: float) -> Group:  # fmt: skip
+             failures: Iterable[InstanceView], instances: Instances, now: float) -> Group:  # fmt: skip
     """The run's line, its steps as a tree with states, counts and times, and the errors of what failed."""
     tree = Tree(_headline(run, now))
-    errors: dict[str, list[InstanceView]] = {}
+    errors: dict[str, list[str]] = {}
     for failure in failures:
-        errors.setdefault(failure.step, []).append(failure)
+        lines = errors.setdefault(failure.step, [])
+        if failure.error and len(lines) < MOST:
+            at = instances.at(failure.step, failure.sequence, failure.recovery)
+            lines.append(f"@{at}: {headline(failure.error)}")
     nothing = unreached(run)
     for node in nodes:
         _add(tree, node, standings, nothing, errors)
@@ -42,7 +48,7 @@ def run_tree(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, St
 
 
 def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing: Standing,
-         errors: Mapping[str, list[InstanceView]]) -> None:  # fmt: skip
+         errors: Mapping[str, list[str]]) -> None:  # fmt: skip
     standing = standings.get(node.kernel_name, nothing)
     line = Text(node.name)
     if node.loop is not None:
@@ -50,9 +56,8 @@ def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing:
     line.append("  ")
     line.append(standing.text, style=STYLES.get(standing.state, ""))
     branch = tree.add(line)
-    for failure in [one for name in node.kernel_names for one in errors.get(name, [])][:3]:
-        if failure.error:
-            branch.add(Text(f"@{failure.sequence}: {headline(failure.error)}", style="red"))
+    for error in [one for name in node.kernel_names for one in errors.get(name, [])][:MOST]:
+        branch.add(Text(error, style="red"))
     for child in node.children:
         _add(branch, child, standings, nothing, errors)
 

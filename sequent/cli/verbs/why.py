@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +49,7 @@ def _print(found: Iterable[Explanation]) -> None:
     for one in found:
         click.echo(f"{one.name}: {one.state}")
         for reason in one.reasons:
-            click.echo(f"  {reason.text}")
+            click.echo(indent(reason.text, "  "))
 
 
 def _data(run: RunView, found: Iterable[Explanation]) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def _data(run: RunView, found: Iterable[Explanation]) -> dict[str, Any]:
             {
                 "path": one.path,
                 "sequence": one.sequence,
+                "items": one.items,
                 "state": one.state,
                 "reasons": [{"kind": reason.kind, "text": reason.text} for reason in one.reasons],
             }
