@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, true
 
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
 from eventcore.errors import RunNotFoundError
@@ -21,7 +22,7 @@ from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported
 from eventcore.record.pausing import last_word
 from eventcore.record.registry import shared_backend
-from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, tallies
+from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, spans, tallies
 from eventcore.record.verbs import PAUSE
 from eventcore.record.views import (
     AttemptView,
@@ -100,6 +101,10 @@ class Reader:
         if key not in self._tallies:
             self._tallies[key] = tallies(self._connection, run.id, run.recovery)
         return self._tallies[key]
+
+    def spans(self, run: RunView, steps: Collection[str]) -> dict[str, float]:
+        """The seconds from the first start to the last end of each step, its recoveries added up."""
+        return spans(self._connection, run.id, steps)
 
     def loops(self, run: RunView) -> dict[str, LoopTally]:
         """How far the loops of each container came; keyed by the kernel's name of the container."""
@@ -274,6 +279,23 @@ class Reader:
         query = select(facts.c.event, facts.c.sequence, facts.c.at)
         for row in self._connection.execute(query.where(facts.c.run == run.id, facts.c.recovery == recovery)):
             yield row.event, row.sequence, row.at
+
+    def outstanding(self, run: RunView) -> tuple[int, float | None]:
+        """How many tasks and delays are not over, retries among them, and when the next of them is due.
+
+        A run that an engine has left has this on record; of any other, it is counted.
+        """
+        if run.ended is not None or run.verdict is Verdict.pending:
+            return run.todos, run.next_due
+        tasks, steps = t.tasks, self.program(run).steps
+        containers = [step.name for step in steps if step.role is Role.container]
+        query = select(func.count(), func.min(tasks.c.due)).where(
+            tasks.c.run == run.id, tasks.c.recovery == run.recovery,
+            tasks.c.status.in_([TaskStatus.ready.value, TaskStatus.active.value]), tasks.c.step.not_in(containers),
+        )  # fmt: skip
+        open_tasks, retry = self._connection.execute(query).one()
+        delays, delay = self.next_delay(run)
+        return open_tasks + delays, min((due for due in (retry, delay) if due is not None), default=None)
 
     def next_delay(self, run: RunView) -> tuple[int, float | None]:
         """How many delays are on their way, and when the next is due."""

@@ -25,11 +25,12 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def run_data(run: RunView) -> dict[str, Any]:
+def run_data(run: RunView, outstanding: int, next_due: float | None) -> dict[str, Any]:
     """A run for programs."""
     return {
         "run_id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery,
+        "parameters": run.parameters,
         "user": run.user, "host": run.host, "created": run.created, "started": run.started, "ended": run.ended,
-        "engine": run.holder, "outstanding": run.todos, "next_due": run.next_due, "stalled": run.stalled,
+        "engine": run.holder, "outstanding": outstanding, "next_due": next_due, "stalled": run.stalled,
         "not_reached": run.not_reached,
     }  # fmt: skip

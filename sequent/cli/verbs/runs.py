@@ -30,19 +30,21 @@ def command(target: str, store: str | None, as_json: bool) -> int:
     location = chosen_store(parse_target(target), store)
     with reading(location) as reader:
         runs = reader.runs(time.time())
+        outstanding = [reader.outstanding(run) for run in runs]
     if as_json:
-        print_json([run_data(run) for run in runs])
+        print_json([run_data(run, *left) for run, left in zip(runs, outstanding, strict=True)])
     elif runs:
-        _print_table(runs)
+        _print_table(runs, [count for count, _ in outstanding])
     else:
         click.echo(f"store {location} has no runs", err=True)
     return 0 if runs else EXIT_NOTHING
 
 
-def _print_table(runs: Sequence[RunView]) -> None:
-    """The runs, one a line, with their users where they are of several."""
+def _print_table(runs: Sequence[RunView], outstanding: Sequence[int]) -> None:
+    """The runs, one a line, with their users where they are of several, and their parameters where they have some."""
     from datetime import datetime
 
+    from rich.markup import escape
     from rich.table import Table
 
     from sequent.cli.output import console
@@ -52,12 +54,16 @@ def _print_table(runs: Sequence[RunView]) -> None:
     table = Table(box=None, pad_edge=False)
     of_several = len({run.user for run in runs}) > 1
     whose = ["user"] if of_several else []
-    for heading in ("run", *whose, "program", "state", "recovery", "started", "took", "outstanding"):
-        table.add_column(heading)
-    for run in runs:
+    with_parameters = ["parameters"] if any(run.parameters for run in runs) else []
+    table.add_column("run", no_wrap=True, min_width=max(len(run.run_id) for run in runs))
+    for heading in (*whose, "program", "state", "recovery", "started", "took", "outstanding", *with_parameters):
+        table.add_column(heading, overflow="fold")
+    for run, left in zip(runs, outstanding, strict=True):
         took = "" if run.ended is None else duration(run.ended - run.started)
         started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
         state = f"[{STYLES.get(run.state, 'yellow')}]{run.state}[/]"
         whose = [run.user] if of_several else []
-        table.add_row(run.run_id, *whose, run.program, state, str(run.recovery), started, took, str(run.todos))
+        given = [" ".join(f"{name}={value}" for name, value in run.parameters.items())] if with_parameters else []
+        cells = (*whose, run.program, state, str(run.recovery), started, took, str(left), *map(escape, given))
+        table.add_row(escape(run.run_id), *cells)
     console().print(table)

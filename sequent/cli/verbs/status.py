@@ -42,16 +42,17 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
         nodes = outline_of(reader.program(run))
         known = standings(reader, run)
         failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=200)
-        instances = Instances(reader, run)
+        instances, outstanding = Instances(reader, run), reader.outstanding(run)
         if as_json:
-            print_json(_data(run, nodes, known, failures, instances))
+            print_json(_data(run, nodes, known, failures, instances, outstanding))
         else:
-            console().print(run_tree(run, nodes, known, failures, instances, now))
+            console().print(run_tree(run, nodes, known, failures, instances, outstanding, now))
     return 0
 
 
 def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
-          failures: Iterable[InstanceView], instances: Instances) -> dict[str, Any]:  # fmt: skip
+          failures: Iterable[InstanceView], instances: Instances,
+          outstanding: tuple[int, float | None]) -> dict[str, Any]:  # fmt: skip
     """A run with its steps for programs."""
     from sequent.cli.output import run_data
     from visual.standing import unreached
@@ -69,7 +70,7 @@ def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Stand
         }  # fmt: skip
 
     return {
-        **run_data(run),
+        **run_data(run, *outstanding),
         "steps": [step_data(node) for node in nodes],
         "failures": [
             {
