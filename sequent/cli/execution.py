@@ -18,8 +18,9 @@ from eventcore.record.registry import backend_of
 from eventcore.run.next_action import next_action
 from eventcore.run.runner import Runner
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
+from sequent.cli.parameters import TargetError, pairs
 from sequent.cli.summary import tell_end
-from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
+from sequent.cli.target import load_program, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from keyword import iskeyword
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             _show_traceback(error)
             code = EXIT_FAILED
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the interpreter's own end
     sys.exit(code if isinstance(code, int) else 0)
 
 

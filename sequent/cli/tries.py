@@ -15,7 +15,7 @@ from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView
 from sequent.cli.instances import Named
-from sequent.cli.target import TargetError
+from sequent.cli.parameters import TargetError
 from visual.instances import Instances
 
 MOST_TASKS = 100_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sequent.cli.exit_codes import EXIT_NOTHING
-from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+from sequent.cli.options import json_option, path_argument, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ ASK = 5  #: so many looks to one at the store
 
 @click.command("logs")
 @target_argument
-@click.argument("path", metavar="[PATH[@SEQ]]", required=False)
+@path_argument("path", "[PATH[@SEQ]]", required=False)
 @store_option
 @run_id_option
 @click.option(

@@ -44,13 +44,13 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
         failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=200)
         instances, outstanding = Instances(reader, run), reader.outstanding(run)
         if as_json:
-            print_json(_data(run, nodes, known, failures, instances, outstanding))
+            print_json(_data(run, location, nodes, known, failures, instances, outstanding))
         else:
             console().print(run_tree(run, nodes, known, failures, instances, outstanding, now))
     return 0
 
 
-def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
+def _data(run: RunView, store: str, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
           failures: Iterable[InstanceView], instances: Instances,
           outstanding: tuple[int, float | None]) -> dict[str, Any]:  # fmt: skip
     """A run with its steps for programs."""
@@ -70,7 +70,7 @@ def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Stand
         }  # fmt: skip
 
     return {
-        **run_data(run, *outstanding),
+        **run_data(run, store, *outstanding),
         "steps": [step_data(node) for node in nodes],
         "failures": [
             {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+from sequent.cli.options import json_option, path_argument, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
     from eventcore.record.views import RunView
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("why")
 @target_argument
-@click.argument("path", metavar="PATH[@SEQ]")
+@path_argument("path", "PATH[@SEQ]")
 @store_option
 @run_id_option
 @json_option
