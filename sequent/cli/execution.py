@@ -54,7 +54,7 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         with reading(program.store) as reader:
             action = next_action(reader.run(program.run_id, time.time()), program.store)
         click.echo(f"sequent: interrupted{'' if action is None else f'; {action.advice}: {action.command}'}", err=True)
-        return EXIT_FAILED
+        raise click.exceptions.Exit(EXIT_FAILED) from None  # what else the command was to do is left, too
     if backend_of(program.store).is_shared:
         tell_end(program.store, program.run_id)
     return 0 if ok else EXIT_FAILED

@@ -42,6 +42,13 @@ def run_id_option(function: F) -> F:
     )(function)
 
 
+def every_option(function: F) -> F:
+    """`--all`: every run that the verb can serve."""
+    return click.option("--all", "every", is_flag=True, help="Every run of TARGET that needs it, the oldest first.")(
+        function
+    )
+
+
 def json_option(function: F) -> F:
     """`--json`: for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
