@@ -34,6 +34,8 @@ LAYERS = (
     "eventcore",
     "visual.errors",
     "visual.outline",
+    "visual.values",
+    "visual.instances",
     "visual.standing",
     "visual.graph",
     "visual.live",

@@ -40,6 +40,10 @@ class StepNode(msgspec.Struct, frozen=True, dict=True):
         """All kernel steps that have its tasks: for a looped step, the one inside the loop and the whole loop."""
         return (self.step.name,) if self.body is None else (self.body.name, self.step.name)
 
+    def kernel_at(self, sequence: str) -> str:
+        """The kernel's step that has the instance: of a step with a loop of its own, the loop or one iteration."""
+        return self.step.name if sequence.count(".") + 1 == self.depth else self.kernel_name
+
     @property
     def scope(self) -> str | None:
         """What it walks, iteration by iteration; None for a step without an inside."""

@@ -32,28 +32,48 @@ class Standing(msgspec.Struct, frozen=True):
 
     state: str
     counts: Mapping[str, int]
-    seconds: float | None
+    seconds: float | None  #: of a container from its first start to its last end; else of all instances together
     tries: int = 1  #: the most that one instance took
     progress: LoopTally | None = None  #: of its loop, as soon as the items are known
+    is_sum: bool = False  #: whether the seconds are those of several instances, one after the other or side by side
 
     @property
     def text(self) -> str:
         """State, counts where there is more than one instance, tries where there was a second, and time."""
-        total = sum(self.counts.values())
-        done = self.counts.get("success", 0) + self.counts.get("skipped", 0)
-        troubles = {word: self.counts.get(word, 0) for word in ("failure", "cancelled") if total > 1}
-        counted = f"{done}/{total}" if total > 1 else ""
-        if self.progress is not None:
-            p = self.progress
-            counted = f"{p.over - p.failed - p.cancelled}/{p.items}"
-            troubles = {"failure": p.failed, "cancelled": p.cancelled}
-        parts = [f"{self.state} {counted}".rstrip()]
-        parts += [f"{count} {word}" for word, count in troubles.items() if count]
+        total = self.progress.items if self.progress is not None else sum(self.counts.values())
+        is_single = total == 1 and self.progress is None
+        return self.counted("" if is_single or not self.counts else f"{self.succeeded}/{total}")
+
+    def counted(self, counter: str) -> str:
+        """The same with a counter such as `2/3`, of those that succeeded; an empty one where there is one only."""
+        parts = [f"{self.state} {counter}".rstrip()]
+        parts += self.troubles if counter else []
         if self.tries > 1:
-            parts.append(f"{'up to ' if total > 1 else ''}{self.tries} tries")
+            parts.append(f"{'up to ' if counter else ''}{self.tries} tries")
         if self.seconds is not None:
-            parts.append(duration(self.seconds))
+            parts.append(self.took)
         return ", ".join(parts)
+
+    @property
+    def succeeded(self) -> int:
+        """How many instances, of a loop iterations, have succeeded."""
+        if self.progress is not None:
+            return self.progress.over - self.progress.failed - self.progress.cancelled
+        return self.counts.get("success", 0) + self.counts.get("skipped", 0)
+
+    @property
+    def troubles(self) -> list[str]:
+        """How many failed or were cancelled, in words."""
+        p = self.progress
+        failed, cancelled = (p.failed, p.cancelled) if p is not None else (
+            self.counts.get("failure", 0), self.counts.get("cancelled", 0)
+        )  # fmt: skip
+        return [f"{count} {word}" for count, word in ((failed, "failed"), (cancelled, "cancelled")) if count]
+
+    @property
+    def took(self) -> str:
+        """The time in words; a sum is called one."""
+        return f"{duration(self.seconds or 0.0)}{' in all' if self.is_sum else ''}"
 
 
 def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
@@ -62,7 +82,12 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     A step with a loop of its own stands as its iterations do, and as its loop while none has begun.
     """
     found = {step: _standing(tally, run) for step, tally in reader.tallies(run).items()}
-    whole_loops = _bodies(reader.program(run))
+    program = reader.program(run)
+    containers = [step.name for step in program.steps if step.role is Role.container and step.name in found]
+    for container, seconds in (reader.spans(run, containers) if containers else {}).items():
+        if found[container].seconds is not None:
+            found[container] = msgspec.structs.replace(found[container], seconds=seconds, is_sum=False)
+    whole_loops = _bodies(program)
     for container, progress in reader.loops(run).items():
         if container in found:
             found[container] = msgspec.structs.replace(found[container], progress=progress)
@@ -98,7 +123,7 @@ def _standing(tally: Tally, run: RunView) -> Standing:
         state = INTERRUPTED
     if state == TaskStatus.skipped.value:
         state = TaskStatus.success.value
-    return Standing(state, counts, tally.seconds if tally.ended else None, tally.tries)
+    return Standing(state, counts, tally.seconds if tally.ended else None, tally.tries, is_sum=tally.ended > 1)
 
 
 def duration(seconds: float) -> str:

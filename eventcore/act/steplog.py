@@ -43,7 +43,7 @@ class LogFolder:
     """
 
     def __init__(self, logdir: str, program: str, run_id: str) -> None:
-        self.path = str(Path(logdir, _file_name(program), _file_name(run_id)))
+        self.path = str(Path(logdir, file_name(program), file_name(run_id)))
 
     def file(self, step: str, sequence: str, recovery: int, try_number: int) -> str:
         """The file of one attempt."""
@@ -64,12 +64,13 @@ class LogTarget(msgspec.Struct, frozen=True):
 
 
 def _log_file(folder: str, step: str, sequence: str, recovery: int, try_number: int) -> str:
-    stem = "/".join((folder, *map(_file_name, step.split("/"))))
+    stem = "/".join((folder, *map(file_name, step.split("/"))))
     attempt = f"{try_number}" if recovery == 0 else f"r{recovery}.{try_number}"
-    return f"{stem}@{_file_name(sequence)}.{attempt}.log"
+    return f"{stem}@{file_name(sequence)}.{attempt}.log"
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
+    """A text as the name of a file or a folder."""
     if text.isalnum() and text.isascii() and len(text) <= LONGEST_NAME:
         return text
     name = quote(text, safe=" @+=,:()[]{}!'")

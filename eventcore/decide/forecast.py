@@ -1,7 +1,8 @@
 """A forecast of a recovery: the program is walked as a recovery walks it, but nothing runs.
 
 It assumes that every step that would run succeeds at once and that every delay is over, so it covers what is reached if
-nothing fails again. What depends on a result that is not recorded yet, such as a loop to be computed, stays unknown.
+nothing fails again. A loop whose items are recorded is taken to have these, also where it would be computed again. What
+is inside a loop that would be computed for the first time stays unknown.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from eventcore.decide.turn import Turn
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 
+NO_ITEMS = "[]"  #: as the step that computes a loop returns them
+
 
 class StepForecast(msgspec.Struct):
     """What becomes of one step's instances."""
@@ -35,6 +38,13 @@ class StepForecast(msgspec.Struct):
         return bool(self.again or self.first or self.skipped)
 
 
+class Forecast(msgspec.Struct):
+    """What a recovery would do."""
+
+    steps: dict[str, StepForecast]  #: those that users see, by the kernel's name, in the program's order
+    not_computed: list[tuple[str, str]] = []  #: the loops that are reached and not computed yet: path, sequence
+
+
 class _Walk(Turn):
     """A turn that is never recorded, so that no iteration may leave memory: it could not be read back."""
 
@@ -43,13 +53,14 @@ class _Walk(Turn):
 
 def forecast(
     plan: Plan, history: History, archive: Archive, starts: Iterable[tuple[str, str]], known: History | None = None
-) -> dict[str, StepForecast]:
-    """What recovery would do with each step that users see, keyed by the kernel's name, in the program's order.
+) -> Forecast:
+    """What recovery would do with each step that users see, and which loops it would have to compute first.
 
     `history` must have all tasks (`same_program` False), or the inside of finished loops is left out. `known` is the
     whole history where `history` was amended.
     """
     found = {step.name: StepForecast() for step in plan.steps.values() if not (step.is_container or step.is_hidden)}
+    told = Forecast(found)
     turn = _Walk(plan, history, archive, {})
     turn.context.state.limits["all"] = Limit(None)
     for event, sequence in starts:
@@ -64,8 +75,15 @@ def forecast(
         for task in _begun(changes):
             if task.step.name in found:
                 _note(found[task.step.name], task, known or history)
-        more |= _goes_on(turn, changes.starts)
-    return found
+        unknown = [task for task in changes.starts if _is_not_computed(task, archive)]
+        told.not_computed += [(task.step.path, task.sequence) for task in unknown]
+        more |= _goes_on(turn, changes.starts, unknown)
+    return told
+
+
+def _is_not_computed(task: Task, archive: Archive) -> bool:
+    """Whether the task would compute a loop of which no items are recorded."""
+    return task.step.role is Role.items and archive.item_count(task.step.name, task.sequence) is None
 
 
 def _begun(changes: Changes) -> list[Task]:
@@ -79,15 +97,15 @@ def _note(known: StepForecast, task: Task, history: History) -> None:
     if past is None:
         known.first.append(task.sequence)
     else:
-        known.again.append((task.sequence, past.status))
+        status = TaskStatus.success if past.status is TaskStatus.skipped else past.status
+        known.again.append((task.sequence, status))
 
 
-def _goes_on(turn: Turn, started: list[Task]) -> bool:
-    """Let what started succeed, except what computes a loop; if there is nothing, let the next delay be over."""
-    ended = [task for task in started if task.step.role is not Role.items]
-    for task in ended:
-        turn.ended(task, True, None, None, None, ())
-    if ended:
+def _goes_on(turn: Turn, started: list[Task], unknown: list[Task]) -> bool:
+    """Let what started succeed, `unknown` loops as if they had no items; if there is none, let a delay be over."""
+    for task in started:
+        turn.ended(task, True, NO_ITEMS if task in unknown else None, None, None, ())
+    if started:
         return True
     due = delays.next_due(turn.context)
     if due is None:

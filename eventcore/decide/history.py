@@ -29,4 +29,5 @@ class History(msgspec.Struct):
     tasks: Mapping[tuple[str, str], Past] = {}
     delays: Mapping[DelayKey, float] = {}
     only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
+    is_success: bool = False  #: whether the run had succeeded
     same_program: bool = True  #: False if the program changed or successes run again: all is then walked again

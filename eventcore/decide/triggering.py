@@ -57,7 +57,8 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
         recovery.skip(context, step, at, past)
         return
     if history.only is not None and not step.is_container and (step.name, at.sequence) not in history.only:
-        context.state.held_back += 1
+        if past is None or not history.is_success:  # what a success left is as it should be
+            context.state.held_back += 1
         return
     task = tasks.create(context, step, at)
     context.raise_triggers(task, StepStatus.ready)

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from eventcore.errors import StoreError
 from eventcore.record.statements import Row, Statement
@@ -113,7 +113,7 @@ class Backend(ABC):
             yield connection
             connection.exec_driver_sql("COMMIT")
         except BaseException:
-            with suppress(DBAPIError):  # the database has rolled back by itself
+            with suppress(DBAPIError, InvalidRequestError):  # it rolled back by itself, or the connection is gone
                 connection.exec_driver_sql("ROLLBACK")
             raise
 

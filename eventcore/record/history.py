@@ -7,7 +7,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, func, select
 
 from eventcore.decide.history import History, Past
-from eventcore.define.status import TaskStatus
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record import schema as t
 from eventcore.record.rows import RunRow
 
@@ -38,7 +38,9 @@ def read_history(connection: Connection, row: RunRow, upto: int, *, walk_all: bo
         .order_by(delays.c.recovery)
     )
     due = {(tuple(key), sequence): when for *key, sequence, when in connection.execute(waits)}
-    return History(past, due, same_program=not walk_all)
+    verdicts = select(t.recoveries.c.verdict).where(t.recoveries.c.run == row.id, t.recoveries.c.recovery == upto)
+    is_success = connection.execute(verdicts).scalar() == Verdict.success.value
+    return History(past, due, same_program=not walk_all, is_success=is_success)
 
 
 def looks_back_to(connection: Connection, row: RunRow) -> tuple[int, str | None]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, true
 
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
 from eventcore.errors import RunNotFoundError, StoreError
@@ -23,7 +24,7 @@ from eventcore.record.damage import damage, damaged, diagnosed
 from eventcore.record.database import open_database, reported
 from eventcore.record.pausing import last_word
 from eventcore.record.registry import shared_backend
-from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, tallies
+from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, spans, tallies
 from eventcore.record.verbs import PAUSE
 from eventcore.record.views import (
     AttemptView,
@@ -102,6 +103,10 @@ class Reader:
         if key not in self._tallies:
             self._tallies[key] = tallies(self._connection, run.id, run.recovery)
         return self._tallies[key]
+
+    def spans(self, run: RunView, steps: Collection[str]) -> dict[str, float]:
+        """The seconds from the first start to the last end of each step, its recoveries added up."""
+        return spans(self._connection, run.id, steps)
 
     def loops(self, run: RunView) -> dict[str, LoopTally]:
         """How far the loops of each container came; keyed by the kernel's name of the container."""
@@ -281,12 +286,52 @@ class Reader:
         for sequence, recovery, first, keys, values in self._connection.execution_options(yield_per=10).execute(query):
             yield SliceView(sequence, recovery, first, None if keys is None else json.loads(keys), json.loads(values))
 
+    def item_slice(self, run: RunView, step: str, sequence: str, number: int, upto: int) -> SliceView | None:
+        """The slice with an item's number, as the step computed it last up to a recovery; None where there is none."""
+        items = t.items
+        same = (items.c.run == run.id, items.c.step == step, items.c.sequence == sequence)
+        latest = select(func.max(items.c.recovery)).where(*same, items.c.recovery <= upto).scalar_subquery()
+        query = select(*(items.c[name] for name in ("recovery", "first", "keys", "values"))).where(
+            *same, items.c.recovery == latest, items.c.first <= number, items.c.first + items.c.size > number
+        )
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        recovery, first, keys, values = row
+        return SliceView(sequence, recovery, first, None if keys is None else json.loads(keys), json.loads(values))
+
+    def iteration_number(self, run: RunView, scope: str, sequence: str) -> int | None:
+        """Which iteration of its loop stands at the sequence, from 1; None where none has begun there."""
+        iterations = t.iterations
+        query = select(iterations.c.number).where(
+            iterations.c.run == run.id, iterations.c.scope == scope, iterations.c.sequence == sequence
+        )
+        found: int | None = self._connection.execute(query.order_by(iterations.c.recovery.desc()).limit(1)).scalar()
+        return found
+
     def facts(self, run: RunView, recovery: int) -> Iterator[tuple[str, str, float]]:
         """The events that came in a recovery: name, sequence and time."""
         facts = t.facts
         query = select(facts.c.event, facts.c.sequence, facts.c.at)
         for row in self._connection.execute(query.where(facts.c.run == run.id, facts.c.recovery == recovery)):
             yield row.event, row.sequence, row.at
+
+    def outstanding(self, run: RunView) -> tuple[int, float | None]:
+        """How many tasks and delays are not over, retries among them, and when the next of them is due.
+
+        A run that an engine has left has this on record; of any other, it is counted.
+        """
+        if run.ended is not None or run.verdict is Verdict.pending:
+            return run.todos, run.next_due
+        tasks, steps = t.tasks, self.program(run).steps
+        containers = [step.name for step in steps if step.role is Role.container]
+        query = select(func.count(), func.min(tasks.c.due)).where(
+            tasks.c.run == run.id, tasks.c.recovery == run.recovery,
+            tasks.c.status.in_([TaskStatus.ready.value, TaskStatus.active.value]), tasks.c.step.not_in(containers),
+        )  # fmt: skip
+        open_tasks, retry = self._connection.execute(query).one()
+        delays, delay = self.next_delay(run)
+        return open_tasks + delays, min((due for due in (retry, delay) if due is not None), default=None)
 
     def next_delay(self, run: RunView) -> tuple[int, float | None]:
         """How many delays are on their way, and when the next is due."""

@@ -7,7 +7,7 @@ pays for the scan only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -68,6 +68,20 @@ def tallies(connection: Connection, run: int, recovery: int) -> dict[str, Tally]
     found: dict[str, Tally] = {}
     for (step, word, tried), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
         found.setdefault(step, Tally()).enter(TaskStatus(word), tried, every[0], latest)
+    return found
+
+
+def spans(connection: Connection, run: int, steps: Collection[str]) -> dict[str, float]:
+    """From the first start to the last end of each step, in seconds, the recoveries that reached it added up."""
+    tasks = t.tasks
+    query = (
+        select(tasks.c.step, func.max(tasks.c.ended) - func.min(tasks.c.started))
+        .where(tasks.c.run == run, tasks.c.step.in_(list(steps)), tasks.c.status != TaskStatus.skipped.value)
+        .group_by(tasks.c.step, tasks.c.recovery)
+    )
+    found: dict[str, float] = {}
+    for step, seconds in connection.execute(query):
+        found[step] = found.get(step, 0.0) + max(0.0, seconds or 0.0)
     return found
 
 

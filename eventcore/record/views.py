@@ -24,7 +24,7 @@ class RunView(msgspec.Struct, frozen=True):
     verdict: Verdict
     is_held: bool  #: an engine is working on it
     holder: str | None  #: that engine, as `process 4711 on host`
-    todos: int
+    todos: int  #: as the last engine left it; `Reader.outstanding` counts while one is at work
     next_due: float | None
     stalled: list[str]
     not_reached: list[str]
@@ -40,6 +40,12 @@ class RunView(msgspec.Struct, frozen=True):
         if self.is_interrupted:
             return "interrupted"
         return self.verdict.value
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the function that builds the flow was called with from the shell."""
+        found = self.origin.get("parameters")
+        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
     @property
     def is_interrupted(self) -> bool:

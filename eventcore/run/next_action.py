@@ -80,7 +80,11 @@ def in_words(ended: Verdict) -> str:
 
 def reference(store: str, run_id: str) -> str:
     """A run as the shell takes it: its store knows the program and its parameters, so nothing else has to be said."""
+    return f"{stored_at(store)} --run-id {shlex.quote(run_id)}"
+
+
+def stored_at(store: str) -> str:
+    """A store as the shell takes it, by the shorter path."""
     with suppress(ValueError):
         store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
-    store = f"./{store}" if store.startswith("-") else store
-    return f"{shlex.quote(store)} --run-id {shlex.quote(run_id)}"
+    return shlex.quote(f"./{store}" if store.startswith("-") else store)

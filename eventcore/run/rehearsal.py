@@ -28,6 +28,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
     differences: Differences
     refused: tuple[str, ...]  #: steps with history that the program no longer has: they need `accept_removed`
     steps: dict[str, StepForecast]  #: by the kernel's name
+    not_computed: list[tuple[str, str]]  #: loops whose items are not known yet: path and sequence
 
 
 def rehearse(
@@ -50,8 +51,8 @@ def rehearse(
         history = read_history(store.connection, row, upto, walk_all=True)
         amended_history = history if rerun is None else amended(plan, history, rerun)
         starts = [*built.starts, *built.program.recorded(triggered(store.connection, row.id, upto))]
-        steps = forecast(plan, amended_history, archive, starts, history)
+        told = forecast(plan, amended_history, archive, starts, history)
     finally:
         runner._close_store(store)
     refused = tuple(changed.removed[name] for name in gone)
-    return Rehearsal(row.run_id, row.recovery + 1, document, changed, refused, steps)
+    return Rehearsal(row.run_id, row.recovery + 1, document, changed, refused, told.steps, told.not_computed)

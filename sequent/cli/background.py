@@ -32,6 +32,8 @@ class Background:
     def __init__(self, telling: int, early: IO[bytes]) -> None:
         self._telling: int | None = telling
         self._early = early
+        self._log: Path | None = None
+        self._stem = ""
 
     @contextmanager
     def begun(self, program: Runner) -> Iterator[None]:
@@ -44,9 +46,17 @@ class Background:
 
     def _tell_run(self, run_id: str, location: str) -> None:
         if self._telling is not None:
-            self._tell({"run_id": run_id, "store": location})
+            self._tell({"run_id": run_id, "store": location, "log": str(self._named_after(run_id))})
             os.close(self._telling)
             self._telling = None
+
+    def _named_after(self, run_id: str) -> Path:
+        """The log, renamed so that it is known whose it is."""
+        assert self._log is not None
+        named = self._log.with_name(log_name(self._stem, run_id, self._log.name.removeprefix(f"{self._stem}.")))
+        with suppress(OSError):
+            self._log = self._log.rename(named)
+        return self._log
 
     def _tell(self, said: dict[str, str]) -> None:
         assert self._telling is not None
@@ -55,7 +65,8 @@ class Background:
 
     def _open_log(self, program: Runner) -> None:
         """Have descriptors 1 and 2 write to a file beside the store or in the logdir, after what was said so far."""
-        file, path = _log_file(program)
+        file, path, self._stem = _log_file(program)
+        self._log = path
         sys.stdout.flush()
         sys.stderr.flush()
         self._early.seek(0)
@@ -105,7 +116,19 @@ def _leave_the_terminal(output: int) -> None:
             stream.reconfigure(line_buffering=True)
 
 
-def _log_file(program: Runner) -> tuple[int, Path]:
+def log_name(stem: str, run_id: str, rest: str) -> str:
+    """The name of the log of a run that continues in the background; `rest` is the time and the process."""
+    from eventcore.act.steplog import file_name
+
+    return f"{stem}.{file_name(run_id)}.{rest}"
+
+
+def log_stem(program: str, file: Path | None) -> str:
+    """What the names of such logs begin with: as the store's file, or where there is none as the program."""
+    return program if file is None else file.stem
+
+
+def _log_file(program: Runner) -> tuple[int, Path, str]:
     from eventcore.act.own_folder import log_root
     from eventcore.errors import StoreError
     from eventcore.record.registry import backend_of
@@ -116,14 +139,14 @@ def _log_file(program: Runner) -> tuple[int, Path]:
             "a run in memory cannot be detached, because no other command could find it; give it a "
             "store file with --store"
         )
-    name = (
-        f"{program.name if store.file is None else store.file.stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    )
+    stem = log_stem(program.name, store.file)
+    name = f"{stem}.{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     beside = [] if store.file is None else [store.file.absolute().parent]
     for folder in (*beside, Path(log_root(program.config.logdir)[0])):
         with suppress(OSError):
             path = folder / name
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666), path
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+            return os.open(path, flags, 0o666), path, stem
     raise StoreError(
         f"no log can be written next to {store.name} or in {program.config.logdir}; configure another logdir"
     )

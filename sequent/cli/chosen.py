@@ -9,15 +9,8 @@ from eventcore.record.identity import user
 from eventcore.record.location import store_location
 from eventcore.record.reading import reading
 from eventcore.run.runner import Runner
-from sequent.cli.target import (
-    MissingParameterError,
-    Target,
-    TargetError,
-    as_recorded,
-    load_program,
-    parse_target,
-    store_beside,
-)
+from sequent.cli.parameters import MissingParameterError, TargetError
+from sequent.cli.target import Target, as_recorded, load_program, parse_target, store_beside
 
 
 def chosen_store(target: Target, named: str | None) -> str:

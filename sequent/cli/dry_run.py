@@ -61,7 +61,11 @@ def _lines(told: Rehearsal) -> Iterator[str]:
     again = sum(len(known.again) for known in told.steps.values())
     first = sum(len(known.first) for known in told.steps.values())
     skipped = sum(len(known.skipped) for known in told.steps.values())
-    yield f"to run again: {again}; to run for the first time: {first}; to skip: {skipped}"
+    least = "at least " if told.not_computed else ""
+    yield f"to run again: {again}; to run for the first time: {least}{first}; to skip: {skipped}"
+    if told.not_computed:
+        loops = _listed(f"{path}@{sequence}" for path, sequence in told.not_computed)
+        yield f"not counted, because their loops are not computed yet: {loops}"
 
 
 def _by_path(told: Rehearsal) -> Iterator[tuple[str, StepForecast]]:
@@ -96,6 +100,7 @@ def _data(told: Rehearsal) -> dict[str, Any]:
             "added": list(changed.added), "removed": list(changed.removed.values()), "changed": list(changed.changed),
         },
         "refused": list(told.refused),
+        "not_computed": [{"path": path, "sequence": sequence} for path, sequence in told.not_computed],
         "steps": [_step_data(path, known) for path, known in _by_path(told)],
     }  # fmt: skip
 

@@ -19,8 +19,9 @@ from eventcore.run.next_action import next_action
 from eventcore.run.runner import Runner
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.lost_output import loss_accepted
+from sequent.cli.parameters import TargetError, pairs
 from sequent.cli.summary import tell_end
-from sequent.cli.target import TargetError, load_program, pairs, parameters_of_run, parse_target
+from sequent.cli.target import load_program, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
 
 
@@ -54,7 +55,7 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         with reading(program.store) as reader:
             action = next_action(reader.run(program.run_id, time.time()), program.store)
         click.echo(f"sequent: interrupted{'' if action is None else f'; {action.advice}: {action.command}'}", err=True)
-        return EXIT_FAILED
+        raise click.exceptions.Exit(EXIT_FAILED) from None  # what else the command was to do is left, too
     if backend_of(program.store).is_shared:
         with loss_accepted():
             tell_end(program.store, program.run_id)

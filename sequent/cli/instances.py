@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 import msgspec
 
 from eventcore.record.views import RunView
-from sequent.cli.target import TargetError
+from sequent.cli.parameters import TargetError
 
 
 class Named(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -104,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = _performed(arguments)
     for stream in (sys.stdout, sys.stderr):
         code = _flushed(stream, code)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the interpreter's own end
     sys.exit(code)
 
 

@@ -8,12 +8,19 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from sequent.cli.completion import run_ids, settings, step_paths
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def target_argument(function: F) -> F:
     """The TARGET that a verb works on."""
     return click.argument("target", metavar="TARGET", shell_complete=files)(function)
+
+
+def path_argument(name: str, metavar: str, *, required: bool = True) -> Callable[[F], F]:
+    """The step, or its instance, that a verb works on."""
+    return click.argument(name, metavar=metavar, required=required, shell_complete=step_paths)
 
 
 def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -30,7 +37,16 @@ def store_option(function: F) -> F:
 
 def run_id_option(function: F) -> F:
     """`--run-id`: which run."""
-    return click.option("--run-id", metavar="ID", help="The id of the run; default: your latest.")(function)
+    return click.option(
+        "--run-id", metavar="ID", shell_complete=run_ids, help="The id of the run; default: your latest."
+    )(function)
+
+
+def every_option(function: F) -> F:
+    """`--all`: every run that the verb can serve."""
+    return click.option("--all", "every", is_flag=True, help="Every run of TARGET that needs it, the oldest first.")(
+        function
+    )
 
 
 def json_option(function: F) -> F:
@@ -40,9 +56,10 @@ def json_option(function: F) -> F:
 
 def setting_option(function: F) -> F:
     """`--set`: a configuration key."""
-    return click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a configuration key.")(
-        function
-    )
+    return click.option(
+        "--set", "settings", metavar="KEY=VALUE", multiple=True, shell_complete=settings,
+        help="Set a configuration key.",
+    )(function)  # fmt: skip
 
 
 def parameter_option(function: F) -> F:

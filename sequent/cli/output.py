@@ -13,11 +13,13 @@ from rich.console import Console
 
 from eventcore.record.views import RunView
 
+WIDEST = 10_000  #: columns of a table that is not to be cut
 
-def console() -> Console:
-    """The terminal, or a plain text of 120 columns where the output is piped."""
-    found = Console(highlight=False, soft_wrap=False)
-    return found if found.is_terminal else Console(highlight=False, width=120, color_system=None)
+
+def console(*, wide: bool = False) -> Console:
+    """The terminal, or a plain text of 120 columns where the output is piped; `wide`, lines as long as they are."""
+    found = Console(highlight=False, soft_wrap=False, width=WIDEST if wide else None)
+    return found if found.is_terminal else Console(highlight=False, width=WIDEST if wide else 120, color_system=None)
 
 
 def print_json(data: Any) -> None:
@@ -25,11 +27,12 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def run_data(run: RunView) -> dict[str, Any]:
+def run_data(run: RunView, store: str, outstanding: int, next_due: float | None) -> dict[str, Any]:
     """A run for programs."""
     return {
-        "run_id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery,
+        "run_id": run.run_id, "store": store, "program": run.program, "state": run.state, "recovery": run.recovery,
+        "parameters": run.parameters,
         "user": run.user, "host": run.host, "created": run.created, "started": run.started, "ended": run.ended,
-        "engine": run.holder, "outstanding": run.todos, "next_due": run.next_due, "stalled": run.stalled,
+        "engine": run.holder, "outstanding": outstanding, "next_due": next_due, "stalled": run.stalled,
         "not_reached": run.not_reached,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from eventcore.define.error_text import headline
 from eventcore.define.status import TaskStatus
 from eventcore.record.reading import reading
 from eventcore.run.next_action import next_action
+from visual.instances import Instances
 
 MOST = 5  #: failures that are told
 
@@ -20,12 +21,13 @@ def tell_end(location: str, run_id: str | None) -> None:
         run = reader.run(run_id, time.time())
         failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=10 * MOST)
         steps = reader.program(run).step_named
-    told = [failure for failure in failures if failure.step in steps and not steps[failure.step].is_hidden]
-    for failure in [failure for failure in told if failure.error is not None][:MOST]:
-        assert failure.error is not None
-        step = steps[failure.step]
-        word = "failed, and handled" if step.handled else "failed"
-        click.echo(f"{word}: {step.path}@{failure.sequence}: {headline(failure.error)}")
+        shown = [failure for failure in failures if failure.step in steps and not steps[failure.step].is_hidden]
+        told = [failure for failure in shown if failure.error is not None][:MOST]
+        instances = Instances(reader, run)
+        names = [instances.name(failure.step, failure.sequence, failure.recovery) for failure in told]
+    for name, failure in zip(names, told, strict=True):
+        word = "failed, and handled" if steps[failure.step].handled else "failed"
+        click.echo(f"{word}: {name}: {headline(failure.error or '')}")
     click.echo(f"run {run.run_id}: {run.state}")
     action = next_action(run, location)
     if action is not None:

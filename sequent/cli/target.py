@@ -6,11 +6,9 @@ import importlib
 import inspect
 import json
 import sys
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import cloudpickle
 import msgspec
@@ -20,16 +18,9 @@ from eventcore.errors import EventcoreError
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
 from eventcore.run.runner import Runner
+from sequent.cli.parameters import TargetError, typed_parameters
 
 SQLITE_MAGIC = b"SQLite format 3\0"
-
-
-class TargetError(EventcoreError):
-    """The target names neither a program nor a store; the message says what it could name."""
-
-
-class MissingParameterError(TargetError):
-    """The function that builds the flow needs a parameter that was not given."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -217,28 +208,6 @@ def _takes_none(target: Target) -> TargetError:
     return TargetError(f"{target.text} is a flow already and takes no --param; name a function that builds one")
 
 
-def typed_parameters(function: Callable[..., Any], parameters: Mapping[str, str], where: str) -> dict[str, Any]:
-    """The texts of `--param` as the function's annotations want them; raises `TargetError` naming the parameter."""
-    signature = inspect.signature(function)
-    hints = typing.get_type_hints(function)
-    values: dict[str, Any] = {}
-    for name, text in parameters.items():
-        if name not in signature.parameters:
-            known = ", ".join(signature.parameters) or "none"
-            raise TargetError(f"{where} has no parameter {name!r}; it has {known}")
-        try:
-            values[name] = msgspec.convert(text, hints.get(name, str), strict=False)
-        except msgspec.ValidationError as error:
-            raise TargetError(f"{where}, --param {name}={text}: {error}") from None
-    missing = [
-        name for name, p in signature.parameters.items()
-        if p.default is p.empty and name not in values and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]  # fmt: skip
-    if missing:
-        raise MissingParameterError(f"{where} needs --param {missing[0]}=VALUE")
-    return values
-
-
 def _builders(module: ModuleType) -> list[str]:
     found = []
     for name, value in vars(module).items():
@@ -247,15 +216,4 @@ def _builders(module: ModuleType) -> list[str]:
             is_runner = isinstance(returns, type) and issubclass(returns, Runner)
             if is_runner or str(returns).rpartition(".")[2] in ("Sequent", "Eventor"):
                 found.append(name)
-    return found
-
-
-def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """The `key=value` texts of an option; raises `TargetError` for one without `=`."""
-    found = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            raise TargetError(f"{option} {text!r}: write it as key=value")
-        found[key] = value
     return found

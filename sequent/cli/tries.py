@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,8 @@ from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView
 from sequent.cli.instances import Named
-from sequent.cli.target import TargetError
+from sequent.cli.parameters import TargetError
+from visual.instances import Instances
 
 MOST_TASKS = 100_000
 
@@ -30,12 +32,21 @@ class Try(msgspec.Struct, frozen=True):
     number: int
     status: TaskStatus
     file: Path
+    name: str  #: the instance as users write it, with the items of the loops around it
+    items: list[Any]  #: those items, as the store keeps them
+    error: str | None  #: what a failed try said
+    traceback: str | None
+
+    @property
+    def trouble(self) -> str:
+        """The traceback of a failed try, or where there is none its error; else empty."""
+        return (self.traceback or self.error or "").rstrip()
 
     @property
     def heading(self) -> str:
         """Whose log it is."""
         recovery = f"recovery {self.recovery}, " if self.recovery else ""
-        return f"{self.path}@{self.sequence} ({recovery}try {self.number}, {self.status.value})"
+        return f"{self.name} ({recovery}try {self.number}, {self.status.value})"
 
     @property
     def size(self) -> int:
@@ -71,14 +82,22 @@ def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
     if not isinstance(logdir, str):
         raise TargetError(f"run {run.run_id!r} does not record where its steps log; look in its configured logdir")
     folder = LogFolder(logdir, run.program, run.run_id)
-    ended = {(a.step, a.sequence, a.recovery, a.try_number): a.status for a in reader.attempts(run)}
+    ended = {(a.step, a.sequence, a.recovery, a.try_number): a for a in reader.attempts(run)}
+    instances = Instances(reader, run)
     for task in reader.tasks(run, steps.keys(), time.time(), MOST_TASKS):
         if task.status is TaskStatus.skipped:
             continue
         path = steps[task.step]
         for number in range(1, task.try_number + 1):
-            status = ended.get((task.step, task.sequence, task.recovery, number))
-            if status is None and (number < task.try_number or task.started is None or task.status is TaskStatus.ready):
+            place = task.step, task.sequence, task.recovery
+            attempt = ended.get((*place, number))
+            if attempt is None and (
+                number < task.try_number or task.started is None or task.status is TaskStatus.ready
+            ):
                 continue
             file = Path(folder.file(path, task.sequence, task.recovery, number))
-            yield Try(path, task.sequence, task.recovery, number, status or task.status, file)
+            yield Try(
+                path, task.sequence, task.recovery, number, task.status if attempt is None else attempt.status, file,
+                instances.name(*place), instances.items(*place),
+                None if attempt is None else attempt.error, None if attempt is None else attempt.traceback,
+            )  # fmt: skip

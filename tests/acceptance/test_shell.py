@@ -269,7 +269,7 @@ def test_a_file_that_is_neither_python_nor_a_store_is_not_run(folder: Path) -> N
 
 def test_the_traceback_of_a_program_is_its_own(folder: Path) -> None:
     (folder / "bad.py").write_text("import nowhere_to_be_found\n")
-    done = sequent(folder, "check", "bad.py", code=1)
+    done = sequent(folder, "run", "bad.py", code=1)
     assert done.stderr.count("File ") == 1
 
 

@@ -149,12 +149,12 @@ def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
     before = rows(folder / "flow.run.db", "select count(*), max(recovery) from {tasks}")
 
     failed = why(folder, "flow.py", "days/push@1.1")
-    assert failed.startswith("days/push@1.1: failure\n  ConnectionRefusedError: mon is down\n")
+    assert failed.startswith("days/push@1.1 [mon]: failure\n  ConnectionRefusedError: mon is down\n")
     assert "in try 2" in failed
     assert why(folder, "flow.py", "after").splitlines() == [
         "after@1: not reached",
         "  it requires days success, but days@1 failed",
-        "  the run ended with failure of days/push@1.1: ConnectionRefusedError: mon is down",
+        "  the run ended with failure of days/push@1.1 [mon]: ConnectionRefusedError: mon is down",
     ]
     assert "iteration 2" in why(folder, "flow.py", "days/load@1.2")
     data = json.loads(sequent(folder, "why", "flow.py", "after@1", "--json").stdout)
@@ -163,13 +163,18 @@ def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
     assert "have one key;" in one_line_error(folder, "why", "flow.py", "after@1.2")
 
     logs = sequent(folder, "logs", "flow.py", "days/push", "--failed").stdout
-    assert [line.split(" (")[0] for line in logs.splitlines() if line.startswith("==>")] == ["==> days/push@1.1"] * 2
+    assert [line.split(" (")[0] for line in logs.splitlines() if line.startswith("==>")] == [
+        "==> days/push@1.1 [mon]"
+    ] * 2
     assert logs.count("sending mon") == 2
     second = json.loads(sequent(folder, "logs", "flow.py", "days", "--try", "2", "--json").stdout)
     assert [(one["path"], one["sequence"], one["try"], one["text"]) for one in second] == [
         ("days/push", "1.1", 2, "sending mon\n")
     ]
-    assert "days/load@1.1 (try 1, success) wrote nothing" in sequent(folder, "logs", "flow.py", "days/load@1.1").stderr
+    assert (
+        "days/load@1.1 [mon] (try 1, success) wrote nothing"
+        in sequent(folder, "logs", "flow.py", "days/load@1.1").stderr
+    )
     assert "no try of after" in sequent(folder, "logs", "flow.py", "after", code=3).stderr
 
     told = sequent(folder, "recover", "flow.py", "--dry-run").stdout

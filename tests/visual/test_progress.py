@@ -46,19 +46,19 @@ def fail_at(bad: object) -> Callable[[object], None]:
 
 
 @pytest.mark.parametrize("loop", [["a", "b", "c"], lambda: ["a", "b", "c"]], ids=["items", "function"])
-def test_a_looped_step_shows_how_many_of_all_items_are_over(loop: Any, tmp_path: Path) -> None:
+def test_a_looped_step_shows_how_many_of_all_items_succeeded(loop: Any, tmp_path: Path) -> None:
     store = tmp_path / "run.db"
     flow = seq.Sequent("flow", store, config=CONFIG)
     each = flow.add_step("each", fail_at("b"), (), loop=loop)
     each.args = (each.item,)
     flow.run()
     moment, known, steps = seen(store)
-    assert dict(lines(store)) == {"each": "3/3"}
-    assert known["each#body"].text.startswith("failure 2/3, 1 failure")
+    assert dict(lines(store)) == {"each": "2/3"}
+    assert known["each#body"].text.startswith("failure 2/3, 1 failed")
     assert steps["each"]["progress"] == {
         "loops": 1, "items": 3, "begun": 3, "over": 3, "failed": 1, "cancelled": 0,
     }  # fmt: skip
-    assert draw(store).graph.root.nodes[0].said[0].startswith("failure 2/3, 1 failure")
+    assert draw(store).graph.root.nodes[0].said[0].startswith("failure 2/3, 1 failed")
     assert moment.nodes[0].loop is not None
 
 
@@ -80,7 +80,7 @@ def test_of_loops_that_were_never_reached_only_what_is_known_is_said(tmp_path: P
     outer.add_step("known", int, loop=[1, 2, 3], require=((first, seq.STEP_SUCCESS),))
     outer.add_step("computed", int, loop=list, require=((first, seq.STEP_SUCCESS),))
     flow.run()
-    assert dict(lines(store)) == {"outer": "1/2", "first": "1/2", "known": "0/6", "computed": "(0 done)"}
+    assert dict(lines(store)) == {"outer": "0/2", "first": "0/2", "known": "0/6", "computed": "(0 done)"}
 
 
 def test_an_empty_loop_is_done_and_one_that_cannot_be_computed_has_failed(tmp_path: Path) -> None:

@@ -65,12 +65,12 @@ def test_a_step_without_a_sequence_stands_for_its_instances_that_are_not_done(st
     days.add_step("push", str, require=((load, STEP_SUCCESS),))
     assert not f()
     assert texts(why(store, "days/load")) == [
-        ("days/load@1.2", ["error", "ended"]),
-        ("days/load@1.4", ["error", "ended"]),
+        ("days/load@1.2 [x]", ["error", "ended", "traceback"]),
+        ("days/load@1.4 [y]", ["error", "ended", "traceback"]),
     ]
     assert texts(why(store, "days/push")) == [
-        ("days/push@1.2", ["requirement", "run"]),
-        ("days/push@1.4", ["requirement", "run"]),
+        ("days/push@1.2 [x]", ["requirement", "run"]),
+        ("days/push@1.4 [y]", ["requirement", "run"]),
     ]
 
 
@@ -107,7 +107,7 @@ def test_a_sequence_that_the_step_cannot_have_is_an_error(store: Path, sequence:
     f = flow(store)
     f.add_step("box").add_step("each", str, loop=[1])
     assert f()
-    assert texts(why(store, "box/each", "1.1.1")) == [("box/each@1.1.1", ["ended"])]
+    assert texts(why(store, "box/each", "1.1.1")) == [("box/each@1.1.1 [1]", ["ended"])]
     with pytest.raises(SequenceError, match="2 keys"):
         why(store, "box/each", sequence)
 
@@ -148,7 +148,7 @@ def test_a_container_that_failed_names_what_failed_inside_it(store: Path) -> Non
     f.add_step("mends", str, require=((outer, STEP_FAILURE),))
     assert f()
     (found,) = why(store, "outer")
-    assert found.reasons[0].text == "inside it: outer/inner/bad@1.1.1: ValueError: boom"
+    assert found.reasons[0].text == "inside it: outer/inner/bad@1.1.1 [x]: ValueError: boom"
     assert "in try" not in found.reasons[1].text
 
 

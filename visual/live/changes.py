@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from eventcore.define.error_text import headline
-from visual.live.items import printable, progress, total_of
+from visual.live.items import printable
 from visual.live.moment import Moment
+from visual.live.totals import progress, total_of
 from visual.outline import StepNode
 from visual.standing import unreached
-
-NAMED = ("active", "failure", "cancelled")
 
 
 def changes(before: Moment | None, after: Moment) -> Iterator[str]:
@@ -37,17 +36,20 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
     standing = moment.standings.get(node.kernel_name, unreached(moment.run))
     parts = []
     if standing.counts:
-        counter, _ = progress(moment, node, around)
+        counter, _ = progress(moment.standings, node, around)
         parts.append(f"{standing.state} {counter}".rstrip())
-        if counter and not node.is_container:
-            parts += [f"{standing.counts[word]} {word}" for word in NAMED if standing.counts.get(word)]
+        if counter and not node.is_container and standing.counts.get("active"):
+            parts.append(f"{standing.counts['active']} active")
+        parts += standing.troubles if counter else []
     for wait in () if moment.is_over else moment.waits.get(node.path, [])[:1]:
         what = "its delay ends" if wait.try_number is None else f"try {wait.try_number} begins"
-        parts.append(f"@{wait.sequence}: {what} at {datetime.fromtimestamp(wait.due):%Y-%m-%d %H:%M:%S}")
+        parts.append(
+            f"{moment.named(wait.step, wait.sequence)}: {what} at {datetime.fromtimestamp(wait.due):%Y-%m-%d %H:%M:%S}"
+        )
     for failure in moment.failures.get(node.kernel_name, [])[:1]:
         if failure.error and not node.is_container:
-            parts.append(f"@{failure.sequence}: {printable(headline(failure.error))}")
+            parts.append(f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error))}")
     yield node.path, ", ".join(parts)
-    inner = total_of(moment, node, around)
+    inner = total_of(moment.standings, node, around)
     for child in node.children:
         yield from _line(moment, child, inner)

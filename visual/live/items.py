@@ -10,11 +10,11 @@ import msgspec
 from eventcore.define.error_text import headline
 from eventcore.record.views import InstanceView
 from visual.live.moment import Moment, Wait
+from visual.live.totals import progress, total_of
 from visual.outline import StepNode
 from visual.standing import Standing, duration, unreached
 
 NAMED = 2  #: active instances of a step that are named
-OVER = ("success", "skipped", "failure", "cancelled")
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Item(msgspec.Struct, frozen=True):
     name: str
     loop: str | None
     state: str
-    counter: str  #: `3/12`, or where the number is not known `(3 done)`; empty where there is one only
+    counter: str  #: `3/12` succeeded, or where the number is not known `(3 done)`; empty where there is one only
     share: float | None  #: how much of it is over, 0 to 1, where the number is known
     about: str  #: times, tries, errors
     children: tuple[Item, ...] = ()
@@ -51,71 +51,37 @@ def _items(moment: Moment, nodes: Iterable[StepNode], around: int | None, now: f
 def _item(moment: Moment, node: StepNode, around: int | None, now: float) -> Item:
     """A step; `around` is the number of iterations in which it stands, None where that is not known yet."""
     standing = moment.standings.get(node.kernel_name, unreached(moment.run))
-    counter, share = progress(moment, node, around)
+    counter, share = progress(moment.standings, node, around)
     about = ", ".join(_about(moment, node, standing, now, is_single=not counter))
-    children = _items(moment, node.children, total_of(moment, node, around), now)
+    children = _items(moment, node.children, total_of(moment.standings, node, around), now)
     loop = None if node.loop is None else str(node.loop)
     return Item(node.name, loop, standing.state, counter, share, about, children)
 
 
-def progress(moment: Moment, node: StepNode, around: int | None) -> tuple[str, float | None]:
-    """How many instances, of a step with a loop iterations, are over, and the share of all that this is."""
-    total = total_of(moment, node, around)
-    if total == 1 or (node.is_container and node.loop is None):
-        return "", None
-    standing = moment.standings.get(node.kernel_name)
-    if standing is None:
-        over = 0
-    elif node.loop is not None:
-        over = 0 if standing.progress is None else standing.progress.over
-    else:
-        over = sum(standing.counts.get(word, 0) for word in OVER)
-    if total is None:
-        return f"({over} done)", None
-    return f"{over}/{total}", min(1.0, over / total) if total else None
-
-
-def total_of(moment: Moment, node: StepNode, around: int | None) -> int | None:
-    """How many times what the step contains, or the step itself, comes; None where the size of a loop is not known yet.
-
-    Loops that have begun have as many iterations as they have items; what a loop's size is said to be counts for those
-    that have not.
-    """
-    if node.loop is None or around is None:
-        return around
-    standing = moment.standings.get(node.kernel_name)
-    known = None if standing is None else standing.progress
-    loops, items = (0, 0) if known is None else (known.loops, known.items)
-    if loops >= around:
-        return items
-    return None if node.loop.size is None else items + (around - loops) * node.loop.size
-
-
 def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is_single: bool) -> Iterable[str]:
-    failed = standing.counts.get("failure", 0)
-    if failed and (standing.state != "failure" or not is_single):
-        yield f"{failed} failed"
+    if not is_single:
+        yield from standing.troubles
     if standing.tries > 1 and "ready" not in standing.counts:
         yield f"{'' if is_single else 'up to '}{standing.tries} tries"
     active = moment.active.get(node.kernel_name, [])
     if active and moment.run.is_held:
         count = standing.counts.get("active", len(active))
-        yield _active(active, count, now, is_single=is_single or node.is_container)
+        yield _active(moment, active, count, now, is_single=is_single or node.is_container)
     elif standing.state == "success" and standing.seconds is not None:
-        yield duration(standing.seconds)
+        yield standing.took
     if waits := [] if moment.is_over else moment.waits.get(node.path, []):
         yield _waiting(waits, now)
     for failure in moment.failures.get(node.kernel_name, [])[:1]:
         if failure.error and not node.is_container:
-            yield f"@{failure.sequence}: {printable(headline(failure.error))}"
+            yield f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error))}"
 
 
-def _active(active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:
+def _active(moment: Moment, active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:
     """What is active and for how long, the longest first."""
-    begun = sorted((task.started or now, task.sequence) for task in active)
+    begun = sorted((task.started or now, moment.named(task.step, task.sequence)) for task in active)
     if is_single and count == 1:
         return whole(now - begun[0][0])
-    named = ", ".join(f"@{sequence} {whole(now - started)}" for started, sequence in begun[:NAMED])
+    named = ", ".join(f"{at} {whole(now - started)}" for started, at in begun[:NAMED])
     more = f" and {count - NAMED} more" if count > NAMED else ""
     return f"{count} active: {named}{more}"
 

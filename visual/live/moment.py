@@ -11,6 +11,7 @@ from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record.pending import pending_delays
 from eventcore.record.reading import Reader
 from eventcore.record.views import InstanceView, RunView
+from visual.instances import Instances
 from visual.outline import StepNode, outline_of
 from visual.standing import Standing, standings
 
@@ -23,6 +24,7 @@ class Wait(msgspec.Struct, frozen=True):
     sequence: str
     due: float  #: UTC in seconds since 1970
     try_number: int | None = None  #: the try that begins then; None where a delay ends
+    step: str = ""  #: the kernel's name of the step
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -35,6 +37,11 @@ class Moment(msgspec.Struct, frozen=True):
     active: Mapping[str, list[InstanceView]]
     waits: Mapping[str, list[Wait]]
     failures: Mapping[str, list[InstanceView]]
+    items: Mapping[tuple[str, str], str] = {}  #: of steps at sequences: the sequence and the items of the loops around
+
+    def named(self, step: str, sequence: str) -> str:
+        """An instance without its path, such as `@1.2 [tue]`."""
+        return f"@{self.items.get((step, sequence), sequence)}"
 
     @property
     def is_over(self) -> bool:
@@ -52,12 +59,13 @@ def look(reader: Reader, run_id: str | None, now: float) -> Moment:
     run = reader.run(run_id, now)
     nodes = outline_of(reader.program(run))
     known = standings(reader, run)
-    return Moment(
-        now, run, nodes, known,
-        _by_step(reader, run, known, TaskStatus.active),
-        _waits(reader, run, nodes, known),
-        _by_step(reader, run, known, TaskStatus.failure),
-    )  # fmt: skip
+    active, failures = (_by_step(reader, run, known, word) for word in (TaskStatus.active, TaskStatus.failure))
+    waits = _waits(reader, run, nodes, known)
+    named = [(task.step, task.sequence) for tasks in active.values() for task in tasks]
+    named += [(tasks[0].step, tasks[0].sequence) for tasks in failures.values()]
+    named += [(found[0].step, found[0].sequence) for found in waits.values()]
+    instances = Instances(reader, run)
+    return Moment(now, run, nodes, known, active, waits, failures, {place: instances.at(*place) for place in named})
 
 
 def _by_step(reader: Reader, run: RunView, known: Mapping[str, Standing],
@@ -76,10 +84,10 @@ def _waits(reader: Reader, run: RunView, nodes: tuple[StepNode, ...],
     for delay in pending_delays(reader, run):
         step = steps.get(delay.target) if delay.kind == "step" else None
         if step is not None:
-            found[step.path].append(Wait(delay.sequence, delay.due))
+            found[step.path].append(Wait(delay.sequence, delay.due, step=delay.target))
     for node in (inner for top in nodes for inner in top.walk()):
         standing = known.get(node.kernel_name)
         if standing is not None and standing.tries > 1 and standing.counts.get("ready"):
             tasks = reader.instances(run, step=node.kernel_name, statuses=(TaskStatus.ready,), limit=MOST)
-            found[node.path] += [Wait(t.sequence, t.due, t.try_number) for t in tasks if t.due is not None]
+            found[node.path] += [Wait(t.sequence, t.due, t.try_number, t.step) for t in tasks if t.due is not None]
     return {path: sorted(waits, key=lambda wait: wait.due) for path, waits in found.items()}

@@ -50,13 +50,15 @@ def _check(known: Known, node: StepNode, sequence: str) -> None:
 
 
 def _explained(known: Known, node: StepNode, sequence: str) -> Explanation:
-    task = known.instance(flows.kernel_name(node, sequence) if known.is_flow else node.kernel_name, sequence)
+    step = node.kernel_at(sequence) if known.is_flow else node.kernel_name
+    name, items = known.named(node, sequence), known.instances.items(step, sequence)
+    task = known.instance(step, sequence)
     if task is not None:
-        found = Explanation(node.path, sequence, state_of(task, known.run), why_it_stands(known, task))
+        found = Explanation(node.path, sequence, state_of(task, known.run), name, why_it_stands(known, task), items)
         return _with_recovery(known, task, found)
     reached = flows.why_not_reached(known, node, sequence) if known.is_flow else None
     reasons = kernel.why_not_reached(known, node.kernel_name, sequence) if reached is None else reached
-    return Explanation(node.path, sequence, unreached(known.run).state, reasons)
+    return Explanation(node.path, sequence, unreached(known.run).state, name, reasons, items)
 
 
 def _with_recovery(known: Known, task: InstanceView, found: Explanation) -> Explanation:
@@ -84,10 +86,10 @@ def _nowhere(known: Known, node: StepNode) -> Explanation:
     """No instance of it can be named yet."""
     state = unreached(known.run).state
     if not known.is_flow:
-        return Explanation(node.path, None, state, kernel.why_not_reached(known, node.kernel_name, None))
+        return Explanation(node.path, None, state, node.path, kernel.why_not_reached(known, node.kernel_name, None))
     container = node.parent or ""
     around = explanations(known, container)
     reasons = [Reason("container", f"no iteration of its container {container} has begun")]
     for one in around[:1]:
         reasons += flows.about(one.name, one.reasons)
-    return Explanation(node.path, None, state, reasons)
+    return Explanation(node.path, None, state, node.path, reasons)

@@ -12,11 +12,6 @@ from visual.reasons.known import Known, Reason, listed, passed
 from visual.reasons.standing import why_it_stands, why_nothing_starts
 
 
-def kernel_name(node: StepNode, sequence: str) -> str:
-    """The kernel's step that has the instance: of a step with a loop of its own, the whole loop or one iteration."""
-    return node.step.name if _keys(sequence) == node.depth else node.kernel_name
-
-
 def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]:
     """What keeps the step from being reached at the sequence."""
     is_body = _keys(sequence) > node.depth
@@ -46,7 +41,7 @@ def _keys(sequence: str) -> int:
 def _outside(known: Known, container: StepNode, sequence: str) -> list[Reason] | None:
     """What keeps the iteration around it from beginning; None where it has begun."""
     at, _, key = sequence.rpartition(".")
-    name, task = f"{container.path}@{at}", known.instance(container.step.name, at)
+    name, task = known.named(container, at), known.instance(container.step.name, at)
     if task is None:
         reasons = why_not_reached(known, container, at)
         return [Reason("container", f"its container {name} has not been reached"), *about(name, reasons)]
@@ -111,7 +106,8 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
         for part in next(iter(tree.values())):
             yield from _standings(known, part, sequence)
         return
-    name, task = f"{tree['step']}@{_enclosing(known, tree, sequence)}", _named(known, tree, sequence)
+    name = known.named(known.nodes[tree["step"]], _enclosing(known, tree, sequence))
+    task = _named(known, tree, sequence)
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
     else:

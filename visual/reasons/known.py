@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,7 @@ from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
 from eventcore.record.views import DelayView, InstanceView, IterationView, RunView
 from eventcore.run.next_action import NextAction, next_action
+from visual.instances import Instances
 from visual.outline import StepNode, flat_outline_of
 from visual.standing import duration
 
@@ -33,7 +35,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
-    `running`, `error` or `ended`.
+    `running`, `error`, `ended` or `traceback`.
     """
 
     kind: str
@@ -46,12 +48,9 @@ class Explanation(msgspec.Struct):
     path: str
     sequence: str | None
     state: str
+    name: str  #: the instance as users write it, with the items of the loops around it
     reasons: list[Reason] = []
-
-    @property
-    def name(self) -> str:
-        """The instance as users write it."""
-        return self.path if self.sequence is None else f"{self.path}@{self.sequence}"
+    items: list[Any] = []  #: of the loops around it, as the store keeps them
 
 
 class Known:
@@ -64,6 +63,7 @@ class Known:
         self.program: StoredProgram = reader.program(run)
         self.steps: Mapping[str, StoredStep] = self.program.step_named
         self.nodes: dict[str, StepNode] = {node.path: node for node in flat_outline_of(self.program)}
+        self.instances = Instances(reader, run)
         self._instances: dict[tuple[str, str], InstanceView | None] = {}
 
     @property
@@ -130,7 +130,11 @@ class Known:
 
     def shown(self, task: InstanceView) -> str:
         """A task as users write it."""
-        return f"{self.steps[task.step].path if task.step in self.steps else task.step}@{task.sequence}"
+        return self.instances.name(task.step, task.sequence, task.recovery)
+
+    def named(self, node: StepNode, sequence: str) -> str:
+        """An instance as users write it, reached or not."""
+        return self.instances.name(node.kernel_at(sequence) if self.is_flow else node.kernel_name, sequence)
 
     def does_work(self, task: InstanceView) -> bool:
         """Whether a worker runs the task, so that it takes a slot."""

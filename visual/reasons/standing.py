@@ -109,7 +109,8 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     found = [Reason("ended", f"it failed{in_recovery}{at}{took}{tries}{handled}")]
     inside = listed(_failures_inside(known, task), 3) if is_container else ""
     errors = [text for text in (task.error, inside and f"inside it: {inside}") if text]
-    return [*(Reason("error", text) for text in errors), *found]
+    traces = [Reason("traceback", task.traceback.rstrip())] if task.traceback else []
+    return [*(Reason("error", text) for text in errors), *found, *traces]
 
 
 def _failures_inside(known: Known, container: InstanceView) -> list[str]:

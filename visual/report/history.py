@@ -14,8 +14,9 @@ from visual.outline import flat_outline_of, in_words
 from visual.report.critical import Span, critical_path
 from visual.report.logs import Wanted, logs_of
 from visual.report.loops import loops_of
-from visual.report.texts import Texts, head_and_tail, shown_value
+from visual.report.texts import Texts, head_and_tail
 from visual.report.waits import waits_of
+from visual.values import shown_value
 
 MOST_TASKS = 20_000  #: tasks in a page; beyond, failures and the latest
 ERROR, TRACEBACK, RESULT = 2_000, 20_000, 2_000  #: characters of one

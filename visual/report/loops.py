@@ -10,7 +10,7 @@ from typing import Any
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView, SliceView
 from visual.outline import StepNode
-from visual.report.texts import shown_value
+from visual.values import shown_value
 
 ITEM = 200  #: characters of one item
 ITEMS = 50_000  #: of a step's loops together; more are left out

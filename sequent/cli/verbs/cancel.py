@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from sequent.cli.options import run_id_option, store_option, target_argument
+from sequent.cli.options import path_argument, run_id_option, store_option, target_argument
 
 
 @click.command("cancel")
 @target_argument
-@click.argument("instance", metavar="[PATH[@SEQ]]", required=False)
+@path_argument("instance", "[PATH[@SEQ]]", required=False)
 @store_option
 @run_id_option
 def command(target: str, instance: str | None, store: str | None, run_id: str | None) -> int:

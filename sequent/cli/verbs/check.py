@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 @json_option
 def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...], as_json: bool) -> int:
     """Check TARGET without running it: its structure, its configuration, and steps that can never be reached."""
+    from eventcore.errors import EventcoreError
     from sequent.cli.execution import settings_of
     from sequent.cli.output import print_json
-    from sequent.cli.target import load_program, pairs, parse_target
+    from sequent.cli.parameters import TargetError, pairs
+    from sequent.cli.target import load_program, parse_target
 
-    program = load_program(parse_target(target), pairs(parameters, "--param"))
+    parsed, given = parse_target(target), pairs(parameters, "--param")
+    try:
+        program = load_program(parsed, given)
+    except EventcoreError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{target} cannot be loaded: {_last_words(error)}") from None
     program.configure(settings_of(settings))
     found = findings(program)
     if as_json:
@@ -37,9 +45,20 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
             click.echo(f"warning: {warning}")
         if not found.errors:
             click.echo(found.text)
-    for error in () if as_json else found.errors:
-        click.echo(f"sequent: {error}", err=True)
+    for wrong in () if as_json else found.errors:
+        click.echo(f"sequent: {wrong}", err=True)
     return EXIT_USAGE if found.errors else 0
+
+
+def _last_words(error: BaseException) -> str:
+    """What an exception says, and in which line of which file it was raised."""
+    from traceback import extract_tb
+
+    from eventcore.define.error_text import error_text, headline
+
+    where = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    at = f" ({where[-1].filename}, line {where[-1].lineno})" if where else ""
+    return f"{headline(error_text(error))}{at}"
 
 
 class Findings(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 @store_option
 @click.option("--older-than", metavar="AGE", help="Delete runs that ended longer ago than this: 30d, 12h, 45m.")
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Keep the N latest runs of each program.")
-@click.option("--logs", is_flag=True, help="Delete the runs' log folders, too.")
+@click.option("--logs", is_flag=True, help="Delete the runs' logs, too.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 def command(target: str, store: str | None, older_than: str | None, keep: int | None, logs: bool,
             dry_run: bool) -> int:  # fmt: skip
@@ -61,7 +61,7 @@ def _clean(location: str, age: float | None, keep: int | None, *, logs: bool, dr
         chosen = _deleted(location, chosen, logs)
     else:
         for run in chosen:
-            _say("would delete", run, _log_folder(run) if logs else None)
+            _say("would delete", run, _logs(run, location) if logs else [])
     for run in runs:
         if run.is_held:
             click.echo(f"kept     {run.run_id}: {run.holder} is working on it", err=True)
@@ -88,30 +88,41 @@ def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunVi
             if not delete_run(store, run):
                 click.echo(f"kept     {run.run_id}: an engine has taken it up", err=True)
                 continue
-            folder = _log_folder(run) if logs else None
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-            _say("deleted", run, folder)
+            found_logs = _logs(run, location) if logs else []
+            for path in found_logs:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            _say("deleted", run, found_logs)
             found.append(run)
     finally:
         store.close()
     return found
 
 
-def _say(what: str, run: RunView, folder: Path | None) -> None:
+def _say(what: str, run: RunView, found_logs: list[Path]) -> None:
     from datetime import datetime
 
     since = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
-    logs = "" if folder is None else f", with its logs in {folder}"
+    logs = f", with its logs in {' and '.join(map(str, found_logs))}" if found_logs else ""
     click.echo(f"{what}  {run.run_id}  {run.program}  {run.state}, started {since}{logs}")
 
 
-def _log_folder(run: RunView) -> Path | None:
-    """The folder of the run's step logs, where the store knows it and it is there."""
-    from eventcore.act.steplog import LogFolder
+def _logs(run: RunView, location: str) -> list[Path]:
+    """The folder of the run's step logs, and the files of its engines in the background, where they are there."""
+    from glob import escape
 
-    logdir = run.origin.get("logdir")
-    if not isinstance(logdir, str):
-        return None
-    folder = Path(LogFolder(logdir, run.program, run.run_id).path)
-    return folder if os.access(folder, os.W_OK) else None
+    from eventcore.act.steplog import LogFolder
+    from eventcore.record.registry import backend_of
+    from sequent.cli.background import log_name, log_stem
+
+    file, logdir = backend_of(location).file, run.origin.get("logdir")
+    beside = [] if file is None else [file.absolute().parent]
+    name = f"{escape(log_name(log_stem(run.program, file), run.run_id, ''))}*-*.log"
+    found = []
+    if isinstance(logdir, str):
+        folder = Path(LogFolder(logdir, run.program, run.run_id).path)
+        found += [folder] if os.access(folder, os.W_OK) else []
+        beside.append(Path(logdir).absolute())
+    return [*found, *(path for where in dict.fromkeys(beside) for path in sorted(where.glob(name)))]

@@ -58,7 +58,8 @@ class Wanted(msgspec.Struct, frozen=True):
         """The run of the target's store where there is one and the flow was not asked for by itself."""
         from eventcore.errors import RunNotFoundError
         from sequent.cli.chosen import chosen_run, chosen_store
-        from sequent.cli.target import load_program, pairs, parse_target
+        from sequent.cli.parameters import pairs
+        from sequent.cli.target import load_program, parse_target
         from visual.graph.draw import draw
 
         parsed = parse_target(self.target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sequent.cli.exit_codes import EXIT_NOTHING
-from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+from sequent.cli.options import json_option, path_argument, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,13 @@ ASK = 5  #: so many looks to one at the store
 
 @click.command("logs")
 @target_argument
-@click.argument("path", metavar="[PATH[@SEQ]]", required=False)
+@path_argument("path", "[PATH[@SEQ]]", required=False)
 @store_option
 @run_id_option
 @click.option(
     "--try", "number", type=click.IntRange(min=1), metavar="N", help="Show only the Nth try of each instance."
 )
-@click.option("--failed", is_flag=True, help="Show only tries that failed.")
+@click.option("--failed", is_flag=True, help="Show only tries that failed, each with its traceback.")
 @click.option("--follow", is_flag=True, help="Follow the output of running steps until they end.")
 @json_option
 def command(target: str, path: str | None, store: str | None, run_id: str | None, number: int | None, failed: bool,
@@ -61,7 +61,7 @@ def _show(location: str, run_id: str | None, path: str | None, number: int | Non
     if as_json:
         print_json([_data(one) for one in found])
     else:
-        _print(found, tell_silent=path is not None)
+        _print(found, tell_silent=path is not None, with_errors=failed)
     if not found:
         which = f" of {path}" if path is not None else ""
         kind = "failed" if failed else "has begun"
@@ -95,12 +95,15 @@ def _copy(one: Try, start: int) -> int:
         return file.tell()
 
 
-def _print(found: Sequence[Try], *, tell_silent: bool) -> None:
-    silent = [one for one in found if not one.size]
+def _print(found: Sequence[Try], *, tell_silent: bool, with_errors: bool) -> None:
+    silent = [one for one in found if not one.size and not (with_errors and one.trouble)]
     for one in found:
-        if one.size:
+        if one not in silent:
             _print_heading(one)
+        if one.size:
             _copy(one, 0)
+        if with_errors and one.trouble:
+            click.echo(one.trouble)
     for one in silent if tell_silent and len(silent) <= 20 else ():
         click.echo(f"{one.heading} wrote nothing: there is no {one.file}", err=True)
     if silent and not (tell_silent and len(silent) <= 20):
@@ -112,6 +115,7 @@ def _data(one: Try) -> dict[str, Any]:
     return {
         "path": one.path, "sequence": one.sequence, "recovery": one.recovery, "try": one.number,
         "status": one.status.value, "file": str(one.file), "text": text,
+        "items": one.items, "error": one.error, "traceback": one.traceback,
     }  # fmt: skip
 
 

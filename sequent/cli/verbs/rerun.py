@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from sequent.cli.options import json_option, program_options, run_id_option
+from sequent.cli.options import json_option, path_argument, program_options, run_id_option
 
 
 @click.command("rerun")
 @program_options
-@click.argument("instance", metavar="PATH[@SEQ]")
+@path_argument("instance", "PATH[@SEQ]")
 @run_id_option
 @click.option("--only", "extent", flag_value="only", help="Rerun this and nothing else.")
 @click.option("--downstream", "extent", flag_value="downstream", help="Rerun everything that depends on it, too.")

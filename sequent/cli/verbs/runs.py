@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
+import msgspec
 
+from eventcore.record.views import RunView
 from sequent.cli.exit_codes import EXIT_NOTHING
 from sequent.cli.options import json_option, store_option, target_argument
-
-if TYPE_CHECKING:
-    from eventcore.record.views import RunView
 
 
 @click.command("runs")
@@ -19,30 +18,61 @@ if TYPE_CHECKING:
 @store_option
 @json_option
 def command(target: str, store: str | None, as_json: bool) -> int:
-    """List the runs of TARGET, the latest first."""
-    import time
-
-    from eventcore.record.reading import reading
+    """List the runs of TARGET, the latest first; those of all stores in it where TARGET is a folder."""
     from sequent.cli.chosen import chosen_store
     from sequent.cli.output import print_json, run_data
     from sequent.cli.target import parse_target
 
-    location = chosen_store(parse_target(target), store)
-    with reading(location) as reader:
-        runs = reader.runs(time.time())
-    if as_json:
-        print_json([run_data(run) for run in runs])
-    elif runs:
-        _print_table(runs)
+    if Path(target).is_dir() and store is None:
+        found, nothing = list(_in_folder(Path(target))), f"folder {target} has no store with runs"
     else:
-        click.echo(f"store {location} has no runs", err=True)
-    return 0 if runs else EXIT_NOTHING
+        location = chosen_store(parse_target(target), store)
+        found, nothing = list(_in_store(location)), f"store {location} has no runs"
+    if as_json:
+        print_json([run_data(one.run, one.store, *one.outstanding) for one in found])
+    elif found:
+        _print_table(found, with_stores=Path(target).is_dir())
+    else:
+        click.echo(nothing, err=True)
+    return 0 if found else EXIT_NOTHING
 
 
-def _print_table(runs: Sequence[RunView]) -> None:
-    """The runs, one a line, with their users where they are of several."""
+class Found(msgspec.Struct, frozen=True):
+    """A run, and where it was found."""
+
+    run: RunView
+    store: str
+    outstanding: tuple[int, float | None]
+
+
+def _in_store(location: str) -> Iterator[Found]:
+    import time
+
+    from eventcore.record.reading import reading
+
+    with reading(location) as reader:
+        for run in reader.runs(time.time()):
+            yield Found(run, location, reader.outstanding(run))
+
+
+def _in_folder(folder: Path) -> Iterator[Found]:
+    """The runs of all stores in a folder; a database that is no store is named in a line."""
+    from eventcore.errors import StoreError
+
+    found: list[Found] = []
+    for file in sorted(folder.glob("*.db")):
+        try:
+            found += _in_store(str(file))
+        except StoreError as error:
+            click.echo(f"sequent: left out: {error}", err=True)
+    yield from sorted(found, key=lambda one: one.run.started, reverse=True)
+
+
+def _print_table(found: Sequence[Found], *, with_stores: bool) -> None:
+    """The runs, one a line, with their users where they are of several, and their parameters where they have some."""
     from datetime import datetime
 
+    from rich.markup import escape
     from rich.table import Table
 
     from sequent.cli.output import console
@@ -50,14 +80,23 @@ def _print_table(runs: Sequence[RunView]) -> None:
     from visual.standing import duration
 
     table = Table(box=None, pad_edge=False)
+    runs = [one.run for one in found]
     of_several = len({run.user for run in runs}) > 1
     whose = ["user"] if of_several else []
-    for heading in ("run", *whose, "program", "state", "recovery", "started", "took", "outstanding"):
-        table.add_column(heading)
-    for run in runs:
+    with_parameters = ["parameters"] if any(run.parameters for run in runs) else []
+    stores = ["store"] if with_stores else []
+    for heading in (
+        "run", *stores, *whose, "program", "state", "recovery", "started", "took", "outstanding", *with_parameters,
+    ):  # fmt: skip
+        table.add_column(heading, no_wrap=True)
+    for one in found:
+        run, where = one.run, [escape(Path(one.store).name)] if with_stores else []
         took = "" if run.ended is None else duration(run.ended - run.started)
         started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
         state = f"[{STYLES.get(run.state, 'yellow')}]{run.state}[/]"
         whose = [run.user] if of_several else []
-        table.add_row(run.run_id, *whose, run.program, state, str(run.recovery), started, took, str(run.todos))
-    console().print(table)
+        given = [" ".join(f"{name}={value}" for name, value in run.parameters.items())] if with_parameters else []
+        left = str(one.outstanding[0])
+        cells = (*where, *whose, run.program, state, str(run.recovery), started, took, left, *map(escape, given))
+        table.add_row(escape(run.run_id), *cells)
+    console(wide=True).print(table)

@@ -12,6 +12,7 @@ from sequent.cli.options import json_option, run_id_option, store_option, target
 
 if TYPE_CHECKING:
     from eventcore.record.views import InstanceView, RunView
+    from visual.instances import Instances
     from visual.outline import StepNode
     from visual.standing import Standing
 
@@ -29,6 +30,7 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
     from eventcore.record.reading import reading
     from sequent.cli.chosen import chosen_run
     from sequent.cli.output import console, print_json
+    from visual.instances import Instances
     from visual.live.tree import run_tree
     from visual.outline import outline_of
     from visual.standing import standings
@@ -40,15 +42,17 @@ def command(target: str, store: str | None, run_id: str | None, as_json: bool) -
         nodes = outline_of(reader.program(run))
         known = standings(reader, run)
         failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=200)
-    if as_json:
-        print_json(_data(run, nodes, known, failures))
-    else:
-        console().print(run_tree(run, nodes, known, failures, now))
+        instances, outstanding = Instances(reader, run), reader.outstanding(run)
+        if as_json:
+            print_json(_data(run, location, nodes, known, failures, instances, outstanding))
+        else:
+            console().print(run_tree(run, nodes, known, failures, instances, outstanding, now))
     return 0
 
 
-def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
-          failures: Iterable[InstanceView]) -> dict[str, Any]:  # fmt: skip
+def _data(run: RunView, store: str, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
+          failures: Iterable[InstanceView], instances: Instances,
+          outstanding: tuple[int, float | None]) -> dict[str, Any]:  # fmt: skip
     """A run with its steps for programs."""
     from sequent.cli.output import run_data
     from visual.standing import unreached
@@ -66,12 +70,13 @@ def _data(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Stand
         }  # fmt: skip
 
     return {
-        **run_data(run),
+        **run_data(run, store, *outstanding),
         "steps": [step_data(node) for node in nodes],
         "failures": [
             {
                 "path": paths[f.step],
                 "sequence": f.sequence,
+                "items": instances.items(f.step, f.sequence, f.recovery),
                 "recovery": f.recovery,
                 "try": f.try_number,
                 "error": f.error,

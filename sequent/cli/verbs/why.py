@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sequent.cli.options import json_option, run_id_option, store_option, target_argument
+from sequent.cli.options import json_option, path_argument, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
     from eventcore.record.views import RunView
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("why")
 @target_argument
-@click.argument("path", metavar="PATH[@SEQ]")
+@path_argument("path", "PATH[@SEQ]")
 @store_option
 @run_id_option
 @json_option
@@ -48,7 +49,7 @@ def _print(found: Iterable[Explanation]) -> None:
     for one in found:
         click.echo(f"{one.name}: {one.state}")
         for reason in one.reasons:
-            click.echo(f"  {reason.text}")
+            click.echo(indent(reason.text, "  "))
 
 
 def _data(run: RunView, found: Iterable[Explanation]) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def _data(run: RunView, found: Iterable[Explanation]) -> dict[str, Any]:
             {
                 "path": one.path,
                 "sequence": one.sequence,
+                "items": one.items,
                 "state": one.state,
                 "reasons": [{"kind": reason.kind, "text": reason.text} for reason in one.reasons],
             }

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from sqlalchemy import event
+
+from eventcore.record.database import open_database, transaction
 from tests.support import run_script
 
 WATCHED = """\
@@ -40,3 +44,16 @@ def test_no_file_of_a_store_is_opened_past_sqlite(tmp_path: Path) -> None:
     """Closing such a file would drop the locks that the process has on the database."""
     done = run_script(WATCHED, tmp_path)
     assert done.stdout.split() == ["1", "runs.db"], done.stderr
+
+
+def test_an_interrupt_inside_a_statement_is_raised_as_such(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "run.db"))
+
+    def execute(_: object, statement: str, *__: object) -> None:
+        if statement == "select 1":
+            raise KeyboardInterrupt
+
+    event.listen(database, "do_execute", execute)
+    with database.connect() as connection, pytest.raises(KeyboardInterrupt), transaction(connection):
+        connection.exec_driver_sql("select 1")
+    database.dispose()
