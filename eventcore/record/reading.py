@@ -261,10 +261,10 @@ class Reader:
         """A result that has a file of its own."""
         try:
             return backend_at(self._connection).kept_result(run.run_id, file)
-        except OSError as error:
+        except StoreError as error:
             raise StoreError(
-                f"store {self.location}: the result of {instance} in run {run.run_id!r} cannot be read: {error}; it is "
-                "in a file of its own, which has to move with the store"
+                f"store {self.location}: the result of {instance} in run {run.run_id!r} cannot be read: {error} (such "
+                "files have to move with the store)"
             ) from None
 
     def _rows(self, query: Select[Any], column: ColumnElement[Any], values: Collection[str] | None) -> Iterator[Any]:

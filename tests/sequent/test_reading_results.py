@@ -78,7 +78,7 @@ def test_a_large_result_is_read_from_its_file_and_a_lost_file_is_reported(tmp_pa
     assert ran.result("large") == "x" * 100
     for file in (tmp_path / "run.db.results").rglob("*.json"):
         file.unlink()
-    with pytest.raises(StoreError, match=r"the result of large@1 .* has to move with the store"):
+    with pytest.raises(StoreError, match=r"the result of large@1 .* have to move with the store"):
         ran.result("large")
 
 
