@@ -105,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = _performed(arguments)
     for stream in (sys.stdout, sys.stderr):
         code = _flushed(stream, code)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the interpreter's own end
+    if arguments is None:  # of the command itself, nothing is left to interrupt but the interpreter's own end
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
 
