@@ -53,13 +53,11 @@ MANY = """\
 """
 
 
-@pytest.mark.parametrize("construct", ["process", "thread"])
-def test_what_another_engine_has_finished_meanwhile_does_not_run_again(
-    construct: str, scripts: Scripts, tmp_path: Path
-) -> None:
+def test_what_another_engine_has_finished_meanwhile_does_not_run_again(scripts: Scripts, tmp_path: Path) -> None:
+    """In worker processes, which nobody stops: a thread is stopped with its engine, in the middle of its function."""
     script = scripts.write(MANY.replace("\\\\n", "\\n"))
     ran, store = tmp_path / "ran", tmp_path / "s.db"
-    frozen = scripts.start(script, "restart", construct)
+    frozen = scripts.start(script, "restart", "process")
     eventually(lambda: store.exists() and bool(rows_of_active(store)), "the first start")
     frozen.send_signal(signal.SIGSTOP)
     eventually(lambda: silent_for(store) > 0.7, "the end of the term")
