@@ -37,6 +37,9 @@ TRIES = 3
 #: How long `close` lets idle workers run their exit handlers, in seconds.
 GRACE = 0.25
 
+#: What is to be told of calls, by their tickets.
+_Reports = list[tuple[int, Outcome]]
+
 
 def _unpackable(call: Call, error: Exception) -> Outcome:
     """The outcome of a call that cannot leave this process."""
@@ -158,7 +161,7 @@ class ProcessExecutor(Executor):
             if worker in self._idle:
                 self._idle.remove(worker)
 
-    def _dispatch(self) -> list[tuple[int, Outcome]]:
+    def _dispatch(self) -> _Reports:
         """Give waiting jobs to workers that are ready, and start more where they are needed and there is room.
 
         Returns what could not be started. Needs the lock.
@@ -170,7 +173,7 @@ class ProcessExecutor(Executor):
                 self._waiting.popleft()
                 if worker.is_sending:
                     self._selector.register(worker.calls, selectors.EVENT_WRITE, (self._push, worker))
-        unstarted = []
+        unstarted = _Reports()
         while self._waiting and self._closed_at is None and self._has_room():
             try:
                 self._hire(self._waiting[0].function)
@@ -199,16 +202,23 @@ class ProcessExecutor(Executor):
         return worker
 
     def _watch(self) -> None:
-        """React to workers and deadlines until the executor is closed and the last worker is cleaned up."""
+        """React to workers and deadlines until the executor is closed and the last worker is cleaned up.
+
+        Outcomes are told last: the engine then has the interpreter for itself.
+        """
+        patience: float | None = None
         while self._closed_at is None or self._workers or self._leaving:
-            for key, _ in self._selector.select(self._patience()):
+            reports = _Reports()
+            for key, _ in self._selector.select(patience):
                 if key.data is None:
                     os.read(self._wake_end, 4096)
                 else:
                     react, worker = key.data
                     if not worker.gone:
-                        react(worker)
-            self._end_late()
+                        reports += react(worker)
+            reports += self._end_late()
+            patience = self._patience()
+            self._tell(reports)
 
     def _patience(self) -> float | None:
         """Seconds until the next deadline, None if there is none."""
@@ -219,7 +229,7 @@ class ProcessExecutor(Executor):
                 deadlines.append(self._closed_at + GRACE)
         return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_SLEEP) if deadlines else None
 
-    def _end_late(self) -> None:
+    def _end_late(self) -> _Reports:
         """React to deadlines: of jobs, of starting, and of leaving after `close`."""
         with self._lock:
             now = time.monotonic()
@@ -235,16 +245,15 @@ class ProcessExecutor(Executor):
                 if (worker.deadline is not None and worker.deadline <= now) or self._must_leave(now):
                     worker.deadline = None
                     worker.dismiss()
-            reports = self._dispatch()
-        self._tell(reports)
+            return self._dispatch()
 
     def _must_leave(self, now: float) -> bool:
         return self._closed_at is not None and self._closed_at + GRACE <= now
 
-    def _hear(self, worker: WorkerProcess) -> None:
+    def _hear(self, worker: WorkerProcess) -> _Reports:
         """Take in what the worker has written."""
         messages, more = worker.read()
-        reports = []
+        reports = _Reports()
         with self._lock:
             for message in messages:
                 if message == READY:
@@ -257,11 +266,11 @@ class ProcessExecutor(Executor):
                     if not worker.gone:
                         self._idle.append(worker)
             reports += self._dispatch()
-        self._tell(reports)
         if not more and not worker.gone:
             self._selector.unregister(worker.outcomes)
             if worker.death is None:
-                self._bury(worker)
+                reports += self._bury(worker)
+        return reports
 
     def _is_ready(self, worker: WorkerProcess) -> None:
         if worker.is_ready:
@@ -283,19 +292,20 @@ class ProcessExecutor(Executor):
         self._leaving.add(worker)
         worker.deadline = time.monotonic() + 2 * LEAVING
 
-    def _push(self, worker: WorkerProcess) -> None:
+    def _push(self, worker: WorkerProcess) -> _Reports:
         """Hand over more of a job that its worker's pipe did not take at once."""
         with self._lock:
             with contextlib.suppress(BrokenPipeError):  # its death is about to be noticed
                 worker.push()
                 if worker.is_sending:
-                    return
+                    return []
             self._selector.unregister(worker.calls)
+        return []
 
-    def _bury(self, worker: WorkerProcess) -> None:
+    def _bury(self, worker: WorkerProcess) -> _Reports:
         """Clean up after a dead worker; the job that it still had has failed."""
         worker.gone = True
-        self._hear(worker)
+        reports = self._hear(worker)
         for end in (worker.outcomes, worker.death, worker.calls):
             if end is not None and end in self._selector.get_map():
                 self._selector.unregister(end)
@@ -306,7 +316,6 @@ class ProcessExecutor(Executor):
             self._leaving.discard(worker)
             if worker in self._idle:
                 self._idle.remove(worker)
-            reports = []
             if not worker.is_ready and worker.verdict is None:
                 self._stillborn += 1
                 if self._stillborn >= TRIES and self._waiting:
@@ -314,14 +323,14 @@ class ProcessExecutor(Executor):
             reports += self._dispatch()
         if job is not None:
             reports.append((job.ticket, Outcome(False, error=why, seconds=worker.seconds)))
-        self._tell(reports)
+        return reports
 
     def _wake(self) -> None:
         """Make the watcher look at the deadlines again."""
         with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
             os.write(self._waker, b"!")
 
-    def _tell(self, reports: list[tuple[int, Outcome]]) -> None:
+    def _tell(self, reports: _Reports) -> None:
         """Report outside the lock, so that the engine may start the next call from within."""
         for ticket, outcome in reports:
             try:
