@@ -29,7 +29,7 @@ coverage: $(VENV)/.ready-test
 	@$(BIN)/python -m tests.branches eventcore/decide 95
 
 fuzz: $(VENV)/.ready-test
-	FUZZ=$${FUZZ:-5000} $(BIN)/python -m pytest -n 2 tests/acceptance/test_damaged_stores.py
+	FUZZ=$${FUZZ:-5000} $(BIN)/python -m pytest -n 2 tests/acceptance/test_damaged_stores.py tests/acceptance/test_odd_inputs.py
 
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.run

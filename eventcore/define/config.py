@@ -109,17 +109,19 @@ def load_config(
 
     Raises `ConfigError` naming the path of an unknown key, a wrong type, a missing file or section.
     """
-    if isinstance(written, Path) or (isinstance(written, str) and written):
-        where, data = str(written), _read_yaml(Path(written))
-    elif isinstance(written, Mapping) or not written:
-        where, data = "config", dict(written or {})
-    else:
+    if written and not isinstance(written, (Mapping, str, Path)):
         raise ConfigError(f"config must be a mapping or the path of a YAML file, not {written!r}")
-    if data:
-        known = tag if tag in data else "EVENTOR"
-        section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), known, where)
-        data = _with_databases(section, where)
-    return checked_config({**defaults, **data, **overrides}, where)
+    where = "config" if isinstance(written, Mapping) or not written else str(written)
+    try:
+        given = _read_yaml(Path(written)) if isinstance(written, (str, Path)) and written else written
+        data = dict(given) if isinstance(given, Mapping) else {}
+        if data:
+            known = tag if tag in data else "EVENTOR"
+            section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), known, where)
+            data = _with_databases(section, where)
+        return checked_config({**defaults, **data, **overrides}, where)
+    except RecursionError:
+        raise ConfigError(f"{where}: it is nested too deeply, or contains itself") from None
 
 
 def checked_config(values: Mapping[str, object], where: str) -> Config:
@@ -178,6 +180,8 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
         checked: Any = msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_readable(str(error))}{_choices(str(error), kind)}") from None
+    except (AttributeError, UnicodeError) as error:  # an object that only looks like a mapping, text that is none
+        raise ConfigError(f"{where}: a value cannot be read: {error}") from None
     return checked
 
 
@@ -188,9 +192,15 @@ def _choices(message: str, kind: type) -> str:
     return f"; use one of {', '.join(map(repr, values))}" if values else ""
 
 
+#: what msgspec calls the kinds of values, and what people do
+KINDS = {"array": "a list", "bool": "true or false", "float": "a number", "int": "a whole number", "null": "nothing",
+         "object": "a mapping", "str": "text"}  # fmt: skip
+
+
 def _readable(message: str) -> str:
     found = re.match(r"(.*?) - at `\$\.?(.*)`$", message.replace(" | null`", "`"))
-    return f"{found[2]}: {found[1][0].lower()}{found[1][1:]}" if found else message
+    text = f"{found[2]}: {found[1][0].lower()}{found[1][1:]}" if found else message
+    return re.sub(r"`([a-z |]+)`", lambda kinds: " or ".join(KINDS.get(k, k) for k in kinds[1].split(" | ")), text)
 
 
 def _check_ranges(config: Config | StepConfig, where: str) -> None:
@@ -225,7 +235,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"config file {path} cannot be read: {error}") from None
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
         raise ConfigError(f"config file {path} is not YAML: {' '.join(str(error).split())}") from None
     if data is None:
         return {}

@@ -124,19 +124,27 @@ def _performed(arguments: Sequence[str] | None) -> int:
         _say("interrupted")
         return EXIT_FAILED
     except Exception as error:
-        if isinstance(error, OSError) and not _is_of_a_program(error):
+        return _told(error)
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong, in a line where it can be expected; returns the exit code."""
+    if _is_expected(error):
+        _say(str(error))
+        return EXIT_USAGE
+    if not _is_of_a_program(error):
+        if isinstance(error, OSError):
             _say(f"{error.filename or 'the output'}: {error.strerror or error}")
             return EXIT_FAILED
-        if _is_expected(error):
-            _say(str(error))
+        if isinstance(error, UnicodeEncodeError):
+            _say(f"{error.object!r:.100} is not text: some of its bytes are not UTF-8")
             return EXIT_USAGE
-        damage = None if _is_of_a_program(error) else _damage()
-        if damage is not None:
+        if (damage := _damage()) is not None:
             _say(damage)
             return EXIT_USAGE
-        _show_traceback(error)
-        return EXIT_FAILED
-    return code if isinstance(code, int) else 0
+    _show_traceback(error)
+    return EXIT_FAILED
 
 
 def _is_of_a_program(error: Exception) -> bool:

@@ -38,7 +38,7 @@ def parse_target(text: str) -> Target:
     if "://" in text:
         return Target(text, store=_file_of(text))
     path = Path(text)
-    if path.is_file():
+    if _is_file(path):
         if _is_store(path):
             return Target(text, store=path)
         if path.suffix == ".py":
@@ -47,7 +47,7 @@ def parse_target(text: str) -> Target:
     head, separator, name = text.rpartition(":")
     if separator and head.endswith(".py"):
         path = Path(head)
-        if not path.is_file():
+        if not _is_file(path):
             raise TargetError(f"there is no file {head}; give the path of a Python file with a flow")
         return Target(text, file=path, name=name)
     if separator and head and all(part.isidentifier() for part in head.split(".")):
@@ -63,6 +63,14 @@ def _file_of(url: str) -> Path:
     if file is None:
         raise TargetError(f"{url}: only its own process can read a store in memory; name a store in a file")
     return file
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a text that cannot be the path of one names none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _is_store(path: Path) -> bool:

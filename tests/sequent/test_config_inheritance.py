@@ -94,7 +94,7 @@ def test_the_prefix_of_flows_is_sequents_unless_the_config_says_other() -> None:
 
 BAD: dict[str, tuple[Any, type[Exception], list[str]]] = {
     "an unknown key": ({"retrys": 1}, ConfigError, ["'c/s'", "did you mean 'retries'?"]),
-    "a wrong type": ({"retries": "1"}, ConfigError, ["'c/s'", "retries", "`int`"]),
+    "a wrong type": ({"retries": "1"}, ConfigError, ["'c/s'", "retries", "a whole number"]),
     "a bad construct": ({"task_construct": "proces"}, ConfigError, ["'c/s'", "'proces'", "process, thread"]),
     "a timeout in the engine": ({"timeout": 1}, seq.EventcoreError, ["'c/s'", "'invoke' cannot have a timeout"]),
 }
