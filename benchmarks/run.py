@@ -155,11 +155,11 @@ def reading() -> None:
     """Whole commands that tell of a run of 1,000,000 iterations, beside one scan of its tasks and the imports."""
     with fresh() as path:
         large_run(path, 1_000_000 // ITERATIONS)
-        floor = median(_command(f"import sequent.cli.main, sqlalchemy, benchmarks.large as b; b.scan({str(path)!r})")
+        floor = median(_command(f"import sequent.cli.command, sqlalchemy, benchmarks.large as b; b.scan({str(path)!r})")
                        for _ in range(ROUNDS))  # fmt: skip
         for verb, *options in (("status",), ("watch",), ("graph",), ("report", "-o", str(path.with_suffix(".html")))):
             arguments = ["sequent", verb, str(path), *options]
-            program = f"import sys; from sequent.cli.main import main; sys.argv = {arguments!r}; main()"
+            program = f"import sys; from sequent.cli.command import main; sys.argv = {arguments!r}; main()"
             took = median(_command(program) for _ in range(ROUNDS))
             print(f"{f'{verb} of 1,000,000 iterations':<44} {took:>9.2f} s   floor {floor:>5.2f} s   "
                   f"ratio {floor / took:.2f}")  # fmt: skip

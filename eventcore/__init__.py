@@ -8,8 +8,9 @@ Names are imported when they are first used: a worker process needs few of them,
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from eventcore.exports import exported
 
 if TYPE_CHECKING:
     from eventcore.act.current import Current, current
@@ -84,48 +85,40 @@ __all__ = [
     "stored_run",
 ]
 
-_HOMES: dict[str, tuple[str, ...]] = {
-    "eventcore.act.current": ("Current", "current"),
-    "eventcore.act.executors.invoke": ("Invoke",),
-    "eventcore.act.observer": ("Observer",),
-    "eventcore.define.answer": ("Answer", "RequestStatus"),
-    "eventcore.define.expression": ("and_", "or_"),
-    "eventcore.define.pools": ("Resource", "ResourcePool"),
-    "eventcore.define.program": ("Event", "Step"),
-    "eventcore.define.status": (
-        "RUN_CONTINUE",
-        "RUN_RECOVER",
-        "RUN_RESTART",
-        "STEP_ACTIVE",
-        "STEP_COMPLETE",
-        "STEP_FAILURE",
-        "STEP_READY",
-        "STEP_RERUN",
-        "STEP_SKIP",
-        "STEP_SUCCESS",
-        "RunMode",
-        "StateStatus",
-        "StepReplay",
-        "StepState",
-        "StepStatus",
-        "StepTriggers",
-        "TaskStatus",
-        "Verdict",
-    ),
-    "eventcore.errors": ("EventcoreError",),
-    "eventcore.run.eventor": ("Eventor",),
-    "eventcore.run.steering": ("Steering", "steer"),
-    "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:  # who checks types is to find a misspelled name
+    __getattr__, __dir__ = exported(
+        __name__,
+        {
+            "eventcore.act.current": ("Current", "current"),
+            "eventcore.act.executors.invoke": ("Invoke",),
+            "eventcore.act.observer": ("Observer",),
+            "eventcore.define.answer": ("Answer", "RequestStatus"),
+            "eventcore.define.expression": ("and_", "or_"),
+            "eventcore.define.pools": ("Resource", "ResourcePool"),
+            "eventcore.define.program": ("Event", "Step"),
+            "eventcore.define.status": (
+                "RUN_CONTINUE",
+                "RUN_RECOVER",
+                "RUN_RESTART",
+                "STEP_ACTIVE",
+                "STEP_COMPLETE",
+                "STEP_FAILURE",
+                "STEP_READY",
+                "STEP_RERUN",
+                "STEP_SKIP",
+                "STEP_SUCCESS",
+                "RunMode",
+                "StateStatus",
+                "StepReplay",
+                "StepState",
+                "StepStatus",
+                "StepTriggers",
+                "TaskStatus",
+                "Verdict",
+            ),
+            "eventcore.errors": ("EventcoreError",),
+            "eventcore.run.eventor": ("Eventor",),
+            "eventcore.run.steering": ("Steering", "steer"),
+            "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
+        },
+    )

@@ -2,11 +2,17 @@
 
 `flow` and `language` are what users write with. `compiler` makes a graph of a flow, refuses what cannot work, and turns
 the graph into a program of the kernel. `cli` is the shell command.
+
+Names are imported when they are first used: a worker process needs few of them, and `sequent --help` none.
 """
 
-from eventcore.uncollected import uncollected
+from __future__ import annotations
 
-with uncollected():
+from typing import TYPE_CHECKING
+
+from eventcore.exports import exported
+
+if TYPE_CHECKING:
     from eventcore.act.executors.invoke import Invoke
     from eventcore.act.observer import Observer
     from eventcore.define.expression import and_, or_
@@ -73,3 +79,40 @@ __all__ = [
     "shell",
     "stored_run",
 ]
+
+if not TYPE_CHECKING:  # who checks types is to find a misspelled name
+    __getattr__, __dir__ = exported(
+        __name__,
+        {
+            "eventcore.act.executors.invoke": ("Invoke",),
+            "eventcore.act.observer": ("Observer",),
+            "eventcore.define.expression": ("and_", "or_"),
+            "eventcore.define.pools": ("Resource", "ResourcePool"),
+            "eventcore.define.status": (
+                "RUN_CONTINUE",
+                "RUN_RECOVER",
+                "RUN_RESTART",
+                "STEP_ACTIVE",
+                "STEP_COMPLETE",
+                "STEP_FAILURE",
+                "STEP_READY",
+                "STEP_RERUN",
+                "STEP_SKIP",
+                "STEP_SUCCESS",
+                "RunMode",
+                "StateStatus",
+                "StepReplay",
+                "StepState",
+                "StepStatus",
+                "TaskStatus",
+            ),
+            "eventcore.errors": ("EventcoreError",),
+            "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
+            "sequent.errors": ("FlowError",),
+            "sequent.flow": ("Sequent",),
+            "sequent.language.context": ("FlowContext", "current"),
+            "sequent.language.references": ("item",),
+            "sequent.language.shell": ("shell",),
+            "sequent.language.step": ("FlowStep",),
+        },
+    )

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import networkx as nx
 import pytest
 
 import eventcore
+import sequent
 from tests.support import ROOT
 
 #: From the lowest to the highest: each may import itself and what stands before it. A folder is named with its dots; so
@@ -204,9 +206,10 @@ def test_every_known_offender_is_still_one() -> None:
     assert KNOWN_OFFENDERS.keys() - found == set(), "mended: take it out of KNOWN_OFFENDERS"
 
 
-@pytest.mark.parametrize("name", eventcore.__all__)
-def test_every_public_name_of_the_kernel_can_be_had(name: str) -> None:
-    assert getattr(eventcore, name) is not None
+@pytest.mark.parametrize(("package", "name"), [(p, name) for p in (eventcore, sequent) for name in p.__all__])
+def test_every_public_name_can_be_had(package: ModuleType, name: str) -> None:
+    assert getattr(package, name) is not None
+    assert set(package.__all__) == set(dir(package))
 
 
 HEAVY = ("sqlalchemy", "networkx", "paramiko", "pygraphviz")

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import sequent as seq
-from sequent.cli.main import main
+from sequent.cli.command import main
 from tests.support import boom
 
 COUNT = int(os.environ.get("FUZZ", "15"))

@@ -1,6 +1,8 @@
 """Ctrl-C: what runs may finish, nothing starts, and the run can be continued or recovered."""
 
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -72,3 +74,10 @@ def test_a_second_interrupt_ends_what_runs(scripts: Scripts, tmp_path: Path) -> 
     (tmp_path / "go").touch()
     assert scripts.run(script, "process", "recover").stdout.split() == ["True"]
     assert (tmp_path / "log").read_text().split() == ["first", "second"]
+
+
+def test_ctrl_c_while_the_command_is_still_being_imported_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    command = [sys.executable, "-c", "import sys; sys.path.insert(0, '.'); from sequent.cli import main; main(['runs'])"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "sequent: interrupted\n")

@@ -22,7 +22,7 @@ import pyte
 import pytest
 from click.testing import CliRunner
 
-from sequent.cli.main import sequent
+from sequent.cli.command import sequent
 
 COMMAND = str(Path(sys.executable).with_name("sequent"))
 DEADLINE = 60.0

@@ -36,7 +36,7 @@ FLOW = """\
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell command in which SEQUENT is the command; returns what the first of a pipe returned."""
     command = command.replace("SEQUENT", f"{sys.executable} -W error -m sequent_command")
-    (folder / "sequent_command.py").write_text("from sequent.cli.main import main\nmain()\n")
+    (folder / "sequent_command.py").write_text("from sequent.cli.command import main\nmain()\n")
     return subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], cwd=folder, capture_output=True, text=True, check=False,
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{folder}"}, timeout=120,

@@ -20,7 +20,7 @@ import eventcore as evr
 import sequent as seq
 from eventcore.define.config import Config
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
-from sequent.cli.main import VERBS, sequent
+from sequent.cli.command import VERBS, sequent
 from tests.acceptance.test_damaged_stores import answered
 
 COUNT = int(os.environ.get("FUZZ", "40"))

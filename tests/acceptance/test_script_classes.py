@@ -41,7 +41,7 @@ FLOW = """\
         flow.run(run_mode=seq.RunMode(os.environ["MODE"]))
 """
 
-COMMAND = [sys.executable, "-c", "from sequent.cli.main import main; main()"]
+COMMAND = [sys.executable, "-c", "from sequent.cli.command import main; main()"]
 STARTS = {
     "script": [sys.executable, "flow.py"],
     "module": [sys.executable, "-m", "flow"],

@@ -243,7 +243,7 @@ def test_an_error_in_the_users_own_code_keeps_its_traceback(folder: Path) -> Non
 
 def test_help_imports_nothing_heavy() -> None:
     heavy = "{'sqlalchemy', 'networkx', 'paramiko', 'rich', 'graphviz', 'cloudpickle', 'yaml'}"
-    program = f"import sys, sequent.cli.main; print({heavy} & set(sys.modules))"
+    program = f"import sys, sequent.cli.command; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -17,8 +17,8 @@ import sequent
 import visual
 from eventcore.define.config import Config, StepConfig
 from eventcore.record import schema
-from sequent.cli.main import VERBS
-from sequent.cli.main import sequent as command
+from sequent.cli.command import VERBS
+from sequent.cli.command import sequent as command
 from tests.support import boom, flow
 
 DOCS = Path(__file__).parents[2] / "docs"

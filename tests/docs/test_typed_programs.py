@@ -126,6 +126,8 @@ WRONG = """
 import eventcore as evr
 import sequent as seq
 
+seq.Sequentt()  # attr-defined
+evr.Eventorr()  # attr-defined
 seq.Sequent(nmae="x")  # call-arg
 seq.Sequent(run_id=7)  # arg-type
 seq.Sequent(config=3)  # arg-type
