@@ -78,6 +78,6 @@ def test_a_second_interrupt_ends_what_runs(scripts: Scripts, tmp_path: Path) -> 
 
 def test_ctrl_c_while_the_command_is_still_being_imported_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
-    command = [sys.executable, "-c", "import sys; sys.path.insert(0, '.'); from sequent.cli import main; main(['runs'])"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    program = "import sys; sys.path.insert(0, '.'); from sequent.cli import main; main(['runs'])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "sequent: interrupted\n")
