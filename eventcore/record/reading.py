@@ -188,7 +188,7 @@ class Reader:
     def tasks(self, run: RunView, steps: Collection[str], now: float, limit: int) -> list[TaskView]:
         """The tasks of the steps in all recoveries, as they were reached; beyond `limit`, failures and the latest."""
         tasks = t.tasks
-        columns = ("step", "sequence", "recovery", "status", "try", "created", "started", "ended")
+        columns = ("step", "sequence", "recovery", "status", "try", "created", "started", "ended", "due")
         query = select(*(tasks.c[name] for name in columns)).where(tasks.c.run == run.id, tasks.c.step.in_(list(steps)))
         until = now if run.ended is None else run.ended
         count = {True: 0, False: 0}

@@ -79,6 +79,7 @@ class TaskView(msgspec.Struct, frozen=True):
     created: float
     started: float | None
     ended: float | None
+    due: float | None = None  #: when its next try is due
 
 
 class AttemptView(msgspec.Struct, frozen=True):

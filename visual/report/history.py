@@ -47,6 +47,8 @@ class History:
         return {
             "statuses": STATUSES,
             "tasks": self._columns(),
+            "handled": self._handled(),
+            "retries": self._retries(),
             "total": self._total(),
             "attempts": attempts,
             "results": self._results(),
@@ -77,6 +79,21 @@ class History:
             "start": [self._since(self._started(row)) for row in range(len(tasks))],
             "end": [None if self._started(row) is None else self._since(task.ended) for row, task in enumerate(tasks)],
         }
+
+    def _handled(self) -> list[int]:
+        """The rows of failures that the flow handles."""
+        steps = self._program.step_named
+        return [
+            row for row, task in enumerate(self._tasks)
+            if task.status is TaskStatus.failure and task.step in steps and steps[task.step].handled
+        ]  # fmt: skip
+
+    def _retries(self) -> list[list[Any]]:
+        """Row and time of the tries that are waited for."""
+        return [
+            [row, self._since(task.due)] for row, task in enumerate(self._tasks)
+            if task.status is TaskStatus.ready and task.due is not None
+        ]  # fmt: skip
 
     def _started(self, row: int) -> float | None:
         """When the task's first try started; None for one that did not run in its recovery."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-STYLES = ("theme.css", "page.css", "views.css", "live.css")
+STYLES = ("theme.css", "page.css", "views.css", "live.css", "phone.css")
 PREFIX = "#page/"  #: of the names by which modules import each other; `package.json` says the same to tools
 _assets = files("visual").joinpath("assets")
 _escapes = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}

@@ -58,7 +58,7 @@ export class Details {
     const found = this.model.ofStep(place);
     const leaves = found.filter(({ row }) => !this.model.isWhole(row));
     const listed = leaves.length ? leaves : found;
-    const parts = [...this.#title(step.path, step.state, stepText(step)), stepFacts(step)];
+    const parts = [...this.#title(step.path, step.word, stepText(step)), stepFacts(step)];
     if (listed.length === 0) return [...parts, make("p", { class: "muted" }, "No instance of this step was reached.")];
     if (listed.length === 1) return [...parts, ...this.#tries(listed[0])];
     return [...parts, make("h4", {}, count(listed.length, "instance")), this.#list(listed), this.#more(step, listed)];
@@ -82,7 +82,7 @@ export class Details {
           make("span", {}, `@${this.model.tasks.sequence[row]}`),
           make("span", { class: "grow muted" }, about),
           make("span", { class: "muted" }, duration(this.model.took(this.model.worked(instance)))),
-          stateBadge(this.model.status(row)),
+          stateBadge(this.model.word(row)),
         );
         return make("li", {}, line);
       }),
@@ -109,7 +109,7 @@ export class Details {
       button(`Step ${step.path}`, () => this.choose({ step: this.model.tasks.step[row] }), { class: "link" }),
     );
     return [
-      ...this.#title(this.model.name(row), this.model.status(row)),
+      ...this.#title(this.model.name(row), this.model.word(row)),
       back,
       ...this.#tries(this.model.instanceOf(row)),
     ];
@@ -121,7 +121,8 @@ export class Details {
     const result = instance.rows.map((row) => model.results.get(row)).findLast(Boolean);
     const about = facts([
       ["Sequence", model.tasks.sequence[instance.row]],
-      ["Item", model.item(instance.row)],
+      ["Item", model.items(instance.row).join(", ")],
+      ["Next try", this.#nextTry(instance.row)],
       ["Critical path", instance.rows.some((row) => model.critical.has(row)) ? "yes, it is part of it" : null],
     ]);
     const parts = [about, ...this.actions(model, instance.row)];
@@ -147,6 +148,13 @@ export class Details {
       parts.push(make("p", { class: "note" }, where));
     }
     return parts;
+  }
+
+  #nextTry(row) {
+    const due = this.model.retries.get(row);
+    return due === undefined
+      ? null
+      : `number ${this.model.tasks.try[row]}, due ${moment(this.model.run.created + due)}`;
   }
 
   #unstarted(row) {

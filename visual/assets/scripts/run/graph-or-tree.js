@@ -1,4 +1,5 @@
 import { button, byId } from "#page/base/dom.js";
+import { NARROW } from "#page/base/width.js";
 import { Graph } from "#page/run/graph.js";
 import { StepTree } from "#page/run/tree.js";
 
@@ -38,6 +39,6 @@ export function showSteps(model, choose) {
     });
   };
   byId("steps-tools").append(...choices, ...zooms);
-  show("graph");
+  show(NARROW.matches ? "tree" : "graph"); // fitted to a phone, the graph's texts are too small to read
   return views;
 }

@@ -25,7 +25,7 @@ function figures(model) {
   const { run, data } = model;
   const leaves = model.instances.filter(({ row }) => !model.isWhole(row));
   const counts = new Map();
-  for (const { row } of leaves) counts.set(model.status(row), (counts.get(model.status(row)) ?? 0) + 1);
+  for (const { row } of leaves) counts.set(model.word(row), (counts.get(model.word(row)) ?? 0) + 1);
   const over = run.ended ?? (run.held ? data.made : null);
   const recovered = run.recovery > 0;
   const list = [

@@ -1,14 +1,18 @@
 // The run's data, and what follows from it. A task is a row: one instance in one recovery. An instance is a step at a
 // sequence; the latest of its rows says how it stands.
 
+const FAILURES = { fatal: "failure", handled: "failure, handled", earlier: "failure, not rerun" };
+
 export class Model {
   constructor(data) {
     this.data = data;
     this.run = data.run;
-    this.steps = data.steps;
     this.tasks = data.tasks;
     this.size = data.tasks.step.length;
+    this.handled = new Set(data.handled);
+    this.retries = new Map(data.retries);
     this.instances = this.#instances();
+    this.steps = this.#steps();
     this.instanceAt = new Array(this.size);
     for (const instance of this.instances) for (const row of instance.rows) this.instanceAt[row] = instance;
     this.critical = new Set(data.recoveries.flatMap((recovery) => recovery.critical));
@@ -60,6 +64,31 @@ export class Model {
     return status === "active" && !this.run.held ? "interrupted" : status;
   }
 
+  // The status, and what it leaves open: whether a failure is handled, and what is waited for.
+  word(row) {
+    const status = this.status(row);
+    if (status === "ready" && this.retries.has(row)) return "waiting for retry";
+    return status === "failure" ? FAILURES[this.kindOfFailure(row)] : status;
+  }
+
+  kindOfFailure(row) {
+    if (this.handled.has(row)) return "handled";
+    return this.tasks.recovery[row] < this.run.recovery ? "earlier" : "fatal";
+  }
+
+  // Steps whose instances in the step's state all have the same word are called by it.
+  #steps() {
+    const words = this.data.steps.map(() => new Set());
+    for (const { row } of this.instances) {
+      const step = this.tasks.step[row];
+      if (this.status(row) === this.data.steps[step].state) words[step].add(this.word(row));
+    }
+    return this.data.steps.map((step, place) => ({
+      ...step,
+      word: words[place].size === 1 ? [...words[place]][0] : step.state,
+    }));
+  }
+
   // When the row's bar ends: an active task of a live run goes on until the page was made.
   end(row) {
     const { start, end } = this.tasks;
@@ -106,8 +135,20 @@ export class Model {
     return this.logs.get(`${row}.${tried}`);
   }
 
+  // The name with the items of the loops around it.
+  label(row) {
+    const items = this.items(row).map((item) => item.replace(/^'(.*)'$/s, "$1"));
+    return items.length ? `${this.name(row)} [${items.join(", ")}]` : this.name(row);
+  }
+
   // The item of the nearest loop around the instance.
   item(row) {
+    return this.items(row).at(-1) ?? null;
+  }
+
+  // The items of all loops around the instance that are known, the outermost first.
+  items(row) {
+    const found = [];
     const keys = this.tasks.sequence[row].split(".");
     for (let place = this.tasks.step[row]; place >= 0; place = this.steps[place].parent) {
       const step = this.steps[place];
@@ -116,9 +157,9 @@ export class Model {
       const loop = this.loops.get(`${step.path}@${keys.slice(0, depth).join(".")}`);
       if (!loop) continue;
       const at = loop.keys ? loop.keys.indexOf(keys[depth]) : Number(keys[depth]) - 1;
-      return loop.items[at] ?? null;
+      if (loop.items[at] !== undefined) found.unshift(loop.items[at]);
     }
-    return null;
+    return found;
   }
 
   // The containers' rows around the tasks of the critical path, which stand for them where they are folded.

@@ -7,11 +7,11 @@ import { duration } from "#page/base/text.js";
 export function stepText(step) {
   const loop = step.progress;
   const total = loop ? loop.items : Object.values(step.counts).reduce((sum, number) => sum + number, 0);
-  if (!loop && total <= 1) return step.state;
+  if (!loop && total <= 1) return step.word;
   const done = loop
     ? loop.over - loop.failed - loop.cancelled
     : (step.counts.success ?? 0) + (step.counts.skipped ?? 0);
-  return `${step.state} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
+  return `${step.word} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
 }
 
 export function stepFacts(step) {

@@ -4,8 +4,10 @@ import { button, byId, make } from "#page/base/dom.js";
 import { once } from "#page/base/frame.js";
 import { GLYPHS } from "#page/base/state.js";
 import { clock, count, duration, firstLine } from "#page/base/text.js";
+import { NARROW } from "#page/base/width.js";
 
 const LINE = 30;
+const NARROW_LINE = 56; // of a phone, where a row has two lines
 const COLUMNS = [
   { key: "path", label: "Path" },
   { key: "sequence", label: "Sequence" },
@@ -24,6 +26,7 @@ export class InstanceTable {
     this.here = 0;
     this.draw = once(() => this.#draw());
     this.#build();
+    NARROW.addEventListener("change", this.draw);
     this.update();
   }
 
@@ -40,6 +43,10 @@ export class InstanceTable {
         this.found.findIndex(({ row }) => model.key(row) === marked),
       );
     this.body.scrollTop = top;
+  }
+
+  get #height() {
+    return NARROW.matches ? NARROW_LINE : LINE;
   }
 
   #take(model) {
@@ -63,14 +70,15 @@ export class InstanceTable {
       row,
       path: model.path(row),
       sequence: model.tasks.sequence[row],
-      status: model.status(row),
+      status: model.word(row),
       tried: model.tasks.try[worked],
       start: model.tasks.start[worked],
       took: model.took(worked),
       error: firstLine(model.error(row)),
     };
     line.keys = line.sequence.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
-    line.text = `${line.path}@${line.sequence} ${line.status} ${model.item(row) ?? ""} ${line.error}`.toLowerCase();
+    line.text =
+      `${line.path}@${line.sequence} ${line.status} ${model.items(row).join(" ")} ${line.error}`.toLowerCase();
     return line;
   }
 
@@ -176,12 +184,12 @@ export class InstanceTable {
   }
 
   #draw() {
-    this.body.style.height = `${Math.min(15, Math.max(3, this.found.length)) * LINE}px`;
+    this.body.style.height = `${Math.min(15, Math.max(3, this.found.length)) * this.#height}px`;
     const height = this.body.clientHeight;
-    this.space.style.height = `${this.found.length * LINE}px`;
+    this.space.style.height = `${this.found.length * this.#height}px`;
     this.grid.style.setProperty("--bar", `${this.body.offsetWidth - this.body.clientWidth}px`);
-    const first = Math.max(0, Math.floor(this.body.scrollTop / LINE) - 5);
-    const last = Math.min(this.found.length, first + Math.ceil(height / LINE) + 10);
+    const first = Math.max(0, Math.floor(this.body.scrollTop / this.#height) - 5);
+    const last = Math.min(this.found.length, first + Math.ceil(height / this.#height) + 10);
     const rows = [];
     for (let place = first; place < last; place++) rows.push(this.#row(this.found[place], place));
     if (!this.found.length) rows.push(make("p", { class: "nothing" }, "No instance matches."));
@@ -214,7 +222,7 @@ export class InstanceTable {
         make(
           "div",
           {
-            class: `cell${COLUMNS[column].right ? " right" : ""}${column === 6 ? " error" : ""}`,
+            class: `cell ${COLUMNS[column].key}${COLUMNS[column].right ? " right" : ""}`,
             role: "gridcell",
             title: typeof text === "string" ? text : null,
           },
@@ -222,12 +230,12 @@ export class InstanceTable {
         ),
       ),
     );
-    row.style.top = `${place * LINE}px`;
+    row.style.top = `${place * this.#height}px`;
     return row;
   }
 
   #key(event) {
-    const page = Math.floor(this.body.clientHeight / LINE) - 1;
+    const page = Math.floor(this.body.clientHeight / this.#height) - 1;
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key === "Enter") this.#open(this.here);
     else if (moves[event.key] !== undefined) this.#go(this.here + moves[event.key]);
@@ -237,10 +245,10 @@ export class InstanceTable {
 
   #go(place) {
     this.here = Math.max(0, Math.min(this.found.length - 1, place));
-    const top = this.here * LINE;
+    const top = this.here * this.#height;
     if (top < this.body.scrollTop) this.body.scrollTop = top;
-    if (top + LINE > this.body.scrollTop + this.body.clientHeight)
-      this.body.scrollTop = top + LINE - this.body.clientHeight;
+    if (top + this.#height > this.body.scrollTop + this.body.clientHeight)
+      this.body.scrollTop = top + this.#height - this.body.clientHeight;
     this.draw();
   }
 

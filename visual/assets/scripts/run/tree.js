@@ -31,7 +31,7 @@ export class StepTree {
     line.append(
       make("span", { class: "name" }, step.name),
       make("span", { class: "grow" }, about.filter(Boolean).join(" · ")),
-      stateBadge(step.state, stepText(step)),
+      stateBadge(step.word, stepText(step)),
     );
     return line;
   }
