@@ -25,7 +25,7 @@ def open_database(location: str, durability: str = "full", *, create: bool = Tru
         engine.update_execution_options(**{BACKEND: backend})
         try:
             with engine.connect() as connection:
-                prepare(connection)
+                prepare(connection, create=create)
         except BaseException:
             engine.dispose()
             raise

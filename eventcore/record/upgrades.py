@@ -40,17 +40,22 @@ UPGRADES: Mapping[int, Upgrade] = {3: _to_version_3}
 OLDEST = 2  #: the oldest version that was released
 
 
-def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapping[int, Upgrade] = UPGRADES) -> None:
+def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapping[int, Upgrade] = UPGRADES,
+            *, create: bool = True) -> None:  # fmt: skip
     """Make the tables where there are none, and bring those of an older version to the latest.
 
     Of several processes that do so at once, one works and the others find it done. Raises `StoreVersionError` for a
-    store that is newer, or older than upgrades reach, and `RunHeldError` where an engine works on what is to be
-    upgraded.
+    store that is newer, or older than upgrades reach, `RunHeldError` where an engine works on what is to be upgraded,
+    and without `create` `StoreError` for a database of somebody else, in which nothing is made.
     """
     backend = backend_at(connection)
     version = _checked(backend, connection, latest)
     if version == latest:
         return
+    if version is None and not create and _is_foreign(connection):
+        raise StoreError(
+            f"store {backend.name} is a database of another program, without runs; give the path of a store"
+        )
     with backend.schema_change(connection):
         version = _checked(backend, connection, latest)
         if version is None:
@@ -63,6 +68,12 @@ def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapp
             for number in range(version + 1, latest + 1):
                 upgrades[number](connection)
                 connection.execute(update(schema.schema_version).values(version=number))
+
+
+def _is_foreign(connection: Connection) -> bool:
+    """Whether all tables that are there are somebody else's; an empty database may be a store in the making."""
+    found = set(connection.dialect.get_table_names(connection))
+    return bool(found) and not found & schema.metadata.tables.keys()
 
 
 @cache

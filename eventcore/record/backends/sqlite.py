@@ -135,14 +135,16 @@ class SqliteFile(_Sqlite):
         return self._path
 
     def open(self, durability: str, *, create: bool) -> Engine:
-        """Open the file in its lasting mode (WAL), in which readers and the writer do not wait for each other."""
+        """Open the file in its lasting mode (WAL), in which readers and the writer do not wait for each other.
+
+        A file that is there is not put into it, because it may be the database of another program.
+        """
         self._check_path(create)
         if self._is_read_only():
             return self._engine(str(self._path), durability, (), creator=self._connected_for_reading)
         connect = {"timeout": BUSY_TIMEOUT}
-        return self._engine(
-            str(self._path), durability, (f"page_size = {PAGE_SIZE}", "journal_mode = WAL"), connect_args=connect
-        )
+        lasting = (f"page_size = {PAGE_SIZE}", "journal_mode = WAL") if create else ()
+        return self._engine(str(self._path), durability, lasting, connect_args=connect)
 
     def stamp(self) -> object:
         """Identity, size and time of the database file and of its log."""

@@ -129,3 +129,14 @@ def test_changes_that_a_read_only_medium_holds_apart_are_not_overlooked(medium: 
     protect(medium)
     with pytest.raises(StoreError, match="copy both files"), reading(str(medium / "s.db")):
         pass
+
+
+def test_the_database_of_another_program_is_refused_by_readers_and_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(file)) as theirs:
+        theirs.execute("CREATE TABLE customers (name TEXT)")
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match="a database of another program"), reading(str(file)):
+        pass
+    assert file.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["theirs.db"]
