@@ -24,11 +24,17 @@ _FAILED = {
 
 
 class NextAction(msgspec.Struct, frozen=True):
-    """Advice on a run: the situation, where it must be said; advice, as a clause; and the commands that it leads to."""
+    """Advice on a run: the situation, where it must be said; advice, as a clause; and the verbs that it leads to."""
 
     situation: str
     advice: str
-    commands: tuple[str, ...]
+    verbs: tuple[str, ...]
+    run: str  #: as the shell takes it
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The verbs as commands of the shell."""
+        return tuple(f"sequent {verb} {self.run}" for verb in self.verbs)
 
     @property
     def lead(self) -> str:
@@ -47,13 +53,12 @@ class NextAction(msgspec.Struct, frozen=True):
 def next_action(run: RunView, store: str) -> NextAction | None:
     """What to do about a run of a store; None where there is nothing to do: it succeeded, or an engine works on it."""
     situation, advice, verb = _to_go_on(run)
-    verbs = [word for word in ("resume" if run.is_paused else "", verb) if word]
+    verbs = tuple(word for word in ("resume" if run.is_paused else "", verb) if word)
     if run.state == "success" or not verbs:
         return None
     if run.state == "paused":
         situation, advice = "nothing new starts until it is resumed", "to continue, run"
-    this = reference(store, run.run_id)
-    return NextAction(situation, advice, tuple(f"sequent {verb} {this}" for verb in verbs))
+    return NextAction(situation, advice, verbs, reference(store, run.run_id))
 
 
 def _to_go_on(run: RunView) -> tuple[str, str, str]:

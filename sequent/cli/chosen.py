@@ -42,6 +42,11 @@ def chosen_run(text: str, store: str | None, run_id: str | None) -> tuple[str, s
         return location, reader.run(None, now, _program(target).name if latest is None else latest.program).run_id
 
 
+def stores_in(folder: Path) -> list[str]:
+    """The databases that lie in a folder, by name."""
+    return [str(file) for file in sorted(folder.glob("*.db")) if file.is_file()]
+
+
 def _program(target: Target) -> Runner:
     try:
         return load_program(target, {})

@@ -5,16 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,13 +20,10 @@ from eventcore.define.status import TaskStatus
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from eventcore.record.requests import pending
-from tests.system import not_there
+from tests.services.served import COMMAND, RUN, Served, opened, state, step_state
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
-
-COMMAND = Path(sys.executable).with_name("sequent")
-LONG = 20_000  #: milliseconds that something may take to appear
+    from playwright.sync_api import BrowserContext
 
 #: a step that waits for a file, one after it, and another that waits for a file of its own
 FLOW = """
@@ -47,56 +41,6 @@ flow.add_step("after_a", print, args=("after a ran",), require=((a, seq.STEP_SUC
 b = flow.add_step("b", wait, args=("go-b",))
 flow.add_step("after_b", print, args=("after b ran",), require=((b, seq.STEP_SUCCESS),))
 """
-
-
-class Served:
-    """`sequent serve` for a store."""
-
-    def __init__(self, store: Path) -> None:
-        try:
-            import sse_starlette  # noqa: F401
-            import uvicorn  # noqa: F401
-        except ImportError:
-            not_there("there is no server for pages; pip install '.[test]'")
-        self.store = store
-        self.process = subprocess.Popen(
-            [COMMAND, "serve", str(store)], cwd=store.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert "http://" in line, line + self.process.communicate(timeout=60)[1]
-        self.address = line.split()[-1]
-        self.origin = self.address.partition("/?")[0]
-        self.token = self.address.partition("token=")[2]
-        self.port = urlsplit(self.address).port or 0
-
-    def interrupt(self) -> tuple[int, str]:
-        """Ctrl-C: its exit code and what it said on standard error."""
-        self.process.send_signal(signal.SIGINT)
-        _, complaints = self.process.communicate(timeout=60)
-        return self.process.returncode, complaints
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.interrupt()
-
-    def ask(self, method: str, path: str, headers: Mapping[str, str] = {}, body: str | None = None) -> tuple[int, str]:
-        """Status and text of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body, dict(headers))
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    @property
-    def bearer(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
-
-    @property
-    def cookie(self) -> dict[str, str]:
-        return {"Cookie": f"sequent-{self.port}={self.token}"}
 
 
 @pytest.fixture(scope="module")
@@ -157,33 +101,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     found.end()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    found = browser.new_context(viewport={"width": 1400, "height": 900})
-    found.set_default_timeout(LONG)
-    yield found
-    found.close()
-
-
-def opened(context: BrowserContext, served: Served) -> tuple[Page, list[str]]:
-    """The page of the only run, reached by the printed address, and what it complains of."""
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(served.address)
-    assert page.url == f"{served.origin}/"
-    page.locator("#runs a").click()
-    page.locator("#head").wait_for()
-    return page, complaints
-
-
-def state(page: Page, word: str) -> None:
-    page.locator(f'#head .state.large[data-state="{word}"]').wait_for()
-
-
-def step_state(page: Page, path: str, word: str) -> None:
-    page.locator(f'#tree [data-step="{path}"] .state[data-state="{word}"]').wait_for(state="attached")
+START = "/stores/1/programs/1"  #: the program that the page was started with
 
 
 def recorded(served: Served) -> list[str]:
@@ -201,7 +119,9 @@ def test_the_page_follows_a_run_to_its_end_and_cancels_a_step_by_a_click(
     page.get_by_role("button", name="Tree", exact=True).click()
     page.locator('#tree [data-step="a"]').click()
     page.get_by_role("button", name="Cancel a@1").click()
-    page.get_by_role("button", name="Cancel a@1: sure?").click()
+    page.locator("dialog").get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Cancel a@1").click()
+    page.locator("dialog").get_by_role("button", name="Cancel a@1").click()
     page.get_by_text("Cancel a@1: done").wait_for()
     page.locator('#details .state[data-state="cancelled"]').first.wait_for()
     assert page.locator("#details").get_by_role("button", name="Cancel a@1").count() == 0
@@ -222,6 +142,7 @@ def test_a_run_is_paused_and_resumed_and_ctrl_c_ends_the_server_while_pages_are_
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("Pause: done").wait_for()
     state(page, "paused")
+    assert page.locator("#head .state.large .glyph").inner_text() == "‖"
     running.go("a")
     step_state(page, "a", "success")
     step_state(page, "after_a", "ready")
@@ -245,7 +166,7 @@ def test_the_page_says_that_an_engine_is_gone(running: Running, context: Browser
 
 def test_without_the_token_there_is_nothing(done: Served, context: BrowserContext) -> None:
     page = context.new_page()
-    for path in ("/", "/runs/1", "/?token=wrong"):
+    for path in ("/", RUN, "/?token=wrong"):
         response = page.goto(done.origin + path)
         assert response is not None
         assert response.status == 401
@@ -284,11 +205,11 @@ def test_a_page_of_another_origin_gets_nothing_though_the_browser_has_the_cookie
     fetched = """([address, method, mode]) =>
         fetch(address, { method, mode, credentials: "include" }).then((answer) => answer.status, () => "refused")"""
     for mode in ("cors", "no-cors"):
-        for method, path in (("POST", "/runs/1/pause"), ("GET", "/runs/1")):
+        for method, path in (("POST", f"{RUN}/pause"), ("GET", RUN)):
             assert foreign.evaluate(fetched, [done.origin + path, method, mode]) == "refused"
     assert recorded(done) == []
     for verb in ("pause", "resume"):
-        assert own.evaluate(fetched, [f"{done.origin}/runs/1/{verb}", "POST", "cors"]) == 200
+        assert own.evaluate(fetched, [f"{done.origin}{RUN}/{verb}", "POST", "cors"]) == 200
 
 
 def test_another_name_of_this_machine_gets_nothing(done: Served, context: BrowserContext) -> None:
@@ -297,8 +218,9 @@ def test_another_name_of_this_machine_gets_nothing(done: Served, context: Browse
     assert response.status == 403
 
 
-PATHS = [("GET", "/"), ("GET", "/changes"), ("GET", "/runs/1"), ("GET", "/runs/1/changes"), ("GET", "/no"),
-         ("POST", "/runs/1/pause"), ("POST", "/runs/1/cancel"), ("PUT", "/")]  # fmt: skip
+PATHS = [("GET", "/"), ("GET", "/changes"), ("GET", RUN), ("GET", f"{RUN}/changes"), ("GET", "/no"),
+         ("POST", f"{RUN}/pause"), ("POST", f"{RUN}/cancel"), ("POST", f"{RUN}/recover"), ("POST", f"{RUN}/rerun"),
+         ("POST", f"{START}/start"), ("PUT", "/")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
@@ -324,22 +246,38 @@ def test_what_comes_from_elsewhere_is_refused_though_it_has_the_token(
 
 
 def test_a_post_with_the_cookie_alone_has_to_say_its_origin(done: Served) -> None:
-    assert done.ask("POST", "/runs/1/pause", done.cookie)[0] == 403
+    assert done.ask("POST", f"{RUN}/pause", done.cookie)[0] == 403
+    assert recorded(done) == []
+
+
+@pytest.mark.parametrize(
+    "path", [f"{RUN}/recover", f"{RUN}/continue", f"{RUN}/rerun", f"{RUN}/pause", f"{START}/start"]
+)
+def test_nothing_is_done_by_a_get(done: Served, path: str) -> None:
+    assert done.ask("GET", path, done.bearer)[0] == 405
     assert recorded(done) == []
 
 
 def test_programs_steer_with_the_token_as_bearer(done: Served) -> None:
-    assert json.loads(done.ask("POST", "/runs/1/pause", done.bearer, "{}")[1]) == {"answer": "done"}
+    assert json.loads(done.ask("POST", f"{RUN}/pause", done.bearer, "{}")[1]) == {"answer": "done"}
     assert recorded(done) == ["pause"]
-    assert done.ask("POST", "/runs/1/resume", done.bearer)[0] == 200
+    assert done.ask("POST", f"{RUN}/resume", done.bearer)[0] == 200
     assert recorded(done) == []
 
 
 @pytest.mark.parametrize(("path", "body", "status"), [
-    ("/runs/1/cancel", '{"path": 1}', 409), ("/runs/1/cancel", '{"step": "later"}', 409), ("/runs/1/pause", "[1]", 409),
-    ("/runs/1/pause", "{", 400), ("/runs/1/pause", '{"path": "later"}', 409), ("/runs/7/pause", "{}", 404),
-    ("/runs/1/clean", "{}", 404), ("/runs/1/trigger", '{"event": "none"}', 409), ("/runs/1/trigger", "{}", 409),
-    ("/runs/1/cancel", f'{{"path": "{"x" * 5000}"}}', 413),
+    (f"{RUN}/cancel", '{"path": 1}', 409), (f"{RUN}/cancel", '{"step": "later"}', 409), (f"{RUN}/pause", "[1]", 409),
+    (f"{RUN}/pause", "{", 400), (f"{RUN}/pause", '{"path": "later"}', 409), ("/stores/1/runs/7/pause", "{}", 404),
+    (f"{RUN}/clean", "{}", 404), (f"{RUN}/trigger", '{"event": "none"}', 409), (f"{RUN}/trigger", "{}", 409),
+    (f"{RUN}/cancel", f'{{"path": "{"x" * 5000}"}}', 413), (f"{RUN}/rerun", '{"path": "none"}', 409),
+    (f"{RUN}/rerun", '{"path": "later", "sequence": "1@1"}', 409),
+    (f"{RUN}/rerun", '{"path": "later", "extent": "all"}', 409),
+    (f"{RUN}/recover", '{"target": "/tmp/other.py"}', 409), (f"{RUN}/continue", '{"store": "/tmp/other.db"}', 409),
+    (f"{START}/start", '{"target": "/tmp/other.py"}', 409), (f"{START}/start", '{"parameters": {"--store": "x"}}', 409),
+    (f"{START}/start", '{"parameters": {"a=b": "x"}}', 409), (f"{START}/start", '{"parameters": {"a": 1}}', 409),
+    (f"{START}/start", '{"parameters": {"a": "\\u0000"}}', 409), ("/stores/1/programs/0/start", "{}", 404),
+    ("/stores/1/programs/2/start", "{}", 404), ("/stores/2/runs/1/pause", "{}", 404),
+    ("/stores/0/programs/1/start", "{}", 404), ("/stores/..%2f/runs/1/pause", "{}", 404),
 ])  # fmt: skip
 def test_what_cannot_be_asked_is_refused_and_not_recorded(done: Served, path: str, body: str, status: int) -> None:
     assert done.ask("POST", path, done.bearer, body)[0] == status
@@ -355,7 +293,7 @@ def test_pages_carry_a_strict_policy_and_the_cookie_is_out_of_reach_of_scripts(d
     assert (response.status, response.headers["location"]) == (303, "/")
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
-    connection.request("GET", "/runs/1", headers=done.cookie)
+    connection.request("GET", RUN, headers=done.cookie)
     response = connection.getresponse()
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")

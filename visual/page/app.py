@@ -1,9 +1,8 @@
-"""The pages and what they ask for: the list of runs, a run, the changes of both, and requests to a run."""
+"""The pages and what they ask for: the list of runs, a run, the changes of both, and requests to runs and programs."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -16,21 +15,24 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from eventcore.errors import EventcoreError
-from eventcore.record.reading import reading
+from visual.page.engines import Engines
 from visual.page.feed import Feed
-from visual.page.steering import VERBS, RequestError, asked
-from visual.page.topics import OneRun, Topic, list_of_runs
+from visual.page.steering import VERBS, RequestError, asked, started
+from visual.page.stores import Stores
+from visual.page.topics import AllRuns, OneRun, Topic
 from visual.report.build import title_of
 from visual.report.page import LIVE, RUNS, Kind, assembled
 
 PING = 15  #: seconds between signs of life to a page that is told nothing else
+RUN = "/stores/{store:int}/runs/{number:int}"
 
 
 class Pages:
     """Answers requests that are let through (see `visual.page.access`)."""
 
-    def __init__(self, location: str, feed: Feed) -> None:
-        self._location = location
+    def __init__(self, stores: Stores, engines: Engines, feed: Feed) -> None:
+        self._stores = stores
+        self._engines = engines
         self._feed = feed
 
     def app(self) -> Starlette:
@@ -39,36 +41,37 @@ class Pages:
             routes=[
                 Route("/", self._runs),
                 Route("/changes", self._runs_changes),
-                Route("/runs/{number:int}", self._run),
-                Route("/runs/{number:int}/changes", self._run_changes),
-                Route("/runs/{number:int}/{verb}", self._steer, methods=["POST"]),
+                Route(RUN, self._run),
+                Route(f"{RUN}/changes", self._run_changes),
+                Route(f"{RUN}/{{verb}}", self._steer, methods=["POST"]),
+                Route("/stores/{store:int}/programs/{number:int}/start", self._start, methods=["POST"]),
             ]
         )
 
     async def _runs(self, _: Request) -> Response:
-        data = await run_in_threadpool(self._seen, list_of_runs)
+        data = await run_in_threadpool(_seen, AllRuns(self._stores, self._engines))
         return _page(RUNS, data, "Runs")
 
     async def _run(self, request: Request) -> Response:
-        data = await run_in_threadpool(self._seen, OneRun(request.path_params["number"]))
+        data = await run_in_threadpool(_seen, self._topic(request))
         svg = data.pop("svg")
         return _page(LIVE, data, title_of(data), svg)
 
-    def _seen(self, topic: Topic) -> dict[str, Any]:
+    def _topic(self, request: Request) -> OneRun:
+        return OneRun(self._location(request), request.path_params["number"])
+
+    def _location(self, request: Request) -> str:
         try:
-            with reading(self._location) as reader:
-                return dict(topic(reader, time.time()).data)
+            return self._stores.at(request.path_params["store"])
         except KeyError:
-            raise HTTPException(404, "there is no such run") from None
-        except EventcoreError as error:
-            raise HTTPException(503, str(error)) from None
+            raise HTTPException(404, "there is no such store") from None
 
     async def _runs_changes(self, _: Request) -> Response:
-        return self._changes("runs", lambda: list_of_runs)
+        return self._changes("runs", lambda: AllRuns(self._stores, self._engines))
 
     async def _run_changes(self, request: Request) -> Response:
-        number: int = request.path_params["number"]
-        return self._changes(f"run {number}", lambda: OneRun(number))
+        topic = self._topic(request)
+        return self._changes("run {store}.{number}".format_map(request.path_params), lambda: topic)
 
     def _changes(self, name: str, topic: Callable[[], Topic]) -> Response:
         async def told() -> AsyncIterator[dict[str, str]]:
@@ -82,24 +85,45 @@ class Pages:
         return EventSourceResponse(told(), ping=PING, sep="\n")
 
     async def _steer(self, request: Request) -> Response:
-        verb = request.path_params["verb"]
+        verb, location = request.path_params["verb"], self._location(request)
         if verb not in VERBS:
             raise HTTPException(404)
+        number = request.path_params["number"]
+        return await self._answered(request, lambda named: asked(location, number, verb, named, self._engines))
+
+    async def _start(self, request: Request) -> Response:
+        location, number = self._location(request), request.path_params["number"]
+        return await self._answered(request, lambda named: started(location, number, named, self._engines))
+
+    async def _answered(self, request: Request, do: Callable[[Any], str]) -> Response:
+        """Do what the request's body names, and answer with what has become of it."""
         try:
             named = json.loads(await request.body() or b"{}")
-            answer = await run_in_threadpool(asked, self._location, request.path_params["number"], verb, named)
         except (ValueError, RecursionError):
-            return JSONResponse({"refused": "the request is not JSON"}, 400)
+            return _refused(400, "the request is not JSON")
         except ClientDisconnect:
-            return JSONResponse({"refused": "the request is too large"}, 413)
+            return _refused(413, "the request is too large")
+        try:
+            answer = await run_in_threadpool(do, named)
         except KeyError:
-            return JSONResponse({"refused": "there is no such run"}, 404)
+            return _refused(404, "it is not there any more; load the page again")
         except (RequestError, EventcoreError) as error:
-            return JSONResponse({"refused": str(error)}, 409)
+            return _refused(409, str(error))
         self._feed.hurry()
-        if answer.is_refused:
-            return JSONResponse({"refused": answer.reason}, 409)
-        return JSONResponse({"answer": "done" if answer.is_done else f"recorded; {answer.reason}"})
+        return JSONResponse({"answer": answer})
+
+
+def _refused(status: int, reason: str) -> Response:
+    return JSONResponse({"refused": reason}, status)
+
+
+def _seen(topic: Topic) -> dict[str, Any]:
+    try:
+        return dict(topic.look().data)
+    except KeyError:
+        raise HTTPException(404, "there is no such run") from None
+    except EventcoreError as error:
+        raise HTTPException(503, str(error)) from None
 
 
 def _page(kind: Kind, data: Mapping[str, object], title: str, svg: str | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""One reader of the store for all open pages: it reads while a page is open, and sends each page what changed."""
+"""One reader of the stores for all open pages: it reads while a page is open, and sends each page what changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import msgspec
 
 from eventcore.errors import EventcoreError
-from eventcore.record.reading import reading
-from eventcore.record.registry import backend_of
 from visual.page.topics import Topic
 from visual.report.page import json_block
 
@@ -60,10 +58,9 @@ class _Followed(msgspec.Struct):
 
 
 class Feed:
-    """Follows topics of one store for their listeners."""
+    """Follows topics for their listeners."""
 
-    def __init__(self, location: str) -> None:
-        self._location = location
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._followed: dict[str, _Followed] = {}
         self._thread: threading.Thread | None = None
@@ -126,7 +123,7 @@ class Feed:
     def _look(self, followed: _Followed) -> None:
         began = time.monotonic()
         followed.due = began + INTERVAL
-        stamp = backend_of(self._location).stamp()
+        stamp = followed.topic.stamp()
         if not followed.is_live and stamp is not None and stamp == followed.stamp:
             return
         followed.stamp = stamp
@@ -143,8 +140,7 @@ class Feed:
     def _parts(self, topic: Topic) -> tuple[dict[str, str], bool]:
         """What a look finds; where the store or the run is not there any more, that."""
         try:
-            with reading(self._location) as reader:
-                seen = topic(reader, time.time())
+            seen = topic.look()
         except (EventcoreError, KeyError) as error:
             gone = str(error) if isinstance(error, EventcoreError) else "The run is no longer in the store."
             return {"gone": json_block(gone)}, False

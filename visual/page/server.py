@@ -11,7 +11,9 @@ import uvicorn
 
 from visual.page.access import Access
 from visual.page.app import Pages
+from visual.page.engines import Engines
 from visual.page.feed import Feed
+from visual.page.stores import Stores
 
 HOST = "127.0.0.1"
 
@@ -27,8 +29,8 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(location: str, port: int, tell: Callable[[str], None]) -> None:
-    """Serve the runs of a store until Ctrl-C; `tell` gets the address, which carries the token.
+def serve(stores: Stores, engines: Engines, port: int, tell: Callable[[str], None]) -> None:
+    """Serve the runs of some stores until Ctrl-C; `tell` gets the address, which carries the token.
 
     Port 0 is any that is free. Raises `OSError` where the port is taken.
     """
@@ -37,10 +39,10 @@ def serve(location: str, port: int, tell: Callable[[str], None]) -> None:
         listening.bind((HOST, port))
         listening.listen(64)
         port = listening.getsockname()[1]
-        token, feed = secrets.token_urlsafe(32), Feed(location)
+        token, feed = secrets.token_urlsafe(32), Feed()
         config = uvicorn.Config(
-            Access(Pages(location, feed).app(), token, port), http="h11", ws="none", lifespan="off", log_config=None,
-            access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
+            Access(Pages(stores, engines, feed).app(), token, port), http="h11", ws="none", lifespan="off",
+            log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
         tell(f"http://{HOST}:{port}/?token={token}")
         _Server(config, feed).run(sockets=[listening])

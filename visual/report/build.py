@@ -75,6 +75,7 @@ def _run_data(run: RunView, reader: Reader) -> dict[str, Any]:
         "started": run.started, "ended": run.ended, "held": run.is_held, "holder": run.holder, "todos": run.todos,
         "delays": outstanding, "next_due": next_due, "stalled": run.stalled, "not_reached": run.not_reached,
         "advice": None if action is None else action.lead,
+        "verbs": [] if action is None else list(action.verbs),
         "commands": [] if action is None else list(action.commands),
     }  # fmt: skip
 

@@ -58,11 +58,12 @@ def _in_store(location: str) -> Iterator[Found]:
 def _in_folder(folder: Path) -> Iterator[Found]:
     """The runs of all stores in a folder; a database that is no store is named in a line."""
     from eventcore.errors import StoreError
+    from sequent.cli.chosen import stores_in
 
     found: list[Found] = []
-    for file in sorted(folder.glob("*.db")):
+    for location in stores_in(folder):
         try:
-            found += _in_store(str(file))
+            found += _in_store(location)
         except StoreError as error:
             click.echo(f"sequent: left out: {error}", err=True)
     yield from sorted(found, key=lambda one: one.run.started, reverse=True)

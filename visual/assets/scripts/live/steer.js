@@ -1,101 +1,84 @@
-// Sends requests to the run, and shows the answers. Cancelling needs a second click.
+// The buttons for a run: what can be asked of it, each with a question before anything starts or ends.
 
 import { button, byId, make } from "#page/base/dom.js";
+import { ask } from "#page/live/ask.js";
+import { confirmed } from "#page/live/confirm.js";
 
-const SURE = 4000;
+const OVER = ["success", "failure", "stalled", "cancelled"];
+const GOING_ON = {
+  recover: ["Recover", "What has succeeded is skipped, and everything else runs again, in an engine of its own."],
+  continue: ["Continue", "It continues where it stopped, in an engine of its own. Failed steps stay failed."],
+};
+const EXTENTS = [
+  ["also", "This and what a recovery runs anyway"],
+  ["only", "Only this"],
+  ["downstream", "This and all that depends on it"],
+];
 
-async function steer(number, verb, argument, name) {
-  say(`${name}: asked`, "pending");
-  try {
-    const response = await fetch(`/runs/${number}/${verb}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(argument),
-    });
-    const text = await response.text();
-    const answer = text.startsWith("{") ? JSON.parse(text) : { refused: text.trim() };
-    if (answer.answer) say(`${name}: ${answer.answer}`, "success");
-    else say(`${name}: ${answer.refused}`, "failure");
-  } catch {
-    say(`${name}: the server does not answer`, "failure");
-  }
-}
-
-function say(text, state) {
-  const line = byId("answer");
-  line.dataset.state = state;
-  line.textContent = text;
-}
-
-// Which clicks wait for a second one is kept outside the buttons, which are made anew with each change.
-class Sure {
-  constructor() {
-    this.until = new Map();
-  }
-
-  button(label, action) {
-    const at = () => (this.until.get(label) ?? 0) - Date.now();
-    const found = button(
-      label,
-      () => {
-        if (at() > 0) {
-          this.until.delete(label);
-          show();
-          action();
-        } else {
-          this.until.set(label, Date.now() + SURE);
-          show();
-        }
-      },
-      { class: "ending" },
-    );
-    const show = () => {
-      found.textContent = at() > 0 ? `${label}: sure?` : label;
-      if (at() > 0) setTimeout(show, at() + 10);
-    };
-    show();
-    return found;
-  }
-}
-
-// The buttons for the run, in the bar that stays in view.
+// The buttons for the run, in the bar that stays in view, and those for an instance.
 export function setUpSteering(data) {
-  const sure = new Sure();
-  const ask = (verb, argument, name) => steer(data.live.number, verb, argument, name);
-  const pause = button("Pause", () => ask("pause", {}, "Pause"));
-  const resume = button("Resume", () => ask("resume", {}, "Resume"));
-  const cancel = sure.button("Cancel run", () => ask("cancel", {}, "Cancel run"));
-  const answer = make("span", { id: "answer", role: "status" });
-  byId("theme").before(
-    make(
-      "div",
-      { class: "tools", id: "steering", role: "group", "aria-label": "Steer the run" },
-      answer,
-      pause,
-      resume,
-      cancel,
-    ),
-  );
+  const send = (verb, argument, name) => ask(`${location.pathname}/${verb}`, argument, name);
+  const pause = button("Pause", () => send("pause", {}, "Pause"));
+  const resume = button("Resume", () => send("resume", {}, "Resume"));
+  const cancel = button("Cancel run", () => cancelled(send, {}, "Cancel run"), { class: "ending" });
+  const goOn = Object.entries(GOING_ON).map(([verb, [label, text]]) => {
+    const act = async () => {
+      const paused = data.live.paused ? " The run is paused: nothing starts until it is resumed." : "";
+      const question = { title: `${label} run ${data.run.id}?`, text: text + paused, action: label };
+      if (await confirmed(question)) send(verb, {}, label);
+    };
+    return [verb, button(label, act, { class: "doing" })];
+  });
+  const tools = { class: "tools", id: "steering", role: "group", "aria-label": "Steer the run" };
+  byId("theme").before(make("div", tools, pause, resume, ...goOn.map(([, found]) => found), cancel));
   byId("nav").prepend(make("a", { href: "/" }, "Runs"));
   const show = () => {
-    const over = ["success", "failure", "stalled", "cancelled"].includes(data.run.state);
+    const over = OVER.includes(data.run.state);
     pause.hidden = over || data.live.paused;
     resume.hidden = over || !data.live.paused;
     cancel.hidden = over;
+    for (const [verb, found] of goOn) found.hidden = !data.run.verbs.includes(verb);
   };
-  const actions = (model, row) => {
-    if (model.status(row) !== "active") return [];
-    const [path, sequence] = [model.path(row), model.tasks.sequence[row]];
+  show();
+  return { show, actions: (model, row) => ofInstance(model, row, send) };
+}
+
+function ofInstance(model, row, send) {
+  const [path, sequence, status] = [model.path(row), model.tasks.sequence[row], model.status(row)];
+  const named = { path, sequence };
+  if (status === "active") {
+    const name = `Cancel ${path}@${sequence}`;
     return [
       make(
         "p",
         {},
-        sure.button(`Cancel ${path}@${sequence}`, () =>
-          ask("cancel", { path, sequence }, `Cancel ${path}@${sequence}`),
-        ),
+        button(name, () => cancelled(send, named, name), { class: "ending" }),
       ),
     ];
-  };
-  show();
-  return { show, actions };
+  }
+  if (status === "ready" || status === "interrupted") return [];
+  const name = `Rerun ${path}@${sequence}`;
+  return [
+    make(
+      "p",
+      {},
+      button(name, () => rerun(send, named, name, model.run.held)),
+    ),
+  ];
+}
+
+async function cancelled(send, named, name) {
+  const text = named.path
+    ? "It and everything inside it ends now, as cancelled."
+    : "Everything that is running ends now, and nothing else starts. The run can be recovered.";
+  if (await confirmed({ title: `${name}?`, text, action: name, ending: true })) send("cancel", named, name);
+}
+
+async function rerun(send, named, name, held) {
+  const text = held
+    ? "The engine that is working on the run does it when the run has come to its end, in a new recovery."
+    : "It runs again although it is over, in a new recovery and in an engine of its own. Earlier results are kept.";
+  const fields = [{ name: "extent", label: "What runs", choices: EXTENTS }];
+  const chosen = await confirmed({ title: `${name}?`, text, action: "Rerun", fields });
+  if (chosen) send("rerun", { ...named, ...chosen }, name);
 }

@@ -1,0 +1,105 @@
+"""Starts engines for the page, as `--detach` does: each by a command of its own, in the background."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from eventcore.errors import EventcoreError
+from eventcore.record.reading import reading
+from visual.errors import NotBegunError
+from visual.page.engines import Engines, Program, Work
+
+PATIENCE = 60.0  #: seconds in which an engine is to begin
+COMMAND = (sys.executable, "-P", "-c", "from sequent.cli import main; main()")
+
+
+class Launcher(Engines):
+    """Starts the programs that it is made with, by the store, and no others."""
+
+    def __init__(self, programs: Mapping[str, Sequence[Program]]) -> None:
+        self._programs = programs
+        self._lock = threading.Lock()
+        self._beginning: set[tuple[str, str | None, str]] = set()
+
+    def programs(self, location: str) -> Sequence[Program]:
+        """See `Engines`."""
+        return self._programs.get(location, ())
+
+    def begin(self, work: Work) -> str:
+        """See `Engines`."""
+        if work.program not in self.programs(work.location):
+            raise NotBegunError(f"the page was not started with {work.program.target}")
+        key = work.location, work.run_id, work.program.target
+        with self._lock:
+            if key in self._beginning:
+                raise NotBegunError("an engine is already being started for it; wait until it has begun")
+            self._beginning.add(key)
+        try:
+            return _said_by([*COMMAND, *_arguments(work)])
+        finally:
+            with self._lock:
+                self._beginning.remove(key)
+
+
+def _arguments(work: Work) -> Iterator[str]:
+    """The command's arguments; nothing that a browser sent can be taken for an option."""
+    yield from (work.verb, "--detach", f"--store={work.location}")
+    if work.run_id is not None:
+        yield f"--run-id={work.run_id}"
+    yield from (f"--param={name}={value}" for name, value in work.parameters.items())
+    if work.instance is not None and work.extent != "also":
+        yield f"--{work.extent}"
+    yield from ("--", work.program.target)
+    if work.instance is not None:
+        yield work.instance
+
+
+def _said_by(command: Sequence[str]) -> str:
+    """Run a command that begins an engine, in a session of its own so that Ctrl-C does not reach it."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        told, complaints = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.communicate, daemon=True).start()
+        raise NotBegunError(
+            f"it has not begun within {PATIENCE:.0f} s; it is still loading, and its run will appear here if it begins"
+        ) from None
+    if process.returncode == 0:
+        return told.partition("\n")[0]
+    lines = [line for line in complaints.splitlines() if line.strip()] or [f"it ended with {process.returncode}"]
+    raise NotBegunError(lines[-1].removeprefix("sequent: "))
+
+
+def known_programs(locations: Iterable[str], named: str | None = None) -> dict[str, list[Program]]:
+    """By the store, the programs that it records, the latest first, and the one that is named as stores record it."""
+    found: dict[str, list[Program]] = {}
+    for location in locations:
+        targets = list(dict.fromkeys(_recorded(location)))
+        if named is not None and not any(one == named or one.startswith(f"{named}:") for one in targets):
+            targets.insert(0, named)
+        found[location] = [Program(one, _shown(one)) for one in targets]
+    return found
+
+
+def _recorded(location: str) -> Iterator[str]:
+    """The targets of the runs of a store; none of one that cannot be read, or that is not there yet."""
+    import time
+
+    try:
+        with reading(location) as reader:
+            targets = [run.origin.get("target") for run in reader.runs(time.time())]
+    except EventcoreError:
+        return
+    yield from (target for target in targets if isinstance(target, str))
+
+
+def _shown(target: str) -> str:
+    """A target without the folder of its file."""
+    return Path(target).name
