@@ -236,6 +236,7 @@ def test_fatal_failures_come_first_and_handled_ones_apart_from_them(browser: Bro
 
 
 def test_a_step_that_waits_for_its_next_try_says_so_and_when_it_is_due(phone: Page) -> None:
+    assert "next due" in text(phone, "#head").lower()
     line = phone.locator('#tree [data-step="notify"]')
     assert "waiting for retry" in line.inner_text()
     line.click()

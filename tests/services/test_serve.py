@@ -277,6 +277,7 @@ def test_programs_steer_with_the_token_as_bearer(done: Served) -> None:
     (f"{START}/start", '{"parameters": {"a=b": "x"}}', 409), (f"{START}/start", '{"parameters": {"a": 1}}', 409),
     (f"{START}/start", '{"parameters": {"a": "\\u0000"}}', 409), ("/stores/1/programs/0/start", "{}", 404),
     ("/stores/1/programs/2/start", "{}", 404), ("/stores/2/runs/1/pause", "{}", 404),
+    (f"/stores/1/runs/{'9' * 5000}/pause", "{}", 414),
     ("/stores/0/programs/1/start", "{}", 404), ("/stores/..%2f/runs/1/pause", "{}", 404),
 ])  # fmt: skip
 def test_what_cannot_be_asked_is_refused_and_not_recorded(done: Served, path: str, body: str, status: int) -> None:

@@ -56,6 +56,14 @@ flow.add_step("wait", wait)
 """
 
 
+LATER = """
+import sequent as seq
+
+flow = seq.Sequent()
+flow.add_step("later", print, delay=100_000)
+"""
+
+
 def runs(store: Path) -> list[RunView]:
     """All runs, the latest first; none while the store is being made."""
     try:
@@ -168,6 +176,33 @@ def test_a_run_is_recovered_and_a_step_of_it_rerun_by_clicks(
     page.locator("#details").get_by_text("Recovery 2, try 1").wait_for()
     awaited(lambda: (runs(store)[0].recovery, runs(store)[0].state) == (2, "success"))
     assert complaints == []
+
+
+def test_a_paused_run_without_an_engine_is_resumed_continued_and_cancelled(
+    tmp_path: Path, context: BrowserContext
+) -> None:
+    program = tmp_path / "later.py"
+    program.write_text(LATER)
+    shell(tmp_path, "run", "later.py", "--max-loops", "1")
+    shell(tmp_path, "pause", "later.py")
+    served = Served(program)
+    try:
+        page, _ = opened(context, served)
+        state(page, "paused")
+        page.get_by_role("button", name="Continue").click()
+        page.locator("dialog", has_text="The run is paused").wait_for()
+        confirm(page, "Not now")
+        page.get_by_role("button", name="Resume").click()
+        state(page, "pending")
+        page.get_by_role("button", name="Continue").click()
+        confirm(page, "Continue")
+        state(page, "running")
+        page.get_by_role("button", name="Cancel run").click()
+        confirm(page, "Cancel run")
+        state(page, "cancelled")
+        assert page.get_by_role("button", name="Recover").is_visible()
+    finally:
+        served.end()
 
 
 def test_the_page_says_why_a_program_cannot_begin(store: Path, served: Served, context: BrowserContext) -> None:

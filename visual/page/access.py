@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY = 4096  #: bytes of a request's body
+MOST_PATH = 200  #: characters of its path
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -63,6 +64,8 @@ class Access:
             return self._signed_in(scope["query_string"])
         if not self._is_known(headers):
             return _refused(401, "open the address that `sequent serve` printed; it carries the token")
+        if len(scope["path"]) > MOST_PATH:
+            return _refused(414, "there is no page with so long an address")
         if scope["method"] == "POST" and not _is_small(headers):
             return _refused(413, f"a request needs a Content-Length of at most {MOST_BODY} bytes")
         return None

@@ -110,7 +110,8 @@ def _program(program: Program, runs: Iterable[RunView]) -> dict[str, Any]:
 def _brief(run: RunView) -> dict[str, Any]:
     return {
         "number": run.id, "id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery,
-        "started": run.started, "ended": run.ended, "todos": run.todos, "parameters": run.parameters,
+        "started": run.started, "ended": run.ended, "todos": run.todos,
+        "next_due": run.next_due, "parameters": run.parameters,
     }  # fmt: skip
 
 

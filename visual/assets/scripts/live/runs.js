@@ -57,7 +57,7 @@ function line(store, run, made) {
     String(run.recovery || ""),
     moment(run.started),
     over === null ? "" : duration(Math.max(0, over - run.started)),
-    String(run.todos || ""),
+    run.todos ? `${run.todos}${run.next_due === null ? "" : `, next due ${moment(run.next_due)}`}` : "",
     Object.entries(run.parameters)
       .map(([name, value]) => `${name}=${value}`)
       .join(" "),

@@ -40,7 +40,9 @@ function figures(model) {
     ...[...counts].map(([status, number]) => [status, number.toLocaleString("en")]),
   ];
   if (run.todos || run.delays) list.push(["Outstanding", run.todos || run.delays]);
-  if (run.next_due !== null) list.push(["Next due", moment(run.next_due)]);
+  const dues = [...model.retries.values()].map((due) => run.created + due);
+  if (run.next_due !== null) dues.push(run.next_due);
+  if (dues.length) list.push(["Next due", moment(Math.min(...dues))]);
   return make("dl", { class: "figures card" }, ...list.map(([name, value]) => figure(name, value)));
 }
 
