@@ -6,14 +6,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
+from typing import Any
 
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
 from visual.errors import NotBegunError
 from visual.page.engines import Engines, Program, Work
 
-PATIENCE = 60.0  #: seconds in which an engine is to begin
+PATIENCE = 60.0  #: seconds to wait for an engine to begin
 COMMAND = (sys.executable, "-P", "-c", "from sequent.cli import main; main()")
 
 
@@ -24,6 +26,7 @@ class Launcher(Engines):
         self._programs = programs
         self._lock = threading.Lock()
         self._beginning: set[tuple[str, str | None, str]] = set()
+        self._left: Future[Any] = Future()
 
     def programs(self, location: str) -> Sequence[Program]:
         """See `Engines`."""
@@ -38,11 +41,18 @@ class Launcher(Engines):
             if key in self._beginning:
                 raise NotBegunError("an engine is already being started for it; wait until it has begun")
             self._beginning.add(key)
-        try:
-            return _said_by([*COMMAND, *_arguments(work)])
-        finally:
-            with self._lock:
-                self._beginning.remove(key)
+        said: Future[Any] = Future()
+        said.add_done_callback(lambda _: self._beginning.remove(key))
+        threading.Thread(target=_run, args=([*COMMAND, *_arguments(work)], said), daemon=True).start()
+        wait((said, self._left), PATIENCE, FIRST_COMPLETED)
+        if not said.done():
+            raise NotBegunError("it is still loading; its run will appear here if it begins")
+        return _said(*said.result())
+
+    def leave(self) -> None:
+        """See `Engines`."""
+        if not self._left.done():
+            self._left.set_result(None)
 
 
 def _arguments(work: Work) -> Iterator[str]:
@@ -58,22 +68,23 @@ def _arguments(work: Work) -> Iterator[str]:
         yield work.instance
 
 
-def _said_by(command: Sequence[str]) -> str:
+def _run(command: Sequence[str], said: Future[Any]) -> None:
     """Run a command that begins an engine, in a session of its own so that Ctrl-C does not reach it."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-        start_new_session=True,
-    )  # fmt: skip
     try:
-        told, complaints = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        threading.Thread(target=process.communicate, daemon=True).start()
-        raise NotBegunError(
-            f"it has not begun within {PATIENCE:.0f} s; it is still loading, and its run will appear here if it begins"
-        ) from None
-    if process.returncode == 0:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", start_new_session=True,
+            check=False,
+        )  # fmt: skip
+        said.set_result((done.returncode, done.stdout, done.stderr))
+    except BaseException as error:  # told to whoever waits
+        said.set_exception(error)
+
+
+def _said(code: int, told: str, complaints: str) -> str:
+    """What the command printed; raises `NotBegunError` with its complaint where it failed."""
+    if code == 0:
         return told.partition("\n")[0]
-    lines = [line for line in complaints.splitlines() if line.strip()] or [f"it ended with {process.returncode}"]
+    lines = [line for line in complaints.splitlines() if line.strip()] or [f"it ended with {code}"]
     raise NotBegunError(lines[-1].removeprefix("sequent: "))
 
 

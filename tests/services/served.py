@@ -25,7 +25,7 @@ RUN = "/stores/1/runs/1"
 class Served:
     """`sequent serve` for a program, a store or a folder, in the folder that it lies in."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, *options: str) -> None:
         try:
             import sse_starlette  # noqa: F401
             import uvicorn  # noqa: F401
@@ -33,7 +33,7 @@ class Served:
             not_there("there is no server for pages; pip install '.[test]'")
         self.store = store
         self.process = subprocess.Popen(
-            [COMMAND, "serve", str(store)], cwd=store.parent, env={**os.environ, "TMPDIR": str(store.parent)},
+            [COMMAND, "serve", str(store), *options], cwd=store.parent, env={**os.environ, "TMPDIR": str(store.parent)},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

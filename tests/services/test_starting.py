@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -157,6 +158,25 @@ def test_an_engine_that_the_page_started_outlives_the_server(tmp_path: Path, con
         served.end()
         (tmp_path / "go").touch()
     awaited(lambda: runs(tmp_path / "waits.run.db")[0].state == "success")
+
+
+def test_a_program_that_is_still_loading_is_not_started_twice_and_not_waited_for_at_ctrl_c(tmp_path: Path) -> None:
+    program = tmp_path / "loads.py"
+    program.write_text(WAITING.replace("flow =", "Path('loading').touch()\nwait()\nflow ="))
+    served = Served(tmp_path / "loads.py", "--store", str(tmp_path / "loads.run.db"))
+    try:
+        asked = threading.Thread(target=served.ask, args=("POST", "/stores/1/programs/1/start", served.bearer))
+        asked.start()
+        awaited((tmp_path / "loading").exists)
+        status, told = served.ask("POST", "/stores/1/programs/1/start", served.bearer)
+        assert (status, "already being started" in told) == (409, True)
+        assert served.interrupt() == (0, "")
+        asked.join()
+        assert not runs(tmp_path / "loads.run.db")
+    finally:
+        served.end()
+        (tmp_path / "go").touch()
+    awaited(lambda: [run.state for run in runs(tmp_path / "loads.run.db")] == ["success"])
 
 
 def test_a_run_is_recovered_and_a_step_of_it_rerun_by_clicks(

@@ -40,8 +40,12 @@ class Engines(ABC):
     def begin(self, work: Work) -> str:
         """Have an engine of its own do the work; returns what to tell the user once it has begun.
 
-        Raises `NotBegunError` with the reason where none could begin.
+        Raises `NotBegunError` with the reason where none could begin, or where none has begun when the server ends.
         """
+
+    @abstractmethod
+    def leave(self) -> None:
+        """The server ends: nobody waits any more for what is about to begin, which is not ended by that."""
 
 
 def program_of(origin: Mapping[str, object], run_id: str, programs: Sequence[Program]) -> Program:

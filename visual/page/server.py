@@ -19,13 +19,15 @@ HOST = "127.0.0.1"
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+    def __init__(self, config: uvicorn.Config, feed: Feed, engines: Engines) -> None:
         super().__init__(config)
         self._feed = feed
+        self._engines = engines
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Open pages are let go first: the server waits for them."""
+        """Open pages and requests are let go first: the server waits for them."""
         self._feed.close()
+        self._engines.leave()
         super().handle_exit(sig, frame)
 
 
@@ -45,4 +47,4 @@ def serve(stores: Stores, engines: Engines, port: int, tell: Callable[[str], Non
             log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
         tell(f"http://{HOST}:{port}/?token={token}")
-        _Server(config, feed).run(sockets=[listening])
+        _Server(config, feed, engines).run(sockets=[listening])
