@@ -245,6 +245,19 @@ def test_a_step_that_waits_for_its_next_try_says_so_and_when_it_is_due(phone: Pa
     assert "number 2, due " in details
 
 
+def test_errors_are_in_view_beside_the_details(browser: Browser, mixed: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(mixed.as_uri())
+    page.locator("#instances .body .row", has_text="failure, handled").first.click()
+    grid = page.locator("#instances .grid").bounding_box()
+    error = page.locator("#instances .body .row.chosen .error").bounding_box()
+    assert grid is not None
+    assert error is not None
+    assert error["x"] + error["width"] <= grid["x"] + grid["width"]
+    assert error["width"] > 60
+    page.close()
+
+
 def width(page: Page) -> int:
     return int(page.evaluate("Math.max(document.documentElement.scrollWidth, innerWidth)"))
 
