@@ -29,7 +29,7 @@ VERBS = {
     "logs": "Show what steps printed and logged.",
     "graph": "Draw a flow or a run, as SVG, PNG, PDF, DOT or Mermaid.",
     "report": "Write a run as one HTML page.",
-    "serve": "Follow and steer runs in the browser.",
+    "serve": "Follow, steer and start runs in the browser.",
     "pause": "Pause a run: start nothing new until it is resumed.",
     "resume": "Resume a paused run.",
     "cancel": "Cancel a run or one of its steps.",
