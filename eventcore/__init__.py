@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eventcore.act.executors.invoke import Invoke
     from eventcore.act.observer import Observer
     from eventcore.define.answer import Answer, RequestStatus
+    from eventcore.define.codecs import UnknownValue, register_codec
     from eventcore.define.expression import and_, or_
     from eventcore.define.pools import Resource, ResourcePool
     from eventcore.define.program import Event, Step
@@ -77,10 +78,12 @@ __all__ = [
     "StepStatus",
     "StepTriggers",
     "TaskStatus",
+    "UnknownValue",
     "Verdict",
     "and_",
     "current",
     "or_",
+    "register_codec",
     "steer",
     "stored_run",
 ]
@@ -93,6 +96,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "eventcore.act.executors.invoke": ("Invoke",),
             "eventcore.act.observer": ("Observer",),
             "eventcore.define.answer": ("Answer", "RequestStatus"),
+            "eventcore.define.codecs": ("UnknownValue", "register_codec"),
             "eventcore.define.expression": ("and_", "or_"),
             "eventcore.define.pools": ("Resource", "ResourcePool"),
             "eventcore.define.program": ("Event", "Step"),

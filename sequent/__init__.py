@@ -15,6 +15,7 @@ from eventcore.exports import exported
 if TYPE_CHECKING:
     from eventcore.act.executors.invoke import Invoke
     from eventcore.act.observer import Observer
+    from eventcore.define.codecs import UnknownValue, register_codec
     from eventcore.define.expression import and_, or_
     from eventcore.define.pools import Resource, ResourcePool
     from eventcore.define.status import (
@@ -72,10 +73,12 @@ __all__ = [
     "StoredRun",
     "TaskRecord",
     "TaskStatus",
+    "UnknownValue",
     "and_",
     "current",
     "item",
     "or_",
+    "register_codec",
     "shell",
     "stored_run",
 ]
@@ -86,6 +89,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
         {
             "eventcore.act.executors.invoke": ("Invoke",),
             "eventcore.act.observer": ("Observer",),
+            "eventcore.define.codecs": ("UnknownValue", "register_codec"),
             "eventcore.define.expression": ("and_", "or_"),
             "eventcore.define.pools": ("Resource", "ResourcePool"),
             "eventcore.define.status": (

@@ -11,8 +11,19 @@ def shown_value(text: str, most: int) -> str:
     try:
         shown = _shown(json.loads(text))
     except (ValueError, RecursionError):
-        shown = text
+        shown = _cut(text)
     return shown if len(shown) <= most else f"{shown[:most]}..."
+
+
+def _cut(text: str) -> str:
+    """What is left of a value: where a codec wrote it, its beginning tells what it is."""
+    start, read = '{"$":"codec","v":', json.JSONDecoder().raw_decode
+    try:
+        name, end = read(text, len(start) + 1)
+        told, _ = read(text, end + 1)
+    except (ValueError, RecursionError):
+        return text
+    return _coded([name, told, None]) if text.startswith(start) else text
 
 
 def _shown(value: Any) -> str:
@@ -35,4 +46,12 @@ def _tagged(tag: str, value: Any) -> str:
         return f"{str(value[0]).rpartition(':')[2]}({parts})"
     if tag in ("enum", "flag") and isinstance(value, list):
         return f"{str(value[0]).rpartition(':')[2]}.{value[1]}"
+    if tag == "codec" and isinstance(value, list) and len(value) == 3:
+        return _coded(value)
     return f"{tag}({_shown(value)})"
+
+
+def _coded(value: list[Any]) -> str:
+    """A value as it was described when it was written; no codec is needed for that."""
+    name, told, _ = value
+    return str(told) if str(name).startswith(("numpy.", "pandas.")) else f"{name}: {told}"

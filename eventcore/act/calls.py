@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Protocol
 
 from eventcore.act.current import Current
@@ -10,16 +9,16 @@ from eventcore.act.envelope import Call
 from eventcore.act.items import ItemRecord, LoopItems
 from eventcore.act.own_folder import log_root
 from eventcore.act.steplog import LogFolder, LogTarget
+from eventcore.act.variables import fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
-from eventcore.define.program import Loop, Step
+from eventcore.define.program import Loop, Role, Step
 from eventcore.define.reference import has_references, resolved
-from eventcore.define.values import decode
+from eventcore.define.sealed import Sealed, value_or_sealed
+from eventcore.define.values import Content
 from eventcore.errors import StoreError
 from eventcore.moment import Moment
-
-LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
 
 
 class Record(ItemRecord, Protocol):
@@ -27,6 +26,9 @@ class Record(ItemRecord, Protocol):
 
     def result(self, step: str, sequence: str) -> str | None:
         """A task's result as tagged JSON."""
+
+    def result_file(self, name: str) -> Content:
+        """What a result has in a file of that name; raises `StoreError` where that cannot be read."""
 
 
 class CallMaker:
@@ -43,10 +45,12 @@ class CallMaker:
         self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, plan.config.console)
         self._items = LoopItems(record)
         self._refers: dict[str, bool] = {}  #: by step, whether references stand among its arguments
+        self._has_sealed = False  #: whether something that the present call gets is sealed
 
     def make(self, task: Task, start_by: Moment | None) -> Call:
         """The call for the task's current try; raises whatever resolving its references raises."""
         step = task.step
+        self._has_sealed = False
         args: Any = step.args
         kwargs: Any = step.kwargs
         if (args or kwargs) and self._has_references(step):
@@ -58,12 +62,15 @@ class CallMaker:
             f"{prefix}STEP_RECOVERY": str(self._recovery),
         }
         extras = step.place.extras
+        variables: dict[str, Sealed] = {}
         if extras:
             values = {reference: reference.resolve(self, task.sequence) for reference in extras.values()}
             extras = {name: values[reference] for name, reference in extras.items()}
             for name, reference in step.place.environment.items():
-                text = str(values[reference])
-                if _fits_environment(text):
+                value = values[reference]
+                if isinstance(value, Sealed):
+                    variables[f"{prefix}{name}"] = value
+                elif fits_environment(text := str(value)):
                     environment[f"{prefix}{name}"] = text
         assert step.func is not None
         return Call(
@@ -75,6 +82,9 @@ class CallMaker:
             self._log,
             start_by,
             step.place.result_needed,
+            self._config.max_result_size if step.role is not Role.items else None,
+            self._has_sealed,
+            variables,
         )
 
     def _has_references(self, step: Step) -> bool:
@@ -84,30 +94,29 @@ class CallMaker:
         return found
 
     def result(self, step: str, sequence: str) -> Any:
-        """A recorded result, read back (see `eventcore.define.reference.Lookup`)."""
+        """A recorded result, read back or sealed (see `eventcore.define.reference.Lookup`)."""
+        what = f"the result of step {step!r} at {sequence}"
         try:
             text = self._record.result(step, sequence)
-            return None if text is None else decode(text)
+            if text is None:
+                return None
+            return self._noted(value_or_sealed(text, what, self._record.result_file))
         except (StoreError, ValueError) as error:
-            raise StoreError(f"the result of step {step!r} at {sequence} cannot be used: {error}") from None
+            raise StoreError(f"{what} cannot be used: {error}") from None
 
     def item(self, container: str, sequence: str, key: str) -> Any:
         """See `eventcore.define.reference.Lookup`."""
-        return self._items.value(self._loop(container), sequence, key)
+        return self._noted(self._items.value(self._loop(container), sequence, key))
 
     def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
         """See `eventcore.define.reference.Lookup`."""
         return self._items.keys(self._loop(container), sequence)
 
+    def _noted(self, value: Any) -> Any:
+        self._has_sealed |= isinstance(value, Sealed)
+        return value
+
     def _loop(self, container: str) -> Loop:
         loop = self._plan.steps[container].loop
         assert loop is not None
         return loop
-
-
-def _fits_environment(text: str) -> bool:
-    """Whether an environment can hold the text; steps also find it in their arguments and in `current()`."""
-    try:
-        return "\0" not in text and len(os.fsencode(text)) <= LONGEST_VARIABLE
-    except UnicodeEncodeError:
-        return False

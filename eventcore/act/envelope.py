@@ -13,17 +13,22 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
 
 import msgspec
 
+from eventcore.act.codecs_sent import SentCodec, codecs_to_send, take_codecs
 from eventcore.act.current import Current, entered
 from eventcore.act.forks import end_if_forked
 from eventcore.act.steplog import LogTarget, captured
+from eventcore.act.variables import fits_environment
 from eventcore.define.error_text import error_text
+from eventcore.define.sealed import Sealed, opened
 from eventcore.define.values import encode_result
+from eventcore.errors import StoreError
 from eventcore.moment import Moment, is_past
 
 
@@ -38,6 +43,10 @@ class Call(msgspec.Struct, frozen=True):
     log: LogTarget | None = None
     start_by: Moment | None = None  #: after it, the call must not begin: the run may be another engine's
     result_needed: bool = False  #: something refers to the result: one that cannot be stored is then a failure
+    largest: int | None = None  #: more bytes from a codec are returned as files; None: all are in the text
+    has_sealed: bool = False  #: there are sealed values in the arguments or in what the view adds
+    variables: Mapping[str, Sealed] = {}  #: of the environment, like `environment`; their texts are not known yet
+    codecs: tuple[SentCodec, ...] = ()  #: that the engine has
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -45,6 +54,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     ok: bool
     result: str | None = None  #: the value as tagged JSON, None for None
+    files: Mapping[str, bytes] = {}  #: that the value speaks of, by their names
     error: str | None = None  #: see `eventcore.define.error_text`
     traceback: str | None = None
     is_late: bool = False  #: the call was not begun, because it was too late for that
@@ -63,6 +73,11 @@ def perform(call: Call) -> Outcome:
     """
     if call.start_by is not None and is_past(call.start_by):
         return LATE
+    if call.has_sealed:
+        try:
+            call = _opened(call)
+        except StoreError as error:
+            return Outcome(False, error=f"StoreError: {error}")
     process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -82,6 +97,11 @@ async def perform_async(call: Call) -> Outcome:
     """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
     if call.start_by is not None and is_past(call.start_by):
         return LATE
+    if call.has_sealed:
+        try:
+            call = _opened(call)
+        except StoreError as error:
+            return Outcome(False, error=f"StoreError: {error}")
     process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -111,8 +131,16 @@ def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _succeeded(call: Call, value: Any, began: float) -> Outcome:
-    result = None if value is None else encode_result(value, call.result_needed)
-    return Outcome(True, result, seconds=time.monotonic() - began, raised=tuple(call.view.raised))
+    result, files = (None, {}) if value is None else encode_result(value, call.result_needed, call.largest)
+    return Outcome(True, result, files, seconds=time.monotonic() - began, raised=tuple(call.view.raised))
+
+
+def _opened(call: Call) -> Call:
+    """The call with its sealed values read; raises `StoreError`."""
+    view = msgspec.structs.replace(call.view, extras=opened(dict(call.view.extras)))
+    return msgspec.structs.replace(
+        call, args=opened(call.args), kwargs=opened(dict(call.kwargs)), view=view, has_sealed=False
+    )
 
 
 def failed(
@@ -136,8 +164,9 @@ def _storable(text: str) -> str:
 def pack(call: Call) -> bytes:
     """The call as bytes for another process on this machine; raises whatever pickling raises."""
     function = portable(call.function)
-    if function is not call.function:
-        call = msgspec.structs.replace(call, function=function)
+    codecs = codecs_to_send()
+    if function is not call.function or codecs:
+        call = msgspec.structs.replace(call, function=function, codecs=codecs)
     if travels_by_name(function) and all(map(is_plain, (call.args, call.kwargs, call.view.extras))):
         return pickle.dumps(call)  # what cloudpickle would do, in a fraction of its time
     import cloudpickle
@@ -193,7 +222,7 @@ def _at_its_name(function: object) -> object:
 
 def is_plain(value: object, depth: int = 4) -> bool:
     """Whether a small value consists of built-in types alone, so that no class has to travel with it."""
-    if type(value) in (str, int, float, bool, bytes, NoneType):
+    if type(value) in (str, int, float, bool, bytes, NoneType, Sealed):
         return True
     if type(value) not in (tuple, list, dict) or depth == 0:
         return False
@@ -203,10 +232,23 @@ def is_plain(value: object, depth: int = 4) -> bool:
     return len(value) <= 32 and all(is_plain(item, depth - 1) for item in value)
 
 
-def perform_packed(body: bytes) -> Outcome:
-    """`perform` a packed call; if it cannot be unpacked here, only this call fails."""
+def perform_packed(body: bytes, *, owns_environment: bool = False) -> Outcome:
+    """`perform` a packed call; if it cannot be unpacked here, only this call fails.
+
+    In a process that runs one call at a time, the call sets the environment variables that only it can know.
+    """
     try:
         call: Call = pickle.loads(body)
     except BaseException as error:
         return failed(error)
+    take_codecs(call.codecs)
+    if owns_environment:
+        _set_variables(call)
     return perform(call)
+
+
+def _set_variables(call: Call) -> None:
+    for name, value in call.variables.items():
+        with suppress(Exception):  # the call itself will fail with what the value's `str`, or reading it, raises
+            if fits_environment(text := str(value.resolve())):
+                os.environ[name] = text

@@ -11,7 +11,7 @@ import msgspec
 from eventcore.decide.archive import ItemCount
 from eventcore.decide.loops import keys_in
 from eventcore.define.program import Loop, Slice
-from eventcore.define.values import decode
+from eventcore.define.sealed import values_or_sealed
 
 
 class ItemRecord(Protocol):
@@ -50,7 +50,7 @@ class LoopItems:
         self._latest: dict[tuple[str, str], _Read] = {}
 
     def value(self, loop: Loop, sequence: str, key: str) -> Any:
-        """The item of the iteration with this key."""
+        """The item of the iteration with this key, sealed if a codec is needed to read it."""
         latest = self._latest.get((loop.scope.name, sequence))
         if latest is not None and 0 <= (place := latest.place(key)) < len(latest.values):
             return latest.values[place]
@@ -82,6 +82,6 @@ class LoopItems:
             if self._latest.get(oldest[:2]) is self._slices[oldest]:
                 del self._latest[oldest[:2]]
             del self._slices[oldest]
-        part = _Read(found.first, decode(found.values), keys)
+        part = _Read(found.first, values_or_sealed(found.values, f"an item of loop {loop.scope.name!r}"), keys)
         self._slices[scope, sequence, found.first] = self._latest[scope, sequence] = part
         return part

@@ -3,12 +3,17 @@
 A tagged value is the object `{"$": tag, "v": ...}`; a plain mapping that happens to have the key `$`, or keys that are
 not text, is written as a tagged list of pairs. Enums, dataclasses and structs of msgspec are written with the name of
 their class, and read back only when the module of that class is already imported: what a store holds never causes an
-import. A program's script is the same module whether it runs as `__main__` or was loaded under its own name. Time zones
-are kept as their offset, and the fold of a local time is not.
+import, but for NumPy and pandas where a value is theirs. A program's script is the same module whether it runs as
+`__main__` or was loaded under its own name. Time zones are kept as their offset, and the fold of a local time is not.
+
+What a codec has written is `{"$": "codec", "v": [name, text, value]}`: the codec's name, a short text for readers that
+do not have the codec, and what the codec made of the value. Large bytes in there are in a file beside the store, whose
+name begins with the digest of its content.
 """
 
 import json
 import math
+import re
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,16 +21,34 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
+from hashlib import sha256
 from pathlib import Path, PurePath
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
 
+from eventcore.define.codecs import (
+    Codec,
+    NotStorableError,
+    UnknownCodecError,
+    UnknownValue,
+    codec_named,
+    codec_of,
+    missing_library,
+)
+from eventcore.errors import StoreError
+
 TAG = "$"
 SCRIPT = "__eventcore_script__"  #: the module in `sys.modules` whose `script` is the one that `script_is` named
 DECIMAL_BITS = 10_000  #: Python reads and writes no longer integers as decimals
+DIGITS = 32  #: of the digest of a file's content, with which the file's name begins
+FILE_NAME = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9]{1,16}")
+CODED, FILED = f'{{"{TAG}":"codec"', f'{{"{TAG}":"file"'  #: how such a part begins in the text of a value
+REMEDY = "restore the file, or rerun the step that returned it"
+
+Content: TypeAlias = bytes | Path  #: of a file: what is in it, or where it is
 
 
 def script_is(module: ModuleType) -> None:
@@ -33,10 +56,6 @@ def script_is(module: ModuleType) -> None:
     holder = ModuleType(SCRIPT)  # the module under one more name would be found by what looks for functions' modules
     vars(holder)["script"] = module
     sys.modules[SCRIPT] = holder
-
-
-class NotStorableError(TypeError):
-    """The value has no form in JSON with tags; the message names the part and its type."""
 
 
 _writers: dict[type, tuple[str, Callable[[Any], Any]]] = {
@@ -61,45 +80,57 @@ _readers: dict[str, Callable[[Any], Any]] = {
     "bytes": b64decode,
     "complex": lambda v: complex(*v),
     "float": float,
-    "tuple": lambda v: tuple(_read(item) for item in v),
-    "list": lambda v: [_read(item) for item in v],
-    "set": lambda v: {_read(item) for item in v},
-    "frozenset": lambda v: frozenset(_read(item) for item in v),
-    "dict": lambda v: {_read(key): _read(item) for key, item in v},
     "int": lambda v: int(v, 16),
     "enum": lambda v: _class_named(v[0], Enum)[v[1]],
     "flag": lambda v: _class_named(v[0], Flag)(v[1]),
-    "dataclass": lambda v: _dataclass_from(v[0], v[1]),
     "text": str,
 }
 
 
+class Encoded(NamedTuple):
+    """A value in its stored form."""
+
+    text: str
+    files: Mapping[str, bytes]  #: what is kept beside the text, by the names that it has there
+
+
 def encode(value: Any) -> str:
     """Write `value` as text; raises `NotStorableError` where a part of it has no form."""
-    data = _write(value, "the value")
+    return _text(_Writer(None).write(value, "the value"))
+
+
+def encode_result(value: Any, needed: bool, largest: int | None = None) -> Encoded:
+    """Write a step's result: one that cannot be stored is kept as its text, unless something refers to it.
+
+    Bytes from a codec that are more than `largest` go to a file.
+    """
+    writer = _Writer(largest)
+    try:
+        return Encoded(_text(writer.write(value, "the value")), writer.files)
+    except (NotStorableError, RecursionError) as error:
+        if needed:
+            raise NotStorableError(
+                f"a later step refers to this step's result, and it cannot be stored: {error}"
+            ) from None
+        return Encoded(json.dumps({TAG: "text", "v": _shown(value)}), {})
+
+
+def decode(text: str, files: Mapping[str, Content] = {}, *, keep_unknown: bool = False) -> Any:
+    """Read what `encode` or `encode_result` wrote; raises `ValueError` for anything else.
+
+    With `keep_unknown`, an `UnknownValue` stands for what a codec wrote that is not registered. Raises `StoreError` for
+    a file that cannot be read.
+    """
+    return _Reader(files, keep_unknown).read(json.loads(text))
+
+
+def _text(data: Any) -> str:
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:  # half a surrogate pair, as in a file's name that could not be decoded
         return json.dumps(data, separators=(",", ":"))
     return text
-
-
-def decode(text: str) -> Any:
-    """Read what `encode` wrote; raises `ValueError` for anything else."""
-    return _read(json.loads(text))
-
-
-def encode_result(value: Any, needed: bool) -> str:
-    """Write a step's result: one that cannot be stored is kept as its text, unless something refers to it."""
-    try:
-        return encode(value)
-    except (NotStorableError, RecursionError) as error:
-        if needed:
-            raise NotStorableError(
-                f"a later step refers to this step's result, and it cannot be stored: {error}"
-            ) from None
-        return json.dumps({TAG: "text", "v": _shown(value)})
 
 
 def _shown(value: Any) -> str:
@@ -109,43 +140,86 @@ def _shown(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _write(value: Any, where: str) -> Any:
-    kind = type(value)
-    if value is None or kind in (str, bool):
-        return value
-    if kind is int:
-        return value if value.bit_length() < DECIMAL_BITS else _tagged("int", hex(value))
-    if kind is float:
-        return value if math.isfinite(value) else _tagged("float", repr(value))
-    if kind is list:
-        return [_write(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if kind is dict:
-        return _write_mapping(value, where)
-    if kind in _writers:
-        tag, write = _writers[kind]
-        return _tagged(tag, write(value))
-    return _write_other(value, where)
+class _Writer:
+    """Writes one value as what JSON takes."""
+
+    def __init__(self, largest: int | None) -> None:
+        self.files: dict[str, bytes] = {}
+        self._largest = largest
+        self._codec: Codec | None = None  #: whose bytes may go to a file
+
+    def write(self, value: Any, where: str) -> Any:
+        kind = type(value)
+        if value is None or kind in (str, bool):
+            return value
+        if kind is int:
+            return value if value.bit_length() < DECIMAL_BITS else _tagged("int", hex(value))
+        if kind is float:
+            return value if math.isfinite(value) else _tagged("float", repr(value))
+        if kind is list:
+            return [self.write(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        if kind is dict:
+            return self._of_mapping(value, where)
+        if kind in _writers:
+            if kind is bytes and self._codec is not None and self._largest is not None and len(value) > self._largest:
+                return self._file(value, self._codec.suffix)
+            tag, write = _writers[kind]
+            return _tagged(tag, write(value))
+        return self._other(value, where)
+
+    def _of_mapping(self, value: Mapping[Any, Any], where: str) -> Any:
+        if all(type(key) is str for key in value) and TAG not in value:
+            return {key: self.write(item, f"{where}[{key!r}]") for key, item in value.items()}
+        pairs = [[self.write(k, f"a key of {where}"), self.write(v, f"{where}[{k!r}]")] for k, v in value.items()]
+        return _tagged("dict", pairs)
+
+    def _other(self, value: Any, where: str) -> Any:
+        if (codec := _codec_of(type(value), where)) is not None:
+            return self._coded(value, codec, where)
+        if isinstance(value, Enum):
+            if isinstance(value, Flag):
+                return _tagged("flag", [_class_name(type(value), where), value.value])
+            return _tagged("enum", [_class_name(type(value), where), value.name])
+        if _is_record(type(value)):
+            parts = {name: self.write(getattr(value, name), f"{where}.{name}") for name in _field_names(value)}
+            return _tagged("dataclass", [_class_name(type(value), where), parts])
+        if isinstance(value, PurePath):
+            return _tagged("path", str(value))
+        if type(value) in (set, frozenset, tuple):
+            return _tagged(type(value).__name__, [self.write(item, f"an item of {where}") for item in value])
+        raise NotStorableError(
+            f"{where} is of type {type(value).__module__}.{type(value).__qualname__}, which has no codec; return "
+            "something else, or register a codec for it"
+        )
+
+    def _coded(self, value: Any, codec: Codec, where: str) -> Any:
+        try:
+            made = codec.encode(value)
+        except NotStorableError as error:
+            raise NotStorableError(f"{where} cannot be stored: {error}") from None
+        except ImportError as error:
+            raise NotStorableError(f"{where}: {missing_library(codec.name, error)}") from None
+        except Exception as error:  # whatever a user's function raises
+            said = f"{type(error).__name__}: {error}"
+            raise NotStorableError(f"{where} cannot be written by codec {codec.name!r}: {said}") from error
+        around, self._codec = self._codec, codec
+        try:
+            written = self.write(made, f"what codec {codec.name!r} made of {where}")
+        finally:
+            self._codec = around
+        return _tagged("codec", [codec.name, codec.described(value), written])
+
+    def _file(self, content: bytes, suffix: str) -> Any:
+        name = sha256(content).hexdigest()[:DIGITS] + suffix
+        self.files[name] = content
+        return _tagged("file", [name, len(content)])
 
 
-def _write_mapping(value: Mapping[Any, Any], where: str) -> Any:
-    if all(type(key) is str for key in value) and TAG not in value:
-        return {key: _write(item, f"{where}[{key!r}]") for key, item in value.items()}
-    return _tagged("dict", [[_write(k, f"a key of {where}"), _write(v, f"{where}[{k!r}]")] for k, v in value.items()])
-
-
-def _write_other(value: Any, where: str) -> Any:
-    if isinstance(value, Enum):
-        if isinstance(value, Flag):
-            return _tagged("flag", [_class_name(type(value), where), value.value])
-        return _tagged("enum", [_class_name(type(value), where), value.name])
-    if _is_record(type(value)):
-        parts = {name: _write(getattr(value, name), f"{where}.{name}") for name in _field_names(value)}
-        return _tagged("dataclass", [_class_name(type(value), where), parts])
-    if isinstance(value, PurePath):
-        return _tagged("path", str(value))
-    if type(value) in (set, frozenset, tuple):
-        return _tagged(type(value).__name__, [_write(item, f"an item of {where}") for item in value])
-    raise NotStorableError(f"{where} is of type {type(value).__module__}.{type(value).__qualname__}")
+def _codec_of(cls: type, where: str) -> Codec | None:
+    try:
+        return codec_of(cls)
+    except ValueError as error:
+        raise NotStorableError(f"{where}: {error}") from None
 
 
 def _is_record(cls: type) -> bool:
@@ -161,17 +235,98 @@ def _tagged(tag: str, value: Any) -> dict[str, Any]:
     return {TAG: tag, "v": value}
 
 
-def _read(data: Any) -> Any:
-    if isinstance(data, list):
-        return [_read(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    if TAG not in data:
-        return {key: _read(item) for key, item in data.items()}
+class _Reader:
+    """Reads one value; `files` are those that it may speak of."""
+
+    def __init__(self, files: Mapping[str, Content], keep_unknown: bool) -> None:
+        self._files = files
+        self._keep_unknown = keep_unknown
+
+    def read(self, data: Any) -> Any:
+        if isinstance(data, list):
+            return [self.read(item) for item in data]
+        if not isinstance(data, dict):
+            return data
+        if TAG not in data:
+            return {key: self.read(item) for key, item in data.items()}
+        tag = data[TAG]
+        try:
+            nested = _nested.get(tag)
+            return _readers[tag](data["v"]) if nested is None else nested(self, data["v"])
+        except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
+
+    def record(self, parts: Any) -> Any:
+        name, fields = parts
+        return _class_named(name, object)(**{key: self.read(item) for key, item in fields.items()})
+
+    def coded(self, parts: Any) -> Any:
+        name, text, written = parts
+        try:
+            codec = codec_named(name)
+        except UnknownCodecError:
+            if not self._keep_unknown:
+                raise
+            return UnknownValue(name, text, self.read(written))
+        made = self.read(written)
+        try:
+            return codec.decode(made)
+        except ImportError as error:
+            raise missing_library(name, error) from None
+        except Exception as error:  # whatever a user's function raises
+            said = f"{type(error).__name__}: {error}"
+            raise ValueError(f"codec {name!r} cannot read what it wrote: {said}") from error
+
+    def file(self, parts: Any) -> bytes:
+        name, _ = parts
+        found = self._files[name]
+        content = _content(found) if isinstance(found, Path) else found
+        if sha256(content).hexdigest()[:DIGITS] != name[:DIGITS]:
+            raise StoreError(f"its file {found if isinstance(found, Path) else name} is damaged; {REMEDY}")
+        return content
+
+
+def _content(file: Path) -> bytes:
     try:
-        return _readers[data[TAG]](data["v"])
-    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
+        return file.read_bytes()
+    except OSError as error:
+        raise StoreError(f"its file {file} cannot be read: {error.strerror or error}; {REMEDY}") from error
+
+
+_nested: dict[str, Callable[[_Reader, Any], Any]] = {
+    "tuple": lambda reader, v: tuple(reader.read(item) for item in v),
+    "list": lambda reader, v: [reader.read(item) for item in v],
+    "set": lambda reader, v: {reader.read(item) for item in v},
+    "frozenset": lambda reader, v: frozenset(reader.read(item) for item in v),
+    "dict": lambda reader, v: {reader.read(key): reader.read(item) for key, item in v},
+    "dataclass": _Reader.record,
+    "codec": _Reader.coded,
+    "file": _Reader.file,
+}
+
+
+def is_coded(text: str) -> bool:
+    """Whether a codec may be needed to read the text."""
+    return CODED in text
+
+
+def files_in(text: str) -> list[str]:
+    """The names of the files that a stored value speaks of; raises `ValueError` for one that no codec gave."""
+    return list(_files_in(json.loads(text))) if FILED in text else []
+
+
+def _files_in(data: Any) -> Iterator[str]:
+    if isinstance(data, list):
+        for item in data:
+            yield from _files_in(item)
+    elif isinstance(data, dict):
+        if data.get(TAG) == "file":
+            name = data["v"][0] if isinstance(data.get("v"), list) and data["v"] else None
+            if not isinstance(name, str) or not FILE_NAME.fullmatch(name):
+                raise ValueError(f"not a stored value: {str(data)[:80]}")
+            yield name
+        for item in data.values():
+            yield from _files_in(item)
 
 
 def _class_name(cls: type, where: str) -> str:
@@ -203,7 +358,3 @@ def _modules_named(name: str) -> Iterator[ModuleType]:
     spec = getattr(script, "__spec__", None)
     if name in ("__main__", Path(getattr(script, "__file__", None) or "").stem, getattr(spec, "name", None)):
         yield script
-
-
-def _dataclass_from(name: str, parts: Mapping[str, Any]) -> Any:
-    return _class_named(name, object)(**{key: _read(item) for key, item in parts.items()})

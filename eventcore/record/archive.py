@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Table, and_, func, select
 from eventcore.decide.archive import Archive, ItemCount
 from eventcore.define.program import Slice
 from eventcore.define.status import TaskStatus
+from eventcore.define.values import Content
 from eventcore.record import schema as t
 from eventcore.record.rows import RunRow
 from eventcore.record.store import Store
@@ -26,6 +27,10 @@ class StoreArchive(Archive):
     def result(self, step: str, sequence: str) -> str | None:
         """A task's recorded result."""
         return self._store.result(self._row, step, sequence)
+
+    def result_file(self, name: str) -> Content:
+        """A file that a result speaks of."""
+        return self._store.result_file(self._row, name)
 
     def item_count(self, step: str, sequence: str) -> ItemCount | None:
         """How many items the step recorded last at the sequence; None where it never did."""

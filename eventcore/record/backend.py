@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
+from eventcore.define.values import Content
 from eventcore.errors import StoreError
 from eventcore.record.statements import Row, Statement
 
@@ -170,8 +171,22 @@ class Backend(ABC):
         """The large result that `keep_result` named so; raises `StoreError` where it cannot be read."""
         raise NotImplementedError(f"{type(self).__name__} keeps results in their rows")
 
+    @abstractmethod
+    def keep_file(self, run_id: str, name: str, content: bytes) -> None:
+        """Put a file that a result speaks of where it outlives a crash before its turn is committed.
+
+        The name tells the content: a file that is there already is the same. Raises `StoreError` like `keep_result`.
+        """
+
+    @abstractmethod
+    def kept_file(self, run_id: str, name: str) -> Content:
+        """The content of a file that `keep_file` kept, or a path to read it from.
+
+        Raises `StoreError` where it is gone; a path may lead to nothing.
+        """
+
     def drop_results(self, run_id: str) -> None:
-        """Remove all large results of a run, also those that no turn speaks of."""
+        """Remove all large results and files of a run, also those that no turn speaks of."""
         return
 
 

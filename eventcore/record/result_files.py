@@ -1,4 +1,4 @@
-"""Large results in files next to a store: a folder for each run, a file for each result."""
+"""Results in files next to a store: a folder for each run, a file for each large result and for large bytes in one."""
 
 from __future__ import annotations
 
@@ -23,23 +23,29 @@ class ResultFiles:
 
         Raises `StoreError` where that fails, and leaves no part of it behind.
         """
+        name = f"{_digest(*map(str, key))[:32]}.json"
+        self._put(run_id, name, text.encode(), f"the result, {len(text)} characters long,")
+        return name
+
+    def write_file(self, run_id: str, name: str, content: bytes) -> None:
+        """Write a file that a result speaks of, just as durably; it appears under its name when it is complete."""
+        self._put(run_id, name, content, f"the result's file, {len(content)} bytes long,")
+
+    def file(self, run_id: str, name: str) -> Path:
+        """Where a file that `write_file` wrote is."""
+        return self._of_run(run_id) / name
+
+    def _put(self, run_id: str, name: str, content: bytes, what: str) -> None:
         folder = self._of_run(run_id)
-        file = folder / f"{_digest(*map(str, key))[:32]}.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            try:
-                _write(file, text)
-            except OSError:
-                with suppress(OSError):
-                    file.unlink()
-                raise
+            _write(folder / name, content)
             self._sync_entries(folder)
         except OSError as error:
             raise StoreError(
-                f"the result, {len(text)} characters long, cannot be kept in {folder}: {error.strerror or error}; free "
-                "disk space or correct the folder's permissions, then recover the run"
+                f"{what} cannot be kept in {folder}: {error.strerror or error}; free disk space or correct the "
+                "folder's permissions, then recover the run"
             ) from error
-        return file.name
 
     def read(self, run_id: str, name: str) -> str:
         """The text of a file that `write` named; raises `StoreError` where it is gone or damaged."""
@@ -68,11 +74,19 @@ class ResultFiles:
             self._entered.add(folder)
 
 
-def _write(file: Path, text: str) -> None:
-    with file.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
+def _write(file: Path, content: bytes) -> None:
+    """Write a file that replaces another one, or appears, when it is on disk."""
+    begun = file.with_name(f"{file.name}.part")
+    try:
+        with begun.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        begun.replace(file)
+    except OSError:
+        with suppress(OSError):
+            begun.unlink()
+        raise
 
 
 def _sync(folder: Path) -> None:

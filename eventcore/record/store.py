@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from eventcore.decide.rerunning import Rerun
 from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
+from eventcore.define.values import Content
 from eventcore.errors import RunExistsError, RunNotFoundError
 from eventcore.record import identity, lease, requests, reruns
 from eventcore.record import schema as t
@@ -156,7 +157,9 @@ class Store:
     def writer(self, row: RunRow, holder: lease.Holder, max_result_size: int) -> TurnWriter:
         """What records the turns of an engine that holds the run."""
 
-        def offload(task: Task, text: str) -> str | None:
+        def offload(task: Task, text: str, files: Mapping[str, bytes]) -> str | None:
+            for name, content in files.items():
+                self.backend.keep_file(row.run_id, name, content)
             if len(text) <= max_result_size:
                 return None
             return self.backend.keep_result(row.run_id, (task.step.name, task.sequence, row.recovery), text)
@@ -207,6 +210,10 @@ class Store:
         if found.file is not None:
             return self.backend.kept_result(row.run_id, str(found.file))
         return None if found.value is None else str(found.value)
+
+    def result_file(self, row: RunRow, name: str) -> Content:
+        """A file that a result speaks of; raises `StoreError` where it cannot be read."""
+        return self.backend.kept_file(row.run_id, name)
 
     def unraised(self, row: RunRow, triggers: Iterable[tuple[str, str]]) -> int:
         """How many of the triggers (event, sequence) are no facts of the present recovery yet."""

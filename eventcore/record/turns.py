@@ -28,7 +28,7 @@ from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
 DONE, REFUSED = RequestStatus.done.value, RequestStatus.refused.value
-Offload = Callable[[Task, str], str | None]
+Offload = Callable[[Task, str, Mapping[str, bytes]], str | None]
 
 
 class TurnWriter:
@@ -64,12 +64,12 @@ class TurnWriter:
         for progress in changes.loops.values():
             progress.is_recorded = True
 
-    def keep(self, task: Task, result: str) -> None:
-        """Put the result of a task where the turn that ends it may refer to it, if it is large.
+    def keep(self, task: Task, result: str, files: Mapping[str, bytes]) -> None:
+        """Put the result of a task, if it is large, and its files where the turn that ends it may refer to them.
 
         Raises `StoreError` where it cannot be kept.
         """
-        file = self._offload(task, result)
+        file = self._offload(task, result, files)
         if file is not None:
             self._kept[task.key] = file
 

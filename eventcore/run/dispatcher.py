@@ -79,6 +79,7 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.result, (str, NoneType))
         and isinstance(outcome.error, (str, NoneType))
         and isinstance(outcome.seconds, (float, int, NoneType))
+        and isinstance(outcome.files, dict)
     ):
         return outcome
     return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts and numbers")

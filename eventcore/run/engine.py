@@ -165,7 +165,7 @@ class Engine:
         """The outcome, its large result kept apart; where that is impossible, the try has failed."""
         if outcome.ok and outcome.result is not None and task.step.role is not Role.items:
             try:
-                self._writer.keep(task, outcome.result)
+                self._writer.keep(task, outcome.result, outcome.files)
             except StoreError as error:
                 return Outcome(False, error=f"StoreError: {error}")
         return outcome

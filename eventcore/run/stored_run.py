@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -17,7 +18,7 @@ from eventcore.define.answer import no_step, some_of
 from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
-from eventcore.define.values import decode
+from eventcore.define.values import Content, decode, files_in
 from eventcore.errors import ResultNotFoundError, StoreError
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ class StoredRun:
         """The results of all instances of a step that succeeded, by sequence, in the order of the loops.
 
         A step that returned nothing has the result None; a result that could not be stored is the text that was
-        stored instead of it. Raises `ResultNotFoundError` for a step that the run does not have, and for a container.
+        stored instead of it. An `UnknownValue` stands for each value whose codec is not registered. Raises `StoreError`
+        for a value whose library or file is missing, and `ResultNotFoundError` for a step that the run does not have
+        and for a container.
         """
         return self._results(step, None)
 
@@ -133,6 +136,8 @@ class StoredRun:
         return own
 
     def _results(self, step: StepNamed, sequence: str | None) -> dict[str, Any]:
+        from eventcore.record.backend import backend_at
+
         path = _path(step)
         with self._read() as reader:
             run = self._run(reader)
@@ -144,12 +149,16 @@ class StoredRun:
                     f"run {self.run_id!r}: container {path!r} has no results; ask for those of a step inside it: "
                     f"{some_of(inside)}"
                 )
-            return {at: self._value(path, at, text) for at, text in in_order(reader.results_of(run, name, sequence))}
+            found = in_order(reader.results_of(run, name, sequence))
+            file = partial(backend_at(reader.connection).kept_file, run.run_id)
+            return {at: self._value(path, at, text, file) for at, text in found}
 
-    def _value(self, path: str, sequence: str, text: str | None) -> Any:
+    def _value(self, path: str, sequence: str, text: str | None, file: Callable[[str], Content]) -> Any:
         try:
-            return None if text is None else decode(text)
-        except ValueError as error:
+            if text is None:
+                return None
+            return decode(text, {name: file(name) for name in files_in(text)}, keep_unknown=True)
+        except (StoreError, ValueError) as error:
             raise StoreError(f"run {self.run_id!r}: the result of {path}@{sequence} cannot be read: {error}") from None
 
 

@@ -7,15 +7,17 @@ the recorded ones.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from eventcore.define.codecs import NotStorableError
 from eventcore.define.items import SLICE, RecordedItems
 from eventcore.define.program import Slice
 from eventcore.define.reference import Reference
 from eventcore.define.sequence import is_name
-from eventcore.define.values import NotStorableError, encode
+from eventcore.define.values import encode
 from sequent.errors import LoopError
 
 
@@ -44,13 +46,28 @@ def slices_of(value: Any) -> Iterator[Slice]:
     """
     if isinstance(value, Mapping):
         return _keyed(value)
-    if not isinstance(value, Iterable):
-        raise LoopError(f"the loop is {value!r}, which cannot be iterated over; give an iterable or a mapping")
-    return _numbered(value)
+    try:
+        walk = iter(value) if (rows := _rows(value)) is None else rows
+    except TypeError:
+        raise LoopError(
+            f"the loop is {value!r}, which cannot be iterated over; give an iterable or a mapping"
+        ) from None
+    return _numbered(walk)
 
 
-def _numbered(values: Iterable[Any]) -> Iterator[Slice]:
-    walk, first = iter(values), 1
+def _rows(value: Any) -> Iterator[dict[Any, Any]] | None:
+    """The rows of a table of pandas as mappings from columns to values; None for anything else."""
+    frame_class: Any = getattr(sys.modules.get("pandas"), "DataFrame", None)
+    if frame_class is None or not isinstance(value, frame_class):
+        return None
+    if not value.columns.is_unique:
+        raise LoopError("the loop is a DataFrame with two columns of the same name; rename one of them")
+    parts = (value.iloc[first : first + SLICE].to_dict("records") for first in range(0, len(value), SLICE))
+    return (row for part in parts for row in part)
+
+
+def _numbered(walk: Iterator[Any]) -> Iterator[Slice]:
+    first = 1
     while (part := list(islice(walk, SLICE))) or first == 1:
         yield Slice(first, len(part), None, encode(part))
         if not part:

@@ -61,6 +61,16 @@ skip = seq.STEP_SKIP
 settings = {"retries": 3}
 sections = {"SEQUENT": {"max_concurrent": 4}}
 
+
+
+class Money:
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+
+seq.register_codec(Money, name="money", encode=lambda money: money.cents, decode=Money)
+seq.register_codec(Money, name="m2", encode=lambda m: [m.cents], decode=lambda v: Money(*v), suffix=".txt")
+
 flow = seq.Sequent("x", Path("x.db"), seq.RUN_RESTART, None, None, False, "INFO", sections, True)
 other = seq.Sequent(run_id=None, config=settings, logging_level=10)
 a = flow.add_step("a", load, args=("a",), kwargs={"number": 1}, recovery=policy, config=settings)
@@ -154,6 +164,8 @@ flow.add_step("j", loop=a.result.rows)  # attr-defined
 flow.result(1)  # arg-type
 flow.step(nmae="x")  # call-arg
 seq.shell(["ls"])  # arg-type
+seq.register_codec(seq.Sequent, name="x", encode=str, decode=str)  # arg-type
+seq.register_codec(seq.Sequent, encode=str, decode=seq.Sequent)  # call-arg
 flow.run(max_loop=1)  # call-arg
 flow.run("1")  # arg-type
 flow.run(run_mode="restart")  # arg-type
@@ -183,8 +195,10 @@ disallow_incomplete_defs = True
 disallow_untyped_calls = True
 [mypy-eventcore.*,sequent.*,visual.*]
 ignore_errors = True
-[mypy-sqlalchemy.*,networkx.*,rich.*,click.*]
+[mypy-sqlalchemy.*,networkx.*,rich.*,click.*,numpy.*]
 follow_imports = skip
+[mypy-pandas.*]
+ignore_missing_imports = True
 """
 
 

@@ -85,7 +85,7 @@ def test_a_result_that_the_disk_has_no_room_for_is_a_failure_of_its_step(small_d
     assert not ev.run()
     assert "No space left on device" in errors(store)[0]
     assert rows(store, "select step, status from {tasks} order by step") == [("after", "success"), ("large", "failure")]
-    assert [file.stat().st_size for file in small_disk.rglob("*.json")] == [1002]
+    assert [file.stat().st_size for file in small_disk.rglob("s.db.results/*/*")] == [1002]
 
 
 def test_a_disk_too_full_for_the_store_ends_the_run_with_one_error(small_disk: Path) -> None:

@@ -106,7 +106,7 @@ def receive(stream: BinaryIO) -> bytes | None:
 def answer(body: bytes) -> bytes:
     """Perform one packed call; whatever it does short of ending the process, the answer is a pickled `Outcome`."""
     try:
-        outcome = perform_packed(body)
+        outcome = perform_packed(body, owns_environment=True)
     except BaseException as error:
         outcome = failed(error)
     flush_standard_streams()

@@ -158,6 +158,14 @@ class SqliteFile(_Sqlite):
         """From its file."""
         return self._results.read(run_id, name)
 
+    def keep_file(self, run_id: str, name: str, content: bytes) -> None:
+        """In the run's folder."""
+        self._results.write_file(run_id, name, content)
+
+    def kept_file(self, run_id: str, name: str) -> Path:
+        """Where it is."""
+        return self._results.file(run_id, name)
+
     def drop_results(self, run_id: str) -> None:
         """The run's folder."""
         self._results.remove(run_id)
@@ -213,10 +221,29 @@ class SqliteMemory(_Sqlite):
     schemes = ("memory",)
     is_shared = False
 
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self._files: dict[tuple[str, str], bytes] = {}
+
     def open(self, durability: str, *, create: bool) -> Engine:
         """Make an empty one, always: `create` would only matter to somebody who looks for what another has made."""
         connect = {"check_same_thread": False}
         return self._engine(":memory:", durability, (), poolclass=StaticPool, connect_args=connect)
+
+    def keep_file(self, run_id: str, name: str, content: bytes) -> None:
+        """In memory."""
+        self._files[run_id, name] = content
+
+    def kept_file(self, run_id: str, name: str) -> bytes:
+        """From memory."""
+        if (run_id, name) not in self._files:
+            raise StoreError(f"the store in memory has no file {name}")
+        return self._files[run_id, name]
+
+    def drop_results(self, run_id: str) -> None:
+        """All of the run's files."""
+        for key in [key for key in self._files if key[0] == run_id]:
+            del self._files[key]
 
 
 def is_damage(error: BaseException | None) -> bool:

@@ -324,5 +324,5 @@ def test_no_limit_and_any_limit_give_a_capacity_that_can_run(name: str) -> None:
 @every(*IN_THIS_PROCESS)
 def test_what_stays_in_this_process_need_not_be_pickled(bench: Bench, name: str) -> None:
     lock = threading.Lock()
-    assert bench.value(lambda held: encode_result(held is lock, False), lock) == "true"
+    assert bench.value(lambda held: encode_result(held is lock, False).text, lock) == "true"
     assert not executor_class(CONSTRUCTS[name]).leaves_process(CONSTRUCTS[name])

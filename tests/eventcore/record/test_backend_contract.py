@@ -97,6 +97,26 @@ def test_large_results_of_two_runs_are_kept_apart(place: Place) -> None:
         assert result(place, run_id) == run_id * 20
 
 
+def content(place: Place, run_id: str, name: str) -> bytes:
+    """A file that a result speaks of."""
+    found = place.store.backend.kept_file(run_id, name)
+    return found.read_bytes() if isinstance(found, Path) else found
+
+
+def test_files_of_results_are_kept_for_each_run_until_that_is_deleted(place: Place) -> None:
+    for run_id in ("stays", "goes"):
+        assert chained(place.program(run_id=run_id), succeed).run()
+        for _ in range(2):
+            place.store.backend.keep_file(run_id, "0a.npy", b"\0same")
+        place.store.backend.keep_file(run_id, "0b.bin", run_id.encode())
+    assert content(place, "goes", "0a.npy") == content(place, "stays", "0a.npy") == b"\0same"
+    assert cleaning.delete_run(place.store, place.run("goes"))
+    for name in ("0a.npy", "0b.bin"):
+        with pytest.raises((StoreError, FileNotFoundError)):
+            content(place, "goes", name)
+    assert content(place, "stays", "0b.bin") == b"stays"
+
+
 # leases
 
 

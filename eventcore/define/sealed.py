@@ -1,0 +1,56 @@
+"""Stored values that are read only where they are used: the engine need not have the libraries and codecs for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eventcore.define.reference import Lookup, Reference, mapped
+from eventcore.define.values import Content, decode, files_in, is_coded
+from eventcore.errors import StoreError
+
+
+class Sealed(Reference):
+    """A stored value among the arguments of a call; `opened` has it replaced where the call is performed."""
+
+    def __init__(self, text: str, files: Mapping[str, Content], what: str) -> None:
+        self._parts = text, files, what
+
+    def resolve(self, lookup: Lookup | None = None, sequence: str = "") -> Any:
+        """The value; raises `StoreError` where it cannot be read in this process."""
+        text, files, what = self._parts
+        try:
+            return decode(text, files)
+        except (StoreError, ValueError) as error:
+            raise StoreError(f"{what} cannot be used: {error}") from None
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return Sealed, self._parts
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sealed:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{self._parts[2]}, as it is stored>"
+
+
+def value_or_sealed(text: str, what: str, file: Callable[[str], Content]) -> Any:
+    """The value, sealed if it needs a codec; `file` finds the files that it speaks of. Raises `ValueError`."""
+    if not is_coded(text):
+        return decode(text)
+    return Sealed(text, {name: file(name) for name in files_in(text)}, what)
+
+
+def values_or_sealed(text: str, what: str) -> list[Any]:
+    """The items of a list as `value_or_sealed` has them; they have no files."""
+    if not is_coded(text):
+        found: list[Any] = decode(text)
+        return found
+    parts = (json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in json.loads(text))
+    return [Sealed(part, {}, what) if is_coded(part) else decode(part) for part in parts]
+
+
+def opened(value: Any) -> Any:
+    """The value with what is sealed in it read; raises `StoreError`."""
+    return mapped(value, lambda found: found.resolve() if isinstance(found, Sealed) else found)
