@@ -13,11 +13,6 @@ class SentCodec(NamedTuple):
     cls: str  #: see `class_name`
     body: bytes
 
-    def load(self) -> Codec:
-        """The codec; raises whatever importing what it uses raises."""
-        codec: Codec = pickle.loads(self.body)  # noqa: S301  the engine of this worker sent it
-        return codec
-
 
 _packed: dict[str, tuple[Codec, SentCodec | None]] = {}
 
@@ -30,7 +25,13 @@ def codecs_to_send() -> tuple[SentCodec, ...]:
 def take_codecs(sent: tuple[SentCodec, ...]) -> None:
     """Have the codecs at hand in this process."""
     if sent:
-        offer(Offer(name, cls, SentCodec(name, cls, body).load) for name, cls, body in sent)
+        offer(Offer(*codec, _load) for codec in sent)
+
+
+def _load(body: bytes) -> Codec:
+    """The codec; raises whatever importing what it uses raises."""
+    codec: Codec = pickle.loads(body)  # noqa: S301  the engine of this worker sent it
+    return codec
 
 
 def _sent(codec: Codec) -> SentCodec | None:

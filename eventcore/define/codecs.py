@@ -72,12 +72,14 @@ class Offer(NamedTuple):
 
     name: str
     cls: str  #: the class, see `class_name`
-    load: Callable[[], Codec]
+    body: bytes  #: of which `load` makes the codec
+    load: Callable[[bytes], Codec]
 
 
 _by_class: dict[type, Codec] = {}
 _by_name: dict[str, Codec] = {}
 _offers: dict[str, Offer] = {}
+_loaded: dict[str, Codec] = {}  #: those of the offers that were needed
 
 
 def register_codec(
@@ -128,8 +130,16 @@ def registered() -> Mapping[str, Codec]:
 
 
 def offer(offers: Iterable[Offer]) -> None:
-    """Have these codecs loaded when they are needed and not registered."""
-    _offers.update((offered.name, offered) for offered in offers)
+    """Have these codecs loaded when they are needed and not registered, instead of others of the same names."""
+    for offered in offers:
+        known = _offers.get(offered.name)
+        if known is not None and known.body != offered.body and offered.name in _loaded:
+            old = _loaded.pop(offered.name)  # of another program, which used this process before
+            if _by_class.get(old.cls) is old:
+                del _by_class[old.cls]
+            if _by_name.get(old.name) is old:
+                del _by_name[old.name]
+        _offers[offered.name] = offered
 
 
 def class_name(cls: type) -> str:
@@ -178,7 +188,8 @@ def missing_library(what: str, error: ImportError) -> ValueError:
 
 def _load(offered: Offer) -> None:
     try:
-        _add(offered.load())
+        codec = _loaded[offered.name] = offered.load(offered.body)
+        _add(codec)
     except Exception as error:  # whatever importing a user's module raises
         raise ValueError(
             f"codec {offered.name!r} cannot be loaded in this process: {type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
 from eventcore.define.config import Config, Construct
 from eventcore.define.program import Step
+from eventcore.define.values import FILE_NAME
 from eventcore.errors import EventcoreError
 from eventcore.moment import Moment
 from eventcore.run.waiting import Ended
@@ -80,6 +81,8 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.error, (str, NoneType))
         and isinstance(outcome.seconds, (float, int, NoneType))
         and isinstance(outcome.files, dict)
+        and all(isinstance(name, str) and FILE_NAME.fullmatch(name) for name in outcome.files)
+        and all(isinstance(content, bytes) for content in outcome.files.values())
     ):
         return outcome
     return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts and numbers")

@@ -20,7 +20,7 @@ from eventcore.errors import ProgramError, StoreError
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is its own."""
-    for registry in ("_by_class", "_by_name", "_offers"):
+    for registry in ("_by_class", "_by_name", "_offers", "_loaded"):
         monkeypatch.setattr(codecs, registry, {})
 
 
@@ -198,3 +198,39 @@ def test_a_class_that_is_made_anew_takes_over_its_codec() -> None:
     made = type("Money", (Money,), {"__qualname__": Money.__qualname__})
     evr.register_codec(made, name="money", encode=lambda m: m.cents, decode=made)
     assert type(decode(encode(made(1)))) is made
+
+
+class Coin(Money):
+    """As the class of the same name in another program."""
+
+
+def test_a_codec_that_is_offered_is_loaded_when_it_is_needed_and_replaced_by_the_next_programs() -> None:
+    loaded: list[bytes] = []
+
+    def load(body: bytes) -> codecs.Codec:
+        loaded.append(body)
+        cls = Money if body == b"first" else Coin
+        return codecs.Codec(cls, "money", lambda m: m.cents, cls)
+
+    text = '{"$":"codec","v":["money","Money(5)",5]}'
+    for _ in range(2):
+        codecs.offer([codecs.Offer("money", codecs.class_name(Money), b"first", load)])
+        assert not loaded or loaded == [b"first"]
+        assert (encode(Money(5)), type(decode(text))) == (text, Money)
+    codecs.offer([codecs.Offer("money", codecs.class_name(Coin), b"second", load)])
+    assert type(decode(text)) is Coin
+    assert loaded == [b"first", b"second"]
+    with pytest.raises(NotStorableError, match="has no codec"):
+        encode(Money(5))
+
+
+def test_a_codec_that_cannot_be_loaded_says_why() -> None:
+    def load(body: bytes) -> codecs.Codec:
+        raise ModuleNotFoundError("No module named 'currencies'")
+
+    codecs.offer([codecs.Offer("money", codecs.class_name(Money), b"", load)])
+    message = "codec 'money' cannot be loaded in this process: ModuleNotFoundError: No module named 'currencies'"
+    with pytest.raises(ValueError, match=message):
+        decode('{"$":"codec","v":["money","Money(5)",5]}')
+    with pytest.raises(NotStorableError, match=message):
+        encode(Money(5))

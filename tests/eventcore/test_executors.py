@@ -83,7 +83,8 @@ class Babbling(MyExecutor):
     """Reports what is no outcome, and cannot be closed."""
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
-        said: Any = "rubbish" if ticket == 1 else Outcome(True, {"not": "text"})  # type: ignore[arg-type]
+        odd: list[Any] = ["rubbish", {"not": "text"}, {"../../etc/passwd": b"root"}]
+        said: Any = odd[0] if ticket == 1 else Outcome(True, *(odd[1:2] if ticket == 2 else ("1", odd[2])))
         self.report(ticket, said)
 
     def close(self) -> None:
@@ -95,11 +96,12 @@ def test_an_executor_that_babbles_fails_its_steps_and_not_the_engine(
 ) -> None:
     store = tmp_path / "s.db"
     ev = eventor(str(store), task_construct=Babbling, stop_on_exception=False)
-    start(ev, ev.add_step("a", int), ev.add_step("b", int))
+    start(ev, ev.add_step("a", int), ev.add_step("b", int), ev.add_step("c", int))
     assert not ev.run()
-    [(one,), (other,)] = rows(store, "select error from eventcore_attempts order by step")
+    [(one,), (other,), (third,)] = rows(store, "select error from eventcore_attempts order by step")
     assert one == "its executor reported 'rubbish', which is no Outcome of texts and numbers"
     assert other.startswith("its executor reported Outcome(ok=True")
+    assert third.startswith("its executor reported Outcome(ok=True, result='1', files={'../../etc/passwd'")
     assert rows(store, "select holder, verdict from eventcore_runs, eventcore_recoveries") == [(None, "failure")]
     assert "could not be closed" in caplog.text
 
