@@ -102,7 +102,7 @@ def encode(value: Any) -> str:
 def encode_result(value: Any, needed: bool, largest: int | None = None) -> Encoded:
     """Write a step's result: one that cannot be stored is kept as its text, unless something refers to it.
 
-    Bytes from a codec that are more than `largest` go to a file.
+    Bytes from codecs go to files where there would be more than `largest` in the text.
     """
     writer = _Writer(largest)
     try:
@@ -145,7 +145,7 @@ class _Writer:
 
     def __init__(self, largest: int | None) -> None:
         self.files: dict[str, bytes] = {}
-        self._largest = largest
+        self._left = largest  #: bytes from codecs that may still be in the text
         self._codec: Codec | None = None  #: whose bytes may go to a file
 
     def write(self, value: Any, where: str) -> Any:
@@ -161,7 +161,7 @@ class _Writer:
         if kind is dict:
             return self._of_mapping(value, where)
         if kind in _writers:
-            if kind is bytes and self._codec is not None and self._largest is not None and len(value) > self._largest:
+            if kind is bytes and self._codec is not None and self._is_too_large(len(value)):
                 return self._file(value, self._codec.suffix)
             tag, write = _writers[kind]
             return _tagged(tag, write(value))
@@ -208,6 +208,15 @@ class _Writer:
         finally:
             self._codec = around
         return _tagged("codec", [codec.name, codec.described(value), written])
+
+    def _is_too_large(self, size: int) -> bool:
+        """Whether so many bytes have no room in the text; takes the room if they do."""
+        if self._left is None:
+            return False
+        if size > self._left:
+            return True
+        self._left -= size
+        return False
 
     def _file(self, content: bytes, suffix: str) -> Any:
         name = sha256(content).hexdigest()[:DIGITS] + suffix

@@ -111,6 +111,14 @@ def test_large_bytes_of_a_codec_are_a_file_and_small_ones_are_not() -> None:
     assert [getattr(part, "data", part) for part in decode(text, files)] == [b"x" * 10, b"y" * 11, b"y" * 11, b"z" * 11]
 
 
+def test_small_bytes_are_files_where_many_of_them_would_make_a_large_text() -> None:
+    register_image()
+    images = [Image(bytes([number]) * 10) for number in range(10)]
+    text, files = encode_result(images, True, 35)
+    assert len(files) == 7
+    assert [image.data for image in decode(text, files)] == [image.data for image in images]
+
+
 def test_a_file_may_be_read_where_it_is(tmp_path: Path) -> None:
     register_image()
     text, files = encode_result(Image(b"x" * 11), True, 10)
