@@ -74,10 +74,9 @@ def perform(call: Call) -> Outcome:
     if call.start_by is not None and is_past(call.start_by):
         return LATE
     if call.has_sealed:
-        try:
-            call = _opened(call)
-        except StoreError as error:
-            return Outcome(False, error=f"StoreError: {error}")
+        call, failure = _opened(call)
+        if failure is not None:
+            return failure
     process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -98,10 +97,9 @@ async def perform_async(call: Call) -> Outcome:
     if call.start_by is not None and is_past(call.start_by):
         return LATE
     if call.has_sealed:
-        try:
-            call = _opened(call)
-        except StoreError as error:
-            return Outcome(False, error=f"StoreError: {error}")
+        call, failure = _opened(call)
+        if failure is not None:
+            return failure
     process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -135,12 +133,14 @@ def _succeeded(call: Call, value: Any, began: float) -> Outcome:
     return Outcome(True, result, files, seconds=time.monotonic() - began, raised=tuple(call.view.raised))
 
 
-def _opened(call: Call) -> Call:
-    """The call with its sealed values read; raises `StoreError`."""
-    view = msgspec.structs.replace(call.view, extras=opened(dict(call.view.extras)))
-    return msgspec.structs.replace(
-        call, args=opened(call.args), kwargs=opened(dict(call.kwargs)), view=view, has_sealed=False
-    )
+def _opened(call: Call) -> tuple[Call, Outcome | None]:
+    """The call with its sealed values read; and the outcome of a call for which one cannot be read."""
+    try:
+        args, kwargs, extras = opened((call.args, dict(call.kwargs), dict(call.view.extras)))
+    except StoreError as error:
+        return call, Outcome(False, error=f"StoreError: {error}")
+    view = msgspec.structs.replace(call.view, extras=extras)
+    return msgspec.structs.replace(call, args=args, kwargs=kwargs, view=view, has_sealed=False), None
 
 
 def failed(

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 LIBRARIES = {"numpy": "eventcore.define.numpy_codecs", "pandas": "eventcore.define.pandas_codecs"}
 SHOWN = 100  #: characters of a value's text that are stored with it
-_NAME = re.compile(r"[A-Za-z_][\w.+-]{0,99}")
+_NAME = re.compile(r"[A-Za-z][\w.+-]{0,99}")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
 
 
@@ -89,8 +89,8 @@ def register_codec(
 
     `encode` returns bytes or anything else that can be stored, also what has a codec of its own; `decode` gets the same
     and returns the object. The `name` is stored with each value, so it must not change; a class may be registered under
-    several names, of which the last is used for writing. Bytes longer than `max_result_size` go to a file of their own,
-    which has the `suffix`. Register at the top level of a module: each process that reads values needs the codec, and
+    several names, of which the last is used for writing. Bytes longer than `max_result_size` go to a file whose name
+    has the `suffix`. Register at the top level of a module: each process that reads values needs the codec, and
     only worker processes get it from the engine. Raises `ProgramError` for a name that another class has, and for a
     class that is stored without a codec.
 
