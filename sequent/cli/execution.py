@@ -23,6 +23,7 @@ from sequent.cli.parameters import TargetError, pairs
 from sequent.cli.summary import tell_end
 from sequent.cli.target import load_program, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
+from sequent.cli.unfinished import tell_left_by_run
 
 
 def run_program(mode: RunMode, *, detach: bool = False, quiet: bool = False, plain: bool = False,
@@ -58,7 +59,10 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         raise click.exceptions.Exit(EXIT_FAILED) from None  # what else the command was to do is left, too
     if backend_of(program.store).is_shared:
         with loss_accepted():
-            tell_end(program.store, program.run_id)
+            if more.get("overlap") != "skip" or _is_recorded(program):
+                tell_end(program.store, program.run_id)
+            if more.get("overlap", "allow") != "allow":
+                tell_left_by_run(program)
     return 0 if ok else EXIT_FAILED
 
 

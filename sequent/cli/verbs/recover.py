@@ -33,8 +33,9 @@ def command(every: bool, dry_run: bool, as_json: bool, **options: Any) -> int:
         return tell_recovery(as_json=as_json, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read a recovered run with `sequent status --json`")
-    from sequent.cli.every_run import run_every, tell_left
+    from sequent.cli.every_run import run_every
     from sequent.cli.execution import run_program
+    from sequent.cli.unfinished import tell_left
 
     if every:
         return run_every(RunMode.recover, **options)
