@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from eventcore.act.clock import Clock
+from eventcore.act.console import this_console
+from eventcore.act.engine_log import EngineLog
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
 from eventcore.act.own_folder import log_root
-from eventcore.act.steplog import installed
+from eventcore.act.routing import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.answer import Answer
@@ -197,9 +199,13 @@ class Runner(Steered, Recorded, Checked):
 
             opened_store = self._open(create=request.mode is RunMode.restart)
         try:
-            with installed(self._config.logging_level, console=self._config.console):
+            level, console = (
+                self._config.logging_level,
+                this_console(self._config.console, verbose=self._config.verbose),
+            )
+            with installed(level, console=console), EngineLog(self._config.logdir, level) as engine_log:
                 log.info("Eventor store file: %s", self._location)
-                observers, clock = (LogLines(), beginning, *self._observers), self._clock or SystemClock()
+                observers, clock = (engine_log, LogLines(), beginning, *self._observers), self._clock or SystemClock()
                 self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
                                         self._source())  # fmt: skip
                 try:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
+from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
@@ -290,7 +291,9 @@ class Session:
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))
-        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive)
+        several = self._config.max_concurrent != 1 and list(capacities.values()) != [1]
+        console = this_console(self._config.console, verbose=self._config.verbose, several=several)
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console)
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)

@@ -28,7 +28,7 @@ def command(every: bool, dry_run: bool, as_json: bool, **options: Any) -> int:
     if dry_run:
         from sequent.cli.dry_run import tell_recovery
 
-        for name in ("max_loops", "quiet", "plain", "detach"):
+        for name in ("max_loops", "quiet", "verbose", "plain", "detach"):
             del options[name]
         return tell_recovery(as_json=as_json, **options)
     if as_json:
