@@ -13,7 +13,7 @@ LINE_FORMAT = "[ %(asctime)s ][ %(origin)-11s ][ %(levelname)-7s ][ %(message)s 
 
 
 class LineFormatter(logging.Formatter):
-    """Full lines, in the form `[ time ][ Task-step(sequence) ][ level ][ message ]`."""
+    """Full lines, `[ time ][ Task-step(sequence) ][ level ][ message ]`; a record's is made once for all places."""
 
     def __init__(self) -> None:
         super().__init__(LINE_FORMAT)
@@ -22,10 +22,13 @@ class LineFormatter(logging.Formatter):
         return datetime.fromtimestamp(record.created).strftime("%Y-%m-%d,%H:%M:%S.%f")
 
     def format(self, record: logging.LogRecord) -> str:
-        if not hasattr(record, "origin"):
-            running = running_log.get()
-            record.origin = running.origin if running is not None else "MainProcess"
-        return super().format(record)
+        line: str | None = getattr(record, "full_line", None)
+        if line is None:
+            if not hasattr(record, "origin"):
+                running = running_log.get()
+                record.origin = running.origin if running is not None else "MainProcess"
+            line = record.full_line = super().format(record)
+        return line
 
 
 class ShortFormatter(logging.Formatter):
