@@ -49,14 +49,21 @@ class EngineLog(logging.Handler, Observer):
     def notify(self, notice: Notice) -> None:
         """The run is entered, so it is known where its log goes; or it is left with an error, which its caller gets."""
         if isinstance(notice, RunEntered):
-            root, is_own = log_root(self._logdir)
-            self._root = root if is_own else None
-            self._path = LogFolder(root, notice.program, notice.run_id).engine
-            held, self._held = self._held, []
-            self._write("".join(held))
+            self._enter(notice.program, notice.run_id)
         elif isinstance(notice, RunAbandoned):
             said = f"The engine left the run: {notice.error}"
-            self.emit(logging.LogRecord(log.name, logging.ERROR, __file__, 0, said, None, None))
+            self.handle(logging.LogRecord(log.name, logging.ERROR, __file__, 0, said, None, None))
+
+    def _enter(self, program: str, run_id: str) -> None:
+        root, is_own = log_root(self._logdir)
+        self.acquire()  # other threads may log something, too
+        try:
+            self._root = root if is_own else None
+            self._path = LogFolder(root, program, run_id).engine
+            held, self._held = self._held, []
+            self._write("".join(held))
+        finally:
+            self.release()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record, unless it is another engine's of this process."""
