@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from eventcore.act.console import Console
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
 from eventcore.act.items import ItemRecord, LoopItems
@@ -34,7 +35,8 @@ class Record(ItemRecord, Protocol):
 class CallMaker:
     """Makes the calls of one run and recovery from what is recorded."""
 
-    def __init__(self, plan: Plan, run_id: str, recovery: int, program: str, record: Record) -> None:
+    def __init__(self, plan: Plan, run_id: str, recovery: int, program: str, record: Record,
+                 console: Console) -> None:  # fmt: skip
         self._plan = plan
         self._config: Config = plan.config
         self._run_id = run_id
@@ -42,7 +44,7 @@ class CallMaker:
         self._record = record
         root, is_own = log_root(plan.config.logdir)
         folder = LogFolder(root, program, run_id).path
-        self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, plan.config.console)
+        self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, console)
         self._items = LoopItems(record)
         self._refers: dict[str, bool] = {}  #: by step, whether references stand among its arguments
         self._has_sealed = False  #: whether something that the present call gets is sealed

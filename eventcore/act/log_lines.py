@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from eventcore.act.console import Style
 from eventcore.act.observer import (
     AttemptFailed,
     Notice,
@@ -20,7 +21,7 @@ from eventcore.act.observer import (
     TaskStarted,
 )
 from eventcore.define.error_text import headline
-from eventcore.define.status import Verdict
+from eventcore.define.status import TaskStatus, Verdict
 
 log = logging.getLogger("eventcore")
 
@@ -48,24 +49,38 @@ class LogLines(Observer):
 
 
 def _task_skipped(told: TaskSkipped) -> None:
-    log.debug("%s@%s: done in recovery %d, skipped", told.step, told.sequence, told.done_in)
+    log.debug("%s@%s: done in recovery %d, skipped", told.step, told.sequence, told.done_in,
+              extra=_short(told, f"done in recovery {told.done_in}, skipped", None))  # fmt: skip
 
 
 def _task_started(told: TaskStarted) -> None:
-    log.info("[ Step %s/%s ] Trying to run", told.step, told.sequence, extra=_origin(told))
+    short = "started" if told.try_number == 1 else f"started, try {told.try_number}"
+    log.info("[ Step %s/%s ] Trying to run", told.step, told.sequence, extra=_short(told, short, None, detail=True))
 
 
 def _task_ended(told: TaskEnded) -> None:
-    log.info("[ Step %s/%s ] Completed, status: %s", told.step, told.sequence, told.status, extra=_origin(told))
+    short, style = _ended(told)
+    said_with_the_attempt = told.error is not None
+    log.info("[ Step %s/%s ] Completed, status: %s", told.step, told.sequence, told.status,
+             extra=_short(told, short, style, detail=None if said_with_the_attempt else False))  # fmt: skip
+
+
+def _ended(told: TaskEnded) -> tuple[str, Style]:
+    tries = f", try {told.try_number}" if told.try_number > 1 else ""
+    if told.status is TaskStatus.success:
+        return f"success{_took(told.started, told.at)}{tries}", "good"
+    return (told.status.value, "bad" if told.status is TaskStatus.failure else "odd")
 
 
 def _attempt_failed(told: AttemptFailed) -> None:
     outlook, trace = "", f"\n{told.traceback}" if told.traceback else ""
     if told.next_due is not None:
         outlook = f"; try {told.try_number + 1} in {max(0.0, told.next_due - told.at):.3g} s"
-    log.error("Exception in step %s/%s, try %d: %s%s%s", told.step, told.sequence, told.try_number,
-              None if told.error is None else headline(told.error),
-              outlook, trace, extra=_origin(told))  # fmt: skip
+    reason = None if told.error is None else headline(told.error)
+    tries = f", try {told.try_number}" if outlook or told.try_number > 1 else ""
+    short = f"failed{_took(told.started, told.at)}{tries}: {reason}{outlook}{trace.rstrip()}"
+    log.error("Exception in step %s/%s, try %d: %s%s%s", told.step, told.sequence, told.try_number, reason, outlook,
+              trace, extra=_short(told, short, "odd" if outlook else "bad", detail=bool(outlook)))  # fmt: skip
 
 
 def _request_taken(told: RequestTaken) -> None:
@@ -89,12 +104,30 @@ def _run_finished(told: RunFinished) -> None:
         log.info("Not reached: %s", line)
     for line in told.stalled:
         log.error("Stalled: %s", line)
-    word = "success" if told.verdict in (Verdict.success, Verdict.pending) else told.verdict.value
-    log.info("Processing finished with: %s; outstanding tasks: %d", word, told.outstanding)
+    is_well = told.verdict in (Verdict.success, Verdict.pending)
+    word = "success" if is_well else told.verdict.value
+    short = f"finished: {told.verdict.value}{f', {told.outstanding} outstanding' if told.outstanding else ''}"
+    log.info("Processing finished with: %s; outstanding tasks: %d", word, told.outstanding,
+             extra={"short": short, "style": "good" if is_well else "bad"})  # fmt: skip
 
 
-def _origin(told: TaskNotice) -> dict[str, str]:
-    return {"origin": f"Task-{told.step}({told.sequence})"}
+def _short(told: TaskNotice, said: str, style: Style | None, *, detail: bool | None = False) -> dict[str, object]:
+    """What full lines say of the step, and short ones; those leave out a detail, and what has None there altogether."""
+    return {
+        "origin": f"Task-{told.step}({told.sequence})", "instance": f"{told.step}@{told.sequence}",
+        "short": said, "style": style, "detail": detail,
+    }  # fmt: skip
+
+
+def _took(started: float | None, ended: float) -> str:
+    """How long it took, in words."""
+    if started is None:
+        return ""
+    seconds = max(0.0, ended - started)
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    if hours:
+        return f" in {hours} h {minutes % 60} min"
+    return f" in {minutes} min {seconds % 60:.0f} s" if minutes else f" in {seconds:.1f} s"
 
 
 _WRITERS: Mapping[type[Notice], Callable[[Any], None]] = {

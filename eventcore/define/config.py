@@ -12,9 +12,9 @@ import difflib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints, overload
 
 import msgspec
 
@@ -69,7 +69,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shared_db: bool = False  #: others use the store, too: to recover or continue a run, its `run_id` must be given
     envvar_prefix: str = "EVENTOR_"  #: of STEP_NAME, STEP_SEQUENCE and STEP_RECOVERY in a step's environment
     logging_level: int = 20  #: INFO; may be written by its name
-    console: bool = True  #: show the steps' log records on the console
+    console: bool | Literal["short", "coloured", "full"] = True  #: show log records on the console; how, if not as fits
+    verbose: bool = False  #: of short lines, also those for what begins and what is tried again
     durability: Literal["full", "normal"] = "full"  #: survive power loss, or any crash of a process
     max_result_size: int = 1_000_000  #: characters; a longer result goes to a file next to the store
     lease_term: float = 30.0  #: seconds of silence after which another engine may take the run over
@@ -188,8 +189,19 @@ def _converted(values: dict[str, Any], kind: type, where: str) -> Any:
 def _choices(message: str, kind: type) -> str:
     """The values that a key with a few fixed ones takes, where the message is about one."""
     found = re.search(r"Invalid enum value .* - at `\$\.(\w+)`$", message)
-    values = get_args(get_type_hints(kind).get(found[1])) if found else ()
+    values = list(_values(get_type_hints(kind).get(found[1]))) if found else []
     return f"; use one of {', '.join(map(repr, values))}" if values else ""
+
+
+def _values(kind: object) -> Iterator[object]:
+    """All values of a type that has few."""
+    if kind is bool:
+        yield from (True, False)
+    elif get_origin(kind) is Literal:
+        yield from get_args(kind)
+    else:
+        for part in get_args(kind):
+            yield from _values(part)
 
 
 #: what msgspec calls the kinds of values, and what people do

@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 
-NOTES = "eventcore.whose"  #: the logger that says whose runs were passed over
+NOTES = "eventcore.notes"  #: the logger of what users are told about other runs than the one they asked for
 
 
 def user() -> str:

@@ -15,7 +15,14 @@ from eventcore.errors import RunHeldError
 from eventcore.moment import steady, this_boot
 from eventcore.record.backend import backend_at
 from eventcore.record.processes import found_process, this_namespace
-from eventcore.record.schema import runs
+from eventcore.record.schema import runs, schema_version
+
+
+class UnderWayError(RunHeldError):
+    """Another run of the program is under way, and a new one was to run alone."""
+
+    def __init__(self, program: str, run_id: str, holder: str) -> None:
+        super().__init__(f"run {run_id!r} of program {program!r} is under way in {holder}")
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -91,8 +98,18 @@ def named(row: Row[tuple[object, ...]]) -> str:
     return f"process {row.holder_pid} on {row.holder_host}"
 
 
-def held_runs(connection: Connection, now: float) -> Iterator[tuple[str, str]]:
-    """The ids of the runs that living engines hold, each with its holder.
+def check_alone(connection: Connection, program: str, now: float) -> None:
+    """Raise `UnderWayError` while a living engine works on a run of the program.
+
+    Inside the transaction that makes a new run; no other one of these decides the same before it is over.
+    """
+    connection.execute(select(schema_version).with_for_update())
+    for run_id, holder in held_runs(connection, now, program):
+        raise UnderWayError(program, run_id, holder)
+
+
+def held_runs(connection: Connection, now: float, program: str | None = None) -> Iterator[tuple[str, str]]:
+    """The ids of the runs (of a program) that living engines hold, each with its holder.
 
     It reads a store of any version, so the columns of the lease keep their names; an older one lacks some.
     """
@@ -101,7 +118,8 @@ def held_runs(connection: Connection, now: float) -> Iterator[tuple[str, str]]:
     there = {column["name"] for column in inspect(connection).get_columns(runs.name)}
     now = backend_at(connection).lease_time(connection, now)
     columns = [runs.c[name] if name in there else null().label(name) for name in wanted]
-    for row in connection.execute(select(*columns).where(runs.c.holder.is_not(None))):
+    found = select(*columns).where(runs.c.holder.is_not(None))
+    for row in connection.execute(found if program is None else found.where(runs.c.program == program)):
         if is_held(row, now):
             yield row.run_id, named(row)
 

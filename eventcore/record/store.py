@@ -58,9 +58,14 @@ class Store:
         return RunRow(row.id, row.run_id, row.program, row.recovery, row.source)
 
     def create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,
-                   term: float, now: float) -> RunRow:  # fmt: skip
-        """Make a new run and take its lease; raises `RunExistsError` where the id is taken."""
+                   term: float, now: float, *, alone: bool = False) -> RunRow:  # fmt: skip
+        """Make a new run and take its lease; raises `RunExistsError` where the id is taken.
+
+        With `alone`, it raises `UnderWayError` where a living engine works on another run of the program.
+        """
         with transaction(self._connection) as connection:
+            if alone:
+                lease.check_alone(connection, program, now)
             values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now}
             whose = {"user": identity.user(), "host": identity.host()}
             try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventcore.define.config import Config
+from eventcore.act.executors.registry import executor_class, with_construct
+from eventcore.define.config import Config, StepConfig
 from eventcore.define.resident import Resident
+from eventcore.errors import ProgramError
 
 if TYPE_CHECKING:
     from eventcore.run.runner import Built
@@ -30,6 +32,18 @@ class Checked(Resident):
         from eventcore.act.executors.callees import callees, problems
 
         return list(problems(callees(self.built().program, self._config)))
+
+    def step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
+        """A step's own config, checked beside the program's; raises `ConfigError` and `ProgramError`."""
+        own = with_construct(own, f"step {name!r}, config")
+        if func is not None and self._config.of_step(own, "timeout") is not None:
+            construct = self._config.of_step(own, "task_construct")
+            if not executor_class(construct).keeps_time:
+                raise ProgramError(
+                    f"step {name!r}: a step run by {construct!r} cannot have a timeout; use 'process', 'thread' or "
+                    "'async'"
+                )
+        return own
 
     def _why_resident(self) -> str:
         return f"it has program {self.name!r} in it, as each method of the program has; pass what the step needs of it"

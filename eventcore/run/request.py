@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -12,6 +13,9 @@ from eventcore.define.status import RunMode
 from eventcore.errors import ConfigError
 from eventcore.record.rows import RunRow
 
+#: what becomes of a new run while another one of its program is under way: it begins, is skipped, or waits for the end
+Overlap: TypeAlias = Literal["allow", "skip", "wait"]
+
 
 def as_mode(written: object) -> RunMode:
     """The run mode; raises `ConfigError` for an unknown one."""
@@ -19,6 +23,15 @@ def as_mode(written: object) -> RunMode:
         return RunMode(written)  # type: ignore[arg-type]  # it is checked here
     except ValueError:
         raise ConfigError(f"unknown run_mode {written!r}; use one of {', '.join(map(repr, RunMode))}") from None
+
+
+def as_overlap(written: object) -> Overlap:
+    """The word; raises `ConfigError` for an unknown one."""
+    for known in get_args(Overlap):
+        if written == known:
+            found: Overlap = known
+            return found
+    raise ConfigError(f"unknown overlap {written!r}; use one of {', '.join(map(repr, get_args(Overlap)))}")
 
 
 def generated_run_id() -> str:
@@ -37,6 +50,7 @@ class Request(msgspec.Struct, frozen=True):
     is_entered: bool = False  #: the run has been worked on by this object
     rerun: Rerun | None = None  #: what is to run again although it succeeded
     asked: int | None = None  #: the request for that, by its id in the store
+    overlap: Overlap = "allow"  #: of a new run
 
     @classmethod
     def first(cls, mode: object, run_id: str | None, recovery_run: int | None, accept_removed: bool) -> Request:
@@ -46,7 +60,8 @@ class Request(msgspec.Struct, frozen=True):
         return cls(mode, run_id or made, recovery_run, accept_removed, bool(run_id))
 
     def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
-                accept_removed: bool | None, rerun: Rerun | None = None) -> Request:  # fmt: skip
+                accept_removed: bool | None, rerun: Rerun | None = None,
+                overlap: Overlap = "allow") -> Request:  # fmt: skip
         """The request of the next call; called again without a mode, it continues the run that it entered.
 
         An empty `run_id` means none, also where the constructor was given one.
@@ -62,6 +77,7 @@ class Request(msgspec.Struct, frozen=True):
             bool(run_id) or (self.is_named and run_id is None),
             self.is_entered,
             rerun,
+            overlap=as_overlap(overlap),
         )
 
     def _run_id(self, mode: RunMode, *, is_forgotten: bool) -> str:

@@ -16,21 +16,23 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from eventcore.act.clock import Clock
+from eventcore.act.console import this_console
+from eventcore.act.engine_log import EngineLog
 from eventcore.act.executors.collection import Executors
-from eventcore.act.executors.registry import executor_class, with_construct
+from eventcore.act.executors.registry import with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
 from eventcore.act.own_folder import log_root
-from eventcore.act.steplog import installed
+from eventcore.act.routing import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.answer import Answer
-from eventcore.define.config import Config, Construct, StepConfig, changed_config, load_config
+from eventcore.define.config import Config, Construct, changed_config, load_config
 from eventcore.define.program import Program
 from eventcore.define.sequence import is_name
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
-from eventcore.errors import ConfigError, ProgramError, RunHeldError, RunNotFoundError
+from eventcore.errors import ConfigError, RunHeldError, RunNotFoundError
 from eventcore.record.location import scheme_of, store_location
 from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.beginning import Beginning
@@ -38,7 +40,7 @@ from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
 from eventcore.run.checked import Checked
 from eventcore.run.recorded import Recorded
-from eventcore.run.request import Request
+from eventcore.run.request import Overlap, Request
 from eventcore.run.steered import Steered
 from eventcore.run.steering import PATIENCE, Steering, asking
 from eventcore.uncollected import uncollected
@@ -153,6 +155,7 @@ class Runner(Steered, Recorded, Checked):
         config: Mapping[str, object] | str | Path | None = None,
         accept_removed: bool | None = None,
         rerun: Rerun | None = None,
+        overlap: Overlap = "allow",
     ) -> bool:
         """Run the program; returns True unless it failed, is stalled or was cancelled.
 
@@ -160,7 +163,9 @@ class Runner(Steered, Recorded, Checked):
         done without waiting for a delay, with `sleep_between_loops` seconds between them. The other arguments override
         the constructor's. Called again without `run_mode`, it continues the same run; if that is already over, it says
         so in the log and returns the same value again. `rerun`, with `RunMode.recover`, names what to run again
-        although it succeeded. Raises an `EventcoreError` if the program cannot run.
+        although it succeeded. `overlap` is for a new run while a living engine works on another run of the program in
+        the store: `allow` begins all the same, `wait` waits for the end of that, `skip` returns True without a run, and
+        says so in the log. Raises an `EventcoreError` if the program cannot run.
         """
         capture = current_capture()
         if capture is not None:
@@ -171,14 +176,14 @@ class Runner(Steered, Recorded, Checked):
         if self._session is not None:
             raise RunHeldError(f"this object of program {self.name!r} is running; wait until its run returns")
         self._override(store, shared_db, logging_level, config)
-        request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun)
+        request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun, overlap)
         beginning = self._beginning = Beginning()
         try:
             with uncollected():
                 built = self.built()
                 document = written(stored_program(built.program))
             with closing(Executors(self._config)) as executors:
-                if request.mode is RunMode.restart:  # of another run, the history says what it needs
+                if request.mode is RunMode.restart and request.overlap == "allow":  # else it is not known what it needs
                     executors.prepare(self._first_functions(built.program))
                 return self._worked(request, built, document, executors, max_loops, beginning)
         finally:
@@ -194,9 +199,13 @@ class Runner(Steered, Recorded, Checked):
 
             opened_store = self._open(create=request.mode is RunMode.restart)
         try:
-            with installed(self._config.logging_level, console=self._config.console):
+            level, console = (
+                self._config.logging_level,
+                this_console(self._config.console, verbose=self._config.verbose),
+            )
+            with installed(level, console=console), EngineLog(self._config.logdir, level) as engine_log:
                 log.info("Eventor store file: %s", self._location)
-                observers, clock = (LogLines(), beginning, *self._observers), self._clock or SystemClock()
+                observers, clock = (engine_log, LogLines(), beginning, *self._observers), self._clock or SystemClock()
                 self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
                                         self._source())  # fmt: skip
                 try:
@@ -343,18 +352,6 @@ class Runner(Steered, Recorded, Checked):
             if step.func is not None:
                 found.setdefault(self._config.of_step(step.config, "task_construct"), step.func)
         return found
-
-    def step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
-        """A step's own config, checked beside the program's; raises `ConfigError` and `ProgramError`."""
-        own = with_construct(own, f"step {name!r}, config")
-        if func is not None and self._config.of_step(own, "timeout") is not None:
-            construct = self._config.of_step(own, "task_construct")
-            if not executor_class(construct).keeps_time:
-                raise ProgramError(
-                    f"step {name!r}: a step run by {construct!r} cannot have a timeout; use 'process', 'thread' or "
-                    "'async'"
-                )
-        return own
 
     def _override(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
+from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
@@ -34,7 +36,7 @@ from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
 from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, RunHeldError, StoreError
-from eventcore.record import lease, pausing, requests, reruns
+from eventcore.record import identity, lease, pausing, requests, reruns
 from eventcore.record.archive import StoreArchive
 from eventcore.record.damage import diagnosed
 from eventcore.record.history import is_straight_so_far, looks_back_to, read_history
@@ -50,6 +52,9 @@ from eventcore.run.tenure import Tenure
 from eventcore.run.waiting import Asked, Lost, Triggered
 
 log = logging.getLogger("eventcore")
+notes = logging.getLogger(identity.NOTES)
+
+LOOK = 0.5  #: seconds between two looks whether the run that a new one waits for is over
 
 
 class Session:
@@ -78,7 +83,11 @@ class Session:
         or understood is a `StoreError`.
         """
         with diagnosed(self._store.connection):
-            return self._run(request, document, starts, passes)
+            try:
+                return self._run(request, document, starts, passes)
+            except lease.UnderWayError as other:
+                notes.warning("skipped: %s", other)
+                return True
 
     def _run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         starts, ending = list(starts), None
@@ -196,7 +205,7 @@ class Session:
     def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term
         if request.mode is RunMode.restart:
-            return store.create_run(request.run_id, self._program.name, self._source, document, holder, term, now)
+            return self._create(request, document, holder)
         row = store.find_run(self._program.name, request.run_id)
         try:
             self._check(row, request, document)
@@ -214,6 +223,20 @@ class Session:
         if request.rerun is not None and request.asked is None:
             self._asked = reruns.request_of(store.connection, row.id, row.recovery)
         return row
+
+    def _create(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
+        """Make the new run, at once or when no other run of the program is under way, as `request` says."""
+        name, store, alone = self._program.name, self._store, request.overlap != "allow"
+        while True:
+            now, term = self._clock.now(), self._config.lease_term
+            try:
+                return store.create_run(request.run_id, name, self._source, document, holder, term, now, alone=alone)
+            except lease.UnderWayError as other:
+                if request.overlap == "skip":
+                    raise
+                notes.warning("waiting for the end of another run: %s", other)
+            while any(lease.held_runs(store.connection, self._clock.wall(), name)):
+                time.sleep(LOOK)
 
     def _check(self, row: RunRow, request: Request, document: str) -> None:
         """Raise what keeps the run from being entered as requested, before anything is changed."""
@@ -268,7 +291,9 @@ class Session:
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))
-        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive)
+        several = self._config.max_concurrent != 1 and list(capacities.values()) != [1]
+        console = this_console(self._config.console, verbose=self._config.verbose, several=several)
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console)
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)

@@ -158,10 +158,11 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
     output = Path(log).read_bytes() if log else early.read()
     lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
     last = lines[-1] if lines else f"its process ended with {code}"
-    if code in (EXIT_USAGE, EXIT_NOTHING) and last.startswith("sequent: "):
+    if code in (0, EXIT_USAGE, EXIT_NOTHING) and last.startswith("sequent: "):
         if log:
             Path(log).unlink(missing_ok=True)
-        click.echo(last, err=True)
+        said = [line for line in lines if line.startswith("sequent: ")] if code == 0 else [last]  # 0: it was skipped
+        click.echo("\n".join(said), err=True)
         return code
     kept = f"; its output is in {log}" if log else "; run it without --detach to see more"
     click.echo(f"sequent: no run has begun: {last.removeprefix('sequent: ')}{kept}", err=True)

@@ -23,6 +23,7 @@ from sequent.cli.parameters import TargetError, pairs
 from sequent.cli.summary import tell_end
 from sequent.cli.target import load_program, parameters_of_run, parse_target
 from sequent.cli.terminal import is_interactive
+from sequent.cli.unfinished import tell_left_by_run
 
 
 def run_program(mode: RunMode, *, detach: bool = False, quiet: bool = False, plain: bool = False,
@@ -32,16 +33,18 @@ def run_program(mode: RunMode, *, detach: bool = False, quiet: bool = False, pla
         from sequent.cli.background import detached
 
         return detached(lambda background: _run(mode, background.begun, quiet=quiet, **options))
-    around = _viewed if is_interactive() and not (quiet or plain) else _unseen
+    around = _in_full if plain else _viewed if is_interactive() and not quiet else _unseen
     return _run(mode, around, quiet=quiet, **options)
 
 
 def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]], target: str, store: str | None,
          run_id: str | None, settings: Sequence[str], parameters: Sequence[str], max_loops: int, quiet: bool,
-         **more: Any) -> int:  # fmt: skip
+         verbose: bool, **more: Any) -> int:  # fmt: skip
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
         program.configure({"logging_level": "WARNING"})
+    if verbose:
+        program.configure({"verbose": True})
     goes_on = mode is not RunMode.restart and "rerun" not in more
     if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         click.echo(f"sequent: {nothing}", err=True)
@@ -58,7 +61,10 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         raise click.exceptions.Exit(EXIT_FAILED) from None  # what else the command was to do is left, too
     if backend_of(program.store).is_shared:
         with loss_accepted():
-            tell_end(program.store, program.run_id)
+            if more.get("overlap") != "skip" or _is_recorded(program):
+                tell_end(program.store, program.run_id)
+            if more.get("overlap", "allow") != "allow":
+                tell_left_by_run(program)
     return 0 if ok else EXIT_FAILED
 
 
@@ -66,6 +72,13 @@ def _viewed(program: Runner) -> AbstractContextManager[None]:
     from sequent.cli.live_view import live_view
 
     return live_view(program)
+
+
+def _in_full(program: Runner) -> AbstractContextManager[None]:
+    """As if the output were piped."""
+    if program.config.console is True:
+        program.configure({"console": "full"})
+    return nullcontext()
 
 
 def _unseen(_: Runner) -> AbstractContextManager[None]:

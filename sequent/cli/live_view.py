@@ -35,6 +35,8 @@ def live_view(program: Runner) -> Iterator[None]:
     if not backend_of(program.store).is_shared:
         yield
         return
+    if program.config.console is True and os.isatty(2):  # what the view prints is no terminal for those who write it
+        program.configure({"console": "coloured"})
     view = LiveView(program.store, SystemClock())
     program.add_observer(view)
     try:

@@ -78,6 +78,7 @@ def program_options(function: F) -> F:
         click.option("--max-loops", default=-1, show_default=True,
                      help="Number of passes; each ends when only delays are left. -1: wait for delays, too."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
+        click.option("-v", "--verbose", is_flag=True, help="On a terminal, show also what begins and is tried again."),
         click.option("--detach", is_flag=True, help="Run in the background; return once the run has begun."),
         click.option("--plain", is_flag=True, help="Print lines instead of the live view, even in a terminal."),
         store_option,

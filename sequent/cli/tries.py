@@ -51,11 +51,24 @@ class Try(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes of the file, 0 where there is none that can be read."""
-        try:
-            about = self.file.stat()
-        except OSError:
-            return 0
-        return about.st_size if stat.S_ISREG(about.st_mode) and os.access(self.file, os.R_OK) else 0
+        return readable_size(self.file)
+
+
+def readable_size(file: Path) -> int:
+    """Bytes of a log, 0 where there is none that can be read."""
+    try:
+        about = file.stat()
+    except OSError:
+        return 0
+    return about.st_size if stat.S_ISREG(about.st_mode) and os.access(file, os.R_OK) else 0
+
+
+def log_folder(run: RunView) -> LogFolder:
+    """Where the run's steps and its engine log; raises `TargetError` where it does not say."""
+    logdir = run.origin.get("logdir")
+    if not isinstance(logdir, str):
+        raise TargetError(f"run {run.run_id!r} does not record where its steps log; look in its configured logdir")
+    return LogFolder(logdir, run.program, run.run_id)
 
 
 def loggers(program: StoredProgram) -> dict[str, str]:
@@ -78,10 +91,7 @@ def tries(reader: Reader, run: RunView, named: Named | None, number: int | None,
 
 
 def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
-    logdir = run.origin.get("logdir")
-    if not isinstance(logdir, str):
-        raise TargetError(f"run {run.run_id!r} does not record where its steps log; look in its configured logdir")
-    folder = LogFolder(logdir, run.program, run.run_id)
+    folder = log_folder(run)
     ended = {(a.step, a.sequence, a.recovery, a.try_number): a for a in reader.attempts(run)}
     instances = Instances(reader, run)
     for task in reader.tasks(run, steps.keys(), time.time(), MOST_TASKS):

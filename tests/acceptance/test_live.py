@@ -212,7 +212,8 @@ def test_a_run_shows_its_tree_and_ctrl_c_stops_it_cleanly(folder: Path, terminal
     go(folder, "tue", "wed")
     assert run.ended() == 1
     assert "interrupted; to continue, run: sequent continue flow.run.db --run-id" in run.text
-    assert "Trying to run" in run.text
+    assert "days/load@1.1 success in " in run.text
+    assert "Trying to run" not in run.text
     assert "waiting for wed" not in run.text
     assert run.text.count("── days") == 1
     assert not run.screen.cursor.hidden
@@ -266,16 +267,24 @@ def test_what_does_not_fit_is_folded_and_what_runs_is_not(folder: Path, terminal
     assert "success" in run.shown
 
 
-@pytest.mark.parametrize("how", [("--plain", "xterm"), ("-q", "xterm"), (None, "dumb")])
+@pytest.mark.parametrize(
+    ("option", "term", "line"),
+    [
+        ("--plain", "xterm", "[ Step say/1 ] Trying to run"),
+        ("--quiet", "xterm", None),
+        (None, "dumb", "say@1 success in "),
+        ("--verbose", "dumb", "say@1 started"),
+    ],
+)
 def test_a_terminal_that_cannot_or_need_not_show_a_tree_gets_lines(
-    terminal: Callable[..., Terminal], how: tuple[str | None, str]
+    terminal: Callable[..., Terminal], option: str | None, term: str, line: str | None
 ) -> None:
-    option, term = how
     run = terminal("run", "short.py", *([option] if option else []), term=term)
     assert run.ended() == 0
     assert b"\x1b" not in run.raw
     assert "said" in run.text
-    assert ("Trying to run" in run.text) == (option != "-q")
+    assert line is None or line in run.text
+    assert (line is not None) == ("Eventor store file" in run.text)
 
 
 def test_without_colours_the_tree_says_the_same(

@@ -131,7 +131,7 @@ def test_a_log_that_the_disk_has_no_room_for_costs_no_step(tmp_path: Path, const
     assert done.stdout.splitlines()[-1] == "True"
     assert done.stdout.count("x" * 10_000) == 40
     assert done.stderr.count("cannot be written") == 1
-    assert [log.stat().st_size for log in (tmp_path / "logs").rglob("*.log")] == [100_000, 100_000]
+    assert [log.stat().st_size for log in (tmp_path / "logs").rglob("*@*.log")] == [100_000, 100_000]
 
 
 def test_a_gigabyte_that_a_step_prints_costs_its_worker_next_to_nothing(tmp_path: Path) -> None:

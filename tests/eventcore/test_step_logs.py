@@ -86,7 +86,7 @@ def test_what_a_step_logs_and_prints_is_in_its_file(ran: Callable[[str], Ran], c
 
 def test_a_file_is_named_after_step_sequence_and_try(ran: Callable[[str], Ran]) -> None:
     folder = ran("thread").folder
-    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.log"))
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*@*.log"))
     assert found == ["in/a folder%3F@1.2.1.log", "in/a folder%3F@1.2.2.log", "talks@1.2.1.log"]
     assert said(folder / "in/a folder%3F@1.2.2.log") == ["try 2"]
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from eventcore.act.envelope import Outcome, failed, perform_packed
 from eventcore.act.executors.surroundings import Surroundings
-from eventcore.act.steplog import installed
+from eventcore.act.routing import installed
 
 #: Each message, in both directions, is its length followed by so many bytes.
 HEADER = struct.Struct("!Q")

@@ -19,8 +19,9 @@ from sequent.cli.options import every_option, program_options, run_id_option
 def command(every: bool, **options: Any) -> int:
     """Continue a run of TARGET where it stopped: due delays and ready steps run, failed steps stay failed."""
     from eventcore.define.status import RunMode
-    from sequent.cli.every_run import run_every, tell_left
+    from sequent.cli.every_run import run_every
     from sequent.cli.execution import run_program
+    from sequent.cli.unfinished import tell_left
 
     if every:
         return run_every(RunMode.continue_, **options)

@@ -34,15 +34,20 @@ ASK = 5  #: so many looks to one at the store
 )
 @click.option("--failed", is_flag=True, help="Show only tries that failed, each with its traceback.")
 @click.option("--follow", is_flag=True, help="Follow the output of running steps until they end.")
+@click.option("--engine", is_flag=True, help="Show the engine's own log instead.")
 @json_option
 def command(target: str, path: str | None, store: str | None, run_id: str | None, number: int | None, failed: bool,
-            follow: bool, as_json: bool) -> int:  # fmt: skip
+            follow: bool, engine: bool, as_json: bool) -> int:  # fmt: skip
     """Show what the steps of a run printed and logged: all of them, those inside PATH, or one instance, PATH@SEQ."""
     from sequent.cli.chosen import chosen_run
 
+    if engine and (path is not None or number is not None or failed or follow):
+        raise click.UsageError("--engine shows one log of the whole run; leave out PATH, --try, --failed and --follow")
     if follow and (as_json or failed):
         raise click.UsageError("--follow shows only new output; leave out --json and --failed")
     location, run_id = chosen_run(target, store, run_id)
+    if engine:
+        return _show_engine(location, run_id, as_json=as_json)
     if follow:
         return _follow(location, run_id, path, number)
     return _show(location, run_id, path, number, failed=failed, as_json=as_json)
@@ -71,6 +76,29 @@ def _show(location: str, run_id: str | None, path: str | None, number: int | Non
     return 0
 
 
+def _show_engine(location: str, run_id: str | None, *, as_json: bool) -> int:
+    """Print the engine's own log; returns the exit code."""
+    from pathlib import Path
+
+    from eventcore.record.reading import reading
+    from sequent.cli.output import print_json
+    from sequent.cli.tries import log_folder, readable_size
+
+    with reading(location) as reader:
+        run = reader.run(run_id, time.time())
+    file = Path(log_folder(run).engine)
+    size = readable_size(file)
+    if as_json:
+        print_json({"file": str(file), "text": file.read_text(encoding="utf-8", errors="replace") if size else ""})
+    elif size:
+        _copy(file, 0)
+    if not size:
+        why = "at its logging_level, the engine had nothing to say, or the file was deleted"
+        click.echo(f"sequent: the engine of run {run.run_id} has no log {file}: {why}", err=True)
+        return EXIT_NOTHING
+    return 0
+
+
 def _named(reader: Reader, run: RunView, text: str | None) -> Named | None:
     """The step or instance of the run that the text names, None where it is left out."""
     from sequent.cli.instances import named_instance
@@ -86,9 +114,9 @@ def _print_heading(one: Try) -> None:
     click.echo(click.style(f"==> {one.heading} <==", bold=True))
 
 
-def _copy(one: Try, start: int) -> int:
-    """Print the log from a place on; returns the place behind it."""
-    with one.file.open("rb") as file:
+def _copy(log: Path, start: int) -> int:
+    """Print a log from a place on; returns the place behind it."""
+    with log.open("rb") as file:
         file.seek(start)
         while data := file.read(CHUNK):
             click.echo(data, nl=False)
@@ -101,7 +129,7 @@ def _print(found: Sequence[Try], *, tell_silent: bool, with_errors: bool) -> Non
         if one not in silent:
             _print_heading(one)
         if one.size:
-            _copy(one, 0)
+            _copy(one.file, 0)
         if with_errors and one.trouble:
             click.echo(one.trouble)
     for one in silent if tell_silent and len(silent) <= 20 else ():
@@ -145,7 +173,7 @@ def _follow(location: str, run_id: str | None, path: str | None, number: int | N
             if one.size > places.get(one.file, 0):
                 if shown != one.file:
                     _print_heading(one)
-                places[one.file], shown = _copy(one, places.get(one.file, 0)), one.file
+                places[one.file], shown = _copy(one.file, places.get(one.file, 0)), one.file
         if over:
             return _farewell(run, path, found, said=shown is not None)
         time.sleep(LOOK)

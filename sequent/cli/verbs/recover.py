@@ -28,13 +28,14 @@ def command(every: bool, dry_run: bool, as_json: bool, **options: Any) -> int:
     if dry_run:
         from sequent.cli.dry_run import tell_recovery
 
-        for name in ("max_loops", "quiet", "plain", "detach"):
+        for name in ("max_loops", "quiet", "verbose", "plain", "detach"):
             del options[name]
         return tell_recovery(as_json=as_json, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read a recovered run with `sequent status --json`")
-    from sequent.cli.every_run import run_every, tell_left
+    from sequent.cli.every_run import run_every
     from sequent.cli.execution import run_program
+    from sequent.cli.unfinished import tell_left
 
     if every:
         return run_every(RunMode.recover, **options)

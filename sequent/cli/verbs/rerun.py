@@ -37,7 +37,7 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
     named = instance_of(target, store, run_id, instance)
     rerun = Rerun(named.path, named.sequence, extent or "also")  # type: ignore[arg-type]  # click has checked it
     if dry_run:
-        for name in ("max_loops", "quiet", "plain", "detach"):
+        for name in ("max_loops", "quiet", "verbose", "plain", "detach"):
             del options[name]
         return tell_recovery(as_json=as_json, recovery_run=None, rerun=rerun, **options)
     if as_json:

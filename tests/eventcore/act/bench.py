@@ -14,7 +14,8 @@ from eventcore.act.current import Current
 from eventcore.act.envelope import Call, Outcome
 from eventcore.act.executor import Setting
 from eventcore.act.executors.registry import make_executor
-from eventcore.act.steplog import LogTarget, installed
+from eventcore.act.routing import installed
+from eventcore.act.steplog import LogTarget
 
 DEADLINE = 60.0
 LOG = "load@1.2.1.log"  #: the log file of every call here

@@ -19,6 +19,7 @@ import pytest
 
 import eventcore as evr
 from eventcore.act import announcer
+from eventcore.act.engine_log import EngineLog
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import (
     EVERYTHING,
@@ -64,7 +65,7 @@ SAMPLES: list[Notice] = [
 ]
 
 
-@pytest.fixture(params=["log lines", "live view", "entry", "recorder"])
+@pytest.fixture(params=["log lines", "engine log", "live view", "entry", "recorder"])
 def observer(
     request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> Iterator[evr.Observer]:
@@ -78,7 +79,8 @@ def observer(
         view.close()
     else:
         made: dict[str, Callable[[], evr.Observer]] = {
-            "log lines": LogLines, "entry": lambda: EntryObserver(lambda _: None), "recorder": Recorder
+            "log lines": LogLines, "engine log": lambda: EngineLog(str(tmp_path), logging.INFO),
+            "entry": lambda: EntryObserver(lambda _: None), "recorder": Recorder,
         }  # fmt: skip
         yield made[request.param]()
 
