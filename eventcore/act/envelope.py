@@ -222,8 +222,10 @@ def _at_its_name(function: object) -> object:
 
 def is_plain(value: object, depth: int = 4) -> bool:
     """Whether a small value consists of built-in types alone, so that no class has to travel with it."""
-    if type(value) in (str, int, float, bool, bytes, NoneType, Sealed):
+    if type(value) in (str, int, float, bool, bytes, NoneType):
         return True
+    if type(value) is Sealed:
+        return not value.has_classes
     if type(value) not in (tuple, list, dict) or depth == 0:
         return False
     if type(value) is dict:

@@ -63,11 +63,21 @@ def _encode_rows(names: list[str], columns: list[pd.Series], index: pd.Index) ->
         made["levels"] = [_encode_labels(level) for level in index.levels]
         behind = [pd.Series(codes) for codes in index.codes]
     else:
-        made["freq"] = index.freqstr if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) else None
+        made["freq"] = _freq(index)
         behind = [pd.Series(index.array, dtype=index.dtype)]
     names = names + [f"{LEVEL}{n}" for n in range(len(behind))]
     made["columns"], made["parquet"] = _written(names, columns + behind)
     return made
+
+
+def _freq(index: pd.Index) -> str | None:
+    """The index's frequency; None also for one that its text does not lead back to, such as one with holidays."""
+    if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or index.freq is None:
+        return None
+    with suppress(ValueError):
+        if pd.tseries.frequencies.to_offset(index.freqstr) == index.freq:
+            return str(index.freqstr)
+    return None
 
 
 def _decode_rows(made: dict[str, Any]) -> tuple[list[tuple[str, Any]], pd.Index]:

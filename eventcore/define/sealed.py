@@ -7,21 +7,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eventcore.define.reference import Lookup, Reference, mapped
-from eventcore.define.values import Content, decode, files_in, is_coded
+from eventcore.define.values import Content, classes_in, decode, files_in, is_coded
 from eventcore.errors import StoreError
 
 
 class Sealed(Reference):
-    """A stored value among the arguments of a call; `opened` has it replaced where the call is performed."""
+    """A stored value among the arguments of a call; `opened` has it replaced where the call is performed.
 
-    def __init__(self, text: str, files: Mapping[str, Content], what: str) -> None:
-        self._parts = text, files, what
+    Its classes travel with it: a worker has not imported the script, and need not have imported other modules.
+    """
+
+    def __init__(self, text: str, files: Mapping[str, Content], what: str, classes: Mapping[str, type]) -> None:
+        self._parts = text, files, what, classes
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether it names classes of users."""
+        return bool(self._parts[3])
 
     def resolve(self, lookup: Lookup | None = None, sequence: str = "") -> Any:
         """The value; raises `StoreError` where it cannot be read in this process."""
-        text, files, what = self._parts
+        text, files, what, classes = self._parts
         try:
-            return decode(text, files)
+            return decode(text, files, classes=classes)
         except (StoreError, ValueError) as error:
             raise StoreError(f"{what} cannot be used: {error}") from None
 
@@ -39,7 +47,7 @@ def value_or_sealed(text: str, what: str, file: Callable[[str], Content]) -> Any
     """The value, sealed if it needs a codec; `file` finds the files that it speaks of. Raises `ValueError`."""
     if not is_coded(text):
         return decode(text)
-    return Sealed(text, {name: file(name) for name in files_in(text)}, what)
+    return Sealed(text, {name: file(name) for name in files_in(text)}, what, classes_in(text))
 
 
 def values_or_sealed(text: str, what: str) -> list[Any]:
@@ -48,7 +56,7 @@ def values_or_sealed(text: str, what: str) -> list[Any]:
         found: list[Any] = decode(text)
         return found
     parts = (json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in json.loads(text))
-    return [Sealed(part, {}, what) if is_coded(part) else decode(part) for part in parts]
+    return [Sealed(part, {}, what, classes_in(part)) if is_coded(part) else decode(part) for part in parts]
 
 
 def opened(value: Any) -> Any:

@@ -16,7 +16,8 @@ import math
 import re
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -45,6 +46,7 @@ SCRIPT = "__eventcore_script__"  #: the module in `sys.modules` whose `script` i
 DECIMAL_BITS = 10_000  #: Python reads and writes no longer integers as decimals
 DIGITS = 32  #: of the digest of a file's content, with which the file's name begins
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9]{1,16}")
+BASES: Mapping[str, type] = {"dataclass": object, "enum": Enum, "flag": Flag}  #: tags of values that name their class
 CODED, FILED = f'{{"{TAG}":"codec"', f'{{"{TAG}":"file"'  #: how such a part begins in the text of a value
 REMEDY = "restore the file, or rerun the step that returned it"
 
@@ -81,8 +83,6 @@ _readers: dict[str, Callable[[Any], Any]] = {
     "complex": lambda v: complex(*v),
     "float": float,
     "int": lambda v: int(v, 16),
-    "enum": lambda v: _class_named(v[0], Enum)[v[1]],
-    "flag": lambda v: _class_named(v[0], Flag)(v[1]),
     "text": str,
 }
 
@@ -115,13 +115,15 @@ def encode_result(value: Any, needed: bool, largest: int | None = None) -> Encod
         return Encoded(json.dumps({TAG: "text", "v": _shown(value)}), {})
 
 
-def decode(text: str, files: Mapping[str, Content] = {}, *, keep_unknown: bool = False) -> Any:
+def decode(text: str, files: Mapping[str, Content] = {}, *, keep_unknown: bool = False,
+           classes: Mapping[str, type] = {}) -> Any:  # fmt: skip
     """Read what `encode` or `encode_result` wrote; raises `ValueError` for anything else.
 
-    With `keep_unknown`, an `UnknownValue` stands for what a codec wrote that is not registered. Raises `StoreError` for
-    a file that cannot be read.
+    `classes` are those of `classes_in`, for a process that need not have imported them. With `keep_unknown`, an
+    `UnknownValue` stands for what a codec wrote that is not registered. Raises `StoreError` for a file that cannot be
+    read.
     """
-    return _Reader(files, keep_unknown).read(json.loads(text))
+    return _Reader(files, keep_unknown, classes).read(json.loads(text))
 
 
 def _text(data: Any) -> str:
@@ -245,11 +247,12 @@ def _tagged(tag: str, value: Any) -> dict[str, Any]:
 
 
 class _Reader:
-    """Reads one value; `files` are those that it may speak of."""
+    """Reads one value; `files` and `classes` are those that it may speak of."""
 
-    def __init__(self, files: Mapping[str, Content], keep_unknown: bool) -> None:
+    def __init__(self, files: Mapping[str, Content], keep_unknown: bool, classes: Mapping[str, type]) -> None:
         self._files = files
         self._keep_unknown = keep_unknown
+        self._classes = classes
 
     def read(self, data: Any) -> Any:
         if isinstance(data, list):
@@ -265,9 +268,13 @@ class _Reader:
         except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
 
+    def class_named(self, name: str, base: type) -> Any:
+        found = self._classes.get(name)
+        return found if found is not None and _is_wanted(found, base) else _class_named(name, base)
+
     def record(self, parts: Any) -> Any:
         name, fields = parts
-        return _class_named(name, object)(**{key: self.read(item) for key, item in fields.items()})
+        return self.class_named(name, object)(**{key: self.read(item) for key, item in fields.items()})
 
     def coded(self, parts: Any) -> Any:
         name, text, written = parts
@@ -309,6 +316,8 @@ _nested: dict[str, Callable[[_Reader, Any], Any]] = {
     "frozenset": lambda reader, v: frozenset(reader.read(item) for item in v),
     "dict": lambda reader, v: {reader.read(key): reader.read(item) for key, item in v},
     "dataclass": _Reader.record,
+    "enum": lambda reader, v: reader.class_named(v[0], Enum)[v[1]],
+    "flag": lambda reader, v: reader.class_named(v[0], Flag)(v[1]),
     "codec": _Reader.coded,
     "file": _Reader.file,
 }
@@ -321,21 +330,35 @@ def is_coded(text: str) -> bool:
 
 def files_in(text: str) -> list[str]:
     """The names of the files that a stored value speaks of; raises `ValueError` for one that no codec gave."""
-    return list(_files_in(json.loads(text))) if FILED in text else []
+    names = [first for _, first in _tagged_in(json.loads(text), {"file"})] if FILED in text else []
+    for name in names:
+        if not isinstance(name, str) or not FILE_NAME.fullmatch(name):
+            raise ValueError(f"not a stored value: it has a file {str(name)[:80]}")
+    return names
 
 
-def _files_in(data: Any) -> Iterator[str]:
+def classes_in(text: str) -> dict[str, type]:
+    """The classes that a stored value names, by these names, as far as this process has imported them."""
+    found: dict[str, type] = {}
+    if any(f'{{"{TAG}":"{tag}"' in text for tag in BASES):
+        for tag, name in _tagged_in(json.loads(text), BASES):
+            if isinstance(name, str) and name not in found:
+                with suppress(ValueError):
+                    found[name] = _class_named(name, BASES[tag])
+    return found
+
+
+def _tagged_in(data: Any, tags: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """The parts of a stored value that have one of the tags: each tag, and the first of what it tags."""
     if isinstance(data, list):
         for item in data:
-            yield from _files_in(item)
+            yield from _tagged_in(item, tags)
     elif isinstance(data, dict):
-        if data.get(TAG) == "file":
-            name = data["v"][0] if isinstance(data.get("v"), list) and data["v"] else None
-            if not isinstance(name, str) or not FILE_NAME.fullmatch(name):
-                raise ValueError(f"not a stored value: {str(data)[:80]}")
-            yield name
+        if isinstance(tag := data.get(TAG), str) and tag in tags:
+            parts = data.get("v")
+            yield tag, parts[0] if isinstance(parts, list) and parts else None
         for item in data.values():
-            yield from _files_in(item)
+            yield from _tagged_in(item, tags)
 
 
 def _class_name(cls: type, where: str) -> str:
@@ -353,9 +376,13 @@ def _class_named(name: str, base: type) -> Any:
         found: Any = place
         for part in qualname.split("."):
             found = getattr(found, part, None)
-        if isinstance(found, type) and (issubclass(found, base) if base is not object else _is_record(found)):
+        if isinstance(found, type) and _is_wanted(found, base):
             return found
     raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")
+
+
+def _is_wanted(cls: type, base: type) -> bool:
+    return issubclass(cls, base) if base is not object else _is_record(cls)
 
 
 def _modules_named(name: str) -> Iterator[ModuleType]:

@@ -198,3 +198,63 @@ def test_flows_without_such_values_import_no_library(tmp_path: Path) -> None:
         """, tmp_path
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("True []\n", "")
+
+
+CLASSES = """\
+    import dataclasses
+    import enum
+    import os
+    import numpy
+    import sequent as seq
+    from boxes import Box
+
+    class Kind(enum.Enum):
+        RAW = 1
+
+    class Marks(enum.Flag):
+        A = 1
+        B = 2
+
+    @dataclasses.dataclass
+    class Table:
+        values: object
+        kind: Kind = Kind.RAW
+        marks: Marks = Marks.B
+
+    def make():
+        return Box([Table(numpy.arange(3))])
+
+    def use(box, item):
+        if not os.path.exists("ready"):
+            raise ValueError("not yet")
+        assert type(box) is Box and type(box.content[0]) is type(item) is Table
+        assert type(item.values) is numpy.float32 and item.kind is Kind.RAW and item.marks is Marks.B
+        return box.content[0].values.sum()
+
+    flow = seq.Sequent("flow", "flow.run.db", config={"logdir": "logs"})
+    made = flow.add_step("make", make)
+    loop = flow.add_step("loop", loop=lambda: [Table(numpy.float32(1))])
+    loop.add_step("use", use, args=(made.result, loop.item))
+    shown = flow.add_step("show", repr, args=(made.result,), require=((loop, seq.STEP_SUCCESS),))
+    if __name__ == "__main__":
+        flow.run(run_mode=seq.RunMode(os.environ["MODE"]))
+"""
+
+
+@pytest.mark.parametrize(("first", "then"), [("script", "file"), ("name", "script"), ("import", "import")])
+def test_classes_of_results_are_known_in_workers_that_have_not_imported_them(
+    tmp_path: Path, first: str, then: str
+) -> None:
+    (tmp_path / "boxes.py").write_text("import msgspec\nclass Box(msgspec.Struct):\n    content: object\n")
+    (tmp_path / "flow.py").write_text(textwrap.dedent(CLASSES))
+    for how, verb, mode in ((first, "run", "restart"), (then, "recover", "recover")):
+        command = [verb if part == "VERB" else part for part in STARTS[how]]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "MODE": mode}
+        subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=120)
+        (tmp_path / "ready").touch()
+    assert rows(tmp_path / "flow.run.db", "select error from {attempts} where recovery = 1") == []
+    query = "select step, value from {results} where recovery = 1 and step in ('loop/use', 'show') order by step"
+    assert rows(tmp_path / "flow.run.db", query) == [
+        ("loop/use", '{"$":"codec","v":["numpy.scalar","3",["<i8",3]]}'),
+        ("show", '"Box(content=[Table(values=array([0, 1, 2]), kind=<Kind.RAW: 1>, marks=<Marks.B: 2>)])"'),
+    ]

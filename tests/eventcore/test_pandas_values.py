@@ -230,3 +230,13 @@ def test_a_subclass_is_refused_and_not_taken_for_a_table() -> None:
 
     with pytest.raises(NotStorableError, match="which has no codec"):
         encode(Geo({"a": [1]}))
+
+
+@pytest.mark.parametrize(
+    "freq", [pd.offsets.CustomBusinessDay(holidays=["2026-01-02"]), pd.DateOffset(months=1, days=3)]
+)
+def test_a_frequency_that_has_no_name_is_left_out_of_an_index(freq: pd.DateOffset) -> None:
+    index = pd.date_range("2026-01-01", periods=3, freq=freq)
+    found = decode(encode(pd.DataFrame({"n": [1, 2, 3]}, index=index))).index
+    assert list(found) == list(index)
+    assert (found.dtype, found.freq) == (index.dtype, None)
