@@ -10,7 +10,8 @@ from eventcore.act.steplog import running_log
 class Tee(io.TextIOBase):
     """A standard stream, of number 1 or 2, that also copies what a running step prints to its log file.
 
-    No step fails because nobody reads the console any more, as in `sequent run flow.py | head -1`.
+    No step fails because nobody reads the console any more, as in `sequent run flow.py | head -1`, nor by a character
+    that the console cannot show.
     """
 
     def __init__(self, stream: TextIO, number: int) -> None:
@@ -21,7 +22,7 @@ class Tee(io.TextIOBase):
     def write(self, text: str) -> int:
         running = running_log.get()
         if running is None:
-            return self.stream.write(text)
+            return self._write(text)
         running.write(text)
         lines = running.named_lines(self._number)
         for start in range(0, len(text), CHUNK):
@@ -32,9 +33,16 @@ class Tee(io.TextIOBase):
     def _show(self, text: str) -> None:
         if not self._is_gone:
             try:
-                self.stream.write(text)
+                self._write(text)
             except OSError:
                 self._is_gone = True
+
+    def _write(self, text: str) -> int:
+        try:
+            return self.stream.write(text)
+        except UnicodeEncodeError:  # the console's encoding lacks a character, or it is half of a surrogate pair
+            encoding = self.stream.encoding or "ascii"
+            return self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
     def writable(self) -> bool:
         return True

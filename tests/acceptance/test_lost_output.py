@@ -165,3 +165,17 @@ def test_a_gigabyte_that_a_step_prints_costs_its_worker_next_to_nothing(tmp_path
     grown, after = (int(value) for (value,) in rows(tmp_path / "s.db", "select value from {results} order by step"))
     assert grown < 80_000  # kilobytes: the text that it printed at once is its own
     assert after < 200_000
+
+
+@pytest.mark.parametrize("construct", ["process", "invoke"])
+def test_no_step_fails_by_a_character_that_the_console_cannot_show(tmp_path: Path, construct: str) -> None:
+    flow = f"""\
+    import sequent as seq
+    flow = seq.Sequent("flow", config={{"logdir": "logs", "task_construct": "{construct}"}})
+    flow.add_step("work", print, args=("caf\u00e9 \u20ac \\udc80",))
+    flow.run()
+    """
+    (tmp_path / "flow.py").write_text("\n".join(line[4:] for line in flow.split("\n")))
+    done = shell("PYTHONIOENCODING=latin-1 SEQUENT run -q flow.py | iconv -f latin1 -t utf8", tmp_path)
+    assert done.stdout.startswith("caf\u00e9 \\u20ac \\udc80\n")
+    assert statuses(tmp_path) == {"success"}
