@@ -123,7 +123,10 @@ def decode(text: str, files: Mapping[str, Content] = {}, *, keep_unknown: bool =
     `UnknownValue` stands for what a codec wrote that is not registered. Raises `StoreError` for a file that cannot be
     read.
     """
-    return _Reader(files, keep_unknown, classes).read(json.loads(text))
+    try:
+        return _Reader(files, keep_unknown, classes).read(json.loads(text))
+    except RecursionError as error:
+        raise ValueError(f"it is nested too deeply to be read here: {error}") from None
 
 
 def _text(data: Any) -> str:
@@ -269,12 +272,15 @@ class _Reader:
             raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
 
     def class_named(self, name: str, base: type) -> Any:
-        found = self._classes.get(name)
-        return found if found is not None and _is_wanted(found, base) else _class_named(name, base)
+        return self._classes.get(name) or _class_named(name, base)
 
     def record(self, parts: Any) -> Any:
         name, fields = parts
-        return self.class_named(name, object)(**{key: self.read(item) for key, item in fields.items()})
+        cls, values = self.class_named(name, object), {key: self.read(item) for key, item in fields.items()}
+        try:
+            return cls(**values)
+        except Exception as error:  # whatever a user's class raises
+            raise ValueError(f"no object of class {name} can be made of it: {type(error).__name__}: {error}") from error
 
     def coded(self, parts: Any) -> Any:
         name, text, written = parts
@@ -331,9 +337,8 @@ def is_coded(text: str) -> bool:
 def files_in(text: str) -> list[str]:
     """The names of the files that a stored value speaks of; raises `ValueError` for one that no codec gave."""
     names = [first for _, first in _tagged_in(json.loads(text), {"file"})] if FILED in text else []
-    for name in names:
-        if not isinstance(name, str) or not FILE_NAME.fullmatch(name):
-            raise ValueError(f"not a stored value: it has a file {str(name)[:80]}")
+    if wrong := [str(name)[:80] for name in names if not isinstance(name, str) or not FILE_NAME.fullmatch(name)]:
+        raise ValueError(f"not a stored value: it has a file {wrong[0]}")
     return names
 
 
@@ -376,13 +381,9 @@ def _class_named(name: str, base: type) -> Any:
         found: Any = place
         for part in qualname.split("."):
             found = getattr(found, part, None)
-        if isinstance(found, type) and _is_wanted(found, base):
+        if isinstance(found, type) and (issubclass(found, base) if base is not object else _is_record(found)):
             return found
     raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")
-
-
-def _is_wanted(cls: type, base: type) -> bool:
-    return issubclass(cls, base) if base is not object else _is_record(cls)
 
 
 def _modules_named(name: str) -> Iterator[ModuleType]:

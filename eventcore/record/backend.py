@@ -109,8 +109,10 @@ class Backend(ABC):
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[Connection]:
         """One write transaction: all of the block, or nothing."""
-        connection.exec_driver_sql(self.begin_write)
+        if connection.invalidated:  # by Ctrl-C in the middle of a statement: it connects anew
+            connection.rollback()
         try:
+            connection.exec_driver_sql(self.begin_write)
             yield connection
             connection.exec_driver_sql("COMMIT")
         except BaseException:
@@ -133,8 +135,8 @@ class Backend(ABC):
 
         A database that is a network away does this in one round trip.
         """
-        cursor.execute(self.begin_write)
         try:
+            cursor.execute(self.begin_write)
             fence.run(cursor, [key])
             is_ours = cursor.fetchone() is not None
             if is_ours:

@@ -129,6 +129,11 @@ def give_up(connection: Connection, run: int, holder: Holder) -> None:
     connection.execute(update(runs).where(runs.c.id == run, runs.c.holder == holder.token).values(holder=None))
 
 
+def release(connection: Connection, holder: Holder) -> None:
+    """Release whatever lease the holder has."""
+    connection.execute(update(runs).where(runs.c.holder == holder.token).values(holder=None))
+
+
 def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Renew the heartbeat; False if the lease is no longer the holder's."""
     now = backend_at(connection).lease_time(connection, now)

@@ -154,6 +154,11 @@ class Store:
             if verdict is not Verdict.running:
                 reruns.settle(connection, row.id, row.recovery, verdict, now)
 
+    def release(self, holder: lease.Holder) -> None:
+        """Give up the holder's lease, and record nothing else."""
+        with reported(self.location), transaction(self._connection) as connection:
+            lease.release(connection, holder)
+
     def beat(self, row: RunRow, holder: lease.Holder, now: float) -> bool:
         """Renew the lease through a connection of its own, from whichever thread; False when it is lost."""
         with self._database.connect() as connection:

@@ -136,25 +136,34 @@ class Session:
         self._engine = None  # that of the recovery before has ended
         with closing(Waker()) as waker:
             holder = lease.this_engine(waker.token, waker.port)
-            row = self._row = self._enter(request, document, holder)
-            announcer = Announcer(self._observers, row.run_id)
-            announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
-            report = Report(Verdict.running)
             try:
-                with self._kept(row, holder):
-                    engine = self._engine = self._make_engine(row, request, document, holder, announcer)
-                    for event, sequence in (*starts, *self._triggered_before(row)):
-                        engine.turn.start(self._program.events[event], sequence)
-                    self._pass_on_triggered()
-                    engine.post(Asked())
-                    waker.listen(lambda: engine.post(Asked()))
-                    report = engine.run(passes)
-            except BaseException as error:
-                with suppress(StoreError):  # the first error says more
-                    self._leave(row, holder, report)
-                announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
+                return self._work_as(holder, waker, request, document, starts, passes)
+            except KeyboardInterrupt:  # the process may live on, and its leases are not taken over
+                with suppress(StoreError):
+                    self._store.release(holder)
                 raise
-            self._leave(row, holder, report)
+
+    def _work_as(self, holder: lease.Holder, waker: Waker, request: Request, document: str,
+                 starts: Iterable[tuple[str, str]], passes: int) -> Report:  # fmt: skip
+        row = self._row = self._enter(request, document, holder)
+        announcer = Announcer(self._observers, row.run_id)
+        announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
+        report = Report(Verdict.running)
+        try:
+            with self._kept(row, holder):
+                engine = self._engine = self._make_engine(row, request, document, holder, announcer)
+                for event, sequence in (*starts, *self._triggered_before(row)):
+                    engine.turn.start(self._program.events[event], sequence)
+                self._pass_on_triggered()
+                engine.post(Asked())
+                waker.listen(lambda: engine.post(Asked()))
+                report = engine.run(passes)
+        except BaseException as error:
+            with suppress(StoreError):  # the first error says more
+                self._leave(row, holder, report)
+            announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
+            raise
+        self._leave(row, holder, report)
         announcer.tell(RunFinished, self._clock.now(), report.verdict, report.todos, report.next_due,
                        tuple(report.stalled), tuple(report.not_reached), report.interrupted)  # fmt: skip
         return report

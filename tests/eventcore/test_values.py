@@ -188,3 +188,26 @@ def test_a_result_that_cannot_be_stored_is_kept_as_its_text_unless_it_is_needed(
     assert decode(encode_result(value, needed=False).text) == kept
     with pytest.raises(NotStorableError, match="a later step refers to this step's result"):
         encode_result(value, needed=True)
+
+
+@dataclass
+class Picky:
+    """A class whose objects cannot always be made."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number > 1:
+            raise RuntimeError("too many")
+
+
+def test_an_object_that_its_class_refuses_to_make_again_is_an_error_of_the_value() -> None:
+    text = encode([Picky(1)])
+    assert decode(text) == [Picky(1)]
+    with pytest.raises(ValueError, match=r"no object of class \S*:Picky can be made of it: RuntimeError: too many"):
+        decode(text.replace("1}", "2}"))
+
+
+def test_a_value_that_is_nested_too_deeply_to_be_read_is_an_error_of_the_value() -> None:
+    with pytest.raises(ValueError, match="it is nested too deeply to be read here"):
+        decode("[" * 100_000 + "]" * 100_000)

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,8 @@ class _Sqlite(Backend):
                         f"store {self.name}: the upgrade would leave rows without their run; nothing is changed"
                     )
         finally:
-            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            if not connection.invalidated:  # by Ctrl-C in the middle of a statement
+                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
 
     def _engine(self, database: str, durability: str, settings: tuple[str, ...], **arguments: Any) -> Engine:
         engine = create_engine(
@@ -105,6 +106,11 @@ class _Sqlite(Backend):
             for setting in (*common, *settings):
                 _patiently(cursor, f"PRAGMA {setting}")
             cursor.close()
+
+        @event.listens_for(engine, "invalidate")
+        def roll_back(connection: Any, *_: Any) -> None:
+            with suppress(sqlite3.Error):  # closing the connection does not end what a statement is in the middle of
+                connection.rollback()
 
         return engine
 
