@@ -28,7 +28,8 @@ class Surroundings:
     """The state of a process as it is now, for the steps that come.
 
     A step's environment, working folder, umask, signal handlers, blocked signals, alarms, limits and recursion limit
-    are put back. Where that fails, and where a step left threads, the process is not fit for another one.
+    are put back. Where that fails, and where a step left threads or other standard streams, the process is not fit for
+    another one.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class Surroundings:
         self._limits = list(map(resource.getrlimit, LIMITS))
         self._recursion = sys.getrecursionlimit()
         self._threads = threading.active_count()
+        self._streams = _streams()
 
     @contextmanager
     def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
@@ -71,7 +73,8 @@ class Surroundings:
             self._restore_limits()
         except (OSError, TypeError, ValueError):
             return False
-        return threading.active_count() <= self._threads
+        has_streams = all(now is before for now, before in zip(_streams(), self._streams, strict=True))
+        return has_streams and threading.active_count() <= self._threads
 
     def _restore_signals(self) -> None:
         if list(map(_handler_of, SIGNALS)) != self._handlers:
@@ -93,6 +96,10 @@ class Surroundings:
         for name in now.keys() - self._environment.keys():
             del os.environ[name]
         os.environ.update(self._environment.items() - now.items())
+
+
+def _streams() -> tuple[object, object, object]:
+    return sys.stdin, sys.stdout, sys.stderr
 
 
 def _raw_environment() -> Mapping[Any, Any]:

@@ -5,6 +5,7 @@ The functions are defined inside the tests, so they travel by value and the modu
 
 import atexit
 import importlib
+import io
 import os
 import resource
 import signal
@@ -147,6 +148,8 @@ def spoil(what: str) -> int:
         os.umask(0o777)
     elif what == "a thread":
         threading.Thread(target=time.sleep, args=(300,), daemon=True).start()
+    elif what == "a standard stream":
+        sys.stdout = io.StringIO()
     elif what == "a lower hard limit":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if os.geteuid() == 0:  # who may raise it again
@@ -162,7 +165,8 @@ def around() -> list[Any]:
     limits = [list(resource.getrlimit(limit)) for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)]
     handlers = [str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGALRM)]
     threads = [thread.name for thread in threading.enumerate()]
-    return [umask, blocked, limits, sys.getrecursionlimit(), handlers, threads, list(signal.getitimer(0))]
+    kept = [sys.getrecursionlimit(), list(signal.getitimer(0)), type(sys.stdout).__name__]
+    return [umask, blocked, limits, handlers, threads, kept]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +179,7 @@ def around() -> list[Any]:
         ("a recursion limit", True),
         ("a umask", True),
         ("a thread", False),
+        ("a standard stream", False),
         ("a lower hard limit", False),
     ],
 )
