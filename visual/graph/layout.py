@@ -43,12 +43,12 @@ class _Layout:
         standing = None if self._standings is None else self._standings.get(node.kernel_name, self._unreached)
         said, state = ((), None) if standing is None else ((standing.text,), standing.state)
         if node.is_container:
-            inner = Box(node.path, node.name, _about(node), said, state)
-            box.boxes.append(inner)
+            inner = Box(node.path, node.name, _about(node), said, state, node.path)
+            box.members.append(inner)
             for child in node.children:
                 self.add(child, inner)
         else:
-            box.nodes.append(Node(node.path, node.name, "step", _about(node), said, state))
+            box.members.append(Node(node.path, node.name, "step", _about(node), said, state, node.path))
         if node.require is not None:
             self._require(node.require, node.path, box, node.step.delay)
 
@@ -64,7 +64,7 @@ class _Layout:
         word, parts = next(iter(tree.items()))
         self._junctions += 1
         name = f"#{word} {self._junctions}"
-        box.nodes.append(Node(name, word, word))
+        box.members.append(Node(name, word, word))
         self._graph.edges.append(Edge(name, target, "", delay))
         for part in parts:
             if "step" in part:
