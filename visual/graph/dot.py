@@ -13,6 +13,7 @@ from visual.graph.seats import DOWN
 from visual.graph.shapes import Box, Edge, Graph, Node
 
 FONT = "Helvetica,Arial,sans-serif"
+EASED = 2000  #: from this effort on Graphviz tries less hard to place all well
 _dashes = {"failure": "dashed", "complete": "dotted"}
 _kinds: dict[str, dict[str, str]] = {
     "container": {"style": "rounded,filled,dashed"},
@@ -36,6 +37,8 @@ def dot_text(graph: Graph) -> str:
     drawing.attr("node", shape="box", style="rounded,filled", fontname=FONT, fontsize="11", fontcolor=INK,
                  margin="0.14,0.07", height="0.35")  # fmt: skip
     drawing.attr("edge", fontname=FONT, fontsize="9", fontcolor=MUTED, color=MUTED, arrowsize="0.7")
+    if ranks.effort > EASED:
+        drawing.attr("graph", nslimit="1", nslimit1="1", mclimit="0.2")
     writer = _Writer(drawing, ranks, is_labelled=graph.is_labelled)
     writer.fill(drawing, graph.root)
     writer.seat(graph.root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -28,10 +29,13 @@ class Ranks:
         self._wraps = wraps
         self._around: dict[str, tuple[str, ...]] = {}
         self._enter(graph.root, ())
-        self._arrows: dict[str, set[tuple[str, str]]] = {}
+        self._arrows: dict[str, Counter[tuple[str, str]]] = {}
         for edge in graph.edges:
             self._lift(edge)
         self._layers: dict[str, Layers] = {}
+        self.effort = (
+            graph.root.size
+        )  #: how many ranks all arrows go through, and nodes: it decides what a picture costs
         self._seats: dict[str, list[tuple[Item, Item]]] = {}
         self._groups: dict[str, Layers] = {}
         self._loose: set[str] = set()
@@ -80,7 +84,7 @@ class Ranks:
         parent = ""
         for source, target in zip(self._around[edge.source], self._around[edge.target], strict=False):
             if source != target:
-                self._arrows.setdefault(parent, set()).add((source, target))
+                self._arrows.setdefault(parent, Counter())[source, target] += 1
                 return
             parent = source
 
@@ -116,6 +120,9 @@ class Ranks:
         """What the box begins and ends with, by the ranks of its members."""
         last = {member.id: first[member.id] + self._count[member.id] for member in box.members}
         self._count[box.id] = count = max(last.values(), default=1)
+        arrows = self._arrows.get(box.id, Counter())
+        self.effort += sum(abs(first[to] - first[one]) * times for (one, to), times in arrows.items())
+        self.effort += len(self._seats[box.id])
         self._entries[box.id] = [node for m in box.members if first[m.id] == 0 for node in self._entries[m.id]]
         self._exits[box.id] = [node for m in box.members if last[m.id] == count for node in self._exits[m.id]]
 
