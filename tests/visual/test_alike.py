@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.visual.graphs import graphs, walk
 from visual.graph.alike import alike
 from visual.graph.chains import chains
+from visual.graph.closing import closed
 from visual.graph.folding import Folds
 from visual.graph.shapes import Box, Edge, Graph, Node
 
@@ -74,7 +75,7 @@ def test_every_arrow_of_a_folded_picture_stands_for_arrows_that_exist(graph: Gra
     groups = alike(graph, most)
     inside = {f"#fold of {group[0].id}": [{one.id for one in walk(item)} for item in group] for group in groups}
     arrows = {(edge.source, edge.target, edge.label) for edge in graph.edges}
-    for edge in Folds(groups).arrows(graph.edges):
+    for edge in Folds(graph, groups).arrows():
         sources, targets = (inside.get(id, [{id}]) for id in (edge.source, edge.target))
         met = [[any((s, t, edge.label) in arrows for s in one for t in other) for other in targets] for one in sources]
         forth, back = {sum(row) for row in met}, {sum(row) for row in zip(*met, strict=True)}
@@ -88,10 +89,25 @@ def test_every_arrow_of_a_folded_picture_stands_for_arrows_that_exist(graph: Gra
 @given(graphs(), MOST)
 def test_every_arrow_is_in_the_folded_picture_or_inside_of_a_fold(graph: Graph, most: int) -> None:
     fold = {one.id: f"#fold of {group[0].id}" for group in alike(graph, most) for item in group for one in walk(item)}
-    shown = {(edge.source, edge.target, edge.label) for edge in Folds(alike(graph, most)).arrows(graph.edges)}
+    shown = {(edge.source, edge.target, edge.label) for edge in Folds(graph, alike(graph, most)).arrows()}
     for edge in graph.edges:
         source, target = fold.get(edge.source, edge.source), fold.get(edge.target, edge.target)
         assert (source, target, edge.label) in shown or (source == target and source in fold.values())
+
+
+@given(graphs(), st.integers(1, 2))
+def test_every_arrow_of_a_picture_with_closed_containers_stands_for_one_that_exists(graph: Graph, depth: int) -> None:
+    drawn = {item.id for item in walk(closed(graph, depth).root)}
+    around = {inner.id: box.id for box in walk(graph.root) if isinstance(box, Box) for inner in box.members}
+
+    def stand_in(id: str) -> str:
+        return id if id in drawn else stand_in(around[id])
+
+    expected = {(stand_in(edge.source), stand_in(edge.target), edge.label) for edge in graph.edges}
+    inside = {(box.id, box.id, label) for box in graph.root.boxes for label in ("success", "failure")}
+    found = {(edge.source, edge.target, edge.label) for edge in closed(graph, depth).edges}
+    assert found - expected == set()
+    assert expected - found <= inside
 
 
 @given(graphs(), MOST)

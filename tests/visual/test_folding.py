@@ -181,3 +181,13 @@ def test_a_program_that_runs_in_circles_is_drawn() -> None:
     again = ev.add_event("again")
     ev.add_assoc(again, ev.add_step("step", triggers={evr.STEP_SUCCESS: (again,)}))
     assert draw(ev).dot.count("->") == 2
+
+
+def test_a_circle_of_many_says_that_some_come_after_others() -> None:
+    ev = evr.Eventor("circle", ":memory:", config=QUIET)
+    events = [ev.add_event(f"e{i}") for i in range(40)]
+    for i, event in enumerate(events):
+        ev.add_assoc(event, events[(i + 1) % 40])
+    (fold,) = draw(ev).graph.root.nodes
+    assert fold.about == ("40 events alike", "some after others")
+    assert draw(ev).graph.edges == []

@@ -50,14 +50,15 @@ def _alike(graph: Graph) -> Graph:
 def _folded(graph: Graph, groups: Sequence[Sequence[Item]], *, in_a_row: bool = False) -> Graph:
     if not groups:
         return graph
-    fold = Folds(groups, in_a_row=in_a_row)
-    return Graph(fold.box(graph.root), list(fold.arrows(graph.edges)))
+    folds = Folds(graph, groups, in_a_row=in_a_row)
+    return Graph(folds.box(graph.root), list(folds.arrows()))
 
 
 class Folds:
     """Groups of siblings, each of which is drawn as one node; in a row, where each follows the one before."""
 
-    def __init__(self, groups: Iterable[Sequence[Item]], *, in_a_row: bool = False) -> None:
+    def __init__(self, graph: Graph, groups: Iterable[Sequence[Item]], *, in_a_row: bool = False) -> None:
+        self._edges = graph.edges
         self._in_a_row = in_a_row
         self._first: dict[str, Sequence[Item]] = {}
         self.member: dict[str, str] = {}  #: what in a group an id is, or is inside of
@@ -70,6 +71,9 @@ class Folds:
             for item in group:
                 self.fold[item.id] = id
                 self.member |= dict.fromkeys(_ids(item), item.id)
+        ends = [(self.member.get(edge.source), self.member.get(edge.target)) for edge in graph.edges]
+        met = [(self.fold[one], self.fold[other]) for one, other in ends if one and other and one != other]
+        self._tied = {one for one, other in met if one == other}  #: folds with arrows between members
 
     def box(self, box: Box) -> Box:
         """The box with a node in the place of the first of each group."""
@@ -81,10 +85,10 @@ class Folds:
                 members.append(self.box(item) if isinstance(item, Box) else item)
         return msgspec.structs.replace(box, members=members)
 
-    def arrows(self, edges: Iterable[Edge]) -> Iterator[Edge]:
+    def arrows(self) -> Iterator[Edge]:
         """The arrows between what is left, each once, with how many meet how many."""
         pairs: dict[Edge, set[tuple[str, str]]] = defaultdict(set)
-        for edge in edges:
+        for edge in self._edges:
             source, target = self.member.get(edge.source, edge.source), self.member.get(edge.target, edge.target)
             ends = self.fold.get(source, source), self.fold.get(target, target)
             if ends[0] != ends[1] or ends[0] not in self._size:
@@ -110,6 +114,8 @@ class Folds:
             about = [f"{about[0]} alike", *first.about]
         if self._in_a_row:
             about.append("one after another")
+        elif id in self._tied:
+            about.append("some after others")
         state, said = counted(group)
         return Node(id, f"{shortened(first.name)} … {shortened(last.name)}", "fold", tuple(about), said, state)
 
