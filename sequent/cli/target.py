@@ -136,6 +136,11 @@ def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]
 
     with reading(str(store)) as reader:
         run = reader.run(run_id, time.time())
+    if (notebook := run.origin.get("notebook")) is not None:
+        raise TargetError(
+            f"run {run.run_id!r} was started in the notebook {notebook}; recover it there: "
+            "flow.run(run_mode=RunMode.recover)"
+        )
     try:
         source = json.loads(run.source or "")
         return parse_target(source["target"]), source.get("parameters", {})
