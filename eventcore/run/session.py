@@ -21,7 +21,14 @@ from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
-from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
+from eventcore.act.observer import (
+    Observer,
+    ProgramChanged,
+    RunAbandoned,
+    RunEntered,
+    RunFinished,
+    RunFoundOver,
+)
 from eventcore.act.waker import Waker
 from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
@@ -31,7 +38,7 @@ from eventcore.decide.restoring import restore
 from eventcore.decide.turn import Turn
 from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.config import Config
-from eventcore.define.differences import differences
+from eventcore.define.differences import Differences, differences
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
@@ -46,6 +53,7 @@ from eventcore.record.store import Store
 from eventcore.run import over
 from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
+from eventcore.run.next_action import in_words
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
 from eventcore.run.tenure import Tenure
@@ -74,6 +82,7 @@ class Session:
         self._triggered: deque[Triggered] = deque()  #: what the engine has not been told yet
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
+        self._changed: Differences | None = None  #: from the program that is stored with the run
         self._asked: int | None = None  #: the request for the rerun that this call carries out
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
@@ -98,12 +107,12 @@ class Session:
                 ending = over.ending(self._store, row, document, self._program.recorded(starts))
         if ending is not None and not ending.todos:
             self._row = row
-            log.warning("%s", ending.text)
+            self._tell_over(ending)
             return ending.verdict is Verdict.success
         try:
             report = self._work(request, document, starts, passes)
             if ending is not None and report.verdict is ending.verdict and not report.started:
-                log.warning("%s", ending.text)
+                self._tell_over(ending)
             while (following := self._following(request, report)) is not None:
                 try:
                     report = self._work(following, document, starts, passes)
@@ -116,6 +125,11 @@ class Session:
         finally:
             self._close_inquiries()
         return report.ok
+
+    def _tell_over(self, ending: over.Ending) -> None:
+        assert self._row is not None
+        announcer = Announcer(self._observers, self._row.run_id)
+        announcer.tell(RunFoundOver, self._clock.now(), ending.verdict, in_words(ending.verdict))
 
     def _following(self, request: Request, report: Report) -> Request | None:
         """The next rerun that users have requested meanwhile, once the run has come to an end."""
@@ -139,6 +153,8 @@ class Session:
             row = self._row = self._enter(request, document, holder)
             announcer = Announcer(self._observers, row.run_id)
             announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
+            if self._changed:
+                announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
             report = Report(Verdict.running)
             try:
                 with self._kept(row, holder):
@@ -277,8 +293,7 @@ class Session:
                 f"run {row.run_id!r} has history of steps that the program no longer has: {names}; put them back, "
                 "start a new run, or accept that with accept_removed=True"
             )
-        if found:
-            log.warning("The program differs from the one stored with run %r: %s", row.run_id, found)
+        self._changed = found
 
     def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder,
                      announcer: Announcer) -> Engine:  # fmt: skip
