@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from eventcore.act.console import Style
+from eventcore.act.console import LINES, Style
 from eventcore.act.observer import (
     AttemptFailed,
     Notice,
@@ -25,7 +25,7 @@ from eventcore.act.observer import (
 from eventcore.define.error_text import headline
 from eventcore.define.status import TaskStatus, Verdict
 
-log = logging.getLogger("eventcore")
+log = logging.getLogger(LINES)
 
 LEVELS: Mapping[type[Notice], int] = {
     TaskSkipped: logging.DEBUG,
@@ -42,7 +42,7 @@ LEVELS: Mapping[type[Notice], int] = {
 
 
 class LogLines(Observer):
-    """Logs to the logger `eventcore`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG."""
+    """Logs to `eventcore.lines`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG."""
 
     def __init__(self) -> None:
         self.kinds: Collection[type[Notice]] = [kind for kind, level in LEVELS.items() if log.isEnabledFor(level)]

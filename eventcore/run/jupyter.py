@@ -27,3 +27,9 @@ def notebook_file() -> str | None:
         return None
     beside = Path.cwd() / Path(said).name  # where the server names it relative to its own folder
     return next((str(path) for path in (Path(said).absolute(), beside) if path.parent.is_dir()), None)
+
+
+def name_of(value: object, otherwise: str = "flow") -> str:
+    """The notebook's variable that has a value."""
+    found = (name for name, held in list(vars(sys.modules["__main__"]).items()) if held is value)
+    return next((name for name in found if not name.startswith("_")), otherwise)

@@ -48,10 +48,11 @@ class Origin(msgspec.Struct, frozen=True):
 
     def source(self, logdir: str) -> str:
         """How readers find the program again, by the target it was loaded by or its file, and its steps' logs."""
+        file = "" if self.file is None else str(Path(self.file).resolve())
         if self.loaded is not None:
             found = json.loads(self.loaded)
-        elif self.file is None:
-            found = {}
+        elif self.notebook:
+            found = {"notebook": file}
         else:
-            found = {"notebook" if self.notebook else "target": str(Path(self.file).resolve())}
+            found = {"target": file} if file else {}
         return json.dumps(found | {"logdir": log_root(logdir)[0]})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from eventcore.act.clock import Clock
-from eventcore.act.console import this_console
+from eventcore.act.console import LINES, this_console
 from eventcore.act.engine_log import EngineLog
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import with_construct
@@ -36,6 +36,7 @@ from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.beginning import Beginning
 from eventcore.run.capture import current_capture
 from eventcore.run.checked import Checked
+from eventcore.run.notebook import offered_progress, shown, watched
 from eventcore.run.origin import Origin
 from eventcore.run.recorded import Recorded
 from eventcore.run.request import Overlap, Request
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
     from eventcore.record.store import Store
     from eventcore.run.session import Session
 
-log = logging.getLogger("eventcore")
+
+log = logging.getLogger(LINES)
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -176,7 +178,7 @@ class Runner(Steered, Recorded, Checked):
         try:
             with uncollected():
                 built = self.built()
-                document = written(stored_program(built.program))
+                document = self._written(built)
             with closing(Executors(self._config)) as executors:
                 if request.mode is RunMode.restart and request.overlap == "allow":  # else it is not known what it needs
                     executors.prepare(self._first_functions(built.program))
@@ -194,13 +196,16 @@ class Runner(Steered, Recorded, Checked):
 
             opened_store = self._open(create=request.mode is RunMode.restart)
         try:
-            level, console = (
-                self._config.logging_level,
-                this_console(self._config.console, verbose=self._config.verbose),
-            )
-            with installed(level, console=console), EngineLog(self._config.logdir, level) as engine_log:
+            shows, level, progress = self._config.console, self._config.logging_level, offered_progress(self._config)
+            console = this_console(shows, verbose=self._config.verbose, lines=progress is None)
+            with (
+                installed(level, console=console),
+                EngineLog(self._config.logdir, level) as engine_log,
+                watched(progress, self, request) as watchers,
+            ):
                 log.info("Eventor store file: %s", self._location)
-                observers, clock = (engine_log, LogLines(), beginning, *self._observers), self._clock or SystemClock()
+                observers = (engine_log, *watchers, LogLines(), beginning, *self._observers)
+                clock = self._clock or SystemClock()
                 self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
                                         self._origin.source(self._config.logdir))  # fmt: skip
                 try:
@@ -297,12 +302,18 @@ class Runner(Steered, Recorded, Checked):
     @property
     def document(self) -> str:
         """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
-        return written(stored_program(self.built().program))
+        return self._written(self.built())
+
+    def _written(self, built: Built) -> str:
+        """The program as data; functions of a notebook change, so with their code."""
+        if not self._origin.notebook:
+            return written(stored_program(built.program))
+        from eventcore.run.cells import each_once
+
+        return written(stored_program(built.program, each_once()))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows of it."""
-        from eventcore.run.notebook import shown
-
         return shown(self)
 
     def configure(self, values: Mapping[str, object]) -> None:

@@ -138,8 +138,8 @@ def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]
         run = reader.run(run_id, time.time())
     if (notebook := run.origin.get("notebook")) is not None:
         raise TargetError(
-            f"run {run.run_id!r} was started in the notebook {notebook}; recover it there: "
-            "flow.run(run_mode=RunMode.recover)"
+            f"run {run.run_id!r} was started in {f'the notebook {notebook}' if notebook else 'a notebook'}; go on with "
+            f"it there: flow.run(run_mode='recover', run_id={run.run_id!r})"
         )
     try:
         source = json.loads(run.source or "")

@@ -17,6 +17,7 @@ from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.written import Acquires, Recovery
+from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
@@ -25,6 +26,9 @@ from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
+
+#: What helps in a notebook, where a cell that adds steps may run twice.
+_RUN_AGAIN = ". To define the flow anew, first run the cell that makes it"
 
 
 def nothing() -> None:
@@ -144,7 +148,8 @@ class Container:
         if not is_name(name) or any(mark in name for mark in RESERVED):
             raise FlowError(f"step name {name!r}: a name must be non-empty text without {', '.join(RESERVED)}")
         if name in self.children:
-            raise FlowError(f"step {self.children[name].path!r} is already defined; siblings need different names")
+            raise FlowError(f"step {self.children[name].path!r} is already defined; siblings need different names"
+                            + (_RUN_AGAIN if jupyter.shell() is not None else ""))  # fmt: skip
 
     def walk(self) -> Iterator[FlowStep]:
         """All steps below, containers before their children."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import sys
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from jupyter_client.manager import KernelManager
 
 from tests.support import ROOT
 
-PATIENCE = 120.0  #: seconds until a kernel that says nothing is taken for dead
+PATIENCE = 120.0  #: seconds until a cell that is not over fails its test
 
 
 class Cell(msgspec.Struct):
@@ -39,6 +40,7 @@ class Kernel:
     """A kernel and the front end that talks to it."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str] = {}) -> None:
+        self._folder = folder
         self._manager = KernelManager(kernel_name="python3")
         self._manager.start_kernel(cwd=str(folder), env={**surroundings(folder), **environment})
         self._client: BlockingKernelClient = self._manager.client()
@@ -55,12 +57,12 @@ class Kernel:
 
     def finish(self, request: str, until: str | None = None) -> Cell:
         """What the cell shows until it is over, or until `until` is printed or shown."""
-        cell = Cell()
+        cell, deadline = Cell(), time.monotonic() + PATIENCE
         while True:
             try:
-                message = self._client.get_iopub_msg(timeout=PATIENCE)
+                message = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"the kernel says nothing any more; so far {cell}") from None
+                raise AssertionError(f"the kernel is not through; so far {cell}") from None
             if message["parent_header"].get("msg_id") != request:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -69,6 +71,10 @@ class Kernel:
             _take(cell, kind, content)
             if until is not None and until in cell.stdout + cell.progress:
                 return cell
+
+    def open(self, gate: str) -> None:
+        """Make a file that a step waits for."""
+        (self._folder / gate).touch()
 
     def interrupt(self) -> None:
         """Press the button with the square."""

@@ -50,4 +50,5 @@ def test_the_shell_says_that_the_notebook_has_the_program(kernel: Kernel, folder
     command = [*SEQUENT, "recover", f"{folder}/analysis.run.db", "--run-id", "one"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode != 0
-    assert f"run 'one' was started in the notebook {folder}/analysis.ipynb; recover it there" in said.stderr
+    there = "go on with it there: flow.run(run_mode='recover', run_id='one')"
+    assert f"run 'one' was started in the notebook {folder}/analysis.ipynb; {there}\n" in said.stderr

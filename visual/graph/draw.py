@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from eventcore.define.stored import read
-from eventcore.record.reading import reading
+from eventcore.record.reading import Reader, reading
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
 from visual.graph.effort import check_effort
@@ -98,9 +98,18 @@ def draw(
         program = read(subject.document)
         return Picture(graph_of(program, program.name, kernel=kernel, unfold=unfold, path=path, depth=depth))
     with reading(str(subject)) as reader:
-        run = reader.run(run_id, time.time())
-        title = f"{run.program}, run {run.run_id}: {run.state}"
-        known = standings(reader, run)
-        graph = graph_of(reader.program(run), title, known, unreached(run), kernel=kernel, unfold=unfold,
-                         path=path, depth=depth)  # fmt: skip
-    return Picture(graph)
+        return drawn_run(reader, run_id, kernel=kernel, unfold=unfold, path=path, depth=depth)
+
+
+def drawn_run(
+    reader: Reader, run_id: str | None, *, kernel: bool = False, unfold: bool = False, path: str | None = None,
+    depth: int | None = None,
+) -> Picture:  # fmt: skip
+    """Draw a run of an open store; see `draw`."""
+    run = reader.run(run_id, time.time())
+    title = f"{run.program}, run {run.run_id}: {run.state}"
+    known = standings(reader, run)
+    program = reader.program(run)
+    return Picture(
+        graph_of(program, title, known, unreached(run), kernel=kernel, unfold=unfold, path=path, depth=depth)
+    )
