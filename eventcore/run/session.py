@@ -53,6 +53,7 @@ from eventcore.record.store import Store
 from eventcore.run import over
 from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
+from eventcore.run.interrupts import interruption
 from eventcore.run.next_action import in_words
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
@@ -136,7 +137,7 @@ class Session:
         assert self._row is not None
         run_id = self._row.run_id
         if report.interrupted:
-            raise KeyboardInterrupt(f"run {run_id!r} was interrupted; it can be recovered or continued")
+            raise interruption(f"run {run_id!r} was interrupted; run() continues it")
         found = reruns.next_rerun(self._store.connection, self._row.id)
         if found is None or report.verdict is Verdict.cancelled:
             return None
@@ -169,6 +170,9 @@ class Session:
                 with suppress(StoreError):  # the first error says more
                     self._leave(row, holder, report)
                 announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
+                if isinstance(error, KeyboardInterrupt):
+                    told = f"run {row.run_id!r} was interrupted and its running steps were ended; run() continues it"
+                    interruption(told, error)
                 raise
             self._leave(row, holder, report)
         announcer.tell(RunFinished, self._clock.now(), report.verdict, report.todos, report.next_due,

@@ -108,6 +108,8 @@ def _advice(run: RunView, flow: str) -> str:
         return ""
     if run.verdict is Verdict.failure:
         lead = "To go on, correct the cell, run it and the cell that defines the flow again, then run"
+    elif run.is_interrupted:
+        lead = "It was interrupted. To continue, run"
     else:
         lead = f"{action.lead[:1].upper()}{action.lead[1:]}"
     return f"{lead}: {action.command.replace('flow.run(', f'{flow}.run(')}"
