@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from types import CodeType, FunctionType, MethodType, ModuleType, NoneType
@@ -58,15 +59,23 @@ def _is_outdated(function: object) -> bool:
 
 def _parts(function: object) -> Iterator[object]:
     """What may be defined in a cell: the function itself, or what it wraps; of an object, its class and attributes."""
-    while isinstance(function, (partial, MethodType)):
-        function = function.func if isinstance(function, partial) else function.__func__
+    while True:
+        if type(function) is partial:
+            function = function.func
+        elif type(function) is MethodType:
+            function = function.__func__
+        else:
+            break
     yield function
-    if not isinstance(function, (FunctionType, type)):
-        yield from (type(function), *getattr(function, "__dict__", {}).values())
+    if type(function) is not FunctionType and not issubclass(type(function), type):
+        yield type(function)
+        with suppress(AttributeError):  # it has no attributes of its own
+            yield from object.__getattribute__(function, "__dict__").values()
 
 
 def _is_here(value: object) -> bool:
-    return getattr(value, "__module__", None) == HERE
+    is_named = type(value) is FunctionType or issubclass(type(value), type)
+    return is_named and getattr(value, "__module__", None) == HERE
 
 
 def _texts(value: object, seen: set[int]) -> Iterator[str]:

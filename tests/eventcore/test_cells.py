@@ -105,8 +105,15 @@ class Lazy:
     @property
     def __class__(self):
         raise RuntimeError("not connected")
+    def __getattr__(self, name):
+        raise RuntimeError("not connected")
+class Work:
+    def __init__(self):
+        self.lazy = Lazy()
+    def __call__(self):
+        return lazy
 lazy = Lazy()
-def work():
-    return lazy
+work = Work()
 """
     assert code_of(defined(source)) is not None
+    assert code_of(defined(source, "lazy")) is not None

@@ -11,6 +11,7 @@ from html import escape
 import msgspec
 from msgspec.structs import replace
 from rich.console import Console
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from eventcore.define.error_text import headline
@@ -25,6 +26,14 @@ WIDTH, HEIGHT = 100, 40  #: columns and lines of the tree
 MOST = 3  #: failures that are shown with their tracebacks
 
 _PRE = "margin: 0; line-height: 1.3; white-space: pre; overflow-x: auto; background: none"
+
+
+#: Can be read on light and on dark pages: black, red, green, yellow, blue, magenta, cyan, white.
+_THEME = TerminalTheme(
+    (255, 255, 255),
+    (0, 0, 0),
+    [(0, 0, 0), (208, 48, 48), (40, 144, 72), (168, 120, 0), (48, 112, 208), (168, 80, 168), (0, 140, 150), (127,) * 3],
+)
 
 
 class View(msgspec.Struct, frozen=True):
@@ -98,7 +107,7 @@ def _coloured(text: Text) -> str:
     console = Console(file=io.StringIO(), record=True, force_terminal=True, force_jupyter=False, width=WIDTH,
                       color_system="standard")  # fmt: skip
     console.print(text, soft_wrap=True)
-    return console.export_html(inline_styles=True, code_format=f"<pre style='{_PRE}'>{{code}}</pre>")
+    return console.export_html(theme=_THEME, inline_styles=True, code_format=f"<pre style='{_PRE}'>{{code}}</pre>")
 
 
 def _advice(run: RunView, flow: str) -> str:
