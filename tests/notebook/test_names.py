@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.notebook.kernels import Kernel
+from visual.errors import NotBegunError
+from visual.page.engines import program_of
 
 SEQUENT = [sys.executable, "-c", "from sequent.cli import main; main()"]
 
@@ -52,3 +56,8 @@ def test_the_shell_says_that_the_notebook_has_the_program(kernel: Kernel, folder
     assert said.returncode != 0
     there = "go on with it there: flow.run(run_mode='recover', run_id='one')"
     assert f"run 'one' was started in the notebook {folder}/analysis.ipynb; {there}\n" in said.stderr
+
+
+def test_the_page_says_so_too() -> None:
+    with pytest.raises(NotBegunError, match="run 'one' was started in a notebook; go on with it there"):
+        program_of({"notebook": ""}, "one", [])

@@ -80,6 +80,7 @@ def test_failures_are_shown_with_their_item_and_the_lines_of_the_cell(kernel: Ke
 def test_the_advice_names_the_notebooks_own_variable(kernel: Kernel) -> None:
     cell = kernel.run("nightly = flow_of(['tue'], ':memory:')\nnightly.run(run_id='mine')")
     assert "nightly.run(run_mode='recover', run_id='mine')" in cell.progress
+    assert "<code>nightly.run(run_mode=" in next(iter(cell.shown.values()))["text/html"]
 
 
 def test_of_many_failures_some_are_shown(kernel: Kernel) -> None:

@@ -25,6 +25,8 @@ from visual.live.screen import picture
 WIDTH, HEIGHT = 100, 40  #: columns and lines of the tree
 MOST = 3  #: failures that are shown with their tracebacks
 
+CALL = re.compile(r"\w+\.(run|rerun|tasks)\([^()]*\)")
+
 _PRE = "margin: 0; line-height: 1.3; white-space: pre; overflow-x: auto; background: none"
 
 
@@ -59,14 +61,14 @@ class View(msgspec.Struct, frozen=True):
         yield from (line for line in (self.more, self.action) if line)
 
     def _html(self) -> Iterator[str]:
-        yield from (f"<div>{escape(line)}</div>" for line in self.words)
+        yield from map(_line, self.words)
         if self.tree is not None:
             yield _coloured(self.tree)
         for number, (line, trace) in enumerate(self.failures):
             is_open = "" if number else " open"
             yield (f"<details{is_open}><summary>{escape(line)}</summary><pre style='{_PRE}'>{escape(trace)}</pre>"
                    "</details>")  # fmt: skip
-        yield from (f"<div>{escape(line)}</div>" for line in (self.more, self.action) if line)
+        yield from (_line(line) for line in (self.more, self.action) if line)
 
 
 def view_of(moment: Moment | None, now: float, words: Sequence[str], said: str = "", flow: str = "flow") -> View:
@@ -101,6 +103,11 @@ def in_cells(traceback: str) -> str:
         return match[0] if found is None else " ".join(found)
 
     return re.sub(r'File "([^"\n]+)"(?=, line \d)', cell, traceback)
+
+
+def _line(text: str) -> str:
+    """A line in which the calls that a user can make look like code."""
+    return f"<div>{CALL.sub(lambda found: f'<code>{found[0]}</code>', escape(text))}</div>"
 
 
 def _coloured(text: Text) -> str:
