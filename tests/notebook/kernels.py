@@ -9,6 +9,7 @@ import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -41,7 +42,8 @@ class Kernel:
 
     def __init__(self, folder: Path, environment: Mapping[str, str] = {}) -> None:
         self._folder = folder
-        self._manager = KernelManager(kernel_name="python3")
+        self._sockets = TemporaryDirectory(prefix="kernel-")
+        self._manager = KernelManager(**over_files(self._sockets.name))
         self._manager.start_kernel(cwd=str(folder), env={**surroundings(folder), **environment})
         self._client: BlockingKernelClient = self._manager.client()
         self._client.start_channels()
@@ -84,6 +86,12 @@ class Kernel:
         """End the kernel."""
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
+        self._sockets.cleanup()
+
+
+def over_files(folder: str) -> dict[str, str]:
+    """Arguments of a kernel's manager: kernels that start at once must not take each other's ports."""
+    return {"kernel_name": "python3", "transport": "ipc", "connection_file": f"{folder}/kernel.json"}
 
 
 def _take(cell: Cell, kind: str, content: Mapping[str, Any]) -> None:

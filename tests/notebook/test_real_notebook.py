@@ -16,10 +16,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 import eventcore as evr
 from eventcore.define.status import TaskStatus
-from tests.notebook.kernels import PATIENCE, surroundings
+from tests.notebook.kernels import PATIENCE, over_files, surroundings
 
 #: Run ids, times, addresses, and the marks of tracebacks, which each version of Python puts elsewhere.
 CHANGING = {
@@ -36,11 +37,11 @@ def executed(folder: Path) -> NotebookNode:
     """The notebook, run in a folder of its own from top to bottom."""
     shutil.copy(NOTEBOOK, folder)
     notebook: NotebookNode = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=int(PATIENCE), kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
     environment = surroundings(folder) | {"JPY_SESSION_NAME": str(folder / NOTEBOOK.name)}
-    client.execute(env=environment)
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+        config = Config({"KernelManager": over_files(sockets)})
+        place = {"metadata": {"path": str(folder)}}
+        NotebookClient(notebook, timeout=int(PATIENCE), resources=place, config=config).execute(env=environment)
     return notebook
 
 
