@@ -91,7 +91,7 @@ class Kernel:
 
 def over_files(folder: str) -> dict[str, str]:
     """Arguments of a kernel's manager: kernels that start at once must not take each other's ports."""
-    return {"kernel_name": "python3", "transport": "ipc", "connection_file": f"{folder}/kernel.json"}
+    return {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
 
 
 def _take(cell: Cell, kind: str, content: Mapping[str, Any]) -> None:
