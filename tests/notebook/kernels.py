@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
 import time
 import tomllib
@@ -58,7 +59,7 @@ class Kernel:
         return str(self._client.execute(code))
 
     def finish(self, request: str, until: str | None = None) -> Cell:
-        """What the cell shows until it is over, or until `until` is printed or shown."""
+        """What the cell shows until it is over, or until what the pattern `until` stands for is printed or shown."""
         cell, deadline = Cell(), time.monotonic() + PATIENCE
         while True:
             try:
@@ -71,7 +72,7 @@ class Kernel:
             if kind == "status" and content["execution_state"] == "idle":
                 return cell
             _take(cell, kind, content)
-            if until is not None and until in cell.stdout + cell.progress:
+            if until is not None and re.search(until, cell.stdout + cell.progress):
                 return cell
 
     def open(self, gate: str) -> None:
