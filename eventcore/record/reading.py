@@ -113,9 +113,9 @@ class Reader:
         return loop_tallies(self._connection, run.id, run.recovery)
 
     def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
-                  statuses: tuple[TaskStatus, ...] = (), limit: int | None = 1000,
+                  statuses: tuple[TaskStatus, ...] = (), recovery: int | None = None, limit: int | None = 1000,
                   last_first: bool = False) -> list[InstanceView]:  # fmt: skip
-        """Tasks in their latest recovery, in the order in which they were reached, or the last first."""
+        """Tasks in their latest recovery, or those where it is `recovery`, as they were reached, or the last first."""
         tasks, attempts = t.tasks, t.attempts
         names = ("run", "step", "sequence", "recovery", "status", "try", "due", "created", "started", "ended")
         chosen = select(*(tasks.c[name] for name in names)).where(tasks.c.run == run.id)
@@ -125,7 +125,9 @@ class Reader:
             chosen = chosen.where(tasks.c.sequence == sequence)
         if statuses:
             chosen = chosen.where(tasks.c.status.in_([status.value for status in statuses]))
-        if run.recovery:
+        if recovery is not None:
+            chosen = chosen.where(tasks.c.recovery == recovery)
+        if run.recovery and recovery != run.recovery:
             chosen = chosen.where(_is_latest(tasks, ("sequence", "step")))
         order = (tasks.c.created.desc(), tasks.c.started.desc()) if last_first else (tasks.c.created, tasks.c.started)
         found = chosen.order_by(*order).limit(limit).subquery()

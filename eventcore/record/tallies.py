@@ -31,12 +31,19 @@ class Tally(msgspec.Struct):
     seconds: float = 0.0  #: what its instances took, all together
     tries: int = 1  #: the most that one of them took
     tasks: dict[TaskStatus, int] = {}  #: also those that a later recovery superseded
+    before: dict[tuple[int, TaskStatus], int] = {}
+    #: those that did not succeed in an earlier recovery and have not been reached since, by that recovery and status
 
-    def enter(self, status: TaskStatus, tried: int, tasks: int, latest: Sums) -> None:
-        """Add tasks of one status and number of tries, and what is counted of the latest of them."""
+    def enter(self, status: TaskStatus, tried: int, before: int | None, tasks: int, latest: Sums) -> None:
+        """Add tasks of one status and number of tries, and what is counted of the latest of them.
+
+        `before` is their recovery where that is an earlier one: then only those that succeeded count.
+        """
         count, ended, seconds = latest
         self.tasks[status] = self.tasks.get(status, 0) + tasks
-        if count:
+        if count and before is not None and not status.is_done:
+            self.before[before, status] = self.before.get((before, status), 0) + count
+        elif count:
             self.counts[status] = self.counts.get(status, 0) + count
             self.ended += ended
             self.seconds += max(0.0, seconds)
@@ -44,7 +51,7 @@ class Tally(msgspec.Struct):
 
     @property
     def total(self) -> int:
-        """All instances that were reached."""
+        """All instances that count."""
         return sum(self.counts.values())
 
 
@@ -62,12 +69,13 @@ class LoopTally(msgspec.Struct, frozen=True):
 def tallies(connection: Connection, run: int, recovery: int) -> dict[str, Tally]:
     """The tallies of a run that stands in `recovery`, by the kernel's step names."""
     tasks = t.tasks
-    what = [tasks.c.step, tasks.c.status, tasks.c["try"]]
+    what = [tasks.c.step, tasks.c.status, tasks.c["try"], *([tasks.c.recovery] if recovery else [])]
     spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
     query = select(*what, func.count(), func.count(tasks.c.ended), spent).group_by(*what)
     found: dict[str, Tally] = {}
-    for (step, word, tried), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
-        found.setdefault(step, Tally()).enter(TaskStatus(word), tried, every[0], latest)
+    for (step, word, tried, *at), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
+        before = at[0] if at and at[0] < recovery else None
+        found.setdefault(step, Tally()).enter(TaskStatus(word), tried, before, every[0], latest)
     return found
 
 
@@ -90,6 +98,9 @@ def loop_tallies(connection: Connection, run: int, recovery: int) -> dict[str, L
     loops = t.loops
     sums = [func.sum(loops.c[name]) for name in ("items", "begun", "over", "failed", "cancelled")]
     query = select(loops.c.step, func.count(), *sums).group_by(loops.c.step)
+    if recovery:  # like a task, what did not succeed in an earlier recovery does not count
+        succeeded = (loops.c.over == loops.c["items"]) & (loops.c.failed == 0) & (loops.c.cancelled == 0)
+        query = query.where((loops.c.recovery == recovery) | succeeded)
     found = _grouped(connection, loops, query, 1, run, recovery)
     return {step: LoopTally(*map(int, latest)) for (step,), _, latest in found}
 

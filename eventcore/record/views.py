@@ -121,6 +121,13 @@ class InstanceView(msgspec.Struct, frozen=True):
     error: str | None
     traceback: str | None
 
+    def counts_in(self, run: RunView) -> bool:
+        """Whether its status still says how the run stands.
+
+        A success always does. What ended otherwise in an earlier recovery does not: it has not been reached since.
+        """
+        return self.status.is_done or self.recovery == run.recovery
+
 
 class IterationView(msgspec.Struct, frozen=True):
     """One iteration of a container in its latest recovery."""

@@ -48,7 +48,7 @@ class Shown(msgspec.Struct, frozen=True):
         return (node for top in self.nodes for node in top.walk() if node.path in self.selection.paths)
 
 
-def run_tree(run: RunView, shown: Shown, errors: Mapping[str, list[str]], outstanding: tuple[int, float | None],
+def run_tree(run: RunView, shown: Shown, errors: Mapping[str, list[Text]], outstanding: tuple[int, float | None],
              now: float) -> Group:  # fmt: skip
     """The run's line, its steps as a tree with states, counts and times, and the errors by the kernel's step names."""
     tree = Tree(_headline(run, outstanding, now))
@@ -65,14 +65,16 @@ def run_tree(run: RunView, shown: Shown, errors: Mapping[str, list[str]], outsta
     return Group(tree, *notes)
 
 
-def error_lines(failures: Iterable[InstanceView], instances: Instances) -> dict[str, list[str]]:
+def error_lines(run: RunView, failures: Iterable[InstanceView], instances: Instances) -> dict[str, list[Text]]:
     """The first line of each error with its instance, a few for each of the kernel's steps."""
-    errors: dict[str, list[str]] = {}
+    errors: dict[str, list[Text]] = {}
     for failure in failures:
         lines = errors.setdefault(failure.step, [])
         if failure.error and len(lines) < MOST:
             at = instances.at(failure.step, failure.sequence, failure.recovery)
-            lines.append(f"@{at}: {headline(failure.error)}")
+            when = "" if failure.counts_in(run) else f" in recovery {failure.recovery}"
+            style = "red" if failure.counts_in(run) else "dim"
+            lines.append(Text(f"@{at}{when}: {headline(failure.error)}", style=style))
     return errors
 
 
@@ -83,7 +85,7 @@ def _counts(counts: Mapping[str, int]) -> Text:
     return line.append_text(Text(", ").join(parts))
 
 
-def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[str]], visible: Collection[str],
+def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[Text]], visible: Collection[str],
          around: int | None) -> None:  # fmt: skip
     standings = shown.standings
     standing = standings.get(node.kernel_name, shown.unreached)
@@ -95,7 +97,7 @@ def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[str
     line.append(standing.counted(counter), style=STYLES.get(standing.state, ""))
     branch = tree.add(line)
     for error in [one for name in node.kernel_names for one in errors.get(name, [])][:MOST]:
-        branch.add(Text(error, style="red"))
+        branch.add(error)
     inner = total_of(standings, node, around)
     for child in node.children:
         if child.path in visible:

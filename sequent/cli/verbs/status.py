@@ -52,7 +52,7 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
         if as_json:
             print_json(_data(reader, run, location, shown))
         else:
-            errors = error_lines(_failures(reader, run, shown), Instances(reader, run))
+            errors = error_lines(run, _failures(reader, run, shown), Instances(reader, run))
             console().print(run_tree(run, shown, errors, reader.outstanding(run), now))
     return 0
 
@@ -90,19 +90,27 @@ def _at(path: str, nodes: Iterable[StepNode], run: RunView) -> StepNode:
 
 def _failures(reader: Reader, run: RunView, shown: Shown) -> list[InstanceView]:
     """Failures of the steps that are shown, a few of each."""
+    named = [(name, shown.standings.get(name)) for node in shown.chosen for name in node.kernel_names]
+    failed = [name for name, known in named if known is not None and (known.counts.get("failure") or known.before)]
+    if len(failed) > FEW:
+        return _failed(reader, run, None, None)
+    return [failure for name in failed for failure in _failed(reader, run, name, EACH)]
+
+
+def _failed(reader: Reader, run: RunView, step: str | None, limit: int | None) -> list[InstanceView]:
+    """What failed, and behind it what failed in earlier recoveries and has not been reached since."""
     from eventcore.define.status import TaskStatus
 
-    named = [(name, shown.standings.get(name)) for node in shown.chosen for name in node.kernel_names]
-    failed = [name for name, standing in named if standing is not None and standing.counts.get("failure")]
-    if len(failed) > FEW:
-        return reader.instances(run, statuses=(TaskStatus.failure,), limit=None)
-    found = (reader.instances(run, step=name, statuses=(TaskStatus.failure,), limit=EACH) for name in failed)
-    return [failure for some in found for failure in some]
+    failed = (TaskStatus.failure,)
+    found = reader.instances(run, step=step, statuses=failed, recovery=run.recovery, limit=limit)
+    if run.recovery:
+        every = reader.instances(run, step=step, statuses=failed, limit=limit)
+        found += [failure for failure in every if not failure.counts_in(run)]
+    return found
 
 
 def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, Any]:
     """A run with its steps for programs."""
-    from eventcore.define.status import TaskStatus
     from sequent.cli.output import run_data
     from visual.instances import Instances
     from visual.live.selection import with_containers
@@ -111,27 +119,28 @@ def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, A
     visible = with_containers(shown.nodes, shown.selection.paths)
     instances = Instances(reader, run)
     is_whole = shown.selection.is_all and len(visible) == sum(1 for top in shown.nodes for _ in top.walk())
-    failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=LISTED if is_whole else None)
+    failures = [one for one in _failed(reader, run, None, LISTED if is_whole else None) if one.step in paths]
 
     def step_data(node: StepNode) -> dict[str, Any]:
         standing = shown.standings.get(node.kernel_name, shown.unreached)
         return {
             "path": node.path, "state": standing.state, "counts": dict(standing.counts), "seconds": standing.seconds,
             "loop": None if node.loop is None else str(node.loop),
+            "before": [msgspec.structs.asdict(one) for one in standing.before],
             "progress": None if standing.progress is None else msgspec.structs.asdict(standing.progress),
             "steps": [step_data(child) for child in node.children if child.path in visible],
+        }  # fmt: skip
+
+    def failure_data(f: InstanceView) -> dict[str, Any]:
+        return {
+            "path": paths[f.step], "sequence": f.sequence, "items": instances.items(f.step, f.sequence, f.recovery),
+            "recovery": f.recovery, "try": f.try_number, "error": f.error,
         }  # fmt: skip
 
     return {
         **run_data(run, store, *reader.outstanding(run)),
         "states": dict(shown.selection.counts),
         "steps": [step_data(node) for node in shown.nodes if node.path in visible],
-        "failures": [
-            {
-                "path": paths[f.step], "sequence": f.sequence, "items": instances.items(f.step, f.sequence, f.recovery),
-                "recovery": f.recovery, "try": f.try_number, "error": f.error,
-            }
-            for f in failures
-            if f.step in paths
-        ][:LISTED],
-    }  # fmt: skip
+        "failures": [failure_data(one) for one in failures if one.counts_in(run)][:LISTED],
+        "failures_before": [failure_data(one) for one in failures if not one.counts_in(run)][:LISTED],
+    }
