@@ -37,7 +37,7 @@ class Tally(msgspec.Struct):
     def enter(self, status: TaskStatus, tried: int, before: int | None, tasks: int, latest: Sums) -> None:
         """Add tasks of one status and number of tries, and what is counted of the latest of them.
 
-        `before` is their recovery where that is an earlier one: then only those that succeeded count.
+        `before` is their recovery where only a success still counts of it.
         """
         count, ended, seconds = latest
         self.tasks[status] = self.tasks.get(status, 0) + tasks
@@ -66,15 +66,18 @@ class LoopTally(msgspec.Struct, frozen=True):
     cancelled: int
 
 
-def tallies(connection: Connection, run: int, recovery: int) -> dict[str, Tally]:
-    """The tallies of a run that stands in `recovery`, by the kernel's step names."""
+def tallies(connection: Connection, run: int, recovery: int, counts_from: int) -> dict[str, Tally]:
+    """The tallies of a run that stands in `recovery`, by the kernel's step names.
+
+    Before the recovery `counts_from`, only success counts.
+    """
     tasks = t.tasks
-    what = [tasks.c.step, tasks.c.status, tasks.c["try"], *([tasks.c.recovery] if recovery else [])]
+    what = [tasks.c.step, tasks.c.status, tasks.c["try"], *([tasks.c.recovery] if counts_from else [])]
     spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
     query = select(*what, func.count(), func.count(tasks.c.ended), spent).group_by(*what)
     found: dict[str, Tally] = {}
     for (step, word, tried, *at), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
-        before = at[0] if at and at[0] < recovery else None
+        before = at[0] if at and at[0] < counts_from else None
         found.setdefault(step, Tally()).enter(TaskStatus(word), tried, before, every[0], latest)
     return found
 
@@ -93,14 +96,14 @@ def spans(connection: Connection, run: int, steps: Collection[str]) -> dict[str,
     return found
 
 
-def loop_tallies(connection: Connection, run: int, recovery: int) -> dict[str, LoopTally]:
+def loop_tallies(connection: Connection, run: int, recovery: int, counts_from: int) -> dict[str, LoopTally]:
     """The loops of a run that stands in `recovery`, by the kernel's names of their containers."""
     loops = t.loops
     sums = [func.sum(loops.c[name]) for name in ("items", "begun", "over", "failed", "cancelled")]
     query = select(loops.c.step, func.count(), *sums).group_by(loops.c.step)
-    if recovery:  # like a task, what did not succeed in an earlier recovery does not count
+    if counts_from:
         succeeded = (loops.c.over == loops.c["items"]) & (loops.c.failed == 0) & (loops.c.cancelled == 0)
-        query = query.where((loops.c.recovery == recovery) | succeeded)
+        query = query.where((loops.c.recovery >= counts_from) | succeeded)
     found = _grouped(connection, loops, query, 1, run, recovery)
     return {step: LoopTally(*map(int, latest)) for (step,), _, latest in found}
 

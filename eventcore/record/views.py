@@ -29,6 +29,8 @@ class RunView(msgspec.Struct, frozen=True):
     stalled: list[str]
     not_reached: list[str]
     is_paused: bool = False
+    counts_from: int = 0  #: the recovery from which on failures count; those behind it only reran some instances
+    held_back: int = 0  #: how many tasks such a rerun reached and did not run
     user: str = ""  #: who started it
     host: str = ""  #: where
 
@@ -124,9 +126,9 @@ class InstanceView(msgspec.Struct, frozen=True):
     def counts_in(self, run: RunView) -> bool:
         """Whether its status still says how the run stands.
 
-        A success always does. What ended otherwise in an earlier recovery does not: it has not been reached since.
+        A success always does. What ended otherwise does not where a later recovery, which might have, did not reach it.
         """
-        return self.status.is_done or self.recovery == run.recovery
+        return self.status.is_done or self.recovery >= run.counts_from
 
 
 class IterationView(msgspec.Struct, frozen=True):

@@ -363,5 +363,5 @@ class Session:
 
     def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
-                "not_reached": report.not_reached}  # fmt: skip
+                "not_reached": report.not_reached, "held_back": report.held_back}  # fmt: skip
         self._store.leave_run(row, holder, report.verdict, said, self._clock.now())

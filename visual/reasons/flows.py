@@ -84,7 +84,7 @@ def _holds(known: Known, tree: Tree, sequence: str) -> bool:
 def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
     """The task that a clause means, as far as the present recovery has reached it."""
     task = known.instance(known.nodes[leaf["step"]].step.name, _enclosing(known, leaf, sequence))
-    return None if task is None or task.recovery < known.run.recovery else task
+    return None if task is None or task.recovery < known.run.counts_from else task
 
 
 def _enclosing(known: Known, leaf: Tree, sequence: str) -> str:

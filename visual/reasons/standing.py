@@ -135,7 +135,7 @@ def _failures_inside(known: Known, container: InstanceView) -> list[str]:
     """The steps that failed inside a container's instance, each with its error."""
     within = f"{container.sequence}."
     steps = _steps_inside(known, known.steps[container.step])
-    failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), recovery=container.recovery, limit=200)
+    failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), since=container.recovery, limit=200)
     found = [one for one in failed if one.step in steps and f"{one.sequence}.".startswith(within)]
     return [f"{known.shown(one)}: {headline(one.error)}" for one in found if one.error]
 

@@ -102,8 +102,8 @@ def _failed(reader: Reader, run: RunView, step: str | None, limit: int | None) -
     from eventcore.define.status import TaskStatus
 
     failed = (TaskStatus.failure,)
-    found = reader.instances(run, step=step, statuses=failed, recovery=run.recovery, limit=limit)
-    if run.recovery:
+    found = reader.instances(run, step=step, statuses=failed, since=run.counts_from, limit=limit)
+    if run.counts_from:
         every = reader.instances(run, step=step, statuses=failed, limit=limit)
         found += [failure for failure in every if not failure.counts_in(run)]
     return found
