@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
-from eventcore.define.answer import Answer, RequestStatus
+from eventcore.define.answer import FRESH, Answer, RequestStatus
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import Verdict
 from eventcore.errors import RunNotFoundError
@@ -75,7 +75,7 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
         held = lease.is_held(row, backend_at(connection).lease_time(connection, now)) if is_held is None else is_held
         argument = dict(argument)
         if verb == TRIGGER and argument.get("sequence") is None:
-            argument["sequence"] = fresh_sequence(connection, run)
+            argument |= {"sequence": fresh_sequence(connection, run), FRESH: True}
         reason = refusal(connection, row, verb, argument, held=held)
         status = RequestStatus.taken if reason is None else RequestStatus.refused
         if reason is None and not held and _is_done_at_once(verb, argument):
@@ -181,6 +181,15 @@ def triggered(connection: Connection, run: int, upto: int) -> list[tuple[str, st
     )
     raised = {(event, sequence) for event, sequence in connection.execute(found)} if wanted else set()
     return [one for one in wanted if one in raised]
+
+
+def asked_sequences(connection: Connection, run: int) -> set[str]:
+    """The new sequences at which users triggered something in the run, or asked to."""
+    query = select(requests.c.argument).where(
+        requests.c.run == run, requests.c.verb == TRIGGER, requests.c.status != RequestStatus.refused.value
+    )
+    asked = [json.loads(text) for text in connection.execute(query).scalars()]
+    return {str(argument["sequence"]) for argument in asked if argument.get(FRESH)}
 
 
 def fresh_sequence(connection: Connection, run: int) -> str:

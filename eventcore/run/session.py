@@ -36,7 +36,7 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
 from eventcore.decide.turn import Turn
-from eventcore.define.answer import Answer, RequestStatus
+from eventcore.define.answer import FRESH, Answer, RequestStatus
 from eventcore.define.config import Config
 from eventcore.define.differences import Differences, differences
 from eventcore.define.program import Program
@@ -84,6 +84,7 @@ class Session:
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
         self._changed: Differences | None = None  #: from the program that is stored with the run
+        self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
         self._asked: int | None = None  #: the request for the rerun that this call carries out
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
@@ -152,6 +153,7 @@ class Session:
         with closing(Waker()) as waker:
             holder = lease.this_engine(waker.token, waker.port)
             row = self._row = self._enter(request, document, holder)
+            self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
             announcer = Announcer(self._observers, row.run_id)
             announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
             if self._changed:
@@ -325,7 +327,9 @@ class Session:
         """The requests that wait for the run's engine."""
         assert self._row is not None
         self._inquiries.record(partial(self._record, is_held=True))
-        return requests.pending(self._store.connection, self._row.id)
+        found = requests.pending(self._store.connection, self._row.id)
+        self.asked_sequences.update(str(one.argument["sequence"]) for one in found if one.argument.get(FRESH))
+        return found
 
     def _record(self, verb: str, argument: Mapping[str, Any], *, is_held: bool) -> Answer:
         assert self._row is not None
