@@ -66,10 +66,7 @@ class Reader:
             t.runs,
             last_word(t.runs.c.id).scalar_subquery().label("last_word"),
             last_whole(t.runs.c.id).scalar_subquery().label("last_whole"),
-            t.recoveries.c.started,
-            t.recoveries.c.ended,
-            t.recoveries.c.verdict,
-            t.recoveries.c.report,
+            *(t.recoveries.c[name] for name in ("started", "ended", "verdict", "report", "mixed")),
         )
         query = query.join(
             t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
@@ -111,8 +108,9 @@ class Reader:
         return spans(self._connection, run.id, steps)
 
     def loops(self, run: RunView) -> dict[str, LoopTally]:
-        """How far the loops of each container came; keyed by the kernel's name of the container."""
-        return loop_tallies(self._connection, run.id, run.recovery, run.counts_from)
+        """How far the loops of each container that has one now came; keyed by the kernel's name of the container."""
+        known = loop_tallies(self._connection, run.id, run.recovery, run.counts_from)
+        return {name: known[name] for name in self.program(run).items_of if name in known}
 
     def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
                   statuses: tuple[TaskStatus, ...] = (), since: int = 0, limit: int | None = 1000,
@@ -393,7 +391,7 @@ def _run_view(row: Any, now: float) -> RunView:
     held = lease.is_held(row, now)
     return RunView(
         row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
-        Verdict(row.verdict), held, lease.named(row) if held else None,
-        said.get("todos", 0), said.get("next_due"), said.get("stalled", []), said.get("not_reached", []),
-        row.last_word == PAUSE, row.last_whole or 0, said.get("held_back", 0), row.user, row.host,
+        Verdict(row.verdict), held, lease.named(row) if held else None, said.get("todos", 0), said.get("next_due"),
+        said.get("stalled", []), said.get("not_reached", []), row.last_word == PAUSE, row.last_whole or 0,
+        said.get("held_back", 0), bool(row.mixed), row.user, row.host,
     )  # fmt: skip

@@ -31,6 +31,7 @@ class RunView(msgspec.Struct, frozen=True):
     is_paused: bool = False
     counts_from: int = 0  #: the recovery from which on failures count; those behind it only reran some instances
     held_back: int = 0  #: how many tasks such a rerun reached and did not run
+    is_mixed: bool = False  #: its latest recovery began with another program
     user: str = ""  #: who started it
     host: str = ""  #: where
 

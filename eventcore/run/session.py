@@ -84,6 +84,7 @@ class Session:
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
         self._changed: Differences | None = None  #: from the program that is stored with the run
+        self._left_out = ""  #: steps that were added, and that continuing cannot add to iterations that are over
         self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
         self._asked: int | None = None  #: the request for the rerun that this call carries out
 
@@ -158,6 +159,9 @@ class Session:
             announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
             if self._changed:
                 announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
+            if self._left_out:
+                log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
+                            "%r", self._left_out, row.run_id)  # fmt: skip
             report = Report(Verdict.running)
             try:
                 with self._kept(row, holder):
@@ -300,6 +304,10 @@ class Session:
                 "start a new run, or accept that with accept_removed=True"
             )
         self._changed = found
+        if found.added and request.mode is RunMode.continue_:
+            added = [step for step in read(document).visible() if step.path in found.added]
+            over = self._store.scopes_over(row, {step.scope for step in added})
+            self._left_out = ", ".join(step.path for step in added if step.scope in over)
 
     def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder,
                      announcer: Announcer) -> Engine:  # fmt: skip
