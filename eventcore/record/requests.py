@@ -18,14 +18,15 @@ import msgspec
 from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
 from eventcore.define.answer import FRESH, Answer, RequestStatus
+from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence
-from eventcore.define.status import Verdict
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import identity, lease
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
-from eventcore.record.refusals import refusal
-from eventcore.record.schema import facts, recoveries, requests, runs
+from eventcore.record.refusals import program_of, refusal
+from eventcore.record.schema import delays, facts, iterations, recoveries, requests, runs, tasks
 from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
 
 LOOK = 0.05  #: seconds between looks whether a request is answered
@@ -212,6 +213,28 @@ def _is_done_at_once(verb: str, argument: Mapping[str, Any]) -> bool:
 
 def _do_at_once(connection: Connection, run: Row[Any], verb: str, now: float) -> None:
     """What the request changes beside its own row."""
-    if verb == CANCEL:
-        query = update(recoveries).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
-        connection.execute(query.values(verdict=Verdict.cancelled.value, ended=now))
+    if verb != CANCEL:
+        return
+    query = update(recoveries).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+    connection.execute(query.values(verdict=Verdict.cancelled.value, ended=now, report=None))
+    _end(connection, run, now)
+
+
+def _end(connection: Connection, run: Row[Any], now: float) -> None:
+    """Cancel what waits in a run without an engine, and what was being walked.
+
+    A task that its engine left active stays so: only the step's policy knows what that means.
+    """
+    steps = program_of(connection, run.id, run.recovery).steps
+    containers = [step.name for step in steps if step.role is Role.container]
+    is_open = (tasks.c.status == TaskStatus.ready.value) | (
+        (tasks.c.status == TaskStatus.active.value) & tasks.c.step.in_(containers)
+    )
+    cancelled = {"status": TaskStatus.cancelled.value, "ended": now}
+    present = tasks.c.run == run.id, tasks.c.recovery == run.recovery
+    connection.execute(update(tasks).where(*present, is_open).values(cancelled))
+    walked = iterations.c.run == run.id, iterations.c.recovery == run.recovery
+    is_walked = iterations.c.status == TaskStatus.active.value
+    connection.execute(update(iterations).where(*walked, is_walked).values(halted=True, **cancelled))
+    waits = update(delays).where(delays.c.run == run.id, delays.c.recovery == run.recovery, delays.c.over == 0)
+    connection.execute(waits.values(over=1))

@@ -16,7 +16,7 @@ from visual.graph.counts import ORDER
 from visual.instances import Instances
 from visual.live.selection import Selection, with_containers
 from visual.live.totals import progress, total_of
-from visual.outline import StepNode
+from visual.outline import StepNode, handled_steps
 from visual.standing import Standing, duration
 
 MOST = 3  #: failures of one step that are shown
@@ -65,16 +65,19 @@ def run_tree(run: RunView, shown: Shown, errors: Mapping[str, list[Text]], outst
     return Group(tree, *notes)
 
 
-def error_lines(run: RunView, failures: Iterable[InstanceView], instances: Instances) -> dict[str, list[Text]]:
+def error_lines(run: RunView, nodes: Iterable[StepNode], failures: Iterable[InstanceView],
+                instances: Instances) -> dict[str, list[Text]]:  # fmt: skip
     """The first line of each error with its instance, a few for each of the kernel's steps."""
     errors: dict[str, list[Text]] = {}
+    handled = handled_steps(nodes)
     for failure in failures:
         lines = errors.setdefault(failure.step, [])
         if failure.error and len(lines) < MOST:
             at = instances.at(failure.step, failure.sequence, failure.recovery)
-            when = "" if failure.counts_in(run) else f" in recovery {failure.recovery}"
-            style = "red" if failure.counts_in(run) else "dim"
-            lines.append(Text(f"@{at}{when}: {headline(failure.error)}", style=style))
+            counts, word = failure.counts_in(run), ", handled" if failure.step in handled else ""
+            when = "" if counts else f" in recovery {failure.recovery}"
+            style = "dim" if not counts else "yellow" if word else "red"
+            lines.append(Text(f"@{at}{when}{word}: {headline(failure.error)}", style=style))
     return errors
 
 

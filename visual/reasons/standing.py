@@ -136,7 +136,11 @@ def _failures_inside(known: Known, container: InstanceView) -> list[str]:
     within = f"{container.sequence}."
     steps = _steps_inside(known, known.steps[container.step])
     failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), since=container.recovery, limit=200)
-    found = [one for one in failed if one.step in steps and f"{one.sequence}.".startswith(within)]
+    found = [
+        one
+        for one in failed
+        if one.step in steps and f"{one.sequence}.".startswith(within) and known.steps[one.step].role is not Role.items
+    ]
     return [f"{known.shown(one)}: {headline(one.error)}" for one in found if one.error]
 
 
@@ -147,6 +151,9 @@ def _said(task: InstanceView) -> str:
 def _cancelled(known: Known, task: InstanceView, at: str) -> str:
     if task.error:
         return f"it was cancelled{at}: {headline(task.error)}"
+    if task.started is not None:
+        after = "" if task.ended is None else f" after {duration(task.ended - task.started)}"
+        return f"it was cancelled{at}{after}"
     culprits = [f"{known.shown(other)}: {_said(other)}" for other in known.unhandled]
     if not culprits:
         return f"it was cancelled{at} before it could start"

@@ -52,7 +52,7 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
         if as_json:
             print_json(_data(reader, run, location, shown))
         else:
-            errors = error_lines(run, _failures(reader, run, shown), Instances(reader, run))
+            errors = error_lines(run, shown.nodes, _failures(reader, run, shown), Instances(reader, run))
             console().print(run_tree(run, shown, errors, reader.outstanding(run), now))
     return 0
 
@@ -114,6 +114,7 @@ def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, A
     from sequent.cli.output import run_data
     from visual.instances import Instances
     from visual.live.selection import with_containers
+    from visual.outline import handled_steps
 
     paths = {name: node.path for node in shown.chosen for name in node.kernel_names}
     visible = with_containers(shown.nodes, shown.selection.paths)
@@ -131,10 +132,12 @@ def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, A
             "steps": [step_data(child) for child in node.children if child.path in visible],
         }  # fmt: skip
 
+    handled = handled_steps(shown.nodes)
+
     def failure_data(f: InstanceView) -> dict[str, Any]:
         return {
             "path": paths[f.step], "sequence": f.sequence, "items": instances.items(f.step, f.sequence, f.recovery),
-            "recovery": f.recovery, "try": f.try_number, "error": f.error,
+            "recovery": f.recovery, "try": f.try_number, "error": f.error, "handled": f.step in handled,
         }  # fmt: skip
 
     return {
