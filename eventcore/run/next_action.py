@@ -79,7 +79,8 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "recover"
     if run.verdict is Verdict.pending and run.held_back and run.next_due is None:
-        return f"the rerun left {run.held_back} undone", "to run the rest, run", "recover"
+        left = "1 instance" if run.held_back == 1 else f"{run.held_back} instances"
+        return f"the rerun left out {left} that it reached", "to run the rest, run", "recover"
     if run.verdict is Verdict.pending:
         return f"{run.todos} outstanding" if run.todos else "", "to continue, run", "continue"
     if run.verdict not in _FAILED:
