@@ -303,7 +303,7 @@ class Session:
                 f"run {row.run_id!r} has history of steps that the program no longer has: {names}; put them back, "
                 "start a new run, or accept that with accept_removed=True"
             )
-        self._changed = found
+        self._changed, self._left_out = found, ""
         if found.added and request.mode is RunMode.continue_:
             added = [step for step in read(document).visible() if step.path in found.added]
             over = self._store.scopes_over(row, {step.scope for step in added})
