@@ -17,18 +17,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGES = {"guide": ROOT / "docs/guide.md", "readme": ROOT / "README.md"}
+from tests.docs.pages import GUIDE, Block, parts
+from tests.support import ROOT
+
+PAGES = {file.relative_to(ROOT / "docs").stem: file for file in GUIDE} | {"readme": ROOT / "README.md"}
 SCHEMATIC = {"readme": ("console",)}  #: sessions that show a night's work
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    language: str
-    text: str
-    line: int
 
 
 @dataclass(frozen=True)
@@ -43,12 +36,12 @@ def sections() -> Iterator[Section]:
     """All sections that have something to run."""
     for page, file in PAGES.items():
         heading, blocks = page, list[Block]()
-        for title, block in parts(file.read_text(encoding="utf-8")):
-            if block is not None:
-                blocks.append(block)
-                continue
-            yield from section(page, heading, blocks)
-            heading, blocks = title, []
+        for part in parts(file.read_text(encoding="utf-8")):
+            if isinstance(part, Block):
+                blocks.append(part)
+            elif part.startswith("## "):
+                yield from section(page, heading, blocks)
+                heading, blocks = part[3:].strip(), []
         yield from section(page, heading, blocks)
 
 
@@ -56,21 +49,6 @@ def section(page: str, heading: str, blocks: list[Block]) -> Iterator[Section]:
     wanted = tuple(block for block in blocks if block.language not in SCHEMATIC.get(page, ()))
     if any(block.language in ("python", "console") for block in wanted):
         yield Section(f"{page}: {heading}", wanted)
-
-
-def parts(markdown: str) -> Iterator[tuple[str, Block | None]]:
-    """The headings and the blocks of a page, in order."""
-    lines = enumerate(markdown.splitlines(keepends=True), 1)
-    for number, line in lines:
-        if line.startswith("```"):
-            body = []
-            for _, inner in lines:
-                if inner.startswith("```"):
-                    break
-                body.append(inner)
-            yield "", Block(line[3:].strip(), "".join(body), number)
-        elif line.startswith("## "):
-            yield line[3:].strip(), None
 
 
 def test_the_pages_have_programs() -> None:
