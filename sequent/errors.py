@@ -10,7 +10,7 @@
             ├── LoopError           a loop that cannot be iterated over
             └── ReferencePartError  a part is wanted of a value that is not known before the run
 
-Each message names the step and says what to do about it. The shell prints it as one line.
+Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
 """
 
 import signal
