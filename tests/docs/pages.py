@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
-GUIDE = [DOCS / "index.md", DOCS / "guide.md", *sorted(DOCS.glob("guide/*.md"))]  #: pages whose programs are run
+GUIDE = [DOCS / "index.md", *sorted(DOCS.glob("guide/*.md"))]  #: pages whose programs are run
 
 
 @dataclass(frozen=True)
