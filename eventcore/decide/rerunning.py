@@ -15,7 +15,7 @@ from eventcore.decide.history import History, Only
 from eventcore.decide.plan import Plan
 from eventcore.define.answer import no_step
 from eventcore.define.program import Event, Step
-from eventcore.define.sequence import is_at
+from eventcore.define.sequence import enclosing, is_at
 from eventcore.errors import ProgramError
 
 Key = tuple[str, str]
@@ -92,9 +92,10 @@ def _downstream(plan: Plan, history: History, wanted: Iterable[Key]) -> Iterator
     """The instances of steps that follow from the wanted ones, at sequences that belong together with theirs."""
     names = {name for name, _ in wanted}
     sequences = {sequence for _, sequence in wanted}
+    around = sequences.union(*map(enclosing, sequences))
     following = _following(plan, names)
     for name, sequence in history.tasks:
-        if name in following and any(is_at(sequence, s) or is_at(s, sequence) for s in sequences):
+        if name in following and (sequence in around or not sequences.isdisjoint(enclosing(sequence))):
             yield name, sequence
 
 
@@ -103,9 +104,10 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     found: set[str] = set()
     ended = [plan.steps[name] for name in names]
     seen = {step.name for step in ended}
+    followed: set[str] = set()
     while ended:
         step = ended.pop()
-        reached = [f for f in _led_to(plan, step) if f.name not in found and not f.is_hidden]
+        reached = [f for f in _led_to(plan, step, followed) if f.name not in found and not f.is_hidden]
         inside = [inner for outer in reached for inner in plan.inside(outer)]
         found |= {s.name for s in (*reached, *inside)}
         container = plan.container_of.get(step.place.scope)
@@ -116,17 +118,17 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     return found
 
 
-def _led_to(plan: Plan, step: Step) -> Iterator[Step]:
-    """The steps that the step's triggers lead to, through events alone."""
-    events = [event for group in step.triggers.values() for event in group]
-    seen = {event.name for event in events}
+def _led_to(plan: Plan, step: Step, followed: set[str]) -> Iterator[Step]:
+    """The steps that the step's triggers lead to, through events alone, except through those followed before."""
+    events: list[Event] = [event for group in step.triggers.values() for event in group]
     while events:
         event = events.pop()
-        further: list[Event] = list(plan.dependents.get(event.name, ()))
+        if event.name in followed:
+            continue
+        followed.add(event.name)
+        events += plan.dependents.get(event.name, ())
         for association in plan.followers.get(event.name, ()):
             if isinstance(association.target, Step):
                 yield association.target
             else:
-                further.append(association.target)
-        events += [other for other in further if other.name not in seen]
-        seen |= {other.name for other in further}
+                events.append(association.target)
