@@ -26,7 +26,7 @@ class Eventor(Runner):
         """Declare an event, unique by its name.
 
         With `expr`, it is triggered at every sequence at which the expression holds: an event, a tuple or list (and),
-        `or_(...)`, `and_(...)`, `&`, `|`, nested to any depth. Raises `ProgramError`.
+        `or_(...)`, `and_(...)`, `&`, `|`, nested up to 200 levels deep. Raises `ProgramError`.
         """
         return self._program.add_event(name, expr)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,16 @@ def test_continuing_is_linear_in_steps_and_edges(shape: Callable[[seq.Sequent, i
             made.run()
         middle.func = nothing
         return lambda: made.run(run_mode=seq.RUN_CONTINUE)
+
+    assert_linear(prepared)
+
+
+@pytest.mark.parametrize("join", [seq.and_, seq.or_])
+def test_a_requirement_that_is_put_together_part_by_part_is_linear_in_parts(join: Callable[..., Any]) -> None:
+    def prepared(size: int) -> Callable[[], object]:
+        made = flow()
+        parts = [(step, STEP_SUCCESS) for step in many(made, size)]
+        return lambda: made.add_step("last", require=reduce(join, parts[1:], join(parts[0])))
 
     assert_linear(prepared)
 
