@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from eventcore.act.executors.registry import with_construct
@@ -26,6 +27,7 @@ from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
+DEEPEST = 100  #: levels of steps, so that every reader of the flow can follow
 
 #: What helps in a notebook, where a cell that adds steps may run twice.
 _RUN_AGAIN = ". To define the flow anew, first run the cell that makes it"
@@ -150,6 +152,11 @@ class Container:
         if name in self.children:
             raise FlowError(f"step {self.children[name].path!r} is already defined; siblings need different names"
                             + (_RUN_AGAIN if jupyter.shell() is not None else ""))  # fmt: skip
+        if self.depth == DEEPEST:
+            inside = self.path.rpartition("/")[2]
+            raise FlowError(
+                f"step {name!r} in {inside!r}: steps can be at most {DEEPEST} levels deep; add it to a step further out"
+            )
 
     def walk(self) -> Iterator[FlowStep]:
         """All steps below, containers before their children."""
@@ -227,13 +234,13 @@ class FlowStep(Container, Placed, Resident):
         """Whether the loop's items are what a function returns in the run."""
         return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference))
 
-    @property
+    @cached_property
     def config(self) -> StepConfig:
         """Its own config over what its containers say."""
         around = self.parent
         return merged(around.config, self._config) if isinstance(around, FlowStep) else self._config
 
-    @property
+    @cached_property
     def recovery(self) -> Mapping[StepStatus, StepReplay]:
         """Its own recovery policy over what its containers say."""
         around = self.parent

@@ -43,10 +43,10 @@ def calls_in(action: Callable[[], object]) -> int:
     return counted
 
 
-def assert_linear(prepared: Callable[[int], Callable[[], object]]) -> None:
+def assert_linear(prepared: Callable[[int], Callable[[], object]], smaller: int = SMALL) -> None:
     """`prepared(size)` makes ready what is to be measured, and returns it."""
     prepared(2)()  # imports, and what is remembered for the whole process
-    small, large = (calls_in(prepared(size)) for size in (SMALL, FACTOR * SMALL))
+    small, large = (calls_in(prepared(size)) for size in (smaller, FACTOR * smaller))
     assert large < ALLOWANCE * FACTOR * small
 
 
@@ -150,6 +150,18 @@ def test_continuing_is_linear_in_steps_and_edges(shape: Callable[[seq.Sequent, i
         return lambda: made.run(run_mode=seq.RUN_CONTINUE)
 
     assert_linear(prepared)
+
+
+def test_checking_steps_deep_inside_is_linear_in_levels() -> None:
+    def prepared(size: int) -> Callable[[], object]:
+        made = flow()
+        inside: Container = made
+        for level in range(size):
+            inside = inside.add_step(f"c{level}", config={"retries": level})
+        many(inside, 20)
+        return made.check
+
+    assert_linear(prepared, 20)
 
 
 @pytest.mark.parametrize("join", [seq.and_, seq.or_])
