@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
+from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
 from sequent.language.step import Container, FlowStep
 
@@ -88,6 +89,7 @@ class Sequent(Runner, Container):
                 called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
         return [*found, *problems(called)]
 
+    @uncollected()
     def graph(self) -> DiGraph[tuple[str, str]]:
         """The flow as a directed graph of networkx; changing it does not change the flow.
 
@@ -107,6 +109,7 @@ class Sequent(Runner, Container):
             from sequent.compiler.requirements import requirements
         return moments(self, requirements(self))
 
+    @uncollected()
     def built(self) -> Built:
         """See `Runner`."""
         self._check_steps()

@@ -152,6 +152,16 @@ def test_continuing_is_linear_in_steps_and_edges(shape: Callable[[seq.Sequent, i
     assert_linear(prepared)
 
 
+def test_finding_that_every_step_requires_an_unknown_one_is_linear_in_steps() -> None:
+    def prepared(size: int) -> Callable[[], object]:
+        made = flow()
+        for number in range(size):
+            made.add_step(f"load-{number}", nothing, require=((f"laod-{number}", STEP_SUCCESS),))
+        return lambda: len(made.problems()) == size or pytest.fail("not all were found")
+
+    assert_linear(prepared)
+
+
 def test_checking_steps_deep_inside_is_linear_in_levels() -> None:
     def prepared(size: int) -> Callable[[], object]:
         made = flow()
