@@ -185,8 +185,8 @@ class FlowStep(Container, Placed, Resident):
         check_call(self.path, self.func, args, kwargs)
         self.require: Expression | None = as_tree(require, f"step {self.path!r}, require")
         self.loop = self._checked_loop(loop)
-        self.args: tuple[Any, ...] = mapped(tuple(args), self._with_item)
-        self.kwargs: dict[str, Any] = mapped(dict(kwargs), self._with_item)
+        self.args: tuple[Any, ...] = self._with_items(tuple(args))
+        self.kwargs: dict[str, Any] = self._with_items(dict(kwargs))
         self.delay = self._checked_delay(delay)
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
@@ -292,6 +292,15 @@ class FlowStep(Container, Placed, Resident):
                 f"step {self.path!r} has a function, so it cannot contain {name!r}; add the function as a step"
             )
         super()._check_new_child(name)
+
+    def _with_items(self, arguments: Any) -> Any:
+        try:
+            return mapped(arguments, self._with_item)
+        except RecursionError:
+            raise FlowError(
+                f"step {self.path!r}: an argument contains itself, or is nested deeper than Python can follow; let the "
+                "step make it"
+            ) from None
 
     def _with_item(self, reference: Reference) -> Reference:
         """The reference itself, or for `item` the one to the nearest loop."""
