@@ -16,6 +16,7 @@ from eventcore.define.expression import as_data
 from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import StoreError
+from eventcore.uncollected import uncollected
 
 FORMAT = 2
 
@@ -174,6 +175,7 @@ def written(program: StoredProgram) -> str:
     return msgspec.json.encode(program).decode()
 
 
+@uncollected()
 def read(text: str) -> StoredProgram:
     """Read what `written` wrote; raises `StoreError` for anything else."""
     try:

@@ -12,9 +12,10 @@ import pytest
 
 import sequent as seq
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.reachability import warnings
 from sequent import STEP_FAILURE, STEP_SUCCESS
 from sequent.language.step import Container
-from tests.support import boom, flow
+from tests.support import boom, eventor, flow, start
 
 SMALL, FACTOR = 50, 4
 ALLOWANCE = 1.25  #: a sort is a little more than linear; what is quadratic takes four times as much as is allowed
@@ -148,6 +149,20 @@ def test_continuing_is_linear_in_steps_and_edges(shape: Callable[[seq.Sequent, i
             made.run()
         middle.func = nothing
         return lambda: made.run(run_mode=seq.RUN_CONTINUE)
+
+    assert_linear(prepared)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_looking_for_what_is_never_reached_is_linear_in_events(turned: bool) -> None:
+    def prepared(size: int) -> Callable[[], object]:
+        made = eventor()
+        events = [made.add_event(f"e{number}") for number in range(size)]
+        for number, event in enumerate(events):
+            start(made, made.add_step(f"s{number}", triggers={STEP_SUCCESS: event}))
+        made.add_assoc(made.add_event("all", events[::-1] if turned else events), made.add_step("last"))
+        built = made.built()
+        return lambda: warnings(built.program, built.starts) == [] or pytest.fail("everything can be reached")
 
     assert_linear(prepared)
 
