@@ -1,4 +1,5 @@
-# `make demo` runs the main job, `make test` the tests; both set up what they need in .venv.
+# `make demo` runs the main job, `make test` the tests, `make docs` writes the documentation as a site to site/; each
+# sets up what it needs in .venv.
 # `make test` also installs the system packages that tests need, and says which. `make test SYSTEM=no` installs none, and
 # says which tests are left out.
 PYTHON ?= python3
@@ -6,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export SYSTEM ?= yes
 
-.PHONY: demo test coverage fuzz bench clean
+.PHONY: demo test coverage fuzz bench docs clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python examples/stdlib_report/demo.py
@@ -34,8 +35,12 @@ fuzz: $(VENV)/.ready-test
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.run
 
+docs: $(VENV)/.ready-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "wrote site/index.html"
+
 clean:
-	rm -rf $(VENV) node_modules coverage build dist
+	rm -rf $(VENV) node_modules coverage build dist site
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
@@ -50,4 +55,8 @@ $(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.ready-bench: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pictures,bench]'
+	@touch $@
+
+$(VENV)/.ready-docs: $(VENV)/bin/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@touch $@

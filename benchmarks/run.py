@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from benchmarks import growth as of_growth
 from benchmarks.floors import core_commits, pool_chain, pool_fan_out, standard_chain
 from benchmarks.large import ITERATIONS, large_run
 from benchmarks.programs import (
@@ -135,6 +136,24 @@ def resume() -> None:
     print(f"{'recover a run with 100,000 finished steps':<44} {took:>9.2f} s")
 
 
+def growth() -> None:
+    """What flat flows cost as they grow, in CPU."""
+    checked, ran = partial(of_growth.checked, of_growth.dense), partial(of_growth.ran, of_growth.sources_and_tail)
+    for name, spent, sizes in (
+        ("check, five edges a step", checked, (1_250, 2_500, 5_000)),
+        ("run, sources before a tail", ran, (1_250, 2_500, 5_000)),
+        ("recover, flat", of_growth.recovered, (5_000, 10_000, 20_000)),
+        ("rerun --downstream, a row in a container", of_growth.rerun, (1_250, 2_500, 5_000)),
+    ):
+        costs = {}
+        for steps in sizes:
+            with fresh() as path:
+                took = spent(path, steps)
+            costs[steps] = took / steps
+            relative = costs[steps] / costs[sizes[0]]
+            print(f"{f'{name}: {steps:,} steps':<56} {took:>6.2f} s of CPU   {relative:.2f} of the smallest, a step")
+
+
 def cold() -> None:
     """A flow of one process step, the whole command, beside an interpreter that imports nothing."""
     program = (
@@ -202,7 +221,8 @@ def _measure_idle(seconds: int) -> None:
 
 
 FIGURES = (
-    invoke_chain, flow_as_chain, iterations, process_chain, handover, parallel, loops, resume, cold, reading, idle,
+    invoke_chain, flow_as_chain, iterations, process_chain, handover, parallel, loops, resume, growth, cold, reading,
+    idle,
 )  # fmt: skip
 
 

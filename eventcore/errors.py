@@ -1,17 +1,17 @@
 """The errors that the kernel raises.
 
-EventcoreError
-├── ProgramError        the program as written cannot be run
-│   └── ProgramChangedError   it lost a step that the stored run still knows
-├── ConfigError         a key, a value, a tag or a file of the configuration
-├── StoreError          the store cannot be opened, read or written
-│   ├── StoreVersionError     it was made by a newer version of this package, or an unreleased one
-│   ├── RunNotFoundError      it has no such run, or nothing to recover
-│   └── ResultNotFoundError   the run has no such result: no such step, or it has not succeeded there
-├── RunExistsError      the run id is taken
-├── RunHeldError        another engine is working on the run
-├── LeaseLostError      another engine took over the run while this one was silent
-└── NotInStepError      `current()` was called outside a running step
+    EventcoreError
+    ├── ProgramError        the program as written cannot be run
+    │   └── ProgramChangedError   it lost a step that the stored run still knows
+    ├── ConfigError         a key, a value, a tag or a file of the configuration
+    ├── StoreError          the store cannot be opened, read or written
+    │   ├── StoreVersionError     it was made by a newer version of this package, or an unreleased one
+    │   ├── RunNotFoundError      it has no such run, or nothing to recover
+    │   └── ResultNotFoundError   the run has no such result: no such step, or it has not succeeded there
+    ├── RunExistsError      the run id is taken
+    ├── RunHeldError        another engine is working on the run
+    ├── LeaseLostError      another engine took over the run while this one was silent
+    └── NotInStepError      `current()` was called outside a running step
 
 Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
 """

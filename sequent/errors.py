@@ -1,14 +1,16 @@
 """The errors that the flow language raises.
 
-eventcore.EventcoreError
-├── CommandError                a command of `shell` failed
-└── eventcore.errors.ProgramError
-    └── FlowError           the flow cannot be run as it is written
-        ├── RequireError        a clause names an unknown step, or one it may not name
-        ├── CycleError          steps wait for each other
-        ├── CombinedError       all that `check` found, where it is more than one thing
-        ├── LoopError           a loop that cannot be iterated over
-        └── ReferencePartError  a part is wanted of a value that is not known before the run
+    eventcore.EventcoreError
+    ├── CommandError                a command of `shell` failed
+    └── eventcore.errors.ProgramError
+        └── FlowError           the flow cannot be run as it is written
+            ├── RequireError        a clause names an unknown step, or one it may not name
+            ├── CycleError          steps wait for each other
+            ├── CombinedError       all that `check` found, where it is more than one thing
+            ├── LoopError           a loop that cannot be iterated over
+            └── ReferencePartError  a part is wanted of a value that is not known before the run
+
+Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
 """
 
 import signal

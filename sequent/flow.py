@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
+from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
 from sequent.language.step import Container, FlowStep
 
@@ -21,10 +22,10 @@ class Sequent(Runner, Container):
     Build it with `add_step` and `add_event`, then `run` it, which is the same as calling it. Called again, it goes
     on with the same run; `run(run_mode=RunMode.recover)` recovers that, `RunMode.restart` makes a new one.
 
-    >>> flow = Sequent()
-    >>> days = flow.add_step("days", loop=["mon", "tue"])
-    >>> load = days.add_step("load", print, args=(days.item,))
-    >>> flow.add_step("report", print, require=((days, StepStatus.success),))  # doctest: +SKIP
+        flow = seq.Sequent()
+        days = flow.add_step("days", loop=["mon", "tue"])
+        load = days.add_step("load", print, args=(days.item,))
+        flow.add_step("report", print, require=((days, seq.STEP_SUCCESS),))
     """
 
     _config_tag = "SEQUENT"
@@ -88,18 +89,19 @@ class Sequent(Runner, Container):
                 called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
         return [*found, *problems(called)]
 
+    @uncollected()
     def graph(self) -> DiGraph[tuple[str, str]]:
         """The flow as a directed graph of networkx; changing it does not change the flow.
 
         Nodes are `(path, "start")` and `(path, "end")`, edges go from what comes first to what comes later; the
         reference names the attributes of both. Raises the `FlowError`s of `check`.
 
-        >>> import networkx
-        >>> flow = Sequent()
-        >>> load = flow.add_step("load")
-        >>> send = flow.add_step("send", require=((load, StepStatus.success),))
-        >>> sorted(networkx.ancestors(flow.graph(), ("send", "start")))
-        [('load', 'end'), ('load', 'start')]
+            import networkx
+
+            flow = seq.Sequent()
+            load = flow.add_step("load")
+            flow.add_step("send", require=((load, seq.STEP_SUCCESS),))
+            networkx.ancestors(flow.graph(), ("send", "start"))  # {("load", "end"), ("load", "start")}
         """
         self._check_steps()
         with _networkx_needed():
@@ -107,6 +109,7 @@ class Sequent(Runner, Container):
             from sequent.compiler.requirements import requirements
         return moments(self, requirements(self))
 
+    @uncollected()
     def built(self) -> Built:
         """See `Runner`."""
         self._check_steps()

@@ -44,6 +44,7 @@ LAYERS = (
     "visual.reasons",
     "visual.report",
     "visual.page",
+    "visual.notebook",
     "visual",
     "sequent.errors",
     "sequent.language",

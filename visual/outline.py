@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import msgspec
@@ -94,6 +94,12 @@ def _node(program: StoredProgram, step: StoredStep, parent: str | None, depth: i
         return StepNode(step, parent, depth, None, ())
     body = next((inner for inner in program.members[step.inside] if inner.role is Role.body), None)
     return StepNode(step, parent, depth, body, _inside(program, step.inside, step.path, depth + 1))
+
+
+def handled_steps(nodes: Iterable[StepNode]) -> set[str]:
+    """The kernel's names of the steps whose failure the program handles."""
+    steps = [step for top in nodes for node in top.walk() for step in (node.step, node.body)]
+    return {step.name for step in steps if step is not None and step.handled}
 
 
 def in_words(tree: Tree, *, inner: bool = False) -> str:

@@ -27,6 +27,18 @@ NOT_REACHED = "not reached"  #: and the run is over
 INTERRUPTED = "interrupted"  #: active, and its engine is gone
 
 
+#: how instances ended that no recovery has reached since, as far as it is worth a word
+_ends = {"failure": "failed", "cancelled": "cancelled", "active": INTERRUPTED}
+
+
+class Before(msgspec.Struct, frozen=True):
+    """Instances that did not succeed in an earlier recovery and have not been reached since."""
+
+    state: str
+    recovery: int
+    count: int
+
+
 class Standing(msgspec.Struct, frozen=True):
     """One step: its state in a word, its counts, and the seconds its instances took."""
 
@@ -35,6 +47,7 @@ class Standing(msgspec.Struct, frozen=True):
     seconds: float | None  #: of a container from its first start to its last end; else of all instances together
     tries: int = 1  #: the most that one instance took
     progress: LoopTally | None = None  #: of its loop, as soon as the items are known
+    before: tuple[Before, ...] = ()  #: they are not counted
     is_sum: bool = False  #: whether the seconds are those of several instances, one after the other or side by side
 
     @property
@@ -50,6 +63,7 @@ class Standing(msgspec.Struct, frozen=True):
         parts += self.troubles if counter else []
         if self.tries > 1:
             parts.append(f"{'up to ' if counter else ''}{self.tries} tries")
+        parts += self.left_behind
         if self.seconds is not None:
             parts.append(self.took)
         return ", ".join(parts)
@@ -71,6 +85,16 @@ class Standing(msgspec.Struct, frozen=True):
         return [f"{count} {word}" for count, word in ((failed, "failed"), (cancelled, "cancelled")) if count]
 
     @property
+    def left_behind(self) -> list[str]:
+        """What became of instances in earlier recoveries that have not been reached since, in words."""
+        is_single = not self.counts and sum(one.count for one in self.before) == 1
+        return [
+            f"{'' if is_single else f'{one.count} '}{_ends[one.state]} in recovery {one.recovery}"
+            for one in self.before
+            if one.state in _ends
+        ]
+
+    @property
     def took(self) -> str:
         """The time in words; a sum is called one."""
         return f"{duration(self.seconds or 0.0)}{' in all' if self.is_sum else ''}"
@@ -79,6 +103,7 @@ class Standing(msgspec.Struct, frozen=True):
 def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     """The standing of each step that was reached, keyed by the kernel's step name.
 
+    What did not succeed in an earlier recovery and has not been reached since counts as not reached.
     A step with a loop of its own stands as its iterations do, and as its loop while none has begun.
     """
     found = {step: _standing(tally, run) for step, tally in reader.tallies(run).items()}
@@ -89,7 +114,7 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
             found[container] = msgspec.structs.replace(found[container], seconds=seconds, is_sum=False)
     whole_loops = _bodies(program)
     for container, progress in reader.loops(run).items():
-        if container in found:
+        if container in found and found[container].counts:
             found[container] = msgspec.structs.replace(found[container], progress=progress)
     for container, body in whole_loops.items():
         if container in found:
@@ -110,20 +135,25 @@ def _bodies(program: StoredProgram) -> dict[str, str]:
 
 def _looped(loop: Standing, body: Standing | None) -> Standing:
     """A step with a loop of its own: as its iterations, which is as the loop itself while none is left over."""
-    if body is None:
-        return msgspec.structs.replace(loop, seconds=None)
+    if body is None or not body.counts:
+        before = loop.before if body is None else body.before
+        return msgspec.structs.replace(loop, seconds=None, before=before)
     is_done = body.state == TaskStatus.success.value
     return msgspec.structs.replace(body, state=loop.state if is_done else body.state, progress=loop.progress)
 
 
 def _standing(tally: Tally, run: RunView) -> Standing:
+    before = tuple(Before(word.value, at, count) for (at, word), count in sorted(tally.before.items()))
+    if not tally.counts:
+        return msgspec.structs.replace(unreached(run), before=before)
     state = next(status for status in ORDER if tally.counts.get(status)).value
     counts = {status.value: tally.counts[status] for status in ORDER if tally.counts.get(status)}
     if state == TaskStatus.active.value and not run.is_held and run.verdict is not Verdict.pending:
         state = INTERRUPTED
     if state == TaskStatus.skipped.value:
         state = TaskStatus.success.value
-    return Standing(state, counts, tally.seconds if tally.ended else None, tally.tries, is_sum=tally.ended > 1)
+    seconds = tally.seconds if tally.ended else None
+    return Standing(state, counts, seconds, tally.tries, before=before, is_sum=tally.ended > 1)
 
 
 def duration(seconds: float) -> str:

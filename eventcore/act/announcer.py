@@ -20,6 +20,7 @@ from eventcore.act.observer import (
 )
 from eventcore.decide.changes import Attempt, Changes
 from eventcore.decide.state import Task
+from eventcore.define.answer import FRESH
 from eventcore.define.program import Step
 from eventcore.define.status import TaskStatus
 
@@ -51,9 +52,12 @@ class Announcer:
 
     def turn_recorded(self, changes: Changes, now: float, asked: Mapping[int, tuple[str, Mapping[str, Any]]]) -> None:
         """A turn is committed; `asked` has the requests that it took up."""
+        moved = dict(changes.moved)
         for request, refusal in changes.answers:
             if request in asked:
-                self.tell(RequestTaken, now, *asked[request], "done" if refusal is None else f"refused: {refusal}")
+                verb, argument = asked[request]
+                told = {key: value for key, value in moved.get(request, argument).items() if key != FRESH}
+                self.tell(RequestTaken, now, verb, told, "done" if refusal is None else f"refused: {refusal}")
         if TaskEnded in self._observers:
             self._tasks_ended(changes, now)
         for task, recovery in changes.carried:

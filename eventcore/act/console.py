@@ -6,6 +6,8 @@ from typing import Literal, TextIO
 
 import msgspec
 
+LINES = "eventcore.lines"  #: the logger of what an engine says of its run, which other views of the run may stand for
+
 CHUNK = 1 << 16  #: bytes or characters that are copied at once
 
 Style = Literal["good", "bad", "odd", "name", "dim"]
@@ -17,6 +19,7 @@ class Console(msgspec.Struct, frozen=True):
     """What the console shows, and how."""
 
     records: bool = True  #: log records are shown
+    lines: bool = True  #: those of `LINES`, too
     is_short: bool = False  #: as short lines, at most one for each step that the engine has nothing else to say of
     is_coloured: bool = False
     is_verbose: bool = False  #: short lines also for what has begun and what is tried again
@@ -27,14 +30,17 @@ class Console(msgspec.Struct, frozen=True):
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.is_coloured and style is not None else text
 
 
-def this_console(shows: object = True, *, verbose: bool = False, several: bool = False) -> Console:
-    """The console of this process, by what the configuration's `console` says; `several` steps may run at once."""
+def this_console(shows: object = True, *, verbose: bool = False, several: bool = False, lines: bool = True) -> Console:
+    """The console of this process, by what the configuration's `console` says; `several` steps may run at once.
+
+    `lines` says whether it shows what an engine says of its run.
+    """
     is_forced = shows in ("short", "coloured")
     out, err = (is_forced or (shows != "full" and _is_terminal(stream)) for stream in (sys.stdout, sys.stderr))
     is_short = is_forced or (shows is True and err)
     is_coloured = shows == "coloured" or (is_short and _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb")
     return Console(
-        shows is not False, is_short, is_coloured and not os.environ.get("NO_COLOR"), verbose,
+        shows is not False, lines, is_short, is_coloured and not os.environ.get("NO_COLOR"), verbose,
         (several and out, several and err),
     )  # fmt: skip
 

@@ -68,8 +68,8 @@ LATE = Outcome(False, error="it was not begun in time", is_late=True)
 def perform(call: Call) -> Outcome:
     """Run the call here and now; whatever happens in it is returned as an `Outcome`.
 
-    A coroutine function is run to its end in an event loop of its own. Only `KeyboardInterrupt` is raised: it is meant
-    for the engine.
+    A coroutine function is run to its end in an event loop of its own, also where this thread is running one. Only
+    `KeyboardInterrupt` is raised: it is meant for the engine.
     """
     if call.start_by is not None and is_past(call.start_by):
         return LATE
@@ -125,7 +125,29 @@ def asyncio_cancelled() -> type[BaseException]:
 def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     import asyncio
 
-    return asyncio.run(coroutine)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    return _in_a_thread(lambda: asyncio.run(coroutine))
+
+
+def _in_a_thread(work: Callable[[], Any]) -> Any:
+    """What `work` returns in another thread: this one is running an event loop already, as in a notebook."""
+    from concurrent.futures import Future
+    from contextvars import copy_context
+    from threading import Thread
+
+    future, context = Future[Any](), copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(work))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="eventcore-async", daemon=True).start()
+    return future.result()
 
 
 def _succeeded(call: Call, value: Any, began: float) -> Outcome:
@@ -169,10 +191,9 @@ def pack(call: Call) -> bytes:
         call = msgspec.structs.replace(call, function=function, codecs=codecs)
     if travels_by_name(function) and all(map(is_plain, (call.args, call.kwargs, call.view.extras))):
         return pickle.dumps(call)  # what cloudpickle would do, in a fraction of its time
-    import cloudpickle
+    from eventcore.act.by_value import dumps
 
-    body: bytes = cloudpickle.dumps(call)
-    return body
+    return dumps(call)
 
 
 def travels_by_name(function: object) -> bool:

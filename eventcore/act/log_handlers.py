@@ -5,7 +5,7 @@ import sys
 from datetime import datetime
 from typing import TextIO
 
-from eventcore.act.console import Console, Style
+from eventcore.act.console import LINES, Console, Style
 from eventcore.act.steplog import running_log
 from eventcore.act.tee import Tee
 
@@ -80,6 +80,8 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         self._formatters: dict[Console, logging.Formatter] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == LINES and not self._console.lines:
+            return
         running = running_log.get()
         console = self._console if running is None else running.target.console
         is_wanted = console.records and (running is None or record.levelno >= running.target.level)

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from eventcore.act.console import Style
+from eventcore.act.console import LINES, Style
 from eventcore.act.observer import (
     AttemptFailed,
     Notice,
     Observer,
+    ProgramChanged,
     RequestTaken,
     RunFinished,
+    RunFoundOver,
     RunPaused,
     RunStopping,
     TaskEnded,
@@ -23,13 +25,15 @@ from eventcore.act.observer import (
 from eventcore.define.error_text import headline
 from eventcore.define.status import TaskStatus, Verdict
 
-log = logging.getLogger("eventcore")
+log = logging.getLogger(LINES)
 
 LEVELS: Mapping[type[Notice], int] = {
     TaskSkipped: logging.DEBUG,
     TaskStarted: logging.INFO,
     TaskEnded: logging.INFO,
     RunFinished: logging.ERROR,  # for a stalled run; everything else at INFO
+    RunFoundOver: logging.WARNING,
+    ProgramChanged: logging.WARNING,
     RequestTaken: logging.WARNING,
     RunPaused: logging.WARNING,
     RunStopping: logging.WARNING,
@@ -38,7 +42,7 @@ LEVELS: Mapping[type[Notice], int] = {
 
 
 class LogLines(Observer):
-    """Logs to the logger `eventcore`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG."""
+    """Logs to `eventcore.lines`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG."""
 
     def __init__(self) -> None:
         self.kinds: Collection[type[Notice]] = [kind for kind, level in LEVELS.items() if log.isEnabledFor(level)]
@@ -88,6 +92,14 @@ def _request_taken(told: RequestTaken) -> None:
     log.warning("Requested: %s (%s)", asked, told.answer)
 
 
+def _run_found_over(told: RunFoundOver) -> None:
+    log.warning("Run %r is already over (%s), so nothing was done; %s", told.run_id, told.verdict, told.advice)
+
+
+def _program_changed(told: ProgramChanged) -> None:
+    log.warning("The program differs from the one stored with run %r: %s", told.run_id, told.differences)
+
+
 def _run_paused(_: RunPaused) -> None:
     log.warning("The run is paused: nothing new starts until it is resumed")
 
@@ -135,6 +147,8 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], None]] = {
     TaskStarted: _task_started,
     TaskEnded: _task_ended,
     RunFinished: _run_finished,
+    RunFoundOver: _run_found_over,
+    ProgramChanged: _program_changed,
     RequestTaken: _request_taken,
     RunPaused: _run_paused,
     RunStopping: _run_stopping,

@@ -29,6 +29,19 @@ class RunEntered(Notice, frozen=True):
     mode: RunMode
 
 
+class RunFoundOver(Notice, frozen=True):
+    """The run that was to be continued is over, so nothing is done; the only notice, or the last one."""
+
+    verdict: Verdict
+    advice: str  #: what can be done instead
+
+
+class ProgramChanged(Notice, frozen=True):
+    """The run was entered with a program that differs from the one that is stored with it."""
+
+    differences: str  #: by step: what was added, removed and changed
+
+
 class TaskNotice(Notice, frozen=True):
     """Base of all notices about a step at a sequence."""
 
@@ -111,8 +124,8 @@ class RunAbandoned(Notice, frozen=True):
 
 
 EVERYTHING: Collection[type[Notice]] = (
-    RunEntered, TaskStarted, AttemptFailed, TaskEnded, TaskSkipped, RequestTaken, RunPaused, RunResumed, RunStopping,
-    TurnRecorded, RunFinished, RunAbandoned,
+    RunEntered, RunFoundOver, ProgramChanged, TaskStarted, AttemptFailed, TaskEnded, TaskSkipped, RequestTaken,
+    RunPaused, RunResumed, RunStopping, TurnRecorded, RunFinished, RunAbandoned,
 )  # fmt: skip
 
 
@@ -122,7 +135,7 @@ class Observer(ABC):
     `notify` is called on the engine's thread, after the commit that records what the notice reports, in the order in
     which things happened; the engine waits until it returns. It should not raise: an exception is logged, does not
     affect the run, and the observer still gets later notices. The notices of an engine begin with `RunEntered` and end
-    with `RunFinished` or `RunAbandoned`, unless the engine is killed.
+    with `RunFinished` or `RunAbandoned`, unless the engine is killed. `RunFoundOver` comes alone or after these.
     """
 
     kinds: Collection[type[Notice]] = EVERYTHING

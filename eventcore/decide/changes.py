@@ -1,5 +1,8 @@
 """What one turn changes: the rows to record in one commit, and the tasks to start after it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from eventcore.decide.history import DelayKey
@@ -50,6 +53,7 @@ class Changes(msgspec.Struct):
     cancels: list[Task] = []
     leftovers: Leftovers | None = None
     answers: list[tuple[int, str | None]] = []  #: requests, each with why it was refused
+    moved: list[tuple[int, Mapping[str, Any]]] = []  #: requests to trigger, each with the sequence at which it is done
     ended: list[Task] = []  #: tasks that are over now, for observers
 
     def __bool__(self) -> bool:

@@ -72,10 +72,17 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
         context.raise_triggers(task, StepStatus.complete)
     elif status is TaskStatus.failure:
         failure.happened(context, task)
-        context.raise_triggers(task, StepStatus.failure)
-        context.raise_triggers(task, StepStatus.complete)
+        failed(context, task)
     else:
         halting.void(context, task.step, task.at)
+    if task.raised and status is not TaskStatus.failure:
+        raise_own(context, task)
+
+
+def failed(context: Context, task: Task) -> None:
+    """Raise the events that follow from the task's failure."""
+    context.raise_triggers(task, StepStatus.failure)
+    context.raise_triggers(task, StepStatus.complete)
     if task.raised:
         raise_own(context, task)
 

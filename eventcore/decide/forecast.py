@@ -8,7 +8,7 @@ is inside a loop that would be computed for the first time stays unknown.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -31,6 +31,7 @@ class StepForecast(msgspec.Struct):
     again: list[tuple[str, TaskStatus]] = []  #: the sequence, and the status that the task had
     first: list[str] = []  #: sequences that no earlier recovery reached
     skipped: list[str] = []  #: sequences whose result is carried over
+    is_left: bool = False  #: it will not run whatever happens, because only others are to run again
 
     @property
     def is_known(self) -> bool:
@@ -59,26 +60,47 @@ def forecast(
     `history` must have all tasks (`same_program` False), or the inside of finished loops is left out. `known` is the
     whole history where `history` was amended.
     """
-    found = {step.name: StepForecast() for step in plan.steps.values() if not (step.is_container or step.is_hidden)}
+    left = set() if history.only is None else plan.steps.keys() - history.only.steps
+    found = {
+        step.name: StepForecast(is_left=step.name in left)
+        for step in plan.steps.values()
+        if not (step.is_container or step.is_hidden)
+    }
     told = Forecast(found)
     turn = _Walk(plan, history, archive, {})
     turn.context.state.limits["all"] = Limit(None)
     for event, sequence in starts:
         turn.start(plan.events[event], sequence)
-    more = True
+    more, passed_over = True, set[tuple[str, str]]()
     while more:
         more = turn.settle()
         changes = turn.taken_changes()
         for task, _ in changes.carried:
             if task.step.name in found:
                 found[task.step.name].skipped.append(task.sequence)
+            elif task.step.is_container:
+                passed_over.add(task.key)
         for task in _begun(changes):
             if task.step.name in found:
                 _note(found[task.step.name], task, known or history)
         unknown = [task for task in changes.starts if _is_not_computed(task, archive)]
         told.not_computed += [(task.step.path, task.sequence) for task in unknown]
         more |= _goes_on(turn, changes.starts, unknown)
+    for (name, sequence), past in history.tasks.items() if passed_over else ():
+        if name in found and past.status.is_done and _is_inside(plan, name, sequence, passed_over):
+            found[name].skipped.append(sequence)
     return told
+
+
+def _is_inside(plan: Plan, name: str, sequence: str, containers: Container[tuple[str, str]]) -> bool:
+    """Whether an instance is inside one of the instances of containers."""
+    around = plan.container_of.get(plan.steps[name].place.scope)
+    while around is not None:
+        sequence = sequence.rpartition(".")[0]
+        if (around.name, sequence) in containers:
+            return True
+        around = plan.container_of.get(around.place.scope)
+    return False
 
 
 def _is_not_computed(task: Task, archive: Archive) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from eventcore.define.program import AssociationKey
+from eventcore.define.sequence import is_at
 from eventcore.define.status import TaskStatus
 
 DelayKey = tuple[AssociationKey, str]  #: an association's key, and a sequence
@@ -23,11 +24,27 @@ class Past(msgspec.Struct, frozen=True):
     ended: float | None = None
 
 
+class Only(msgspec.Struct, frozen=True):
+    """What runs in a rerun that runs nothing else."""
+
+    steps: frozenset[str]  #: the steps that it names, and those inside them
+    around: frozenset[str]  #: the containers that are walked to get there
+    sequence: str | None  #: where it names one
+
+    def covers(self, step: str, sequence: str) -> bool:
+        """Whether the step may run at the sequence, or is walked because something inside it may."""
+        if self.sequence is None:
+            return step in self.steps or step in self.around
+        return (step in self.steps and is_at(sequence, self.sequence)) or (
+            step in self.around and is_at(self.sequence, sequence)
+        )
+
+
 class History(msgspec.Struct):
     """The latest status of each task, and when delays fall due."""
 
     tasks: Mapping[tuple[str, str], Past] = {}
     delays: Mapping[DelayKey, float] = {}
-    only: frozenset[tuple[str, str]] | None = None  #: where given, no other step's function runs
+    only: Only | None = None  #: where given, nothing else runs
     is_success: bool = False  #: whether the run had succeeded
     same_program: bool = True  #: False if the program changed or successes run again: all is then walked again

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
 from eventcore.define.program import Association, Event, EventKind, Program, Step
+from eventcore.uncollected import uncollected
 
 
 class Plan:
     """Indexes over a program; they do not change while an engine runs it."""
 
+    @uncollected()
     def __init__(self, program: Program, config: Config) -> None:
         self.config = config
         self.events = dict(program.events)

@@ -7,10 +7,10 @@ over and raises the success triggers, everything else runs.
 
 from __future__ import annotations
 
-from eventcore.decide import ending, resources, tasks
+from eventcore.decide import ending, halting, resources, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.history import History, Past
-from eventcore.decide.state import Iteration
+from eventcore.decide.state import Iteration, Task
 from eventcore.define.program import Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
@@ -36,6 +36,24 @@ def skips(step: Step, past: Past, history: History) -> bool:
     if not step.is_container:
         return True
     return past.status.is_done and bool(past.clean) and history.same_program
+
+
+def leave(context: Context, step: Step, at: Iteration, past: Past | None) -> None:
+    """Leave a task that is not to run as it ended, and go on as it went on then.
+
+    One that would have run is held back: it never ended, or with a failure that nothing handles.
+    """
+    if past is not None and past.status.is_done:
+        skip(context, step, at, past)
+    elif past is not None and past.status is TaskStatus.failure and step.handles_failure:
+        task = at.tasks[step.name] = Task(step, at, past.status)
+        task.raised = past.raised
+        ending.failed(context, task)
+    elif past is not None and past.status is TaskStatus.cancelled and context.history.is_success:
+        at.tasks[step.name] = Task(step, at, past.status)
+        halting.void(context, step, at)
+    else:
+        context.state.held_back += 1
 
 
 def skip(context: Context, step: Step, at: Iteration, past: Past) -> None:

@@ -11,10 +11,11 @@ from typing import Literal
 
 import msgspec
 
-from eventcore.decide.history import History
+from eventcore.decide.history import History, Only
 from eventcore.decide.plan import Plan
 from eventcore.define.answer import no_step
 from eventcore.define.program import Event, Step
+from eventcore.define.sequence import enclosing, is_at
 from eventcore.errors import ProgramError
 
 Key = tuple[str, str]
@@ -48,15 +49,32 @@ def amended(plan: Plan, history: History, rerun: Rerun) -> History:
     if rerun.extent == "downstream":
         left_out |= set(_downstream(plan, history, wanted))
     tasks = {key: past for key, past in history.tasks.items() if key not in left_out}
-    only = frozenset(wanted) if rerun.extent == "only" else None
+    only = _only(plan, rerun) if rerun.extent == "only" else None
     return msgspec.structs.replace(history, tasks=tasks, same_program=False, only=only)
 
 
-def _named(plan: Plan, history: History, rerun: Rerun) -> Iterator[Key]:
+def _only(plan: Plan, rerun: Rerun) -> Only:
+    """What runs where nothing else does, instances that there have not been yet included."""
+    steps = [plan.steps[name] for name in _steps(plan, rerun)]
+    around: set[str] = {step.name for step in steps if step.is_container}
+    for step in steps:
+        container = plan.container_of.get(step.place.scope)
+        while container is not None and container.name not in around:
+            around.add(container.name)
+            container = plan.container_of.get(container.place.scope)
+    return Only(frozenset(step.name for step in steps), frozenset(around), rerun.sequence)
+
+
+def _steps(plan: Plan, rerun: Rerun) -> set[str]:
+    """The steps of the path, and those inside them."""
     own = [step for step in plan.steps.values() if step.path == rerun.path]
-    names = {step.name for outer in own for step in (outer, *plan.inside(outer))}
+    return {step.name for outer in own for step in (outer, *plan.inside(outer))}
+
+
+def _named(plan: Plan, history: History, rerun: Rerun) -> Iterator[Key]:
+    names = _steps(plan, rerun)
     for name, sequence in history.tasks:
-        if name in names and (rerun.sequence is None or _is_at(sequence, rerun.sequence)):
+        if name in names and (rerun.sequence is None or is_at(sequence, rerun.sequence)):
             yield name, sequence
 
 
@@ -74,9 +92,10 @@ def _downstream(plan: Plan, history: History, wanted: Iterable[Key]) -> Iterator
     """The instances of steps that follow from the wanted ones, at sequences that belong together with theirs."""
     names = {name for name, _ in wanted}
     sequences = {sequence for _, sequence in wanted}
+    around = sequences.union(*map(enclosing, sequences))
     following = _following(plan, names)
     for name, sequence in history.tasks:
-        if name in following and any(_is_at(sequence, s) or _is_at(s, sequence) for s in sequences):
+        if name in following and (sequence in around or not sequences.isdisjoint(enclosing(sequence))):
             yield name, sequence
 
 
@@ -85,9 +104,10 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     found: set[str] = set()
     ended = [plan.steps[name] for name in names]
     seen = {step.name for step in ended}
+    followed: set[str] = set()
     while ended:
         step = ended.pop()
-        reached = [f for f in _led_to(plan, step) if f.name not in found and not f.is_hidden]
+        reached = [f for f in _led_to(plan, step, followed) if f.name not in found and not f.is_hidden]
         inside = [inner for outer in reached for inner in plan.inside(outer)]
         found |= {s.name for s in (*reached, *inside)}
         container = plan.container_of.get(step.place.scope)
@@ -98,22 +118,17 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     return found
 
 
-def _led_to(plan: Plan, step: Step) -> Iterator[Step]:
-    """The steps that the step's triggers lead to, through events alone."""
-    events = [event for group in step.triggers.values() for event in group]
-    seen = {event.name for event in events}
+def _led_to(plan: Plan, step: Step, followed: set[str]) -> Iterator[Step]:
+    """The steps that the step's triggers lead to, through events alone, except through those followed before."""
+    events: list[Event] = [event for group in step.triggers.values() for event in group]
     while events:
         event = events.pop()
-        further: list[Event] = list(plan.dependents.get(event.name, ()))
+        if event.name in followed:
+            continue
+        followed.add(event.name)
+        events += plan.dependents.get(event.name, ())
         for association in plan.followers.get(event.name, ()):
             if isinstance(association.target, Step):
                 yield association.target
             else:
-                further.append(association.target)
-        events += [other for other in further if other.name not in seen]
-        seen |= {other.name for other in further}
-
-
-def _is_at(sequence: str, outer: str) -> bool:
-    """Whether a sequence is the other one, or enclosed by it."""
-    return sequence == outer or sequence.startswith(f"{outer}.")
+                events.append(association.target)

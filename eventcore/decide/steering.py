@@ -13,6 +13,7 @@ from typing import Any
 from eventcore.decide import halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Cancelling, Task
+from eventcore.define.answer import FRESH
 from eventcore.define.program import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus
@@ -29,7 +30,7 @@ def take_up(context: Context, request: int, verb: str, argument: Mapping[str, An
         if verb == "cancel":
             context.state.cancelling.append(_cancel(context, request, argument))
             return
-        _do(context, verb, argument)
+        _do(context, request, verb, argument)
     except ProgramError as error:
         context.changes.answers.append((request, str(error)))
     else:
@@ -69,28 +70,47 @@ def _check(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
         if not (state.live or state.pending_delays or context.agenda):
             raise ProgramError("the run has nothing left to cancel")
     if verb == "trigger":
-        _check_event(context, argument["event"], as_sequence(argument["sequence"]))
+        _check_event(context, argument["event"], None if argument.get(FRESH) else as_sequence(argument["sequence"]))
 
 
-def _check_event(context: Context, name: str, sequence: str) -> None:
+def _check_event(context: Context, name: str, sequence: str | None) -> None:
     event = context.plan.events.get(name)
     if event is None:
         raise ProgramError(f"the program has no event {name!r}")
     if event.kind is not EventKind.public:
         raise ProgramError(f"event {name!r} is internal; only the engine triggers it")
+    if sequence is None:
+        return
     waiting = any(known is event and at.sequence == sequence for known, at in context.agenda)
     if waiting or context.iteration_with(event, sequence) is not None:
         raise ProgramError(f"event {name!r} has already been triggered at {sequence}")
 
 
-def _do(context: Context, verb: str, argument: Mapping[str, Any]) -> None:
+def _do(context: Context, request: int, verb: str, argument: Mapping[str, Any]) -> None:
     state = context.state
     if verb in ("pause", "resume"):
         state.paused = verb == "pause"
     elif verb == "trigger":
-        trigger(context, argument["event"], as_sequence(argument["sequence"]))
+        sequence = as_sequence(argument["sequence"])
+        if argument.get(FRESH) and (free := _free(context, argument["event"], sequence)) != sequence:
+            context.changes.moved.append((request, {**argument, "sequence": free}))
+            sequence = free
+        trigger(context, argument["event"], sequence)
     else:
         raise ProgramError(f"this engine does not know the request {verb!r}")
+
+
+def _free(context: Context, name: str, sequence: str) -> str:
+    """The first sequence from this one on at which nothing has been triggered; it was chosen for whoever asked."""
+    scope, state = context.plan.events[name].scope, context.state
+    waiting = {at.sequence for _, at in context.agenda}
+    number = int(sequence)
+    while True:
+        text = str(number)
+        found = context.iteration(scope, text) if state.has_evicted else state.iterations.get((scope, text))
+        if text not in waiting and (found is None or not found.facts):
+            return text
+        number += 1
 
 
 def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Cancelling:

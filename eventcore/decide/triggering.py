@@ -53,12 +53,11 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
         return
     history = context.history
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None
+    if history.only is not None and not history.only.covers(step.name, at.sequence):
+        recovery.leave(context, step, at, past)
+        return
     if past is not None and recovery.skips(step, past, history):
         recovery.skip(context, step, at, past)
-        return
-    if history.only is not None and not step.is_container and (step.name, at.sequence) not in history.only:
-        if past is None or not history.is_success:  # what a success left is as it should be
-            context.state.held_back += 1
         return
     task = tasks.create(context, step, at)
     context.raise_triggers(task, StepStatus.ready)

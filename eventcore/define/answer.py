@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+FRESH = "fresh"  #: what the argument of a request to trigger says if its sequence was left to be chosen
+
 
 class RequestStatus(StrEnum):
     """The state of a request."""

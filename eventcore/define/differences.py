@@ -34,6 +34,8 @@ def differences(stored: StoredProgram, present: StoredProgram) -> Differences:
         old, new = _told(before[name]), _told(after[name])
         keys = (*new, *(old.keys() - new.keys()))
         parts = [key for key in keys if not _is_same(key, old.get(key), new.get(key))]
+        if not _is_same("code", _loop_code(stored, name), _loop_code(present, name)):
+            parts.append("the code of its loop")
         if inputs_before.get(name) != inputs_after.get(name):
             parts.append("what it follows")
         if parts:
@@ -46,6 +48,19 @@ def differences(stored: StoredProgram, present: StoredProgram) -> Differences:
     )
 
 
+def changed_code(stored: StoredProgram, present: StoredProgram) -> list[str]:
+    """The paths of the steps whose code is known to have changed."""
+    before = {step.path: step.code for step in stored.visible()}
+    steps = ((step.path, step.code) for step in present.visible())
+    return list(dict.fromkeys(path for path, code in steps if not _is_same("code", before.get(path), code)))
+
+
+def _loop_code(program: StoredProgram, container: str) -> str | None:
+    """Of the function that computes a container's items."""
+    step = program.step_named.get(program.items_of.get(container, ""))
+    return None if step is None else step.code
+
+
 def _visible(program: StoredProgram) -> dict[str, StoredStep]:
     return {step.name: step for step in program.visible()}
 
@@ -56,7 +71,12 @@ def _told(step: StoredStep) -> dict[str, Any]:
 
 
 def _is_same(key: str, old: Any, new: Any) -> bool:
-    """Whether a part did not change; a function of a script is the same function where the script is imported."""
+    """Whether a part did not change; a function of a script is the same function where the script is imported.
+
+    Code is compared where both are known.
+    """
+    if key == "code" and (old is None or new is None):
+        return True
     if key != "function" or old is None or new is None:
         return bool(old == new)
     (module, _, name), (other, _, other_name) = old.partition(":"), new.partition(":")

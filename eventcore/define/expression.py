@@ -1,7 +1,7 @@
 """Logical expressions over events: trees of and, or and their leaves, as users write them.
 
-A tuple or list means and; `or_`, `and_`, `&` and `|` build the rest, to any depth. The leaves are events here; the flow
-language builds the same trees over its clauses.
+A tuple or list means and; `or_`, `and_`, `&` and `|` build the rest, up to `DEEPEST` levels. The leaves are events
+here; the flow language builds the same trees over its clauses.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from eventcore.errors import ProgramError
+
+DEEPEST = 200  #: how many levels of and and or may alternate, so that every reader of the stored program can follow
 
 
 class Expression:
@@ -41,21 +43,36 @@ Part: TypeAlias = Expression | tuple[object, ...] | list[Any]
 
 
 class _Group(Expression):
-    """Parts joined by one operator, whose name is `word`."""
+    """Parts joined by one operator, whose name is `word`; `depth` says how many groups are in one another."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("_given", "_merged", "depth")
     word = ""
 
     def __init__(self, *parts: Any) -> None:
         if not parts:
             raise ProgramError(f"{self.word}_() needs at least one part")
-        # groups of one kind merge: a long chain of & is one group, not as many levels
-        self.parts: tuple[Any, ...] = tuple(
-            p for part in parts for p in (part.parts if type(part) is type(self) else (part,))
-        )
+        self._given = parts
+        self._merged: tuple[Any, ...] | None = None
+        inner = (part.depth + (type(part) is not type(self)) for part in parts if isinstance(part, _Group))
+        self.depth: int = max(inner, default=1)
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The parts; groups of one kind merge, so that a long chain of & is one group, not as many levels."""
+        if self._merged is None:
+            merged, waiting = [], [*reversed(self._given)]
+            while waiting:
+                part = waiting.pop()
+                if type(part) is type(self):
+                    waiting.extend(reversed(part._given))
+                else:
+                    merged.append(part)
+            self._merged = tuple(merged)
+        return self._merged
 
     def __repr__(self) -> str:
-        return f"{self.word}_({', '.join(map(repr, self.parts))})"
+        shown: str = _folded(self, repr, lambda group, parts: f"{group.word}_({', '.join(parts)})")
+        return shown
 
 
 class And(_Group):
@@ -82,12 +99,21 @@ def and_(*parts: Part) -> And:
     return And(*parts)
 
 
-def normalized(written: Any, leaf: Callable[[Any], Expression | None], where: str) -> Expression:
+def normalized(
+    written: Any, leaf: Callable[[Any], Expression | None], where: str, deepest: int = DEEPEST
+) -> Expression:
     """The tree that `written` stands for: groups of groups and leaves, without groups of one part.
 
-    `leaf` turns what it knows into a leaf and returns None for the rest. Raises `ProgramError`, naming `where`, for
-    anything that is neither a leaf, a group nor a tuple or list of such.
+    `leaf` turns what it knows into a tree and returns None for the rest. Raises `ProgramError`, naming `where`, for
+    anything that is neither a leaf, a group nor a tuple or list of such, and for a tree of more levels than `deepest`.
     """
+    tree = _normalized(written, leaf, where, deepest)
+    if isinstance(tree, _Group) and tree.depth > deepest:
+        raise _too_deep(where)
+    return tree
+
+
+def _normalized(written: Any, leaf: Callable[[Any], Expression | None], where: str, room: int) -> Expression:
     found = leaf(written)
     if found is not None:
         return found
@@ -101,30 +127,58 @@ def normalized(written: Any, leaf: Callable[[Any], Expression | None], where: st
         )
     if not parts:
         raise ProgramError(f"{where}: an empty expression; leave it out instead")
-    if len(parts) == 1:
-        return normalized(parts[0], leaf, where)
-    return kind(*(normalized(part, leaf, where) for part in parts))
+    if not room:
+        raise _too_deep(where)
+    made = [_normalized(part, leaf, where, room - 1) for part in parts]
+    return made[0] if len(made) == 1 else kind(*made)
+
+
+def _too_deep(where: str) -> ProgramError:
+    return ProgramError(
+        f"{where}: its and and or are nested more than {DEEPEST} levels deep; let a step, or in a program of events "
+        "an event, stand for a part of it"
+    )
 
 
 def leaves(tree: Expression) -> Iterator[Expression]:
     """The leaves of a normalized tree, from left to right."""
-    if isinstance(tree, _Group):
-        for part in tree.parts:
-            yield from leaves(part)
-    else:
-        yield tree
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, _Group):
+            waiting.extend(reversed(part.parts))
+        else:
+            yield part
 
 
 def rebuilt(tree: Expression, leaf: Callable[[Expression], Any], *, dual: bool = False) -> Any:
     """The same tree over other leaves; with `dual`, and and or change places (De Morgan)."""
-    if not isinstance(tree, _Group):
-        return leaf(tree)
-    kind = type(tree) if not dual else (Or if isinstance(tree, And) else And)
-    return kind(*(rebuilt(part, leaf, dual=dual) for part in tree.parts))
+
+    def group(known: _Group, parts: list[Any]) -> _Group:
+        kind = type(known) if not dual else (Or if isinstance(known, And) else And)
+        return kind(*parts)
+
+    return _folded(tree, leaf, group)
 
 
 def as_data(tree: Expression, leaf: Callable[[Any], Any]) -> Any:
     """The tree as plain data for the stored program: `{"and": [...]}`, `{"or": [...]}` or what `leaf` returns."""
-    if isinstance(tree, _Group):
-        return {tree.word: [as_data(part, leaf) for part in tree.parts]}
-    return leaf(tree)
+    return _folded(tree, leaf, lambda group, parts: {group.word: parts})
+
+
+def _folded(tree: Any, leaf: Callable[[Any], Any], group: Callable[[_Group, list[Any]], Any]) -> Any:
+    """What `group` makes of the whole tree, from what was made of its parts; without recursion, for deep trees."""
+    top: list[Any] = []
+    waiting: list[tuple[Iterator[Any], _Group | None, list[Any]]] = [(iter((tree,)), None, top)]
+    while waiting:
+        parts, around, made = waiting[-1]
+        for part in parts:
+            if isinstance(part, _Group):
+                waiting.append((iter(part.parts), part, []))
+                break
+            made.append(leaf(part))
+        else:
+            waiting.pop()
+            if around is not None:
+                waiting[-1][2].append(group(around, made))
+    return top[0]

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from eventcore.define.config import StepConfig
-from eventcore.define.expression import Expression, leaves, normalized
+from eventcore.define.expression import DEEPEST, Expression, leaves, normalized
 from eventcore.define.pools import ResourcePool, Units, as_units
 from eventcore.define.reference import Reference
 from eventcore.define.replay import as_replays
@@ -217,7 +217,8 @@ class Program:
     def add_event(self, name: str, expr: Any = None, *, scope: str = "", kind: EventKind = EventKind.public) -> Event:
         """Declare an event; with `expr`, it is triggered wherever the expression holds."""
         self._check_name("event", name, self.events)
-        tree = None if expr is None else normalized(expr, self._event_leaf, f"event {name!r}")
+        # layers above tie the expressions of their users to events of their own, which may take two levels
+        tree = None if expr is None else normalized(expr, self._event_leaf, f"event {name!r}", DEEPEST + 2)
         event = self.events[name] = Event(name, tree, scope, kind)
         return event
 

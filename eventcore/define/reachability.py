@@ -49,6 +49,7 @@ def _possible(program: Program, started: Iterable[str]) -> set[str]:
         for atom in program.atoms(event):
             dependents.setdefault(atom.name, []).append(event)
     found: set[str] = set()
+    held: dict[int, int] = {}
     agenda = [name for name in started if name in program.events]
     while agenda:
         name = agenda.pop()
@@ -58,16 +59,21 @@ def _possible(program: Program, started: Iterable[str]) -> set[str]:
         for target in followers.get(name, ()):
             agenda += [target.name] if isinstance(target, Event) else [event.name for event in _raised(target)]
         for event in dependents.get(name, ()):
-            if event.expr is not None and _holds(event.expr, found):
+            if event.expr is not None and _holds(event.expr, found, held):
                 agenda.append(event.name)
     return found
 
 
-def _holds(tree: Expression, possible: set[str]) -> bool:
+def _holds(tree: Expression, possible: set[str], held: dict[int, int]) -> bool:
+    """Whether the expression can hold; `held` has how many first parts of each and were found to, which stay so."""
     if isinstance(tree, And):
-        return all(_holds(part, possible) for part in tree.parts)
+        count = held.get(id(tree), 0)
+        while count < len(tree.parts) and _holds(tree.parts[count], possible, held):
+            count += 1
+        held[id(tree)] = count
+        return count == len(tree.parts)
     if isinstance(tree, Or):
-        return any(_holds(part, possible) for part in tree.parts)
+        return any(_holds(part, possible, held) for part in tree.parts)
     return isinstance(tree, Event) and tree.name in possible
 
 

@@ -33,6 +33,11 @@ def enclosing(sequence: str) -> list[str]:
     return found
 
 
+def is_at(sequence: str, outer: str) -> bool:
+    """Whether a sequence is the other one, or enclosed by it."""
+    return sequence == outer or sequence.startswith(f"{outer}.")
+
+
 def natural(sequence: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key that puts `1.10` after `1.9`."""
     return tuple((0, int(key), "") if key.isascii() and key.isdigit() else (1, 0, key) for key in sequence.split("."))

@@ -30,10 +30,10 @@ class TaskStatus(StrEnum):
 class StepStatus(StrEnum):
     """The moments in a step's life to which events can be mapped."""
 
-    ready = "ready"
-    active = "active"
-    success = "success"
-    failure = "failure"
+    ready = "ready"  #: the step was reached
+    active = "active"  #: it started
+    success = "success"  #: it succeeded
+    failure = "failure"  #: it failed, after its last try
     complete = "complete"  #: success or failure
 
 
@@ -47,14 +47,14 @@ class StepTriggers:
     at_complete = StepStatus.complete
 
 
-StepState = StateStatus = StepStatus  #: further older spellings, for `triggers` and `recovery`
+StepState = StateStatus = StepStatus  #: an older spelling of `StepStatus`, for `triggers` and `recovery`
 
 
 class StepReplay(StrEnum):
     """What recovery does with a task that is in the run's history."""
 
-    rerun = "rerun"
-    skip = "skip"
+    rerun = "rerun"  #: run it again
+    skip = "skip"  #: take it as done, with the result that it has
 
 
 class RunMode(StrEnum):
@@ -70,8 +70,8 @@ class Verdict(StrEnum):
 
     running = "running"  #: an engine is working on it, or died doing so
     pending = "pending"  #: its engine ended with delays or tasks outstanding
-    success = "success"
-    failure = "failure"
+    success = "success"  #: no failure was left unhandled
+    failure = "failure"  #: an unhandled failure happened
     cancelled = "cancelled"  #: a user ended it
     stalled = "stalled"  #: a task waits for something that can no longer happen
 

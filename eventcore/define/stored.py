@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -16,8 +16,11 @@ from eventcore.define.expression import as_data
 from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import StoreError
+from eventcore.uncollected import uncollected
 
 FORMAT = 2
+
+Digest: TypeAlias = Callable[[Callable[..., Any] | None], str | None]
 
 Tree = Any  #: {"and": [...]}, {"or": [...]} or a leaf: an event's name, or {"step": path, "status": status}
 
@@ -61,6 +64,7 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: str = ""
     inside: str | None = None  #: the scope that a container walks
     function: str | None = None
+    code: str | None = None  #: a digest of the function's code, where that is in no file
     loop: StoredLoop | None = None
     concurrent: int = 1
     delay: float = 0.0
@@ -147,8 +151,8 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return (step for step in self.steps if not step.is_hidden)
 
 
-def stored_program(program: Program) -> StoredProgram:
-    """The program as data.
+def stored_program(program: Program, code_of: Digest = lambda _: None) -> StoredProgram:
+    """The program as data; `code_of` tells the digest of a function's code, where that is to be stored.
 
     Arguments are left out: they may be large or secret, and a program called with others is the same program.
     """
@@ -160,7 +164,7 @@ def stored_program(program: Program) -> StoredProgram:
             StoredEvent(e.name, e.scope, e.kind, None if e.expr is None else as_data(e.expr, _name))
             for e in program.events.values()
         ],
-        [_step(step) for step in program.steps.values()],
+        [_step(step, code_of(step.func)) for step in program.steps.values()],
         [StoredAssociation(*a.key, a.delay) for a in program.associations.values()],
         {name: pool.limit for name, pool in program.pools.items()},
     )
@@ -171,6 +175,7 @@ def written(program: StoredProgram) -> str:
     return msgspec.json.encode(program).decode()
 
 
+@uncollected()
 def read(text: str) -> StoredProgram:
     """Read what `written` wrote; raises `StoreError` for anything else."""
     try:
@@ -275,7 +280,7 @@ def _name(event: Any) -> Any:
 _PLAIN = Picture()
 
 
-def _step(step: Step) -> StoredStep:
+def _step(step: Step, code: str | None) -> StoredStep:
     picture = step.place.picture or _PLAIN
     return StoredStep(
         step.name,
@@ -284,6 +289,7 @@ def _step(step: Step) -> StoredStep:
         step.place.scope,
         None if step.loop is None else step.loop.scope.name,
         function_name(step.func),
+        code,
         None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source),
         picture.concurrent,
         picture.delay,

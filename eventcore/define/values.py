@@ -5,6 +5,7 @@ not text, is written as a tagged list of pairs. Enums, dataclasses and structs o
 their class, and read back only when the module of that class is already imported: what a store holds never causes an
 import, but for NumPy and pandas where a value is theirs. A program's script is the same module whether it runs as
 `__main__` or was loaded under its own name. Time zones are kept as their offset, and the fold of a local time is not.
+Values may be nested `DEEPEST` levels deep.
 
 What a codec has written is `{"$": "codec", "v": [name, text, value]}`: the codec's name, a short text for readers that
 do not have the codec, and what the codec made of the value. Large bytes in there are in a file beside the store, whose
@@ -14,7 +15,6 @@ name begins with the digest of its content.
 import json
 import math
 import re
-import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,12 +24,10 @@ from decimal import Decimal
 from enum import Enum, Flag
 from hashlib import sha256
 from pathlib import Path, PurePath
-from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-import msgspec
-
+from eventcore.define.classes import class_named, is_record
 from eventcore.define.codecs import (
     Codec,
     NotStorableError,
@@ -42,8 +40,8 @@ from eventcore.define.codecs import (
 from eventcore.errors import StoreError
 
 TAG = "$"
-SCRIPT = "__eventcore_script__"  #: the module in `sys.modules` whose `script` is the one that `script_is` named
 DECIMAL_BITS = 10_000  #: Python reads and writes no longer integers as decimals
+DEEPEST = 100  #: how many lists, mappings and the like may be inside one another, so that every process can read them
 DIGITS = 32  #: of the digest of a file's content, with which the file's name begins
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9]{1,16}")
 BASES: Mapping[str, type] = {"dataclass": object, "enum": Enum, "flag": Flag}  #: tags of values that name their class
@@ -51,13 +49,6 @@ CODED, FILED = f'{{"{TAG}":"codec"', f'{{"{TAG}":"file"'  #: how such a part beg
 REMEDY = "restore the file, or rerun the step that returned it"
 
 Content: TypeAlias = bytes | Path  #: of a file: what is in it, or where it is
-
-
-def script_is(module: ModuleType) -> None:
-    """Say that the module is the program's script, though this process was started with another one."""
-    holder = ModuleType(SCRIPT)  # the module under one more name would be found by what looks for functions' modules
-    vars(holder)["script"] = module
-    sys.modules[SCRIPT] = holder
 
 
 _writers: dict[type, tuple[str, Callable[[Any], Any]]] = {
@@ -96,7 +87,7 @@ class Encoded(NamedTuple):
 
 def encode(value: Any) -> str:
     """Write `value` as text; raises `NotStorableError` where a part of it has no form."""
-    return _text(_Writer(None).write(value, "the value"))
+    return _text(_Writer(None).whole(value))
 
 
 def encode_result(value: Any, needed: bool, largest: int | None = None) -> Encoded:
@@ -106,7 +97,7 @@ def encode_result(value: Any, needed: bool, largest: int | None = None) -> Encod
     """
     writer = _Writer(largest)
     try:
-        return Encoded(_text(writer.write(value, "the value")), writer.files)
+        return Encoded(_text(writer.whole(value)), writer.files)
     except (NotStorableError, RecursionError) as error:
         if needed:
             raise NotStorableError(
@@ -125,8 +116,8 @@ def decode(text: str, files: Mapping[str, Content] = {}, *, keep_unknown: bool =
     """
     try:
         return _Reader(files, keep_unknown, classes).read(json.loads(text))
-    except RecursionError as error:
-        raise ValueError(f"it is nested too deeply to be read here: {error}") from None
+    except RecursionError:
+        raise ValueError(f"a stored value is nested more than {DEEPEST} levels deep") from None
 
 
 def _text(data: Any) -> str:
@@ -152,6 +143,14 @@ class _Writer:
         self.files: dict[str, bytes] = {}
         self._left = largest  #: bytes from codecs that may still be in the text
         self._codec: Codec | None = None  #: whose bytes may go to a file
+        self._room = DEEPEST  #: how many further levels fit
+
+    def whole(self, value: Any) -> Any:
+        """The value as data; the traceback of a refusal does not show all levels."""
+        try:
+            return self.write(value, "the value")
+        except NotStorableError as error:
+            raise NotStorableError(str(error)) from error.__cause__
 
     def write(self, value: Any, where: str) -> Any:
         kind = type(value)
@@ -161,16 +160,26 @@ class _Writer:
             return value if value.bit_length() < DECIMAL_BITS else _tagged("int", hex(value))
         if kind is float:
             return value if math.isfinite(value) else _tagged("float", repr(value))
-        if kind is list:
-            return [self.write(item, f"{where}[{i}]") for i, item in enumerate(value)]
-        if kind is dict:
-            return self._of_mapping(value, where)
+        if kind is list or kind is dict:
+            self._enter()
+            if kind is list:
+                made: Any = [self.write(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            else:
+                made = self._of_mapping(value, where)
+            self._room += 1
+            return made
         if kind in _writers:
             if kind is bytes and self._codec is not None and self._is_too_large(len(value)):
                 return self._file(value, self._codec.suffix)
             tag, write = _writers[kind]
             return _tagged(tag, write(value))
         return self._other(value, where)
+
+    def _enter(self) -> None:
+        """Go one level deeper."""
+        if not self._room:
+            raise NotStorableError(f"the value is nested more than {DEEPEST} levels deep, or contains itself")
+        self._room -= 1
 
     def _of_mapping(self, value: Mapping[Any, Any], where: str) -> Any:
         if all(type(key) is str for key in value) and TAG not in value:
@@ -185,13 +194,18 @@ class _Writer:
             if isinstance(value, Flag):
                 return _tagged("flag", [_class_name(type(value), where), value.value])
             return _tagged("enum", [_class_name(type(value), where), value.name])
-        if _is_record(type(value)):
+        if is_record(type(value)):
+            self._enter()
             parts = {name: self.write(getattr(value, name), f"{where}.{name}") for name in _field_names(value)}
+            self._room += 1
             return _tagged("dataclass", [_class_name(type(value), where), parts])
         if isinstance(value, PurePath):
             return _tagged("path", str(value))
         if type(value) in (set, frozenset, tuple):
-            return _tagged(type(value).__name__, [self.write(item, f"an item of {where}") for item in value])
+            self._enter()
+            items = [self.write(item, f"an item of {where}") for item in value]
+            self._room += 1
+            return _tagged(type(value).__name__, items)
         raise NotStorableError(
             f"{where} is of type {type(value).__module__}.{type(value).__qualname__}, which has no codec; return "
             "something else, or register a codec for it"
@@ -208,10 +222,12 @@ class _Writer:
             said = f"{type(error).__name__}: {error}"
             raise NotStorableError(f"{where} cannot be written by codec {codec.name!r}: {said}") from error
         around, self._codec = self._codec, codec
+        self._enter()
         try:
             written = self.write(made, f"what codec {codec.name!r} made of {where}")
         finally:
             self._codec = around
+        self._room += 1
         return _tagged("codec", [codec.name, codec.described(value), written])
 
     def _is_too_large(self, size: int) -> bool:
@@ -234,11 +250,6 @@ def _codec_of(cls: type, where: str) -> Codec | None:
         return codec_of(cls)
     except ValueError as error:
         raise NotStorableError(f"{where}: {error}") from None
-
-
-def _is_record(cls: type) -> bool:
-    """Whether its objects are written field by field: a dataclass, or a struct of msgspec such as `Answer`."""
-    return is_dataclass(cls) or issubclass(cls, msgspec.Struct)
 
 
 def _field_names(value: Any) -> Sequence[str]:
@@ -272,7 +283,7 @@ class _Reader:
             raise ValueError(f"not a stored value: {str(data)[:80]} ({error})") from None
 
     def class_named(self, name: str, base: type) -> Any:
-        return self._classes.get(name) or _class_named(name, base)
+        return self._classes.get(name) or class_named(name, base)
 
     def record(self, parts: Any) -> Any:
         name, fields = parts
@@ -349,7 +360,7 @@ def classes_in(text: str) -> dict[str, type]:
         for tag, name in _tagged_in(json.loads(text), BASES):
             if isinstance(name, str) and name not in found:
                 with suppress(ValueError):
-                    found[name] = _class_named(name, BASES[tag])
+                    found[name] = class_named(name, BASES[tag])
     return found
 
 
@@ -373,25 +384,3 @@ def _class_name(cls: type, where: str) -> str:
             "define it at the top level of a module"
         )
     return f"{cls.__module__}:{cls.__qualname__}"
-
-
-def _class_named(name: str, base: type) -> Any:
-    module, _, qualname = name.partition(":")
-    for place in _modules_named(module):
-        found: Any = place
-        for part in qualname.split("."):
-            found = getattr(found, part, None)
-        if isinstance(found, type) and (issubclass(found, base) if base is not object else _is_record(found)):
-            return found
-    raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")
-
-
-def _modules_named(name: str) -> Iterator[ModuleType]:
-    """The imported module of that name; and the program's script, which has another name each way it is started."""
-    if name in sys.modules:
-        yield sys.modules[name]
-    holder = sys.modules.get(SCRIPT)
-    script = sys.modules["__main__"] if holder is None else holder.script
-    spec = getattr(script, "__spec__", None)
-    if name in ("__main__", Path(getattr(script, "__file__", None) or "").stem, getattr(spec, "name", None)):
-        yield script

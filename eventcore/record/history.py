@@ -10,8 +10,10 @@ from eventcore.decide.history import History, Past
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record import schema as t
 from eventcore.record.rows import RunRow
+from eventcore.uncollected import uncollected
 
 
+@uncollected()
 def read_history(connection: Connection, row: RunRow, upto: int, *, walk_all: bool) -> History:
     """What recoveries 0 to `upto` left; without `walk_all`, the inside of what ended clean is passed over."""
     tasks, delays, over = t.tasks, t.delays, t.iterations

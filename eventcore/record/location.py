@@ -13,7 +13,8 @@ from eventcore.errors import ConfigError
 MEMORY = ":memory:"
 
 
-def store_location(store: str | Path, databases: Mapping[str, Any], program_file: str | None) -> str:
+def store_location(store: str | Path, databases: Mapping[str, Any], program_file: str | None,
+                   unnamed: str = "eventcore.run.db") -> str:  # fmt: skip
     """The URL of the store, or the path of its SQLite file, or `:memory:`.
 
     `store` is looked up among the configured databases first. Empty, it stands for the database tagged `default`, or
@@ -26,7 +27,7 @@ def store_location(store: str | Path, databases: Mapping[str, Any], program_file
     if text:
         return text
     if program_file is None:
-        return str(Path.cwd() / "eventcore.run.db")
+        return str(Path.cwd() / unnamed)
     path = Path(program_file)
     return str(path.resolve().parent / f"{path.stem}.run.db")
 

@@ -24,6 +24,7 @@ from eventcore.record.damage import damage, damaged, diagnosed
 from eventcore.record.database import open_database, reported
 from eventcore.record.pausing import last_word
 from eventcore.record.registry import shared_backend
+from eventcore.record.reruns import last_whole
 from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, spans, tallies
 from eventcore.record.verbs import PAUSE
 from eventcore.record.views import (
@@ -64,10 +65,8 @@ class Reader:
         query = select(
             t.runs,
             last_word(t.runs.c.id).scalar_subquery().label("last_word"),
-            t.recoveries.c.started,
-            t.recoveries.c.ended,
-            t.recoveries.c.verdict,
-            t.recoveries.c.report,
+            last_whole(t.runs.c.id).scalar_subquery().label("last_whole"),
+            *(t.recoveries.c[name] for name in ("started", "ended", "verdict", "report", "mixed")),
         )
         query = query.join(
             t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
@@ -101,7 +100,7 @@ class Reader:
         """Each step's instances, counted by the status of their latest recovery, once; by the kernel's step name."""
         key = run.id, run.recovery
         if key not in self._tallies:
-            self._tallies[key] = tallies(self._connection, run.id, run.recovery)
+            self._tallies[key] = tallies(self._connection, run.id, run.recovery, run.counts_from)
         return self._tallies[key]
 
     def spans(self, run: RunView, steps: Collection[str]) -> dict[str, float]:
@@ -109,23 +108,24 @@ class Reader:
         return spans(self._connection, run.id, steps)
 
     def loops(self, run: RunView) -> dict[str, LoopTally]:
-        """How far the loops of each container came; keyed by the kernel's name of the container."""
-        return loop_tallies(self._connection, run.id, run.recovery)
+        """How far the loops of each container that has one now came; keyed by the kernel's name of the container."""
+        known = loop_tallies(self._connection, run.id, run.recovery, run.counts_from)
+        return {name: known[name] for name in self.program(run).items_of if name in known}
 
     def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
-                  statuses: tuple[TaskStatus, ...] = (), limit: int | None = 1000,
+                  statuses: tuple[TaskStatus, ...] = (), since: int = 0, limit: int | None = 1000,
                   last_first: bool = False) -> list[InstanceView]:  # fmt: skip
-        """Tasks in their latest recovery, in the order in which they were reached, or the last first."""
+        """Tasks in their latest recovery, if that is `since` or later, as they were reached, or the last first."""
         tasks, attempts = t.tasks, t.attempts
         names = ("run", "step", "sequence", "recovery", "status", "try", "due", "created", "started", "ended")
-        chosen = select(*(tasks.c[name] for name in names)).where(tasks.c.run == run.id)
+        chosen = select(*(tasks.c[name] for name in names)).where(tasks.c.run == run.id, tasks.c.recovery >= since)
         if step is not None:
             chosen = chosen.where(tasks.c.step == step)
         if sequence is not None:
             chosen = chosen.where(tasks.c.sequence == sequence)
         if statuses:
             chosen = chosen.where(tasks.c.status.in_([status.value for status in statuses]))
-        if run.recovery:
+        if run.recovery > since:
             chosen = chosen.where(_is_latest(tasks, ("sequence", "step")))
         order = (tasks.c.created.desc(), tasks.c.started.desc()) if last_first else (tasks.c.created, tasks.c.started)
         found = chosen.order_by(*order).limit(limit).subquery()
@@ -391,7 +391,7 @@ def _run_view(row: Any, now: float) -> RunView:
     held = lease.is_held(row, now)
     return RunView(
         row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
-        Verdict(row.verdict), held, lease.named(row) if held else None,
-        said.get("todos", 0), said.get("next_due"), said.get("stalled", []), said.get("not_reached", []),
-        row.last_word == PAUSE, row.user, row.host,
+        Verdict(row.verdict), held, lease.named(row) if held else None, said.get("todos", 0), said.get("next_due"),
+        said.get("stalled", []), said.get("not_reached", []), row.last_word == PAUSE, row.last_whole or 0,
+        said.get("held_back", 0), bool(row.mixed), row.user, row.host,
     )  # fmt: skip

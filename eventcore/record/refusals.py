@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
-from eventcore.define.answer import no_step, some_of
+from eventcore.define.answer import FRESH, no_step, some_of
 from eventcore.define.program import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
@@ -79,7 +79,7 @@ def _no_trigger(connection: Connection, run: Row[Any], argument: Mapping[str, An
         sequence = as_sequence(argument["sequence"])
     except ProgramError as error:
         return str(error)
-    if held:
+    if held or argument.get(FRESH):
         return None
     query = select(facts.c.event).where(
         facts.c.run == run.id, facts.c.recovery == run.recovery, facts.c.event == event, facts.c.sequence == sequence

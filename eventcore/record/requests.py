@@ -17,15 +17,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
 
-from eventcore.define.answer import Answer, RequestStatus
+from eventcore.define.answer import FRESH, Answer, RequestStatus
+from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence
-from eventcore.define.status import Verdict
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import identity, lease
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
-from eventcore.record.refusals import refusal
-from eventcore.record.schema import facts, recoveries, requests, runs
+from eventcore.record.refusals import program_of, refusal
+from eventcore.record.schema import delays, facts, iterations, recoveries, requests, runs, tasks
 from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
 
 LOOK = 0.05  #: seconds between looks whether a request is answered
@@ -75,7 +76,7 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
         held = lease.is_held(row, backend_at(connection).lease_time(connection, now)) if is_held is None else is_held
         argument = dict(argument)
         if verb == TRIGGER and argument.get("sequence") is None:
-            argument["sequence"] = fresh_sequence(connection, run)
+            argument |= {"sequence": fresh_sequence(connection, run), FRESH: True}
         reason = refusal(connection, row, verb, argument, held=held)
         status = RequestStatus.taken if reason is None else RequestStatus.refused
         if reason is None and not held and _is_done_at_once(verb, argument):
@@ -183,6 +184,15 @@ def triggered(connection: Connection, run: int, upto: int) -> list[tuple[str, st
     return [one for one in wanted if one in raised]
 
 
+def asked_sequences(connection: Connection, run: int) -> set[str]:
+    """The new sequences at which users triggered something in the run, or asked to."""
+    query = select(requests.c.argument).where(
+        requests.c.run == run, requests.c.verb == TRIGGER, requests.c.status != RequestStatus.refused.value
+    )
+    asked = [json.loads(text) for text in connection.execute(query).scalars()]
+    return {str(argument["sequence"]) for argument in asked if argument.get(FRESH)}
+
+
 def fresh_sequence(connection: Connection, run: int) -> str:
     """A sequence at which no event of the run has been triggered or is to be."""
     numbers = select(func.max(cast(facts.c.sequence, Integer))).where(facts.c.run == run)
@@ -203,6 +213,28 @@ def _is_done_at_once(verb: str, argument: Mapping[str, Any]) -> bool:
 
 def _do_at_once(connection: Connection, run: Row[Any], verb: str, now: float) -> None:
     """What the request changes beside its own row."""
-    if verb == CANCEL:
-        query = update(recoveries).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
-        connection.execute(query.values(verdict=Verdict.cancelled.value, ended=now))
+    if verb != CANCEL:
+        return
+    query = update(recoveries).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+    connection.execute(query.values(verdict=Verdict.cancelled.value, ended=now, report=None))
+    _end(connection, run, now)
+
+
+def _end(connection: Connection, run: Row[Any], now: float) -> None:
+    """Cancel what waits in a run without an engine, and what was being walked.
+
+    A task that its engine left active stays so: only the step's policy knows what that means.
+    """
+    steps = program_of(connection, run.id, run.recovery).steps
+    containers = [step.name for step in steps if step.role is Role.container]
+    is_open = (tasks.c.status == TaskStatus.ready.value) | (
+        (tasks.c.status == TaskStatus.active.value) & tasks.c.step.in_(containers)
+    )
+    cancelled = {"status": TaskStatus.cancelled.value, "ended": now}
+    present = tasks.c.run == run.id, tasks.c.recovery == run.recovery
+    connection.execute(update(tasks).where(*present, is_open).values(cancelled))
+    walked = iterations.c.run == run.id, iterations.c.recovery == run.recovery
+    is_walked = iterations.c.status == TaskStatus.active.value
+    connection.execute(update(iterations).where(*walked, is_walked).values(halted=True, **cancelled))
+    waits = update(delays).where(delays.c.run == run.id, delays.c.recovery == run.recovery, delays.c.over == 0)
+    connection.execute(waits.values(over=1))

@@ -8,8 +8,9 @@ It is done if an instance that it named ran in that recovery, and refused if the
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
 
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.answer import RequestStatus
@@ -17,7 +18,7 @@ from eventcore.define.status import TaskStatus, Verdict
 from eventcore.record.database import transaction
 from eventcore.record.refusals import is_of, program_of
 from eventcore.record.requests import TAKEN, insert_request, put_answer
-from eventcore.record.schema import requests, tasks
+from eventcore.record.schema import recoveries, requests, tasks
 from eventcore.record.verbs import RERUN
 
 OPEN = TAKEN & (requests.c.verb == RERUN)
@@ -51,6 +52,13 @@ def request_of(connection: Connection, run: int, recovery: int) -> int | None:
     """The request that a recovery carries out, or has carried out; None for a recovery that nobody requested."""
     query = select(requests.c.id).where(requests.c.run == run, requests.c.recovery == recovery)
     return connection.execute(query.limit(1)).scalar()
+
+
+def last_whole(run: ColumnElement[int]) -> Select[Any]:
+    """Selects the latest recovery of a run that was not a rerun of some instances and nothing else."""
+    every = recoveries.alias()
+    is_whole = every.c.rerun.is_(None) | every.c.rerun.not_like('%"extent":"only"%')
+    return select(func.max(every.c.recovery)).where(every.c.run == run, is_whole)
 
 
 def settle(connection: Connection, run: int, recovery: int, verdict: Verdict | None, now: float) -> None:

@@ -8,8 +8,10 @@ from eventcore.decide.restoring import Snapshot, StoredIteration, StoredProgress
 from eventcore.define.status import TaskStatus
 from eventcore.record import schema as t
 from eventcore.record.rows import RunRow
+from eventcore.uncollected import uncollected
 
 
+@uncollected()
 def snapshot(connection: Connection, row: RunRow) -> Snapshot:
     """The present recovery as it stands, without the iterations that are over."""
     facts, tasks, delays, iterations, loops = t.facts, t.tasks, t.delays, t.iterations, t.loops

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -202,6 +202,12 @@ class Store:
         tasks = t.tasks
         query = select(tasks.c.step).where(tasks.c.run == row.id, tasks.c.step.in_(steps)).distinct()
         return sorted(self._connection.execute(query).scalars())
+
+    def scopes_over(self, row: RunRow, scopes: Collection[str]) -> set[str]:
+        """Those of the scopes of which the run has iterations that are over."""
+        over = t.iterations
+        query = select(over.c.scope).where(over.c.run == row.id, over.c.scope.in_(list(scopes)))
+        return set(self._connection.execute(query.where(over.c.status != TaskStatus.active.value).distinct()).scalars())
 
     def result(self, row: RunRow, step: str, sequence: str) -> str | None:
         """A task's result as tagged JSON: that of its latest recovery, None where it is not done there."""

@@ -31,12 +31,19 @@ class Tally(msgspec.Struct):
     seconds: float = 0.0  #: what its instances took, all together
     tries: int = 1  #: the most that one of them took
     tasks: dict[TaskStatus, int] = {}  #: also those that a later recovery superseded
+    before: dict[tuple[int, TaskStatus], int] = {}
+    #: those that did not succeed in an earlier recovery and have not been reached since, by that recovery and status
 
-    def enter(self, status: TaskStatus, tried: int, tasks: int, latest: Sums) -> None:
-        """Add tasks of one status and number of tries, and what is counted of the latest of them."""
+    def enter(self, status: TaskStatus, tried: int, before: int | None, tasks: int, latest: Sums) -> None:
+        """Add tasks of one status and number of tries, and what is counted of the latest of them.
+
+        `before` is their recovery where only a success still counts of it.
+        """
         count, ended, seconds = latest
         self.tasks[status] = self.tasks.get(status, 0) + tasks
-        if count:
+        if count and before is not None and not status.is_done:
+            self.before[before, status] = self.before.get((before, status), 0) + count
+        elif count:
             self.counts[status] = self.counts.get(status, 0) + count
             self.ended += ended
             self.seconds += max(0.0, seconds)
@@ -44,7 +51,7 @@ class Tally(msgspec.Struct):
 
     @property
     def total(self) -> int:
-        """All instances that were reached."""
+        """All instances that count."""
         return sum(self.counts.values())
 
 
@@ -59,15 +66,19 @@ class LoopTally(msgspec.Struct, frozen=True):
     cancelled: int
 
 
-def tallies(connection: Connection, run: int, recovery: int) -> dict[str, Tally]:
-    """The tallies of a run that stands in `recovery`, by the kernel's step names."""
+def tallies(connection: Connection, run: int, recovery: int, counts_from: int) -> dict[str, Tally]:
+    """The tallies of a run that stands in `recovery`, by the kernel's step names.
+
+    Before the recovery `counts_from`, only success counts.
+    """
     tasks = t.tasks
-    what = [tasks.c.step, tasks.c.status, tasks.c["try"]]
+    what = [tasks.c.step, tasks.c.status, tasks.c["try"], *([tasks.c.recovery] if counts_from else [])]
     spent = func.sum(func.coalesce(tasks.c.ended, tasks.c.started) - tasks.c.started)
     query = select(*what, func.count(), func.count(tasks.c.ended), spent).group_by(*what)
     found: dict[str, Tally] = {}
-    for (step, word, tried), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
-        found.setdefault(step, Tally()).enter(TaskStatus(word), tried, every[0], latest)
+    for (step, word, tried, *at), every, latest in _grouped(connection, tasks, query, len(what), run, recovery):
+        before = at[0] if at and at[0] < counts_from else None
+        found.setdefault(step, Tally()).enter(TaskStatus(word), tried, before, every[0], latest)
     return found
 
 
@@ -85,11 +96,14 @@ def spans(connection: Connection, run: int, steps: Collection[str]) -> dict[str,
     return found
 
 
-def loop_tallies(connection: Connection, run: int, recovery: int) -> dict[str, LoopTally]:
+def loop_tallies(connection: Connection, run: int, recovery: int, counts_from: int) -> dict[str, LoopTally]:
     """The loops of a run that stands in `recovery`, by the kernel's names of their containers."""
     loops = t.loops
     sums = [func.sum(loops.c[name]) for name in ("items", "begun", "over", "failed", "cancelled")]
     query = select(loops.c.step, func.count(), *sums).group_by(loops.c.step)
+    if counts_from:
+        succeeded = (loops.c.over == loops.c["items"]) & (loops.c.failed == 0) & (loops.c.cancelled == 0)
+        query = query.where((loops.c.recovery >= counts_from) | succeeded)
     found = _grouped(connection, loops, query, 1, run, recovery)
     return {step: LoopTally(*map(int, latest)) for (step,), _, latest in found}
 

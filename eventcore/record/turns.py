@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -112,6 +113,8 @@ class TurnWriter:
             yield "delay over", [(run, d.sequence, *d.association.key, recovery) for d in changes.delays_over]
         if changes.leftovers:
             yield from self._leftovers(changes.leftovers, now)
+        if changes.moved:
+            yield "moved", [(json.dumps(argument), request) for request, argument in changes.moved]
         if changes.answers:
             yield "answer", [(DONE if reason is None else REFUSED, reason, now, request)
                              for request, reason in changes.answers]  # fmt: skip
@@ -203,6 +206,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         .where(t.requests.c.id == bindparam("b_id"))
         .values(status=bindparam("status"), reason=bindparam("reason"), answered_at=bindparam("answered_at"))
     )
+    moved = update(t.requests).where(t.requests.c.id == bindparam("b_id")).values(argument=bindparam("argument"))
     held = select(runs.c.id).where(runs.c.id == bindparam("b_id"), runs.c.holder == bindparam("b_holder"))
     earlier = select(
         results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
@@ -226,5 +230,6 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "items": inserted(t.items, *KEY, "first", "size", "keys", "values"),
         "delay": inserted(t.delays, *WAIT, "due", "over"),
         "answer": Statement(answered, positional, ["status", "reason", "answered_at", "b_id"]),
+        "moved": Statement(moved, positional, ["argument", "b_id"]),
         "delay over": Statement(delay_over, positional, [f"b_{name}" for name in WAIT]),
     }

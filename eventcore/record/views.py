@@ -29,6 +29,9 @@ class RunView(msgspec.Struct, frozen=True):
     stalled: list[str]
     not_reached: list[str]
     is_paused: bool = False
+    counts_from: int = 0  #: the recovery from which on failures count; those behind it only reran some instances
+    held_back: int = 0  #: how many tasks such a rerun reached and did not run
+    is_mixed: bool = False  #: its latest recovery began with another program
     user: str = ""  #: who started it
     host: str = ""  #: where
 
@@ -120,6 +123,13 @@ class InstanceView(msgspec.Struct, frozen=True):
     ended: float | None
     error: str | None
     traceback: str | None
+
+    def counts_in(self, run: RunView) -> bool:
+        """Whether its status still says how the run stands.
+
+        A success always does. What ended otherwise does not where a later recovery, which might have, did not reach it.
+        """
+        return self.status.is_done or self.recovery >= run.counts_from
 
 
 class IterationView(msgspec.Struct, frozen=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from eventcore.define.config import step_config
 from eventcore.define.program import Event, Program, Step
 from eventcore.define.sequence import as_sequence
+from eventcore.define.status import RunMode
 from eventcore.define.written import Acquires, EventExpression, Recovery, Triggers
+from eventcore.errors import StoreError
 from eventcore.run.runner import Built, Runner
 
 
@@ -18,12 +20,13 @@ class Eventor(Runner):
         self._program = Program(self.name)
         self._starts: dict[tuple[str, str], None] = {}
         self._fresh = 0
+        self._asked: Container[str] | None = None  #: the sequences at which users trigger something, once they are read
 
     def add_event(self, name: str, expr: EventExpression | None = None) -> Event:
         """Declare an event, unique by its name.
 
         With `expr`, it is triggered at every sequence at which the expression holds: an event, a tuple or list (and),
-        `or_(...)`, `and_(...)`, `&`, `|`, nested to any depth. Raises `ProgramError`.
+        `or_(...)`, `and_(...)`, `&`, `|`, nested up to 200 levels deep. Raises `ProgramError`.
         """
         return self._program.add_event(name, expr)
 
@@ -70,14 +73,43 @@ class Eventor(Runner):
 
     def _fresh_sequence(self) -> str:
         taken = {sequence for _, sequence in self._starts}
+        asked = self._asked_sequences()
         while True:
             self._fresh += 1
-            if str(self._fresh) not in taken:
+            if str(self._fresh) not in taken and str(self._fresh) not in asked:
                 return str(self._fresh)
+
+    def _asked_sequences(self) -> Container[str]:
+        """The sequences at which users trigger something in the run that is to go on, or goes on."""
+        if self._session is not None:
+            return self._session.asked_sequences
+        if self._asked is None:
+            self._asked = self._read_asked()
+        return self._asked
+
+    def _read_asked(self) -> set[str]:
+        from eventcore.record.registry import backend_of
+        from eventcore.record.requests import asked_sequences
+
+        request = self._present()
+        is_new = request.mode is RunMode.restart and not request.is_entered
+        if is_new or (self._memory is None and not backend_of(self._location).is_shared):
+            return set()
+        try:
+            store = self._open(create=False)
+        except StoreError:  # the run says so
+            return set()
+        try:
+            return asked_sequences(store.connection, store.find_run(self.name, request.run_id).id)
+        except StoreError:
+            return set()
+        finally:
+            self._close_store(store)
 
     def _starts_now(self, built: Built) -> tuple[tuple[str, str], ...]:
         return tuple(self._starts)
 
     def built(self) -> Built:
         """The program as it stands, and what starts it."""
+        self._asked = None  # a run may begin now, and its users may ask for more
         return Built(self._program, tuple(self._starts))

@@ -30,11 +30,17 @@ class NextAction(msgspec.Struct, frozen=True):
     advice: str
     verbs: tuple[str, ...]
     run: str  #: as the shell takes it
+    named: str | None = None  #: as its notebook names it, whose cells alone can make the program
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The verbs as commands of the shell."""
-        return tuple(f"sequent {verb} {self.run}" for verb in self.verbs)
+        """The verbs as commands of the shell, or where only a notebook can do it, as Python."""
+        return tuple(
+            f"sequent {verb} {self.run}"
+            if self.named is None or verb == "resume"
+            else f"flow.run(run_mode={verb!r}, {self.named})"
+            for verb in self.verbs
+        )
 
     @property
     def lead(self) -> str:
@@ -58,7 +64,12 @@ def next_action(run: RunView, store: str) -> NextAction | None:
         return None
     if run.state == "paused":
         situation, advice = "nothing new starts until it is resumed", "to continue, run"
-    return NextAction(situation, advice, verbs, reference(store, run.run_id))
+    named: str | None = None
+    if "notebook" in run.origin:
+        named = f"run_id={run.run_id!r}"
+        notebook = Path(run.origin["notebook"]).name
+        advice += f" in {notebook}" if notebook and verb else ""
+    return NextAction(situation, advice, verbs, reference(store, run.run_id), named)
 
 
 def _to_go_on(run: RunView) -> tuple[str, str, str]:
@@ -67,6 +78,9 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
         return "", "", ""
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "recover"
+    if run.verdict is Verdict.pending and run.held_back and run.next_due is None:
+        left = "1 instance" if run.held_back == 1 else f"{run.held_back} instances"
+        return f"the rerun left out {left} that it reached", "to run the rest, run", "recover"
     if run.verdict is Verdict.pending:
         return f"{run.todos} outstanding" if run.todos else "", "to continue, run", "continue"
     if run.verdict not in _FAILED:
@@ -76,11 +90,11 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
 
 
 def in_words(ended: Verdict) -> str:
-    """What to do about a run that is over, where the shell's commands do not help."""
+    """What a caller of `run` can do about a run that is over."""
     if ended not in _FAILED:
-        return "to run the program again, start a new run"
+        return "to run the program again, start a new run, with run_mode=RunMode.restart"
     situation, advice = _FAILED[ended]
-    return f"{situation}; {advice} recover it" if situation else f"{advice} recover it"
+    return f"{situation}{'; ' if situation else ''}{advice} recover it, with run_mode=RunMode.recover"
 
 
 def reference(store: str, run_id: str) -> str:

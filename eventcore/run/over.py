@@ -10,20 +10,13 @@ from eventcore.define.status import Verdict
 from eventcore.record import requests
 from eventcore.record.rows import RunRow
 from eventcore.record.store import Store
-from eventcore.run.next_action import in_words
 
 
 class Ending(msgspec.Struct, frozen=True):
     """How a run ended."""
 
-    run_id: str
     verdict: Verdict
     todos: int  #: how many tasks and delays are left, which nothing will come of
-
-    @property
-    def text(self) -> str:
-        """The ending in a line, and what can be done about it."""
-        return f"Run {self.run_id!r} is already over ({self.verdict}), so nothing was done; {in_words(self.verdict)}"
 
 
 def ending(store: Store, row: RunRow, document: str, starts: Iterable[tuple[str, str]]) -> Ending | None:
@@ -32,4 +25,4 @@ def ending(store: Store, row: RunRow, document: str, starts: Iterable[tuple[str,
     is_open = verdict in (Verdict.running, Verdict.pending)
     if is_open or store.unraised(row, starts) or requests.is_any_open(store.connection, row.id):
         return None
-    return Ending(row.run_id, verdict, todos) if store.document(row, row.recovery) == document else None
+    return Ending(verdict, todos) if store.document(row, row.recovery) == document else None

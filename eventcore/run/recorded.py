@@ -54,6 +54,19 @@ class Recorded:
         """How the run stands; see `eventcore.define.status.Verdict`."""
         return self._stored_run().verdict
 
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Open the store of its runs to read it; raises `StoreError`.
+
+        A store in memory can only be read in the thread that uses it; elsewhere, `RunHeldError` is raised.
+        """
+        from eventcore.record.reading import reading
+        from eventcore.record.registry import backend_of
+
+        is_shared = backend_of(self._location).is_shared
+        with reading(self._location) if is_shared else self._reading_memory() as reader:
+            yield reader
+
     def _stored_run(self) -> StoredRun:
         from eventcore.record.registry import backend_of
 

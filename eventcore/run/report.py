@@ -18,6 +18,7 @@ class Report(msgspec.Struct):
     stalled: list[str] = []  #: what waits for what
     not_reached: list[str] = []
     interrupted: bool = False
+    held_back: int = 0  #: tasks that were reached and not run, because only others are to run again
     started: int = 0  #: tries that it started
 
     @property
@@ -42,5 +43,6 @@ def report_of(context: Context, started: int, *, interrupted: bool) -> Report:
             if not context.plan.has_scopes
         ],
         interrupted,
+        context.state.held_back,
         started,
     )

@@ -5,7 +5,6 @@ The database is imported when a run begins: building a flow, and the shell's hel
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from eventcore.act.clock import Clock
-from eventcore.act.console import this_console
+from eventcore.act.console import LINES, this_console
 from eventcore.act.engine_log import EngineLog
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import with_construct
 from eventcore.act.log_lines import LogLines
 from eventcore.act.observer import Observer
-from eventcore.act.own_folder import log_root
 from eventcore.act.routing import installed
 from eventcore.act.system_clock import SystemClock
 from eventcore.decide.rerunning import Rerun
@@ -33,12 +31,13 @@ from eventcore.define.sequence import is_name
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
 from eventcore.errors import ConfigError, RunHeldError, RunNotFoundError
-from eventcore.record.location import scheme_of, store_location
+from eventcore.record.location import scheme_of
 from eventcore.run.arguments import check, checked_observer, given
 from eventcore.run.beginning import Beginning
-from eventcore.run.caller import calling_file
 from eventcore.run.capture import current_capture
 from eventcore.run.checked import Checked
+from eventcore.run.notebook import offered_progress, shown, watched
+from eventcore.run.origin import Origin
 from eventcore.run.recorded import Recorded
 from eventcore.run.request import Overlap, Request
 from eventcore.run.steered import Steered
@@ -49,7 +48,8 @@ if TYPE_CHECKING:
     from eventcore.record.store import Store
     from eventcore.run.session import Session
 
-log = logging.getLogger("eventcore")
+
+log = logging.getLogger(LINES)
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -64,8 +64,9 @@ class Runner(Steered, Recorded, Checked):
 
     Arguments, all optional:
 
-    - `name`: the program's name, by which runs are found. Default: the name of the calling module.
-    - `store`: a database tag, a path, `:memory:` or a URL. Default: `<module>.run.db` next to the program.
+    - `name`: the program's name, by which runs are found. Default: the name of the calling module or notebook.
+    - `store`: a database tag, a path, `:memory:` or a URL. Default: `<module>.run.db` next to the program, and in a
+      notebook `<notebook>.run.db`; where its file is unknown, `notebook.run.db` in the working folder.
     - `run_mode`: a new run (`restart`), or the user's latest one, or the one named by `run_id`, recovered or continued.
     - `recovery_run`: when recovering, ignore the recoveries after this one.
     - `run_id`: the run's id; None or empty: a new run gets a generated one.
@@ -97,16 +98,12 @@ class Runner(Steered, Recorded, Checked):
         for what, text in (("name", name), ("run_id", run_id)):
             if text and not is_name(text):
                 raise ConfigError(f"{what} {text!r}: a name must not contain NUL or lone surrogates")
-        self._file = calling_file()
-        capture = current_capture()
-        if capture is not None and capture.file is not None:
-            self._file = str(capture.file.resolve())
-        self._origin = None if capture is None else capture.origin
+        self._origin = Origin.here()
         overrides = given(shared_db, logging_level)
         self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
-        self.name = name or (Path(self._file).stem if self._file else "program")
+        self.name = name or self._origin.name
         self._request = Request.first(run_mode, run_id, recovery_run, accept_removed)
-        self._location = store_location(store, self._config.DATABASE, self._file)
+        self._location = self._origin.located(store, self._config.DATABASE)
         self._check_shared()
         self._observers = [checked_observer(observer) for observer in observers]
         self._clock: Clock | None = None
@@ -129,8 +126,8 @@ class Runner(Steered, Recorded, Checked):
 
     @property
     def file(self) -> str | None:
-        """The file that the program is written in, where it is known."""
-        return self._file
+        """The file that the program is written in, a script, a module or a notebook, where it is known."""
+        return self._origin.file
 
     @property
     def store(self) -> str:
@@ -181,7 +178,7 @@ class Runner(Steered, Recorded, Checked):
         try:
             with uncollected():
                 built = self.built()
-                document = written(stored_program(built.program))
+                document = self._written(built)
             with closing(Executors(self._config)) as executors:
                 if request.mode is RunMode.restart and request.overlap == "allow":  # else it is not known what it needs
                     executors.prepare(self._first_functions(built.program))
@@ -199,15 +196,18 @@ class Runner(Steered, Recorded, Checked):
 
             opened_store = self._open(create=request.mode is RunMode.restart)
         try:
-            level, console = (
-                self._config.logging_level,
-                this_console(self._config.console, verbose=self._config.verbose),
-            )
-            with installed(level, console=console), EngineLog(self._config.logdir, level) as engine_log:
+            shows, level, progress = self._config.console, self._config.logging_level, offered_progress(self._config)
+            console = this_console(shows, verbose=self._config.verbose, lines=progress is None)
+            with (
+                installed(level, console=console),
+                EngineLog(self._config.logdir, level) as engine_log,
+                watched(progress, self, request) as watchers,
+            ):
                 log.info("Eventor store file: %s", self._location)
-                observers, clock = (engine_log, LogLines(), beginning, *self._observers), self._clock or SystemClock()
+                observers = (engine_log, *watchers, LogLines(), beginning, *self._observers)
+                clock = self._clock or SystemClock()
                 self._session = Session(built.program, self._config, opened_store, clock, observers, executors,
-                                        self._source())  # fmt: skip
+                                        self._origin.source(self._config.logdir))  # fmt: skip
                 try:
                     return self._session.run(request, document, self._starts_now(built), passes)
                 finally:
@@ -302,12 +302,18 @@ class Runner(Steered, Recorded, Checked):
     @property
     def document(self) -> str:
         """The program as data, the way it is stored with its runs; raises `ProgramError` for what cannot run."""
-        return written(stored_program(self.built().program))
+        return self._written(self.built())
+
+    def _written(self, built: Built) -> str:
+        """The program as data; functions of a notebook change, so with their code."""
+        if not self._origin.notebook:
+            return written(stored_program(built.program))
+        from eventcore.run.cells import each_once
+
+        return written(stored_program(built.program, each_once()))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows of it."""
-        from eventcore.run.notebook import shown
-
         return shown(self)
 
     def configure(self, values: Mapping[str, object]) -> None:
@@ -317,7 +323,7 @@ class Runner(Steered, Recorded, Checked):
 
     def use_store(self, store: str | Path) -> None:
         """Keep runs in another store from now on."""
-        self._location = store_location(store, self._config.DATABASE, self._file)
+        self._location = self._origin.located(store, self._config.DATABASE)
         self._check_shared()
 
     def use_clock(self, clock: Clock) -> None:
@@ -336,14 +342,6 @@ class Runner(Steered, Recorded, Checked):
     def _starts_now(self, built: Built) -> tuple[tuple[str, str], ...]:
         """What starts the run, with what has been triggered since the program was built."""
         return built.starts
-
-    def _source(self) -> str:
-        """How readers find this program again, by the target it was loaded by or its script, and its steps' logs."""
-        if self._origin is not None:
-            origin = json.loads(self._origin)
-        else:
-            origin = {"target": str(Path(self._file).resolve())} if self._file else {}
-        return json.dumps(origin | {"logdir": log_root(self._config.logdir)[0]})
 
     def _first_functions(self, program: Program) -> dict[Construct, Callable[..., Any]]:
         """The executors that the program's steps need, each with the function of its first step."""
@@ -366,7 +364,7 @@ class Runner(Steered, Recorded, Checked):
         elif overrides:
             self._config = with_construct(changed_config(self._config, overrides), "config")
         if store is not None:
-            self._location = store_location(store, self._config.DATABASE, self._file)
+            self._location = self._origin.located(store, self._config.DATABASE)
         self._check_shared()
 
     def _check_shared(self) -> None:

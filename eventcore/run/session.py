@@ -21,7 +21,14 @@ from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
-from eventcore.act.observer import Observer, RunAbandoned, RunEntered, RunFinished
+from eventcore.act.observer import (
+    Observer,
+    ProgramChanged,
+    RunAbandoned,
+    RunEntered,
+    RunFinished,
+    RunFoundOver,
+)
 from eventcore.act.waker import Waker
 from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
@@ -29,9 +36,9 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
 from eventcore.decide.turn import Turn
-from eventcore.define.answer import Answer, RequestStatus
+from eventcore.define.answer import FRESH, Answer, RequestStatus
 from eventcore.define.config import Config
-from eventcore.define.differences import differences
+from eventcore.define.differences import Differences, differences
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
@@ -46,6 +53,8 @@ from eventcore.record.store import Store
 from eventcore.run import over
 from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
+from eventcore.run.interrupts import interruption
+from eventcore.run.next_action import in_words
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
 from eventcore.run.tenure import Tenure
@@ -74,6 +83,9 @@ class Session:
         self._triggered: deque[Triggered] = deque()  #: what the engine has not been told yet
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
+        self._changed: Differences | None = None  #: from the program that is stored with the run
+        self._left_out = ""  #: steps that were added, and that continuing cannot add to iterations that are over
+        self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
         self._asked: int | None = None  #: the request for the rerun that this call carries out
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
@@ -98,12 +110,12 @@ class Session:
                 ending = over.ending(self._store, row, document, self._program.recorded(starts))
         if ending is not None and not ending.todos:
             self._row = row
-            log.warning("%s", ending.text)
+            self._tell_over(ending)
             return ending.verdict is Verdict.success
         try:
             report = self._work(request, document, starts, passes)
             if ending is not None and report.verdict is ending.verdict and not report.started:
-                log.warning("%s", ending.text)
+                self._tell_over(ending)
             while (following := self._following(request, report)) is not None:
                 try:
                     report = self._work(following, document, starts, passes)
@@ -117,12 +129,17 @@ class Session:
             self._close_inquiries()
         return report.ok
 
+    def _tell_over(self, ending: over.Ending) -> None:
+        assert self._row is not None
+        announcer = Announcer(self._observers, self._row.run_id)
+        announcer.tell(RunFoundOver, self._clock.now(), ending.verdict, in_words(ending.verdict))
+
     def _following(self, request: Request, report: Report) -> Request | None:
         """The next rerun that users have requested meanwhile, once the run has come to an end."""
         assert self._row is not None
         run_id = self._row.run_id
         if report.interrupted:
-            raise KeyboardInterrupt(f"run {run_id!r} was interrupted; it can be recovered or continued")
+            raise interruption(f"run {run_id!r} was interrupted; run() continues it")
         found = reruns.next_rerun(self._store.connection, self._row.id)
         if found is None or report.verdict is Verdict.cancelled:
             return None
@@ -146,8 +163,14 @@ class Session:
     def _work_as(self, holder: lease.Holder, waker: Waker, request: Request, document: str,
                  starts: Iterable[tuple[str, str]], passes: int) -> Report:  # fmt: skip
         row = self._row = self._enter(request, document, holder)
+        self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
         announcer = Announcer(self._observers, row.run_id)
         announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
+        if self._changed:
+            announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
+        if self._left_out:
+            log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
+                        "%r", self._left_out, row.run_id)  # fmt: skip
         report = Report(Verdict.running)
         try:
             with self._kept(row, holder):
@@ -162,6 +185,9 @@ class Session:
             with suppress(StoreError):  # the first error says more
                 self._leave(row, holder, report)
             announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
+            if isinstance(error, KeyboardInterrupt):
+                told = f"run {row.run_id!r} was interrupted and its running steps were ended; run() continues it"
+                interruption(told, error)
             raise
         self._leave(row, holder, report)
         announcer.tell(RunFinished, self._clock.now(), report.verdict, report.todos, report.next_due,
@@ -286,8 +312,11 @@ class Session:
                 f"run {row.run_id!r} has history of steps that the program no longer has: {names}; put them back, "
                 "start a new run, or accept that with accept_removed=True"
             )
-        if found:
-            log.warning("The program differs from the one stored with run %r: %s", row.run_id, found)
+        self._changed, self._left_out = found, ""
+        if found.added and request.mode is RunMode.continue_:
+            added = [step for step in read(document).visible() if step.path in found.added]
+            over = self._store.scopes_over(row, {step.scope for step in added})
+            self._left_out = ", ".join(step.path for step in added if step.scope in over)
 
     def _make_engine(self, row: RunRow, request: Request, document: str, holder: lease.Holder,
                      announcer: Announcer) -> Engine:  # fmt: skip
@@ -315,7 +344,9 @@ class Session:
         """The requests that wait for the run's engine."""
         assert self._row is not None
         self._inquiries.record(partial(self._record, is_held=True))
-        return requests.pending(self._store.connection, self._row.id)
+        found = requests.pending(self._store.connection, self._row.id)
+        self.asked_sequences.update(str(one.argument["sequence"]) for one in found if one.argument.get(FRESH))
+        return found
 
     def _record(self, verb: str, argument: Mapping[str, Any], *, is_held: bool) -> Answer:
         assert self._row is not None
@@ -353,5 +384,5 @@ class Session:
 
     def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
-                "not_reached": report.not_reached}  # fmt: skip
+                "not_reached": report.not_reached, "held_back": report.held_back}  # fmt: skip
         self._store.leave_run(row, holder, report.verdict, said, self._clock.now())

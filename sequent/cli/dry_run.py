@@ -83,7 +83,7 @@ def _rows(path: str, known: StepForecast) -> Iterator[tuple[str, str, str]]:
     if known.skipped:
         yield "skipped", path, _listed(f"@{sequence}" for sequence in known.skipped)
     if not known.is_known:
-        yield "will run when reached", path, ""
+        yield "left as it is" if known.is_left else "will run when reached", path, ""
 
 
 def _listed(instances: Iterable[str]) -> str:
@@ -113,5 +113,5 @@ def _step_data(path: str, known: StepForecast) -> dict[str, Any]:
     ]
     return {
         "path": path, "again": len(known.again), "first": len(known.first), "skipped": len(known.skipped),
-        "reached": known.is_known, "instances": instances[: 100 * MOST_LISTED],
+        "reached": known.is_known, "left": known.is_left, "instances": instances[: 100 * MOST_LISTED],
     }  # fmt: skip

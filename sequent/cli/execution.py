@@ -10,7 +10,9 @@ from typing import Any
 import click
 import msgspec
 
+from eventcore.define.differences import differences
 from eventcore.define.status import RunMode
+from eventcore.define.stored import read
 from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import requests
 from eventcore.record.reading import reading
@@ -134,7 +136,10 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
             return None
         if run.state != "success" or requests.is_any_open(reader.connection, run.id):
             return None
-        if mode is RunMode.recover and requests.is_part_cancelled(reader.connection, run.id, run.started):
+        if differences(reader.program(run), read(program.document)):
+            return None
+        is_partial = run.is_mixed or requests.is_part_cancelled(reader.connection, run.id, run.started)
+        if mode is RunMode.recover and is_partial:
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
         return f"nothing to {verb}: run {run.run_id!r} has already succeeded; `sequent run` starts a new one"

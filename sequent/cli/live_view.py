@@ -21,8 +21,8 @@ from eventcore.act.system_clock import SystemClock
 from eventcore.errors import EventcoreError
 from eventcore.record.registry import backend_of
 from eventcore.run.runner import Runner
-from sequent.cli.poller import Poller
 from sequent.cli.screen import FRAME, Screen
+from visual.live.poller import Poller
 
 CHUNK = 1 << 16
 STOPPING = "stopping: nothing new starts, running steps finish; Ctrl-C again ends them"

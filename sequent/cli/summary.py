@@ -19,7 +19,8 @@ def tell_end(location: str, run_id: str | None) -> None:
     """Print how the run ended."""
     with reading(location) as reader:
         run = reader.run(run_id, time.time())
-        failures = reader.instances(run, statuses=(TaskStatus.failure,), limit=10 * MOST)
+        failed = (TaskStatus.failure,)
+        failures = reader.instances(run, statuses=failed, since=run.counts_from, limit=10 * MOST)
         steps = reader.program(run).step_named
         shown = [failure for failure in failures if failure.step in steps and not steps[failure.step].is_hidden]
         told = [failure for failure in shown if failure.error is not None][:MOST]

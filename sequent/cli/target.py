@@ -13,7 +13,7 @@ from types import ModuleType
 import cloudpickle
 import msgspec
 
-from eventcore.define.values import script_is
+from eventcore.define.classes import script_is
 from eventcore.errors import EventcoreError
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
@@ -136,6 +136,11 @@ def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]
 
     with reading(str(store)) as reader:
         run = reader.run(run_id, time.time())
+    if (notebook := run.origin.get("notebook")) is not None:
+        raise TargetError(
+            f"run {run.run_id!r} was started in {f'the notebook {notebook}' if notebook else 'a notebook'}; go on with "
+            f"it there: flow.run(run_mode='recover', run_id={run.run_id!r})"
+        )
     try:
         source = json.loads(run.source or "")
         return parse_target(source["target"]), source.get("parameters", {})

@@ -113,7 +113,14 @@ class FlowGraph:
 
     def ends_the_run(self, step: FlowStep) -> bool:
         """Whether the step's failure, if unhandled, would pass through every container around it."""
-        return all(self.stops(around) for around in (step, *step.containers))
+        return self._ending[step.path]
+
+    @cached_property
+    def _ending(self) -> Mapping[str, bool]:
+        found = {ROOT: True}
+        for path, step in self.steps.items():
+            found[path] = found[step.parent.path] and self.stops(step)
+        return found
 
     def can_be_halted(self, container: Container) -> bool:
         """Whether an iteration of the container can be ended before its time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 import msgspec
 
@@ -16,6 +17,7 @@ from sequent.language.require import Clause, clauses
 from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
+SEARCHES = 20  #: errors for which similar names are looked for, among all that there are
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -29,10 +31,10 @@ class Requirement(msgspec.Struct, frozen=True):
 def requirement_errors(root: Container) -> list[FlowError]:
     """What is wrong with the requirements and references of the steps, one error for each step."""
     known = {step.path: step for step in root.walk()}
-    found = []
+    found: list[FlowError] = []
     for step in known.values():
         try:
-            _Finder(step, root, known).requirement()
+            _Finder(step, root, known, searches=len(found) < SEARCHES).requirement()
         except FlowError as error:
             found.append(error)
     return found
@@ -47,8 +49,9 @@ def requirements(root: Container) -> dict[str, Requirement]:
 class _Finder:
     """Finds the steps that one step names."""
 
-    def __init__(self, step: FlowStep, root: Container, known: dict[str, FlowStep]) -> None:
+    def __init__(self, step: FlowStep, root: Container, known: dict[str, FlowStep], *, searches: bool = True) -> None:
         self.step = step
+        self.searches = searches  #: whether an error names those that are similar
         self.root = root
         self.known = known
         self.containers = step.containers
@@ -90,12 +93,17 @@ class _Finder:
                 return container.children[name]
         if name in self.known:
             return self.known[name]
-        names = [other for container in self.around for other in container.children]
-        near = names if len(names) <= SHOWN else get_close_matches(name, names, SHOWN, 0)
-        told = ", ".join(map(repr, near)) + (f" and {len(names) - len(near)} others" if len(near) < len(names) else "")
         raise RequireError(
-            f"step {self.step.path!r} requires {name!r}, which the flow does not have; it can name {told}"
+            f"step {self.step.path!r} requires {name!r}, which the flow does not have; it can name {self._known(name)}"
         )
+
+    def _known(self, name: str) -> str:
+        """What the step can name, those first that are similar."""
+        count = sum(len(container.children) for container in self.around)
+        names = (other for container in self.around for other in container.children)
+        near = list(islice(names, SHOWN) if count <= SHOWN or not self.searches else
+                    get_close_matches(name, names, SHOWN, 0))  # fmt: skip
+        return ", ".join(map(repr, near)) + (f" and {count - len(near)} others" if len(near) < count else "")
 
     def _check_reach(self, named: FlowStep, verb: str) -> None:
         said = f"step {self.step.path!r} {verb}"

@@ -116,4 +116,4 @@ def body_name(path: str) -> str:
     return f"{path}#body"
 
 
-item = NearestItem()
+item = NearestItem()  #: in a step's arguments: the item of the nearest loop, which may be the step's own

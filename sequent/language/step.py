@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from eventcore.act.executors.registry import with_construct
@@ -17,6 +18,7 @@ from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.written import Acquires, Recovery
+from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
@@ -25,6 +27,10 @@ from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
+DEEPEST = 100  #: levels of steps, so that every reader of the flow can follow
+
+#: What helps in a notebook, where a cell that adds steps may run twice.
+_RUN_AGAIN = ". To define the flow anew, first run the cell that makes it"
 
 
 def nothing() -> None:
@@ -144,7 +150,13 @@ class Container:
         if not is_name(name) or any(mark in name for mark in RESERVED):
             raise FlowError(f"step name {name!r}: a name must be non-empty text without {', '.join(RESERVED)}")
         if name in self.children:
-            raise FlowError(f"step {self.children[name].path!r} is already defined; siblings need different names")
+            raise FlowError(f"step {self.children[name].path!r} is already defined; siblings need different names"
+                            + (_RUN_AGAIN if jupyter.shell() is not None else ""))  # fmt: skip
+        if self.depth == DEEPEST:
+            inside = self.path.rpartition("/")[2]
+            raise FlowError(
+                f"step {name!r} in {inside!r}: steps can be at most {DEEPEST} levels deep; add it to a step further out"
+            )
 
     def walk(self) -> Iterator[FlowStep]:
         """All steps below, containers before their children."""
@@ -173,8 +185,8 @@ class FlowStep(Container, Placed, Resident):
         check_call(self.path, self.func, args, kwargs)
         self.require: Expression | None = as_tree(require, f"step {self.path!r}, require")
         self.loop = self._checked_loop(loop)
-        self.args: tuple[Any, ...] = mapped(tuple(args), self._with_item)
-        self.kwargs: dict[str, Any] = mapped(dict(kwargs), self._with_item)
+        self.args: tuple[Any, ...] = self._with_items(tuple(args))
+        self.kwargs: dict[str, Any] = self._with_items(dict(kwargs))
         self.delay = self._checked_delay(delay)
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
@@ -222,13 +234,13 @@ class FlowStep(Container, Placed, Resident):
         """Whether the loop's items are what a function returns in the run."""
         return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference))
 
-    @property
+    @cached_property
     def config(self) -> StepConfig:
         """Its own config over what its containers say."""
         around = self.parent
         return merged(around.config, self._config) if isinstance(around, FlowStep) else self._config
 
-    @property
+    @cached_property
     def recovery(self) -> Mapping[StepStatus, StepReplay]:
         """Its own recovery policy over what its containers say."""
         around = self.parent
@@ -280,6 +292,15 @@ class FlowStep(Container, Placed, Resident):
                 f"step {self.path!r} has a function, so it cannot contain {name!r}; add the function as a step"
             )
         super()._check_new_child(name)
+
+    def _with_items(self, arguments: Any) -> Any:
+        try:
+            return mapped(arguments, self._with_item)
+        except RecursionError:
+            raise FlowError(
+                f"step {self.path!r}: an argument contains itself, or is nested deeper than Python can follow; let the "
+                "step make it"
+            ) from None
 
     def _with_item(self, reference: Reference) -> Reference:
         """The reference itself, or for `item` the one to the nearest loop."""

@@ -347,3 +347,50 @@ def test_a_user_without_a_run_is_told_of_others_and_how_to_name_theirs(
 def test_the_list_of_runs_names_users_where_they_are_several(shared: Path) -> None:
     heading, his, hers = sequent(shared, "runs", "flow.py").stdout.splitlines()
     assert [line.split()[1] for line in (heading, his, hers)] == ["user", "bob", "ann"]
+
+
+MANY = """
+import sequent as seq
+
+def work(i, item=None):
+    if i % 40 == 3:
+        raise ValueError(f"bad {i}")
+
+flow = seq.Sequent(config={"task_construct": "invoke", "stop_on_exception": False})
+for i in range(100):
+    flow.add_step(f"s{i}", work, args=(i,))
+box = flow.add_step("box", loop=["x", "y"])
+box.add_step("in", work, args=(3, box.item))
+box.add_step("good", work, args=(4, box.item))
+"""
+
+
+def test_status_of_many_steps_counts_them_and_shows_those_that_are_not_well(folder: Path) -> None:
+    (folder / "many.py").write_text(MANY)
+    sequent(folder, "run", "many.py", code=1)
+    lines = sequent(folder, "status", "many.py").stdout.splitlines()
+    assert lines[1] == "├── 102 steps: 4 failure, 98 success"
+    assert [line.split()[1] for line in lines[2:] if "failure" in line] == ["s3", "s43", "s83", "box", "in"]
+    assert "│   └── @1: ValueError: bad 43" in lines
+    assert "        └── @1.2 [y]: ValueError: bad 3" in lines
+    assert not any("good" in line for line in lines)
+    assert len(sequent(folder, "status", "many.py", "--unfold").stdout.splitlines()) == 1 + 103 + 5
+
+
+def test_status_takes_a_path_and_filters(folder: Path) -> None:
+    (folder / "many.py").write_text(MANY)
+    sequent(folder, "run", "many.py", code=1)
+    box = sequent(folder, "status", "many.py", "box").stdout
+    assert "good  success 2/2" in box
+    assert "s3" not in box
+    failed = sequent(folder, "status", "many.py", "box", "--failed").stdout
+    assert "2 steps: 1 failure, 1 success" in failed
+    assert "good" not in failed
+    active = sequent(folder, "status", "many.py", "--active").stdout.splitlines()
+    assert active[1:] == ["└── 102 steps: 4 failure, 98 success"]
+    data = json.loads(sequent(folder, "status", "many.py", "box", "--failed", "--json").stdout)
+    assert data["states"] == {"failure": 1, "success": 1}
+    assert [[step["path"] for step in top["steps"]] for top in data["steps"]] == [["box/in"]]
+    assert {failure["path"] for failure in data["failures"]} == {"box/in"}
+    assert "did you mean 'box'" in one_line_error(folder, "status", "many.py", "bx")
+    assert "status shows steps, not instances: name 's3'" in one_line_error(folder, "status", "many.py", "s3@1")

@@ -25,7 +25,9 @@ def build(label: str = "x") -> seq.Sequent:
     days = flow.add_step("days", loop=names)
     days.add_step("load", work, args=(days.item,))
     days.add_step("push", work, loop=names, require=(("days/load", seq.STEP_SUCCESS),))
-    flow.add_step("always", work, recovery={seq.STEP_SUCCESS: seq.STEP_RERUN}, require=((days, seq.STEP_SUCCESS),))
+    again = {seq.STEP_SUCCESS: seq.STEP_RERUN}
+    always = flow.add_step("always", work, recovery=again, require=((days, seq.STEP_SUCCESS),))
+    flow.add_step("never", work, require=((always, seq.STEP_FAILURE),))
     return flow
 """
 
@@ -80,6 +82,15 @@ def test_a_dry_run_takes_recorded_items_as_given(folder: Path) -> None:
     told = sequent(folder, "rerun", "flow.run.db", "days", "--dry-run").stdout
     assert "to run again: 13; to run for the first time: 0; to skip: 0" in told
     assert re.search(r"runs again +days/load +@1.1 \(success\) @1.2 \(success\) @1.3 \(success\)\n", told)
+
+
+def test_a_dry_run_of_a_rerun_of_one_thing_says_that_nothing_else_runs(folder: Path) -> None:
+    sequent(folder, "run", "-q", "flow.py:build")
+    told = sequent(folder, "rerun", "flow.run.db", "days/load@1.1", "--only", "--dry-run").stdout
+    assert re.search(r"left as it is +never\n", told)
+    assert told.endswith("to run again: 1; to run for the first time: 0; to skip: 12\n")
+    told = sequent(folder, "rerun", "flow.run.db", "days/load@1.1", "--dry-run").stdout
+    assert re.search(r"will run when reached +never\n", told)
 
 
 def test_the_time_of_a_container_is_that_of_the_clock_on_the_wall(folder: Path) -> None:

@@ -1,8 +1,7 @@
 """The programs and shell sessions of the guide and of the README do what the pages say.
 
 A `python` block is a whole program; its first line may name its file. A `text` block after it is its standard output.
-In a `console` block, each command's output follows it. `...` stands for anything. Blocks under one heading share a
-folder.
+In a `console` block, each command's output follows it. `...` stands for anything. The blocks of a page share a folder.
 """
 
 from __future__ import annotations
@@ -11,83 +10,39 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGES = {"guide": ROOT / "docs/guide.md", "readme": ROOT / "README.md"}
-SCHEMATIC = {"readme": ("console",)}  #: sessions that show a night's work
+from tests.docs.pages import GUIDE, Block, blocks_of
+from tests.support import ROOT
+
+PAGES = {str(file.relative_to(ROOT)): file for file in (*GUIDE, ROOT / "README.md")}
+SCHEMATIC = {"README.md": ("console",)}  #: sessions that show a night's work
 
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    language: str
-    text: str
-    line: int
-
-
-@dataclass(frozen=True)
-class Section:
-    """What stands under one heading."""
-
-    name: str
-    blocks: tuple[Block, ...]
-
-
-def sections() -> Iterator[Section]:
-    """All sections that have something to run."""
-    for page, file in PAGES.items():
-        heading, blocks = page, list[Block]()
-        for title, block in parts(file.read_text(encoding="utf-8")):
-            if block is not None:
-                blocks.append(block)
-                continue
-            yield from section(page, heading, blocks)
-            heading, blocks = title, []
-        yield from section(page, heading, blocks)
-
-
-def section(page: str, heading: str, blocks: list[Block]) -> Iterator[Section]:
-    wanted = tuple(block for block in blocks if block.language not in SCHEMATIC.get(page, ()))
-    if any(block.language in ("python", "console") for block in wanted):
-        yield Section(f"{page}: {heading}", wanted)
-
-
-def parts(markdown: str) -> Iterator[tuple[str, Block | None]]:
-    """The headings and the blocks of a page, in order."""
-    lines = enumerate(markdown.splitlines(keepends=True), 1)
-    for number, line in lines:
-        if line.startswith("```"):
-            body = []
-            for _, inner in lines:
-                if inner.startswith("```"):
-                    break
-                body.append(inner)
-            yield "", Block(line[3:].strip(), "".join(body), number)
-        elif line.startswith("## "):
-            yield line[3:].strip(), None
+def blocks_to_run(page: str) -> list[Block]:
+    """The blocks of a page that are programs, sessions, and what they print."""
+    blocks = blocks_of(PAGES[page].read_text(encoding="utf-8"))
+    return [block for block in blocks if block.language not in SCHEMATIC.get(page, ())]
 
 
 def test_the_pages_have_programs() -> None:
-    languages = [block.language for found in sections() for block in found.blocks]
+    languages = [block.language for page in PAGES for block in blocks_to_run(page)]
     assert languages.count("python") > 20
     assert languages.count("console") > 4
     assert "text" in languages
 
 
-@pytest.mark.parametrize("found", list(sections()), ids=lambda found: found.name)
-def test_programs_and_sessions_run_as_written(found: Section, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_to_run(page)])
+def test_programs_and_sessions_run_as_written(page: str, tmp_path: Path) -> None:
     environment = surroundings(tmp_path)
     folder = tmp_path / "work"
     folder.mkdir()
-    for number, block in enumerate(found.blocks):
+    blocks = blocks_to_run(page)
+    for number, block in enumerate(blocks):
         if block.language == "python":
-            following = found.blocks[number + 1] if number + 1 < len(found.blocks) else None
+            following = blocks[number + 1] if number + 1 < len(blocks) else None
             expected = following.text if following is not None and following.language == "text" else None
             run_program(block, expected, folder, environment)
         elif block.language == "console":

@@ -18,9 +18,9 @@ import pytest
 import eventcore
 import sequent
 import visual
-from tests.docs.test_guide import parts
+from tests.docs.pages import GUIDE, blocks_of
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 RIGHT = """
 import multiprocessing
 import threading
@@ -208,10 +208,10 @@ def programs() -> Iterator[tuple[str, str]]:
     yield "wrong", WRONG
     for file in sorted((ROOT / "examples").glob("*.py")):
         yield file.stem, file.read_text(encoding="utf-8")
-    for page in ("docs/guide.md", "README.md"):
-        for _, block in parts((ROOT / page).read_text(encoding="utf-8")):
-            if block is not None and block.language == "python":
-                yield f"{Path(page).stem.lower()}_{block.line}", block.text
+    for page in (*GUIDE, ROOT / "README.md"):
+        for block in blocks_of(page.read_text(encoding="utf-8")):
+            if block.language == "python":
+                yield f"{page.stem.lower().replace('-', '_')}_{block.line}", block.text
 
 
 def test_honest_programs_pass_and_mistakes_are_found(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from functools import reduce
+from itertools import cycle
 from operator import and_ as both
 from operator import or_ as either
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import eventcore as evr
 from eventcore import and_, or_
+from eventcore.define.expression import DEEPEST
+from eventcore.define.stored import read
 from eventcore.errors import ProgramError
 from tests.support import eventor
 
@@ -55,18 +59,43 @@ def test_an_expression_triggers_once_however_many_of_its_parts_come() -> None:
     assert held(lambda a, b, c: or_(a, b, c), "abc")
 
 
-def test_expressions_nest_to_any_depth() -> None:
-    ev = eventor()
-    events = [ev.add_event(f"e{i}") for i in range(200)]
+def alternating(events: list[evr.Event], levels: int) -> Any:
+    """An expression of `levels` levels in which all events but the last make one each."""
     tree: Any = events[-1]
-    for i, event in enumerate(events[-2::-1]):
-        tree = (event, tree) if i % 2 else or_(event, tree)
+    for level, event in enumerate(events[levels - 1 :: -1]):
+        tree = (event, tree) if level % 2 else or_(event, tree)
+    return tree
+
+
+def test_expressions_nest_two_hundred_levels_deep_wherever_the_program_is_read(tmp_path: Path) -> None:
+    ev = eventor(tmp_path / "run.db")
+    assert DEEPEST == 200
+    events = [ev.add_event(f"e{i}") for i in range(DEEPEST + 1)]
     ran: list[str] = []
-    ev.add_assoc(ev.add_event("whole", tree), ev.add_step("s", ran.append, ("s",)))
+    ev.add_assoc(ev.add_event("whole", alternating(events, DEEPEST)), ev.add_step("s", ran.append, ("s",)))
+    whole = next(event for event in read(ev.document).events if event.name == "whole")
+    assert str(whole.expr).count("{") == DEEPEST
     for event in events:
         ev.trigger_event(event, 1)
     assert ev.run()
     assert ran == ["s"]
+
+
+@pytest.mark.parametrize("levels", [DEEPEST + 3, 1_000, 10_000])
+def test_deeper_expressions_are_refused(levels: int) -> None:
+    ev = eventor()
+    events: list[Any] = [ev.add_event(f"e{i}") for i in range(levels + 1)]
+    grouped = reduce(lambda tree, step: step[0](tree, step[1]), zip(cycle((both, either)), events[1:]), events[0])
+    for tree in (grouped, alternating(events, levels), reduce(lambda inner, event: (inner, event), events)):
+        with pytest.raises(ProgramError, match="event 'whole': its and and or are nested more than 200 levels deep"):
+            ev.add_event("whole", tree)
+
+
+def test_a_list_that_contains_itself_is_no_expression() -> None:
+    ev, tree = eventor(), list[Any]()
+    tree.append(tree)
+    with pytest.raises(ProgramError, match="nested more than 200 levels deep"):
+        ev.add_event("whole", tree)
 
 
 @pytest.mark.parametrize("operator", [both, either])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +22,8 @@ from hypothesis import strategies as st
 
 from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.codecs import NotStorableError
-from eventcore.define.values import decode, encode, encode_result
+from eventcore.define.values import DEEPEST, decode, encode, encode_result
+from visual.values import shown_value
 
 
 class Colour(Enum):
@@ -50,6 +53,13 @@ class Point:
     x: int
     label: Any = None
     tags: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass
+class Box:
+    """A dataclass of one field."""
+
+    inside: Any
 
 
 def unfolded(moment: Any) -> Any:
@@ -153,6 +163,58 @@ def test_what_has_no_form_is_refused_by_its_place(value: Any, part: str) -> None
     assert part in str(refused.value)
 
 
+NESTINGS: dict[str, Callable[[Any], Any]] = {
+    "list": lambda inner: [inner],
+    "mapping": lambda inner: {"a": inner},
+    "mapping with odd keys": lambda inner: {1: inner},
+    "tuple": lambda inner: (inner,),
+    "frozenset": lambda inner: frozenset((inner,)),
+    "dataclass": Box,
+}
+
+
+def nested(nest: Callable[[Any], Any], levels: int, value: Any = Colour.red) -> Any:
+    for _ in range(levels):
+        value = nest(value)
+    return value
+
+
+def below(frames: int, action: Callable[[], Any]) -> Any:
+    """What the action returns where so many functions have been called already, as in a notebook or a server."""
+    return action() if not frames else below(frames - 1, action)
+
+
+@pytest.mark.parametrize("nest", NESTINGS.values(), ids=NESTINGS)
+def test_values_may_be_nested_a_hundred_levels_deep_wherever_they_are_read(nest: Callable[[Any], Any]) -> None:
+    value = nested(nest, DEEPEST)
+    assert DEEPEST == 100
+    text = below(300, lambda: encode(value))
+    assert repr(below(300, lambda: decode(text))) == repr(value)
+    assert "Colour.red" in shown_value(text, 100_000)
+
+
+@pytest.mark.parametrize("nest", NESTINGS.values(), ids=NESTINGS)
+def test_what_stands_side_by_side_is_no_deeper_for_that(nest: Callable[[Any], Any]) -> None:
+    value = [nest(Colour.red) for _ in range(DEEPEST + 1)]
+    assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize("levels", [DEEPEST + 1, 1_000, 100_000])
+@pytest.mark.parametrize("nest", [NESTINGS["list"], NESTINGS["mapping"], NESTINGS["tuple"]])
+def test_values_that_are_nested_deeper_are_refused(nest: Callable[[Any], Any], levels: int) -> None:
+    value = nested(nest, levels)
+    with pytest.raises(NotStorableError, match="nested more than 100 levels deep, or contains itself") as refused:
+        encode(value)
+    assert len(list(walk_tb(refused.value.__traceback__))) <= 3
+    with pytest.raises(NotStorableError, match=r"later step refers to .* nested more than 100 levels deep"):
+        encode_result(value, True)
+
+
+def test_a_text_that_is_nested_too_deep_to_be_read_is_an_error_like_any_other() -> None:
+    with pytest.raises(ValueError, match="nested more than 100 levels deep"):
+        decode("[" * 100_000 + "]" * 100_000)
+
+
 def test_a_class_that_could_not_be_found_again_is_refused() -> None:
     @dataclass
     class Local:
@@ -209,5 +271,5 @@ def test_an_object_that_its_class_refuses_to_make_again_is_an_error_of_the_value
 
 
 def test_a_value_that_is_nested_too_deeply_to_be_read_is_an_error_of_the_value() -> None:
-    with pytest.raises(ValueError, match="it is nested too deeply to be read here"):
+    with pytest.raises(ValueError, match="nested more than 100 levels deep"):
         decode("[" * 100_000 + "]" * 100_000)

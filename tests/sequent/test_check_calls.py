@@ -161,6 +161,28 @@ def test_a_flow_and_a_step_among_the_arguments_are_refused() -> None:
     assert "it has program 'kernel' in it" in kernel.problems()[0]
 
 
+def endless() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+def deep() -> list[Any]:
+    value: list[Any] = []
+    for _ in range(10_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("make", [endless, deep])
+def test_arguments_that_nobody_could_follow_are_refused(make: Callable[[], Any]) -> None:
+    with pytest.raises(seq.FlowError, match="step 'a': an argument contains itself, or is nested deeper than"):
+        flow().add_step("a", print, kwargs={"x": make()})
+    kernel = evr.Eventor("kernel", ":memory:")
+    kernel.add_step("s", print, args=(make(),))
+    assert "step 's': its argument 1 cannot be sent to a worker process (RecursionError" in kernel.problems()[0]
+
+
 def test_a_flow_can_still_be_copied() -> None:
     ran = flow()
     a = ran.add_step("a", lambda: 7)

@@ -9,6 +9,8 @@ import pytest
 
 import sequent as seq
 from sequent import STEP_COMPLETE, STEP_FAILURE, STEP_SUCCESS
+from sequent.errors import FlowError
+from sequent.language.step import DEEPEST, Container
 from tests.support import boom, flow, rows
 
 
@@ -168,3 +170,24 @@ def test_an_iteration_that_nobody_can_finish_is_not_awaited_forever() -> None:
     c.add_step("keeps", int, acquires=[(pool, 1)], releases=[])
     c.add_step("waits", int, acquires=[(pool, 1)])
     assert f() is False
+
+
+def test_steps_can_be_a_hundred_levels_deep() -> None:
+    ran: list[str] = []
+    made = flow()
+    inside: Container = made
+    for level in range(99):
+        inside = inside.add_step(f"c{level}")
+    last = inside.add_step("last", lambda: ran.append(seq.current().sequence))
+    made.check()
+    assert made.run()
+    assert ran == [".".join(["1"] * 100)]
+    assert last.depth == DEEPEST == 100
+
+
+def test_steps_that_are_deeper_are_refused() -> None:
+    inside: Container = flow()
+    for level in range(100):
+        inside = inside.add_step(f"c{level}")
+    with pytest.raises(FlowError, match="step 'more' in 'c99': steps can be at most 100 levels deep; add it to a step"):
+        inside.add_step("more")

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 import sequent as seq
+from eventcore.errors import ProgramError
 from sequent import STEP_ACTIVE, STEP_COMPLETE, STEP_FAILURE, STEP_READY, STEP_SUCCESS, and_, or_
 from tests.support import boom, flow
 
@@ -166,3 +167,33 @@ def test_a_branch_not_taken_is_no_failure() -> None:
     f.add_step("after", ran.append, ("c",), require=((b, OK),))
     assert f() is True
     assert ran == []
+
+
+def alternating(made: seq.Sequent, levels: int, *, by_events: bool) -> Any:
+    """A requirement of `levels` levels of and and or, in one expression or made of one event after the other."""
+    first, *others = [made.add_step(f"s{number}") for number in range(levels + 1)]
+    tree: Any = (first, OK)
+    for number, step in enumerate(others):
+        tree = (and_ if number % 2 else or_)(tree, (step, OK))
+        if by_events:
+            tree = made.add_event(tree)
+    return tree
+
+
+@pytest.mark.parametrize("by_events", [False, True])
+def test_requirements_nest_two_hundred_levels_deep(by_events: bool) -> None:
+    ran: list[Any] = []
+    made = flow()
+    result = made.add_step("result", list)
+    container = made.add_step("container")
+    container.add_step("last", ran.append, (result.result,), require=alternating(made, 200, by_events=by_events))
+    made.check()
+    assert made.run()
+    assert ran == [[]]
+
+
+@pytest.mark.parametrize("by_events", [False, True])
+def test_requirements_that_nest_deeper_are_refused(by_events: bool) -> None:
+    made = flow()
+    with pytest.raises(ProgramError, match="its and and or are nested more than 200 levels deep; let a step"):
+        made.add_step("last", require=alternating(made, 1_000, by_events=by_events))

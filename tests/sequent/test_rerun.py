@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 import sequent as seq
 from eventcore.decide.rerunning import Rerun
 from eventcore.errors import ProgramError
-from sequent import STEP_SUCCESS
-from tests.support import flow, rows
+from eventcore.record.reading import reading
+from eventcore.run.next_action import next_action
+from sequent import STEP_FAILURE, STEP_SUCCESS
+from tests.support import boom, flow, rows
 
 calls: list[str] = []
 
@@ -149,3 +152,92 @@ def test_an_instance_that_is_not_there_is_named(done: seq.Sequent) -> None:
     with pytest.raises(ProgramError, match=r"no instance of outer/inner/a@1\.9\.1"):
         done.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("outer/inner/a", "1.9.1"))
     assert rows(done.store, "select max(recovery) from {recoveries}") == [(0,)]
+
+
+def handled(store: Path) -> seq.Sequent:
+    """A loop in which a failure is handled, a step that recovery always reruns, and a part that was cancelled."""
+    made = flow(store, stop_on_exception=False)
+    each = made.add_step("each", loop=[1, 2])
+    bad = each.add_step("bad", boom)
+    mends = each.add_step("mends", note, require=((bad, STEP_FAILURE),))
+    each.add_step("again", note, recovery={STEP_SUCCESS: seq.STEP_RERUN})
+    each.add_step("last", note, require=((mends, STEP_SUCCESS),))
+    made.add_step("after", note, require=((each, STEP_SUCCESS),))
+    made.add_step("beside", note)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "sequence", "ran"),
+    [
+        ("beside", None, ["beside@1"]),
+        ("each/mends", "1.2", ["each/mends@1.2"]),
+        ("each/again", None, ["each/again@1.1", "each/again@1.2"]),
+        ("each", "1.1", ["each/again@1.1", "each/mends@1.1", "each/last@1.1"]),
+        ("each/bad", "1.1", []),
+    ],
+)
+def test_a_success_with_handled_failures_stays_one_if_only_a_part_of_it_is_rerun(
+    tmp_path: Path, path: str, sequence: str | None, ran: list[str]
+) -> None:
+    made = handled(tmp_path / "run.db")
+    assert made.run()
+    before = {task.instance: task.status.is_done for task in made.tasks()}
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun(path, sequence, "only"))
+    assert (made.verdict.value, calls) == ("success", ran)
+    assert {task.instance: task.status.is_done for task in made.tasks()} == before
+    assert made.run(run_mode=seq.RUN_CONTINUE)
+    assert (made.verdict.value, calls) == ("success", ran)
+
+
+def test_a_success_of_which_a_part_was_cancelled_stays_one_if_only_another_part_is_rerun(tmp_path: Path) -> None:
+    made = flow(tmp_path / "run.db")
+    each = made.add_step("each", loop=[1])
+    box = each.add_step("box")
+    box.add_step("late", note, delay=3600)
+    each.add_step("after", note, require=((box, STEP_SUCCESS),))
+    each.add_step("work", note)
+    made.run(max_loops=1)
+    made.cancel("each/box")
+    made.run(max_loops=1)
+    assert made.verdict.value == "success"
+    calls.clear()
+    made.run(1, run_mode=seq.RUN_RECOVER, rerun=Rerun("each/work", None, "only"))
+    assert (made.verdict.value, calls) == ("success", ["each/work@1.1"])
+
+
+def test_an_iteration_that_a_rerun_adds_belongs_to_what_it_names(tmp_path: Path) -> None:
+    items = [1]
+    made = flow(tmp_path / "run.db")
+    each = made.add_step("each", loop=lambda: items)
+    each.add_step("work", note)
+    made.add_step("after", note, require=((each, STEP_SUCCESS),))
+    assert made.run()
+    items.append(2)
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("each", None, "only"))
+    assert (made.verdict.value, calls) == ("success", ["each/work@1.1", "each/work@1.2"])
+
+
+def test_where_only_a_part_is_rerun_and_leads_elsewhere_the_advice_is_to_recover(tmp_path: Path) -> None:
+    fails = False
+
+    def switch() -> None:
+        if fails:
+            raise ValueError
+
+    made = flow(tmp_path / "run.db")
+    switched = made.add_step("switch", switch)
+    made.add_step("mends", note, require=((switched, STEP_FAILURE),))
+    assert made.run()
+    fails = True
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("switch", None, "only"))
+    assert (made.verdict.value, calls) == ("pending", [])
+    with reading(made.store) as reader:
+        action = next_action(reader.run(None, time.time()), made.store)
+    assert action is not None
+    assert action.commands[0].startswith("sequent recover ")
+    assert made.run(run_mode=seq.RUN_RECOVER)
+    assert (made.verdict.value, calls) == ("success", ["mends@1"])

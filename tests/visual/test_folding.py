@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+import eventcore as evr
 import sequent as seq
 from tests.visual.drawings import QUIET, fail, fan
 from visual import draw
-from visual.graph.direction import direction
+from visual.graph.direction import ranked
 from visual.graph.layout import Edge, Graph
-from visual.graph.ranks import Ranks
 
 
 def edges(graph: Graph) -> set[tuple[str, str, str]]:
@@ -47,14 +47,32 @@ def test_a_fold_counts_its_states_and_names_what_failed(tmp_path: Path) -> None:
     assert fold.said == ("5 failure, 35 success", "failed: part003, part007, part008 and 2 more")
 
 
-def test_parallel_lanes_are_folded_stage_by_stage() -> None:
+def test_separate_fan_ins_of_equal_shape_stay_separate() -> None:
+    flow = seq.Sequent("fan-ins", ":memory:", config=QUIET)
+    for name in ("a", "b"):
+        parts = [flow.add_step(f"{name}{i}") for i in range(40)]
+        flow.add_step(name, require=tuple((part, seq.STEP_SUCCESS) for part in parts))
+    graph = draw(flow).graph
+    assert names(graph) == ["a0 … a39", "a", "b0 … b39", "b"]
+    assert edges(graph) == {("#fold of a0", "a", "success"), ("#fold of b0", "b", "success")}
+
+
+def test_parallel_lanes_are_folded_stage_by_stage_and_say_that_they_are_lanes() -> None:
     flow = seq.Sequent("lanes", ":memory:", config=QUIET)
     for i in range(40):
         extract = flow.add_step(f"extract{i}")
         flow.add_step(f"load{i}", require=((extract, seq.STEP_SUCCESS),))
     graph = draw(flow).graph
     assert names(graph) == ["extract0 … extract39", "load0 … load39"]
-    assert edges(graph) == {("#fold of extract0", "#fold of load0", "success")}
+    assert graph.edges == [Edge("#fold of extract0", "#fold of load0", "success", note="1 to 1")]
+
+
+def test_folds_that_meet_in_part_say_how_many_meet_how_many() -> None:
+    flow = seq.Sequent("in part", ":memory:", config=QUIET)
+    for i in range(40):
+        parts = [flow.add_step(f"part{i}_{j}") for j in range(3)]
+        flow.add_step(f"join{i}", require=tuple((part, seq.STEP_SUCCESS) for part in parts))
+    assert draw(flow).graph.edges == [Edge("#fold of part0_0", "#fold of join0", "success", note="3 to 1")]
 
 
 def test_the_middle_of_a_long_chain_is_one() -> None:
@@ -63,9 +81,31 @@ def test_the_middle_of_a_long_chain_is_one() -> None:
     for i in range(300):
         before = flow.add_step(f"s{i:03}", require=((before, seq.STEP_SUCCESS),) if before else ())
     graph = draw(flow).graph
-    assert names(graph) == ["s000", "s001", "s002", "s003 … s296", "s297", "s298", "s299"]
-    assert "some after others" in graph.root.nodes[3].about
-    assert edges(graph) >= {("s002", "#fold of s003", "success"), ("#fold of s003", "s297", "success")}
+    assert names(graph) == ["s000", "s001 … s298", "s299"]
+    assert graph.root.nodes[1].about == ("298 steps alike", "one after another")
+    assert edges(graph) == {("s000", "#fold of s001", "success"), ("#fold of s001", "s299", "success")}
+
+
+def test_the_middle_of_a_long_chain_of_events_and_steps_is_one() -> None:
+    ev = evr.Eventor("chain", ":memory:", config=QUIET)
+    event = ev.add_event("begin")
+    for i in range(50):
+        step = ev.add_step(f"s{i}", triggers={evr.STEP_SUCCESS: (after := ev.add_event(f"e{i}"),)})
+        ev.add_assoc(event, step)
+        event = after
+    graph = draw(ev).graph
+    assert names(graph) == ["s0 … s49", "begin", "e49"]
+    assert graph.root.nodes[0].about == ("50 steps and 49 events", "one after another")
+
+
+def test_long_names_are_shortened_where_they_stand_for_many() -> None:
+    flow = seq.Sequent("long", ":memory:", config=QUIET)
+    for i in range(40):
+        flow.add_step(f"load {'a_long_name_that_was_generated_' * 5}{i:02}")
+    (name,) = names(draw(flow).graph)
+    assert name.startswith("load a_long_name_th…")
+    assert name.endswith("_generated_39")
+    assert len(name) == 83
 
 
 def test_containers_alike_are_one_and_others_are_not() -> None:
@@ -75,7 +115,7 @@ def test_containers_alike_are_one_and_others_are_not() -> None:
         first = box.add_step("first")
         box.add_step("second", require=((first, seq.STEP_SUCCESS if i else seq.STEP_FAILURE),))
     graph = draw(flow).graph
-    assert names(graph) == ["table01 … table39", "table00"]
+    assert names(graph) == ["table00", "table01 … table39"]
     assert graph.root.nodes[0].about == ("39 containers alike", "loop: 2 items")
     assert graph.edges == [Edge("table00/first", "table00/second", "failure")]
 
@@ -127,22 +167,27 @@ def test_alternatives_of_many_are_folded_with_them() -> None:
     for i in range(50):
         flow.add_step(f"s{i}", require=(seq.or_((a, seq.STEP_SUCCESS), (b, seq.STEP_FAILURE)),))
     graph = draw(flow).graph
-    assert names(graph) == ["a", "b", "s0 … s49", "or"]
+    assert names(graph) == ["a", "b", "s0 … s49", "50 or"]
     assert len(graph.edges) == 3
 
 
 def test_what_goes_on_at_the_same_time_is_drawn_side_by_side_as_far_as_a_screen_is_wide() -> None:
-    def way(graph: Graph) -> str:
-        return direction(graph, Ranks(graph))
-
-    assert way(draw(fan(5)).graph) == "TB"
-    assert way(draw(fan(30)).graph) == "LR"
+    assert ranked(draw(fan(5)).graph).way == "TB"
+    assert ranked(draw(fan(30)).graph).way == "LR"
 
 
 def test_a_program_that_runs_in_circles_is_drawn() -> None:
-    import eventcore as evr
-
     ev = evr.Eventor("circle", ":memory:", config=QUIET)
     again = ev.add_event("again")
     ev.add_assoc(again, ev.add_step("step", triggers={evr.STEP_SUCCESS: (again,)}))
     assert draw(ev).dot.count("->") == 2
+
+
+def test_a_circle_of_many_says_that_some_come_after_others() -> None:
+    ev = evr.Eventor("circle", ":memory:", config=QUIET)
+    events = [ev.add_event(f"e{i}") for i in range(40)]
+    for i, event in enumerate(events):
+        ev.add_assoc(event, events[(i + 1) % 40])
+    (fold,) = draw(ev).graph.root.nodes
+    assert fold.about == ("40 events alike", "some after others")
+    assert draw(ev).graph.edges == []

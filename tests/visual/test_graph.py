@@ -122,3 +122,28 @@ def test_the_kernel_graph_of_a_run_has_the_states_of_hidden_steps(tmp_path: Path
     nested(tmp_path / "run.db").run(max_loops=1)
     graph = draw(tmp_path / "run.db", kernel=True).graph
     assert {node.state for node in graph.root.nodes if node.id == "step outer#items"} == {"success"}
+
+
+def test_arrows_say_what_they_are_for_unless_all_are_for_success() -> None:
+    flow = seq.Sequent("labels", ":memory:", config=QUIET)
+    a = flow.add_step("a")
+    flow.add_step("b", require=((a, seq.STEP_SUCCESS),), delay=3)
+    assert "success" not in draw(flow).dot + draw(flow).mermaid
+    assert '" after 3 s "' in draw(flow).dot
+    flow.add_step("c", require=((a, seq.STEP_FAILURE),))
+    assert '" success, after 3 s "' in draw(flow).dot
+    assert '" failure "' in draw(flow).dot
+    assert '"success, after 3 s"' in draw(flow).mermaid
+
+
+def test_members_of_a_picture_are_in_the_order_of_their_definition() -> None:
+    flow = seq.Sequent("order", ":memory:", config=QUIET)
+    for i in range(4):
+        step = flow.add_step(f"s{i}")
+        if i % 2:
+            step.add_step("inside")
+    picture = draw(flow)
+    assert [item.name for item in picture.graph.root.members] == ["s0", "s1", "s2", "s3"]
+    assert [picture.mermaid.index(f'"s{i}"') for i in range(4)] == sorted(
+        picture.mermaid.index(f'"s{i}"') for i in range(4)
+    )

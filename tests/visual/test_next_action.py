@@ -44,6 +44,14 @@ def test_each_state_has_its_advice(run: RunView, said: str | None) -> None:
     assert (None if action is None else str(action)) == (None if said is None else said.format(**verbs))
 
 
+def test_a_run_of_a_notebook_goes_on_there() -> None:
+    failed = replace(RUN, verdict=Verdict.failure, is_paused=True)
+    there = "flow.run(run_mode='recover', run_id='a run')"
+    for source, where in (('{"notebook": "/home/me/analysis.ipynb"}', " in analysis.ipynb"), ('{"notebook": ""}', "")):
+        said = str(next_action(replace(failed, source=source), "store.db"))
+        assert said == f"fix the problem, then run{where}: sequent resume store.db --run-id 'a run', then {there}"
+
+
 def failed(store: Path) -> evr.Eventor:
     program = eventor(store, logging_level="CRITICAL")
     start(program, program.add_step("step", boom))

@@ -16,8 +16,8 @@ from visual import draw
 @pytest.fixture(autouse=True)
 def offered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `pyproject.toml` says, also where the package is not installed from it."""
-    point = EntryPoint("visual", "visual.notebook:bundle", "eventcore.notebook")
-    monkeypatch.setattr("eventcore.run.notebook.entry_points", lambda group: [point])
+    point = EntryPoint("picture", "visual.notebook:bundle", "eventcore.notebook")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group, name=None: [point] if name else [])
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_flow_that_cannot_run_says_why_instead() -> None:
 
 
 def test_with_nobody_to_draw_it_is_its_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventcore.run.notebook.entry_points", lambda group: [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group, name=None: [])
     flow = nested()
     assert flow._repr_mimebundle_() == {"text/plain": repr(flow)}
 

@@ -13,7 +13,7 @@ import sequent as seq
 from eventcore.record.reading import reading
 from tests.support import boom
 from visual import draw
-from visual.live import look
+from visual.live import look, picture
 from visual.live.items import items_of
 from visual.live.moment import Moment
 from visual.report.build import report_data
@@ -60,6 +60,25 @@ def test_a_looped_step_shows_how_many_of_all_items_succeeded(loop: Any, tmp_path
     }  # fmt: skip
     assert draw(store).graph.root.nodes[0].said[0].startswith("failure 2/3, 1 failed")
     assert moment.nodes[0].loop is not None
+
+
+def test_the_first_line_says_how_many_of_all_instances_are_over(tmp_path: Path) -> None:
+    def first_line() -> str:
+        return str(picture(seen(tmp_path / "run.db")[0], time.time(), 120, 10)).splitlines()[0]
+
+    flow = seq.Sequent("flow", tmp_path / "run.db", config={**CONFIG, "stop_on_exception": True})
+    outer = flow.add_step("outer", loop=["a", "b"])
+    first = outer.add_step("first", fail_at("b"), (outer.item,))
+    outer.add_step("second", int, loop=[1, 2, 3], require=((first, seq.STEP_SUCCESS),))
+    flow.add_step("last", int, require=((outer, seq.STEP_SUCCESS),))
+    flow.run()
+    assert first_line().startswith("flow  failure  5 of 9 finished  ")
+
+    unknown = seq.Sequent("flow", tmp_path / "run.db", config={**CONFIG, "stop_on_exception": True})
+    before = unknown.add_step("before", boom)
+    unknown.add_step("each", int, loop=list, require=((before, seq.STEP_SUCCESS),))
+    unknown.run()
+    assert first_line().startswith("flow  failure  1 finished  ")
 
 
 def test_loops_in_loops_are_counted_together(tmp_path: Path) -> None:

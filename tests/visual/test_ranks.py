@@ -13,7 +13,7 @@ def layers(box: Box, *arrows: tuple[str, str]) -> list[list[str]]:
 
 
 def box_of(name: str, *members: str, boxes: tuple[Box, ...] = ()) -> Box:
-    return Box(f"#{name}", name, nodes=[Node(member, member) for member in members], boxes=list(boxes))
+    return Box(f"#{name}", name, members=[*(Node(member, member) for member in members), *boxes])
 
 
 def test_a_member_stands_behind_the_last_that_it_follows() -> None:

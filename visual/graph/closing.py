@@ -19,16 +19,19 @@ def closed(graph: Graph, depth: int) -> Graph:
 
 def _without(box: Box, depth: int, stand_in: dict[str, str]) -> Box:
     if depth > 1:
-        return msgspec.structs.replace(box, boxes=[_without(inner, depth - 1, stand_in) for inner in box.boxes])
-    stand_in |= {inner: shut.id for shut in box.boxes for inner in _ids(shut)}
-    return msgspec.structs.replace(box, nodes=[*box.nodes, *map(_shut, box.boxes)], boxes=[])
+        members = [_without(item, depth - 1, stand_in) if isinstance(item, Box) else item for item in box.members]
+    else:
+        stand_in |= {inner: item.id for item in box.boxes for inner in _ids(item)}
+        members = [shut(item) if isinstance(item, Box) else item for item in box.members]
+    return msgspec.structs.replace(box, members=members)
 
 
-def _shut(box: Box) -> Node:
+def shut(box: Box) -> Node:
+    """A node in the place of a box."""
     steps = [node for node in _nodes(box) if node.kind in ("step", "container", "items")]
     state, said = counted(steps)
     about = (*box.about, f"{len(steps)} step{'' if len(steps) == 1 else 's'} inside")
-    return Node(box.id, box.name, "fold", about, (*box.said, *said), box.state or state)
+    return Node(box.id, box.name, "closed", about, (*box.said, *said), box.state or state, box.path)
 
 
 def _nodes(box: Box) -> Iterator[Node]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from visual.graph.shapes import Box, Node
 
 NAMED = 3  #: failures that are named
+LONGEST = 40  #: characters of a name among others
 #: the state of all together: the first of these that one of them is in
 ORDER = ("failure", "interrupted", "active", "ready", "cancelled", "waiting", "not reached", "success")
 
@@ -22,5 +23,11 @@ def counted(group: Sequence[Node | Box]) -> tuple[str | None, tuple[str, ...]]:
     failed = [item.name for item in group if item.state == "failure"]
     if 0 < len(failed) < len(group):
         more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-        said.append(f"failed: {', '.join(failed[:NAMED])}{more}")
+        said.append(f"failed: {', '.join(map(shortened, failed[:NAMED]))}{more}")
     return words[0], tuple(said)
+
+
+def shortened(name: str) -> str:
+    """A name that may stand beside others; names that were generated often differ in their ends only."""
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"

@@ -9,9 +9,10 @@ from typing import Protocol
 import msgspec
 
 from eventcore.define.stored import read
-from eventcore.record.reading import reading
+from eventcore.record.reading import Reader, reading
 from visual.errors import PictureError
 from visual.graph.dot import dot_text
+from visual.graph.effort import check_effort
 from visual.graph.layout import Graph, graph_of
 from visual.graph.mermaid import mermaid_text
 from visual.graph.render import FORMATS, rendered
@@ -49,7 +50,10 @@ class Picture(msgspec.Struct, frozen=True):
         word = ENDINGS.get(format, format)
         if word == "dot":
             return self.dot.encode()
-        return self.mermaid.encode() if word == "mermaid" else rendered(self.dot, word)
+        if word == "mermaid":
+            return self.mermaid.encode()
+        check_effort(self.graph)
+        return rendered(self.dot, word)
 
     def save(self, path: str | Path) -> Path:
         """Write the picture in the format that the file's name ends in; returns the path. Raises `PictureError`."""
@@ -76,19 +80,36 @@ def format_of(path: Path) -> str:
 
 
 def draw(
-    subject: Drawable | str | Path, run_id: str | None = None, *, kernel: bool = False, unfold: bool = False
-) -> Picture:
+    subject: Drawable | str | Path, run_id: str | None = None, *, kernel: bool = False, unfold: bool = False,
+    path: str | None = None, depth: int | None = None,
+) -> Picture:  # fmt: skip
     """Draw a program, or the run of a store: the one named by `run_id`, by default your latest.
 
     `kernel` draws the events and steps that a flow was compiled to. In large graphs many steps alike are drawn as one,
-    with their counts by state; `unfold` draws each. Raises `eventcore.errors.StoreError` for a store or a run that is
-    not there, `PictureError` when rendering.
+    with their counts by state; `unfold` draws each. With a `path`, only that step, all inside and its neighbours are
+    drawn; with a `depth`, containers that are inside `depth` - 1 others are closed.
+
+    Raises `eventcore.errors.StoreError` for a store or a run that is not there, `PictureError` for an unknown path, a
+    depth below 1, and when rendering.
     """
+    if depth is not None and depth < 1:
+        raise PictureError(f"a depth of {depth} leaves nothing to draw; give one of 1 or more")
     if not isinstance(subject, (str, Path)):
         program = read(subject.document)
-        return Picture(graph_of(program, program.name, kernel=kernel, unfold=unfold))
+        return Picture(graph_of(program, program.name, kernel=kernel, unfold=unfold, path=path, depth=depth))
     with reading(str(subject)) as reader:
-        run = reader.run(run_id, time.time())
-        title = f"{run.program}, run {run.run_id}: {run.state}"
-        known = standings(reader, run)
-        return Picture(graph_of(reader.program(run), title, known, unreached(run), kernel=kernel, unfold=unfold))
+        return drawn_run(reader, run_id, kernel=kernel, unfold=unfold, path=path, depth=depth)
+
+
+def drawn_run(
+    reader: Reader, run_id: str | None, *, kernel: bool = False, unfold: bool = False, path: str | None = None,
+    depth: int | None = None,
+) -> Picture:  # fmt: skip
+    """Draw a run of an open store; see `draw`."""
+    run = reader.run(run_id, time.time())
+    title = f"{run.program}, run {run.run_id}: {run.state}"
+    known = standings(reader, run)
+    program = reader.program(run)
+    return Picture(
+        graph_of(program, title, known, unreached(run), kernel=kernel, unfold=unfold, path=path, depth=depth)
+    )

@@ -1,28 +1,31 @@
-"""Draws many similar steps of a container as one, so that a graph of 300 steps is legible.
+"""Draws many siblings alike as one, so that a graph of 300 steps is legible, and no arrow says what is not so.
 
-Alike are siblings of which the text about them, what is in them, and their arrows a few steps far are the same. Arrows
-to any of them become arrows to the fold, so that what follows what is still to be seen.
+Folded are siblings with the same neighbours (see `visual.graph.alike`), and long rows in which each follows the one
+before (see `visual.graph.chains`). An arrow between two that are drawn as one says how many meet how many, unless all
+meet all.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from visual.graph.alike import alike
+from visual.graph.chains import chains
 from visual.graph.closing import closed
-from visual.graph.counts import counted
+from visual.graph.counts import counted, shortened
 from visual.graph.shapes import Box, Edge, Graph, Node
 
 SMALL = 60  #: nodes; a graph up to this size is drawn as it is, but for very wide parts
 WIDE = 30  #: alike that are folded in a small graph, when there are more of them
 MANY = 8  #: and in a large one
 CROWD = 200  #: nodes; in a graph that has more even then, containers are drawn closed, the innermost first
-ROUNDS = 3  #: how many arrows far things are compared
+JUNCTIONS = ("and", "or")
 _nouns = {
     "step": "steps", "container": "containers", "items": "loops", "event": "events", "box": "containers",
-    "fold": "containers",
+    "closed": "containers", "fold": "groups",
 }  # fmt: skip
 
 Item = Node | Box
@@ -40,88 +43,89 @@ def folded(graph: Graph) -> Graph:
 
 def _alike(graph: Graph) -> Graph:
     most = WIDE if graph.root.size <= SMALL else MANY
-    fold = _Fold(graph, most)
-    root = fold.box(graph.root)
-    return Graph(root, fold.arrows(graph.edges)) if fold.stand_in else graph
+    beside = _folded(graph, alike(graph, most))
+    return _folded(beside, chains(beside, most), in_a_row=True)
 
 
-class _Fold:
-    def __init__(self, graph: Graph, most: int) -> None:
-        self._most = most
-        self._shapes = _shapes(graph)
-        self._chained = {(edge.source, edge.target) for edge in graph.edges}
-        self.stand_in: dict[str, str] = {}  #: the fold's id by the id of what is in it
+def _folded(graph: Graph, groups: Sequence[Sequence[Item]], *, in_a_row: bool = False) -> Graph:
+    if not groups:
+        return graph
+    folds = Folds(graph, groups, in_a_row=in_a_row)
+    return Graph(folds.box(graph.root), list(folds.arrows()))
+
+
+class Folds:
+    """Groups of siblings, each of which is drawn as one node; in a row, where each follows the one before."""
+
+    def __init__(self, graph: Graph, groups: Iterable[Sequence[Item]], *, in_a_row: bool = False) -> None:
+        self._edges = graph.edges
+        self._in_a_row = in_a_row
+        self._first: dict[str, Sequence[Item]] = {}
+        self.member: dict[str, str] = {}  #: what in a group an id is, or is inside of
+        self.fold: dict[str, str] = {}  #: the fold's id by that of a member
+        self._size: Counter[str] = Counter()
+        for group in groups:
+            id = f"#fold of {group[0].id}"
+            self._first[group[0].id] = group
+            self._size[id] = len(group)
+            for item in group:
+                self.fold[item.id] = id
+                self.member |= dict.fromkeys(_ids(item), item.id)
+        ends = [(self.member.get(edge.source), self.member.get(edge.target)) for edge in graph.edges]
+        met = [(self.fold[one], self.fold[other]) for one, other in ends if one and other and one != other]
+        self._tied = {one for one, other in met if one == other}  #: folds with arrows between members
 
     def box(self, box: Box) -> Box:
-        """The box with its groups folded."""
-        groups: dict[Hashable, list[Item]] = {}
+        """The box with a node in the place of the first of each group."""
+        members: list[Item] = []
         for item in box.members:
-            groups.setdefault(self._shapes[item.id], []).append(item)
-        made = msgspec.structs.replace(box, nodes=[], boxes=[])
-        for group in groups.values():
-            if len(group) > self._most:
-                made.nodes.append(self._one(group))
-            else:
-                made.nodes += [item for item in group if isinstance(item, Node)]
-                made.boxes += [self.box(item) for item in group if isinstance(item, Box)]
-        return made
+            if item.id in self._first:
+                members.append(self._one(self._first[item.id]))
+            elif item.id not in self.fold:
+                members.append(self.box(item) if isinstance(item, Box) else item)
+        return msgspec.structs.replace(box, members=members)
 
-    def arrows(self, edges: Iterable[Edge]) -> list[Edge]:
-        """The arrows, each once, between what is left."""
-        moved = (
-            msgspec.structs.replace(edge, source=self.stand_in.get(edge.source, edge.source),
-                    target=self.stand_in.get(edge.target, edge.target))
-            for edge in edges
-        )  # fmt: skip
-        folds = set(self.stand_in.values())
-        return [edge for edge in dict.fromkeys(moved) if edge.source != edge.target or edge.source not in folds]
+    def arrows(self) -> Iterator[Edge]:
+        """The arrows between what is left, each once, with how many meet how many."""
+        pairs: dict[Edge, set[tuple[str, str]]] = defaultdict(set)
+        for edge in self._edges:
+            source, target = self.member.get(edge.source, edge.source), self.member.get(edge.target, edge.target)
+            ends = self.fold.get(source, source), self.fold.get(target, target)
+            if ends[0] != ends[1] or ends[0] not in self._size:
+                pairs[msgspec.structs.replace(edge, source=ends[0], target=ends[1])].add((source, target))
+        for edge, met in pairs.items():
+            yield edge if self._in_a_row else msgspec.structs.replace(edge, note=self._note(edge, met))
+
+    def _note(self, edge: Edge, met: set[tuple[str, str]]) -> str:
+        """How many of the source one of the target meets, and the other way; nothing where all meet all."""
+        if len(met) == (self._size[edge.source] or 1) * (self._size[edge.target] or 1):
+            return ""
+        back, forth = (_spread(Counter(pair[end] for pair in met)) for end in (1, 0))
+        return f"{back} to {forth}"
 
     def _one(self, group: Sequence[Item]) -> Node:
         first, last = group[0], group[-1]
-        kind = first.kind if isinstance(first, Node) else "box"
-        id = first.id if kind in ("and", "or") else f"#fold of {first.id}"
-        for item in group:
-            self._redirect(item, id)
-        if isinstance(first, Node) and kind in ("and", "or"):
-            return first
-        about = [f"{len(group)} {_nouns[kind]} alike", *first.about]
-        ids = {item.id for item in group}
-        if any(source in ids and target in ids for source, target in self._chained):
+        id = self.fold[first.id]
+        kinds = Counter(item.kind if isinstance(item, Node) else "box" for item in group)
+        if isinstance(first, Node) and first.kind in JUNCTIONS:
+            return Node(id, f"{len(group)} {first.name}", first.kind)
+        about = [" and ".join(f"{count} {_nouns[kind]}" for kind, count in kinds.items())]
+        if len(kinds) == 1:
+            about = [f"{about[0]} alike", *first.about]
+        if self._in_a_row:
+            about.append("one after another")
+        elif id in self._tied:
             about.append("some after others")
         state, said = counted(group)
-        return Node(id, f"{first.name} … {last.name}", "fold", tuple(about), said, state)
-
-    def _redirect(self, item: Item, id: str) -> None:
-        self.stand_in[item.id] = id
-        if isinstance(item, Box):
-            for inner in item.members:
-                self._redirect(inner, id)
+        return Node(id, f"{shortened(first.name)} … {shortened(last.name)}", "fold", tuple(about), said, state)
 
 
-def _shapes(graph: Graph) -> dict[str, Hashable]:
-    """For each id a value that is the same for alike: refined round by round by the shapes around it."""
-    shapes: dict[str, Hashable] = {}
-    inside: dict[str, list[str]] = {}
-    arrows: dict[str, list[tuple[str, str, float, str]]] = {}
+def _spread(counts: Counter[str]) -> str:
+    least, most = min(counts.values()), max(counts.values())
+    return f"{least}" if least == most else f"{least}-{most}"
 
-    def enter(item: Item) -> None:
-        members = list(item.members) if isinstance(item, Box) else []
-        shapes[item.id] = ("box" if isinstance(item, Box) else item.kind, item.about)
-        inside[item.id] = [inner.id for inner in members]
-        arrows[item.id] = []
-        for inner in members:
-            enter(inner)
 
-    enter(graph.root)
-    for edge in graph.edges:
-        arrows[edge.source].append(("to", edge.label, edge.delay, edge.target))
-        arrows[edge.target].append(("from", edge.label, edge.delay, edge.source))
-    for _ in range(ROUNDS):
-        seen: dict[Hashable, int] = {}
-        refined: dict[str, Hashable] = {}
-        for id, shape in shapes.items():
-            around = frozenset((way, label, delay, shapes[other]) for way, label, delay, other in arrows[id])
-            content = frozenset(Counter(shapes[inner] for inner in inside[id]).items())
-            refined[id] = seen.setdefault((shape, around, content), len(seen))
-        shapes = refined
-    return shapes
+def _ids(item: Item) -> Iterator[str]:
+    yield item.id
+    for inner in item.members if isinstance(item, Box) else ():
+        yield from _ids(inner)

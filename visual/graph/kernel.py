@@ -47,13 +47,14 @@ class _Layout:
             about.insert(0, _roles[step.role])
         said, state = ((), None) if standing is None else ((standing.text,), standing.state)
         kind = step.role.value if step.role in _roles else "step"
-        node = Node(f"step {step.name}", step.name, kind, tuple(about), said, state)
-        self._box(step.scope).nodes.append(node)
+        path = None if step.is_hidden else step.path
+        node = Node(f"step {step.name}", step.name, kind, tuple(about), said, state, path)
+        self._box(step.scope).members.append(node)
 
     def add_event(self, event: StoredEvent) -> None:
         """Draw an event into its scope's box, and the expression that makes it."""
         box, id = self._box(event.scope), f"event {event.name}"
-        box.nodes.append(Node(id, event.name, "event"))
+        box.members.append(Node(id, event.name, "event"))
         if event.expr is not None:
             self._expression(event.expr, id, box)
 
@@ -64,7 +65,7 @@ class _Layout:
         word, parts = next(iter(tree.items()))
         self._junctions += 1
         name = f"#{word} {self._junctions}"
-        box.nodes.append(Node(name, word, word))
+        box.members.append(Node(name, word, word))
         self._graph.edges.append(Edge(name, target))
         for part in parts:
             self._expression(part, name, box)
@@ -74,5 +75,5 @@ class _Layout:
         if scope not in self._scopes:
             around = self._box(self._program.scope_named[scope].parent or "")
             self._scopes[scope] = Box(f"scope {scope}", f"scope {scope}")
-            around.boxes.append(self._scopes[scope])
+            around.members.append(self._scopes[scope])
         return self._scopes[scope]

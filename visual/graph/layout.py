@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eventcore.define.stored import StoredProgram, Tree
+from visual.graph.closing import closed
 from visual.graph.folding import folded
 from visual.graph.kernel import kernel_graph
+from visual.graph.part import part_of
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.outline import StepNode, outline_of
 from visual.standing import Standing
@@ -15,11 +17,13 @@ __all__ = ["Box", "Edge", "Graph", "Node", "graph_of"]
 
 
 def graph_of(program: StoredProgram, title: str, standings: Mapping[str, Standing] | None = None,
-             unreached: Standing | None = None, *, kernel: bool = False, unfold: bool = False) -> Graph:  # fmt: skip
+             unreached: Standing | None = None, *, kernel: bool = False, unfold: bool = False,
+             path: str | None = None, depth: int | None = None) -> Graph:  # fmt: skip
     """Lay a stored program out; with `standings`, keyed by the kernel's step names, as a run of it stands.
 
     Flows are drawn as they were written, with `kernel` as the events and steps they were compiled to, like raw
-    programs. In wide graphs many alike are folded to one, unless `unfold`.
+    programs. With a `path`, only that step and its neighbours are; with a `depth`, containers inside so many others are
+    closed. In wide graphs many alike are folded to one, unless `unfold`. Raises `PictureError` for an unknown path.
     """
     if kernel or not program.is_flow:
         graph = kernel_graph(program, title, standings, unreached)
@@ -28,6 +32,10 @@ def graph_of(program: StoredProgram, title: str, standings: Mapping[str, Standin
         layout = _Layout(graph, standings, unreached)
         for node in outline_of(program):
             layout.add(node, graph.root)
+    if path is not None:
+        graph = part_of(graph, path)
+    if depth is not None:
+        graph = closed(graph, depth if path is None else depth + 1)
     return graph if unfold else folded(graph)
 
 
@@ -43,12 +51,12 @@ class _Layout:
         standing = None if self._standings is None else self._standings.get(node.kernel_name, self._unreached)
         said, state = ((), None) if standing is None else ((standing.text,), standing.state)
         if node.is_container:
-            inner = Box(node.path, node.name, _about(node), said, state)
-            box.boxes.append(inner)
+            inner = Box(node.path, node.name, _about(node), said, state, node.path)
+            box.members.append(inner)
             for child in node.children:
                 self.add(child, inner)
         else:
-            box.nodes.append(Node(node.path, node.name, "step", _about(node), said, state))
+            box.members.append(Node(node.path, node.name, "step", _about(node), said, state, node.path))
         if node.require is not None:
             self._require(node.require, node.path, box, node.step.delay)
 
@@ -64,7 +72,7 @@ class _Layout:
         word, parts = next(iter(tree.items()))
         self._junctions += 1
         name = f"#{word} {self._junctions}"
-        box.nodes.append(Node(name, word, word))
+        box.members.append(Node(name, word, word))
         self._graph.edges.append(Edge(name, target, "", delay))
         for part in parts:
             if "step" in part:

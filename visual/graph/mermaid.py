@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from visual.graph.direction import direction
+from visual.graph.direction import ranked
 from visual.graph.looks import INK, look_of
-from visual.graph.ranks import Ranks
 from visual.graph.shapes import Box, Edge, Graph, Node
 
 _shapes = {
@@ -16,6 +15,7 @@ _shapes = {
     "items": ("[", "]"),
     "event": ("([", "])"),
     "fold": ("[[", "]]"),
+    "closed": ("[[", "]]"),
     "and": ("((", "))"),
     "or": ("{", "}"),
 }
@@ -34,13 +34,14 @@ def mermaid_text(graph: Graph) -> str:
 class _Writer:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._is_labelled = graph.is_labelled
         self._names: dict[str, str] = {}
         self._members: dict[tuple[str, bool], list[str]] = {}
 
     def lines(self) -> Iterator[str]:
         """The whole flowchart."""
         yield from _front(self._graph.root)
-        yield f"flowchart {direction(self._graph, Ranks(self._graph))}"
+        yield f"flowchart {ranked(self._graph).way}"
         yield from self._inside(self._graph.root, "  ")
         for edge in self._graph.edges:
             yield f"  {self._arrow(edge)}"
@@ -52,15 +53,16 @@ class _Writer:
             yield f"  class {','.join(names)} {word}"
 
     def _inside(self, box: Box, indent: str) -> Iterator[str]:
-        for node in box.nodes:
-            name = self._name(node, f"n{len(self._names) + 1}")
-            start, end = _shapes[node.kind]
-            yield f'{indent}{name}{start}"{_label(node)}"{end}'
-        for inner in box.boxes:
-            name = self._name(inner, f"b{len(self._names) + 1}")
-            yield f'{indent}subgraph {name}["{_label(inner)}"]'
-            yield from self._inside(inner, indent + "  ")
-            yield f"{indent}end"
+        for item in box.members:
+            if isinstance(item, Node):
+                name = self._name(item, f"n{len(self._names) + 1}")
+                start, end = _shapes[item.kind]
+                yield f'{indent}{name}{start}"{_label(item)}"{end}'
+            else:
+                name = self._name(item, f"b{len(self._names) + 1}")
+                yield f'{indent}subgraph {name}["{_label(item)}"]'
+                yield from self._inside(item, indent + "  ")
+                yield f"{indent}end"
 
     def _name(self, item: Node | Box, name: str) -> str:
         self._names[item.id] = name
@@ -69,7 +71,8 @@ class _Writer:
         return name
 
     def _arrow(self, edge: Edge) -> str:
-        text = f'|"{_text(edge.text)}"|' if edge.text else ""
+        said = edge.text(is_labelled=self._is_labelled)
+        text = f'|"{_text(said)}"|' if said else ""
         return f"{self._names[edge.source]} {_arrows.get(edge.label, '-->')}{text} {self._names[edge.target]}"
 
 

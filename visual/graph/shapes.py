@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 
@@ -16,6 +14,7 @@ class Node(msgspec.Struct, frozen=True):
     about: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     state: str | None = None
+    path: str | None = None  #: of the step that it stands for, as users see it
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -31,8 +30,8 @@ class Box(msgspec.Struct):
     about: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     state: str | None = None
-    nodes: list[Node] = []
-    boxes: list[Box] = []
+    path: str | None = None
+    members: list[Node | Box] = []  #: what is directly inside, in the order of its definition
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -40,10 +39,14 @@ class Box(msgspec.Struct):
         return (self.name, *self.about, *self.said)
 
     @property
-    def members(self) -> Iterator[Node | Box]:
-        """What is directly inside."""
-        yield from self.nodes
-        yield from self.boxes
+    def nodes(self) -> list[Node]:
+        """The nodes directly inside."""
+        return [member for member in self.members if isinstance(member, Node)]
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes directly inside."""
+        return [member for member in self.members if isinstance(member, Box)]
 
     @property
     def size(self) -> int:
@@ -63,11 +66,12 @@ class Edge(msgspec.Struct, frozen=True):
     target: str
     label: str = ""
     delay: float = 0.0
+    note: str = ""  #: between several that are drawn as one, how many meet how many: `1 to 1`
 
-    @property
-    def text(self) -> str:
+    def text(self, *, is_labelled: bool) -> str:
         """What is written at it."""
-        return " ".join(part for part in (self.label, f"after {self.delay:g} s" if self.delay else "") if part)
+        words = [self.label if is_labelled else "", f"after {self.delay:g} s" if self.delay else "", self.note]
+        return ", ".join(word for word in words if word)
 
 
 class Graph(msgspec.Struct):
@@ -75,3 +79,8 @@ class Graph(msgspec.Struct):
 
     root: Box
     edges: list[Edge] = []
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether arrows say what they are for: where all are for success, that goes without saying."""
+        return any(edge.label not in ("", "success") for edge in self.edges)

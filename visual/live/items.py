@@ -69,6 +69,7 @@ def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is
         yield _active(moment, active, count, now, is_single=is_single or node.is_container)
     elif standing.state == "success" and standing.seconds is not None:
         yield standing.took
+    yield from standing.left_behind
     if waits := [] if moment.is_over else moment.waits.get(node.path, []):
         yield _waiting(waits, now)
     for failure in moment.failures.get(node.kernel_name, [])[:1]:

@@ -72,7 +72,7 @@ def _by_step(reader: Reader, run: RunView, known: Mapping[str, Standing],
              status: TaskStatus) -> dict[str, list[InstanceView]]:  # fmt: skip
     found: dict[str, list[InstanceView]] = defaultdict(list)
     if any(standing.counts.get(status.value) for standing in known.values()):
-        for task in reader.instances(run, statuses=(status,), limit=MOST):
+        for task in reader.instances(run, statuses=(status,), since=run.counts_from, limit=MOST):
             found[task.step].append(task)
     return dict(found)
 
@@ -88,6 +88,7 @@ def _waits(reader: Reader, run: RunView, nodes: tuple[StepNode, ...],
     for node in (inner for top in nodes for inner in top.walk()):
         standing = known.get(node.kernel_name)
         if standing is not None and standing.tries > 1 and standing.counts.get("ready"):
-            tasks = reader.instances(run, step=node.kernel_name, statuses=(TaskStatus.ready,), limit=MOST)
+            ready = (TaskStatus.ready,)
+            tasks = reader.instances(run, step=node.kernel_name, statuses=ready, since=run.counts_from, limit=MOST)
             found[node.path] += [Wait(t.sequence, t.due, t.try_number, t.step) for t in tasks if t.due is not None]
     return {path: sorted(waits, key=lambda wait: wait.due) for path, waits in found.items()}

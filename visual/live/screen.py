@@ -12,6 +12,7 @@ from rich.text import Text
 from visual.live.fitting import fitted
 from visual.live.items import Item, items_of, whole
 from visual.live.moment import Moment
+from visual.live.totals import finished
 from visual.live.tree import STYLES
 
 BAR = 12  #: characters of a progress bar
@@ -76,6 +77,8 @@ def _headline(moment: Moment, now: float) -> Text:
     run = moment.run
     line = Text(f"{run.program}  ")
     line.append(run.state, style=STYLES.get(run.state, "yellow"))
+    over, total = finished(moment.standings, moment.nodes)
+    line.append(f"  {over:,} finished" if total is None else f"  {over:,} of {total:,} finished" if total > 1 else "")
     line.append(f"  {whole((run.ended or now) - run.started)}")
     if run.recovery:
         line.append(f"  recovery {run.recovery}")

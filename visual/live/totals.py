@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from visual.outline import StepNode
 from visual.standing import Standing
@@ -29,6 +29,28 @@ def progress(standings: Mapping[str, Standing], node: StepNode, around: int | No
     if total is None:
         return f"({succeeded} done)", None
     return f"{succeeded}/{total}", min(1.0, over / total) if total else None
+
+
+def finished(standings: Mapping[str, Standing], nodes: Iterable[StepNode]) -> tuple[int, int | None]:
+    """How many instances of steps are over, and how many there will be; None where that is not known."""
+    over, total = _finished(standings, nodes, 1)
+    return over, None if total is not None and over > total else total  # steps of raw programs may come again and again
+
+
+def _finished(standings: Mapping[str, Standing], nodes: Iterable[StepNode],
+              around: int | None) -> tuple[int, int | None]:  # fmt: skip
+    over = 0
+    total: int | None = 0
+    for node in nodes:
+        inside = total_of(standings, node, around)
+        if node.is_container:
+            some, all_inside = _finished(standings, node.children, inside)
+        else:
+            counts = standings[node.kernel_name].counts if node.kernel_name in standings else {}
+            some, all_inside = sum(counts.get(word, 0) for word in OVER), inside
+        over += some
+        total = None if total is None or all_inside is None else total + all_inside
+    return over, total
 
 
 def total_of(standings: Mapping[str, Standing], node: StepNode, around: int | None) -> int | None:

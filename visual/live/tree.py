@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
+import msgspec
 from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
 from eventcore.define.error_text import headline
 from eventcore.record.views import InstanceView, RunView
+from visual.graph.counts import ORDER
 from visual.instances import Instances
+from visual.live.selection import Selection, with_containers
 from visual.live.totals import progress, total_of
-from visual.outline import StepNode
-from visual.standing import Standing, duration, unreached
+from visual.outline import StepNode, handled_steps
+from visual.standing import Standing, duration
 
 MOST = 3  #: failures of one step that are shown
+OMITTED = {"failure": "that failed, see --failed", "active": "that are active, see --active"}
 
 STYLES = {
     "success": "green",
@@ -30,28 +34,64 @@ STYLES = {
 }
 
 
-def run_tree(run: RunView, nodes: Iterable[StepNode], standings: Mapping[str, Standing],
-             failures: Iterable[InstanceView], instances: Instances, outstanding: tuple[int, float | None],
+class Shown(msgspec.Struct, frozen=True):
+    """What a tree is made from."""
+
+    nodes: Collection[StepNode]
+    standings: Mapping[str, Standing]
+    unreached: Standing
+    selection: Selection
+
+    @property
+    def chosen(self) -> Iterator[StepNode]:
+        """The steps to be shown, without the containers around them."""
+        return (node for top in self.nodes for node in top.walk() if node.path in self.selection.paths)
+
+
+def run_tree(run: RunView, shown: Shown, errors: Mapping[str, list[Text]], outstanding: tuple[int, float | None],
              now: float) -> Group:  # fmt: skip
-    """The run's line, its steps as a tree with states, counts and times, and the errors of what failed."""
+    """The run's line, its steps as a tree with states, counts and times, and the errors by the kernel's step names."""
     tree = Tree(_headline(run, outstanding, now))
-    errors: dict[str, list[str]] = {}
-    for failure in failures:
-        lines = errors.setdefault(failure.step, [])
-        if failure.error and len(lines) < MOST:
-            at = instances.at(failure.step, failure.sequence, failure.recovery)
-            lines.append(f"@{at}: {headline(failure.error)}")
-    nothing = unreached(run)
-    for node in nodes:
-        _add(tree, node, standings, nothing, errors, 1)
+    if not shown.selection.is_all:
+        tree.add(_counts(shown.selection.counts))
+    visible = with_containers(shown.nodes, shown.selection.paths)
+    for node in shown.nodes:
+        if node.path in visible:
+            _add(tree, node, shown, errors, visible, 1)
+    for state, count in shown.selection.omitted.items():
+        tree.add(Text(f"... and {count:,} more {OMITTED[state]}", style="dim"))
     notes = [Text(f"stalled: {line}", style="bold red") for line in run.stalled]
     notes += [Text(f"not reached: {line}", style="dim") for line in run.not_reached]
     return Group(tree, *notes)
 
 
-def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing: Standing,
-         errors: Mapping[str, list[str]], around: int | None) -> None:  # fmt: skip
-    standing = standings.get(node.kernel_name, nothing)
+def error_lines(run: RunView, nodes: Iterable[StepNode], failures: Iterable[InstanceView],
+                instances: Instances) -> dict[str, list[Text]]:  # fmt: skip
+    """The first line of each error with its instance, a few for each of the kernel's steps."""
+    errors: dict[str, list[Text]] = {}
+    handled = handled_steps(nodes)
+    for failure in failures:
+        lines = errors.setdefault(failure.step, [])
+        if failure.error and len(lines) < MOST:
+            at = instances.at(failure.step, failure.sequence, failure.recovery)
+            counts, word = failure.counts_in(run), ", handled" if failure.step in handled else ""
+            when = "" if counts else f" in recovery {failure.recovery}"
+            style = "dim" if not counts else "yellow" if word else "red"
+            lines.append(Text(f"@{at}{when}{word}: {headline(failure.error)}", style=style))
+    return errors
+
+
+def _counts(counts: Mapping[str, int]) -> Text:
+    """`5,000 steps: 7 failure, 4,993 success`."""
+    line = Text(f"{sum(counts.values()):,} steps: ")
+    parts = [Text(f"{counts[word]:,} {word}", style=STYLES[word]) for word in ORDER if word in counts]
+    return line.append_text(Text(", ").join(parts))
+
+
+def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[Text]], visible: Collection[str],
+         around: int | None) -> None:  # fmt: skip
+    standings = shown.standings
+    standing = standings.get(node.kernel_name, shown.unreached)
     line = Text(node.name)
     if node.loop is not None:
         line.append(f"  ({node.loop})", style="dim")
@@ -60,10 +100,11 @@ def _add(tree: Tree, node: StepNode, standings: Mapping[str, Standing], nothing:
     line.append(standing.counted(counter), style=STYLES.get(standing.state, ""))
     branch = tree.add(line)
     for error in [one for name in node.kernel_names for one in errors.get(name, [])][:MOST]:
-        branch.add(Text(error, style="red"))
+        branch.add(error)
     inner = total_of(standings, node, around)
     for child in node.children:
-        _add(branch, child, standings, nothing, errors, inner)
+        if child.path in visible:
+            _add(branch, child, shown, errors, visible, inner)
 
 
 def _headline(run: RunView, outstanding: tuple[int, float | None], now: float) -> Text:

@@ -54,6 +54,8 @@ def program_of(origin: Mapping[str, object], run_id: str, programs: Sequence[Pro
     for program in programs:
         if program.target == target:
             return program
+    if "notebook" in origin:
+        raise NotBegunError(f"run {run_id!r} was started in a notebook; go on with it there, with flow.run")
     if target is None:
         raise NotBegunError(f"run {run_id!r} does not record its program; use the shell and name the program's file")
     raise NotBegunError(

@@ -9,7 +9,7 @@ from eventcore.record.views import InstanceView
 from visual.outline import StepNode
 from visual.reasons import flows, kernel
 from visual.reasons.known import Explanation, Known, Reason, state_of
-from visual.reasons.standing import why_it_stands
+from visual.reasons.standing import how_it_stood, traceback_of, why_it_stands
 from visual.standing import unreached
 
 MOST = 10  #: instances of one step that are told of
@@ -53,18 +53,19 @@ def _explained(known: Known, node: StepNode, sequence: str) -> Explanation:
     step = node.kernel_at(sequence) if known.is_flow else node.kernel_name
     name, items = known.named(node, sequence), known.instances.items(step, sequence)
     task = known.instance(step, sequence)
-    if task is not None:
+    if task is not None and task.counts_in(known.run):
         found = Explanation(node.path, sequence, state_of(task, known.run), name, why_it_stands(known, task), items)
         return _with_recovery(known, task, found)
     reached = flows.why_not_reached(known, node, sequence) if known.is_flow else None
     reasons = kernel.why_not_reached(known, node.kernel_name, sequence) if reached is None else reached
+    if task is not None:
+        reasons = [how_it_stood(known, task), *reasons, *traceback_of(task)]
     return Explanation(node.path, sequence, unreached(known.run).state, name, reasons, items)
 
 
 def _with_recovery(known: Known, task: InstanceView, found: Explanation) -> Explanation:
     if task.recovery < known.run.recovery:
-        passed = "not rerun" if task.status.is_done else "not reached yet"
-        text = f"this is its state from recovery {task.recovery}; {passed} in recovery {known.run.recovery}"
+        text = f"this is its state from recovery {task.recovery}; not rerun in recovery {known.run.recovery}"
         found.reasons.append(Reason("run", text))
     return found
 

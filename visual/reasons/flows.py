@@ -42,7 +42,7 @@ def _outside(known: Known, container: StepNode, sequence: str) -> list[Reason] |
     """What keeps the iteration around it from beginning; None where it has begun."""
     at, _, key = sequence.rpartition(".")
     name, task = known.named(container, at), known.instance(container.step.name, at)
-    if task is None:
+    if task is None or not task.counts_in(known.run):
         reasons = why_not_reached(known, container, at)
         return [Reason("container", f"its container {name} has not been reached"), *about(name, reasons)]
     if known.iteration(container, sequence) is not None:
@@ -50,7 +50,8 @@ def _outside(known: Known, container: StepNode, sequence: str) -> list[Reason] |
     if task.status is TaskStatus.ready:
         text = f"its container {name} has not started"
     elif task.status.is_over:
-        text = f"its container {name} ended ({task.status.value}) before iteration {key} began"
+        missing = f"without iteration {key}" if task.status.is_done else f"before iteration {key} began"
+        text = f"its container {name} ended ({task.status.value}) {missing}"
     else:
         text = f"iteration {key} of {name} has not begun"
     return [Reason("container", text), *about(name, why_it_stands(known, task))]
@@ -83,7 +84,7 @@ def _holds(known: Known, tree: Tree, sequence: str) -> bool:
 def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
     """The task that a clause means, as far as the present recovery has reached it."""
     task = known.instance(known.nodes[leaf["step"]].step.name, _enclosing(known, leaf, sequence))
-    return None if task is None or task.recovery < known.run.recovery else task
+    return None if task is None or task.recovery < known.run.counts_from else task
 
 
 def _enclosing(known: Known, leaf: Tree, sequence: str) -> str:

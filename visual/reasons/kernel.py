@@ -84,7 +84,7 @@ def _bringers(known: Known, event: str, sequence: str | None) -> Iterator[str]:
         for status, events in step.triggers.items():
             if event in events:
                 task = None if sequence is None else known.instance(step.name, sequence)
-                is_here = task is not None and task.recovery == known.run.recovery
+                is_here = task is not None and task.recovery >= known.run.counts_from
                 stands = passed(task, known.run) if task is not None and is_here else "has not been reached"
                 yield f"{step.path} {status} triggers it, but {step.path} {stands}"
     for link in _leading(known, "event", event):

@@ -35,7 +35,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
-    `running`, `error`, `ended` or `traceback`.
+    `running`, `error`, `ended`, `before` or `traceback`.
     """
 
     kind: str
@@ -88,7 +88,7 @@ class Known:
     def iteration(self, node: StepNode, sequence: str) -> IterationView | None:
         """The iteration of a container that counts in the present recovery; None where it has not begun."""
         found = None if node.scope is None else self.reader.iteration(self.run, node.scope, sequence)
-        return found if found is None or found.is_clean or found.recovery == self.run.recovery else None
+        return found if found is None or found.is_clean or found.recovery >= self.run.counts_from else None
 
     @cached_property
     def facts(self) -> set[tuple[str, str]]:
@@ -122,7 +122,7 @@ class Known:
     @cached_property
     def unhandled(self) -> list[InstanceView]:
         """The failures that nothing handles, the first few."""
-        failed = self.reader.instances(self.run, statuses=(TaskStatus.failure,), limit=200)
+        failed = self.reader.instances(self.run, statuses=(TaskStatus.failure,), since=self.run.counts_from, limit=200)
         return [task for task in failed if not self._is_silent(task.step) and not self.steps[task.step].handled]
 
     def _is_silent(self, step: str) -> bool:

@@ -13,6 +13,14 @@ from visual.reasons.known import Known, Reason, listed
 from visual.reasons.units import missing_units
 from visual.standing import duration
 
+#: what became of a task, in an earlier recovery
+_stood = {
+    TaskStatus.ready: "was ready and did not start",
+    TaskStatus.active: "was interrupted",
+    TaskStatus.failure: "failed",
+    TaskStatus.cancelled: "was cancelled",
+}
+
 
 def why_it_stands(known: Known, task: InstanceView) -> list[Reason]:
     """The reasons for a task's status."""
@@ -21,6 +29,17 @@ def why_it_stands(known: Known, task: InstanceView) -> list[Reason]:
     if task.status is TaskStatus.active:
         return _active(known, task)
     return _over(known, task)
+
+
+def how_it_stood(known: Known, task: InstanceView) -> Reason:
+    """What became of a task in an earlier recovery, where none has reached it since."""
+    error = f": {headline(task.error)}" if task.error else ""
+    return Reason("before", f"in recovery {task.recovery}, it {_stood[task.status]}{error}")
+
+
+def traceback_of(task: InstanceView) -> list[Reason]:
+    """The traceback of a task that failed, if it has one."""
+    return [Reason("traceback", task.traceback.rstrip())] if task.traceback else []
 
 
 def why_nothing_starts(known: Known) -> list[Reason]:
@@ -96,7 +115,7 @@ def _steps_inside(known: Known, container: StoredStep) -> set[str]:
 def _over(known: Known, task: InstanceView) -> list[Reason]:
     at = "" if task.ended is None else datetime.fromtimestamp(task.ended).strftime(" at %Y-%m-%d %H:%M:%S")
     took = "" if task.ended is None or task.started is None else f" after {duration(task.ended - task.started)}"
-    in_recovery = f" in recovery {task.recovery}" if task.recovery else ""
+    in_recovery = f" in recovery {task.recovery}" if known.run.recovery else ""
     if task.status is TaskStatus.success:
         return [Reason("ended", f"it succeeded{in_recovery}{at}{took}, in try {task.try_number}")]
     if task.status is TaskStatus.skipped:
@@ -109,16 +128,19 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     found = [Reason("ended", f"it failed{in_recovery}{at}{took}{tries}{handled}")]
     inside = listed(_failures_inside(known, task), 3) if is_container else ""
     errors = [text for text in (task.error, inside and f"inside it: {inside}") if text]
-    traces = [Reason("traceback", task.traceback.rstrip())] if task.traceback else []
-    return [*(Reason("error", text) for text in errors), *found, *traces]
+    return [*(Reason("error", text) for text in errors), *found, *traceback_of(task)]
 
 
 def _failures_inside(known: Known, container: InstanceView) -> list[str]:
     """The steps that failed inside a container's instance, each with its error."""
     within = f"{container.sequence}."
     steps = _steps_inside(known, known.steps[container.step])
-    failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), limit=200)
-    found = [one for one in failed if one.step in steps and f"{one.sequence}.".startswith(within)]
+    failed = known.reader.instances(known.run, statuses=(TaskStatus.failure,), since=container.recovery, limit=200)
+    found = [
+        one
+        for one in failed
+        if one.step in steps and f"{one.sequence}.".startswith(within) and known.steps[one.step].role is not Role.items
+    ]
     return [f"{known.shown(one)}: {headline(one.error)}" for one in found if one.error]
 
 
@@ -129,6 +151,9 @@ def _said(task: InstanceView) -> str:
 def _cancelled(known: Known, task: InstanceView, at: str) -> str:
     if task.error:
         return f"it was cancelled{at}: {headline(task.error)}"
+    if task.started is not None:
+        after = "" if task.ended is None else f" after {duration(task.ended - task.started)}"
+        return f"it was cancelled{at}{after}"
     culprits = [f"{known.shown(other)}: {_said(other)}" for other in known.unhandled]
     if not culprits:
         return f"it was cancelled{at} before it could start"

@@ -71,9 +71,10 @@ def _run_data(run: RunView, reader: Reader) -> dict[str, Any]:
     outstanding, next_due = reader.next_delay(run)
     action = next_action(run, reader.location)
     return {
-        "id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery, "created": run.created,
-        "started": run.started, "ended": run.ended, "held": run.is_held, "holder": run.holder, "todos": run.todos,
-        "delays": outstanding, "next_due": next_due, "stalled": run.stalled, "not_reached": run.not_reached,
+        "id": run.run_id, "program": run.program, "state": run.state, "recovery": run.recovery,
+        "counts_from": run.counts_from, "created": run.created, "started": run.started, "ended": run.ended,
+        "held": run.is_held, "holder": run.holder, "todos": run.todos, "delays": outstanding, "next_due": next_due,
+        "stalled": run.stalled, "not_reached": run.not_reached,
         "advice": None if action is None else action.lead,
         "verbs": [] if action is None else list(action.verbs),
         "commands": [] if action is None else list(action.commands),

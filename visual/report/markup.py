@@ -24,9 +24,10 @@ _classes = {"graph", "node", "edge", "cluster"}
 def safe_svg(svg: bytes, graph: Graph) -> str:
     """The picture of the graph, made safe; what a screen reader hears are the labels."""
     states = dict(_states(graph.root))
+    paths = dict(_paths(graph.root))
     root = ElementTree.fromstring(re.sub(rb"<!DOCTYPE[^>]*>", b"", svg, count=1))
     ElementTree.register_namespace("", SVG)
-    cleaned = _cleaned(root, states)
+    cleaned = _cleaned(root, states, paths)
     assert cleaned is not None
     for side in ("width", "height"):
         cleaned.set(f"data-{side}", _points(root.get(side, "")))
@@ -40,7 +41,8 @@ def _points(text: str) -> str:
     return found[1] if found else "0"
 
 
-def _cleaned(element: ElementTree.Element, states: Mapping[str, str]) -> ElementTree.Element | None:
+def _cleaned(element: ElementTree.Element, states: Mapping[str, str],
+             paths: Mapping[str, str]) -> ElementTree.Element | None:  # fmt: skip
     name = element.tag.removeprefix(f"{{{SVG}}}")
     if name not in _elements or name == "title":
         return None
@@ -48,20 +50,27 @@ def _cleaned(element: ElementTree.Element, states: Mapping[str, str]) -> Element
     kind = element.get("class", "")
     if kind in _classes:
         made.set("class", kind)
-    step = element.get("id", "")
-    if kind in ("node", "cluster") and step in states:
-        made.set("data-state", states[step])
-        if not step.startswith("#"):  # the graph's own: junctions and folds
-            made.set("data-step", step)
+    id = element.get("id", "")
+    if kind in ("node", "cluster") and id in states:
+        made.set("data-state", states[id])
+        if id in paths:
+            made.set("data-step", paths[id])
     made.text = element.text if name == "text" else None
-    made.extend(child for inner in element if (child := _cleaned(inner, states)) is not None)
+    made.extend(child for inner in element if (child := _cleaned(inner, states, paths)) is not None)
     return made
 
 
 def _states(box: Box) -> Iterator[tuple[str, str]]:
-    for node in box.nodes:
-        if node.kind not in ("and", "or", "event"):
-            yield node.id, node.state or ""
-    for inner in box.boxes:
-        yield inner.id, inner.state or ""
-        yield from _states(inner)
+    for item in box.members:
+        if isinstance(item, Box):
+            yield from _states(item)
+        if isinstance(item, Box) or item.kind not in ("and", "or", "event"):
+            yield item.id, item.state or ""
+
+
+def _paths(box: Box) -> Iterator[tuple[str, str]]:
+    for item in box.members:
+        if isinstance(item, Box):
+            yield from _paths(item)
+        if item.path is not None:
+            yield item.id, item.path

@@ -76,7 +76,7 @@ def _stuck(callee: Callee) -> Iterator[tuple[str, str]]:
     parts = [*((f"its argument {number}", value) for number, value in enumerate(callee.args, 1)),
              *((f"its argument {name!r}", value) for name, value in callee.kwargs.items())]  # fmt: skip
     for part, value in parts:
-        if not is_plain(value) and (said := _refusal(mapped(value, lambda _: None))) is not None:
+        if not is_plain(value) and (said := _refusal(value)) is not None:
             yield part, said
 
 
@@ -84,7 +84,7 @@ def _refusal(value: Any) -> str | None:
     import cloudpickle
 
     try:
-        cloudpickle.dumps(value)
+        cloudpickle.dumps(mapped(value, lambda _: None))
     except Exception as error:  # whatever an object's own pickling raises
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     return None

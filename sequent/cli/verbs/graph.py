@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from sequent.cli.options import parameter_option, run_id_option, store_option, target_argument
+from sequent.cli.options import parameter_option, path_argument, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
     from visual.graph.draw import Picture
@@ -19,6 +19,7 @@ FORMATS = ("dot", "mermaid", "svg", "png", "pdf")
 
 @click.command("graph")
 @target_argument
+@path_argument("path", "[PATH]", required=False)
 @store_option
 @run_id_option
 @click.option("-o", "--output", metavar="FILE", help="FILE.svg, .png, .pdf, .dot or .mmd; default: standard output.")
@@ -27,14 +28,16 @@ FORMATS = ("dot", "mermaid", "svg", "png", "pdf")
 @click.option("--program", "program_only", is_flag=True, help="Draw the flow without a run.")
 @click.option("--kernel", is_flag=True, help="Draw the events and steps that the flow was compiled to.")
 @click.option("--unfold", is_flag=True, help="Draw every step, even if the graph becomes too large to read.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Draw containers inside N-1 others closed.")
 @parameter_option
-def command(target: str, store: str | None, run_id: str | None, output: str | None, format: str | None,
-            program_only: bool, kernel: bool, unfold: bool, parameters: tuple[str, ...]) -> int:  # fmt: skip
-    """Draw the latest run of TARGET, or the flow itself if it has not run yet.
+def command(target: str, path: str | None, store: str | None, run_id: str | None, output: str | None,
+            format: str | None, program_only: bool, parameters: tuple[str, ...], **options: Any) -> int:  # fmt: skip
+    """Draw the latest run of TARGET, or the flow itself if it has not run yet; with PATH, that step and its neighbours.
 
-    Without Graphviz, the picture is written as text instead, to FILE's name with .dot and .mmd, and the exit code is 2.
+    Without Graphviz, or if the graph is too large to be laid out within 10 s, the picture is written as text instead,
+    to FILE's name with .dot and .mmd, and the exit code is 2.
     """
-    picture = Wanted(target, store, run_id, program_only, parameters, kernel, unfold).picture()
+    picture = Wanted(target, store, run_id, program_only, parameters, {"path": path, **options}).picture()
     if output is None:
         click.echo(picture.render(format or "dot"), nl=False)
     else:
@@ -51,8 +54,7 @@ class Wanted(msgspec.Struct, frozen=True):
     run_id: str | None
     program_only: bool
     parameters: tuple[str, ...]
-    kernel: bool
-    unfold: bool
+    options: dict[str, Any]  #: of `draw`
 
     def picture(self) -> Picture:
         """The run of the target's store where there is one and the flow was not asked for by itself."""
@@ -69,9 +71,9 @@ class Wanted(msgspec.Struct, frozen=True):
             if named or Path(location).is_file():
                 with suppress(*([] if named else [RunNotFoundError])):
                     location, run_id = chosen_run(self.target, self.store, self.run_id)
-                    return draw(location, run_id, kernel=self.kernel, unfold=self.unfold)
+                    return draw(location, run_id, **self.options)
         program = load_program(parsed, pairs(self.parameters, "--param"), self.run_id)
-        return draw(program, kernel=self.kernel, unfold=self.unfold)
+        return draw(program, **self.options)
 
 
 def _write(picture: Picture, output: str, format: str | None) -> None:

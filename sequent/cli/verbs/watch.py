@@ -12,8 +12,8 @@ from sequent.cli.exit_codes import EXIT_FAILED
 from sequent.cli.options import run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
-    from sequent.cli.poller import Poller
     from visual.live import Moment
+    from visual.live.poller import Poller
 
 
 @click.command("watch")
@@ -29,9 +29,9 @@ def command(target: str, store: str | None, run_id: str | None, interval: float)
     """
     from eventcore.act.system_clock import SystemClock
     from sequent.cli.chosen import chosen_run
-    from sequent.cli.poller import Poller
     from sequent.cli.summary import tell_end
     from sequent.cli.terminal import is_interactive
+    from visual.live.poller import Poller
 
     location, run_id = chosen_run(target, store, run_id)
     poller = Poller(location, interval, SystemClock(), run_id)

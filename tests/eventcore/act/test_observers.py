@@ -25,10 +25,12 @@ from eventcore.act.observer import (
     EVERYTHING,
     AttemptFailed,
     Notice,
+    ProgramChanged,
     RequestTaken,
     RunAbandoned,
     RunEntered,
     RunFinished,
+    RunFoundOver,
     RunPaused,
     RunResumed,
     RunStopping,
@@ -49,6 +51,7 @@ from tests.support import Recorder, boom, eventor, flow, start
 AT, RUN, WHO = 1_800_000_000.0, "run", ("step", "1.2")
 SAMPLES: list[Notice] = [
     RunEntered(AT, RUN, "program", 0, RunMode.restart),
+    ProgramChanged(AT, RUN, "added: load"),
     TaskStarted(AT, RUN, *WHO, 1),
     AttemptFailed(AT, RUN, *WHO, 1, AT - 1, "ValueError: 100 % wrong", None, AT + 60),
     AttemptFailed(AT, RUN, *WHO, 2, None, "ValueError: wrong", "Traceback ...", None),
@@ -62,6 +65,7 @@ SAMPLES: list[Notice] = [
     RunFinished(AT, RUN, Verdict.stalled, 1, None, ("a waits for b",), ("c@1",), False),
     RunFinished(AT, RUN, Verdict.pending, 1, AT + 60, (), (), True),
     RunAbandoned(AT, RUN, "LeaseLostError: taken over"),
+    RunFoundOver(AT, RUN, Verdict.failure, "recover it"),
 ]
 
 
@@ -118,6 +122,22 @@ def test_it_follows_runs_one_after_another_and_is_never_in_their_way(
 def told(heard: list[Notice]) -> list[str]:
     """The kinds, of tasks with their steps."""
     return [f"{type(n).__name__} {n.step}" if isinstance(n, TaskNotice) else type(n).__name__ for n in heard]
+
+
+def test_a_run_that_is_over_and_a_program_that_changed_are_told() -> None:
+    recorder = Recorder()
+    ev = eventor()
+    first = ev.add_step("first", int)
+    started = start(ev, first)
+    ev.add_observer(recorder)
+    ev.run()
+    recorder.heard.clear()
+    ev.run()
+    assert [type(notice) for notice in recorder.heard] == [RunFoundOver]
+    ev.add_assoc(started, ev.add_step("second", int))
+    ev.run()
+    assert recorder.of(ProgramChanged)[0].differences == "added: second"
+    assert told(recorder.heard)[1:3] == ["RunEntered", "ProgramChanged"]
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end() -> None:

@@ -84,12 +84,8 @@ export class Graph {
     }
   }
 
-  // In raw programs the picture's ids have the word `step` before the name.
   #step(node) {
-    const id = node.dataset.step;
-    const path = this.model.byPath.has(id) ? id : id.replace(/^step /, "");
-    node.dataset.step = path;
-    return this.model.steps[this.model.byPath.get(path)];
+    return this.model.steps[this.model.byPath.get(node.dataset.step)];
   }
 
   #pick(target) {

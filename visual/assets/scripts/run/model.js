@@ -72,8 +72,8 @@ export class Model {
   }
 
   kindOfFailure(row) {
-    if (this.handled.has(row)) return "handled";
-    return this.tasks.recovery[row] < this.run.recovery ? "earlier" : "fatal";
+    if (this.tasks.recovery[row] < this.run.counts_from) return "earlier";
+    return this.handled.has(row) ? "handled" : "fatal";
   }
 
   // Steps whose instances in the step's state all have the same word are called by it.

@@ -14,6 +14,10 @@ export function stepText(step) {
   return `${step.word} ${done.toLocaleString("en")}/${total.toLocaleString("en")}`;
 }
 
+// A sum of the times of several instances is called one.
+export const stepTime = (step) =>
+  step.seconds === null ? null : `${duration(step.seconds)}${step.is_sum ? " in all" : ""}`;
+
 export function stepFacts(step) {
   const retry = Object.entries(step.config)
     .map(([key, value]) => `${key} ${JSON.stringify(value)}`)
@@ -32,6 +36,10 @@ export function stepFacts(step) {
         .map(([state, number]) => `${number.toLocaleString("en")} ${state}`)
         .join(", "),
     ],
-    ["Time", step.seconds === null ? null : `${duration(step.seconds)}, all instances together`],
+    [
+      "Not rerun",
+      step.before.map((one) => `${one.count.toLocaleString("en")} ${one.state} in recovery ${one.recovery}`).join(", "),
+    ],
+    ["Time", stepTime(step)],
   ]);
 }

@@ -2,8 +2,7 @@
 
 import { button, byId, make, renewed } from "#page/base/dom.js";
 import { stateBadge } from "#page/base/state.js";
-import { duration } from "#page/base/text.js";
-import { stepText } from "#page/run/step.js";
+import { stepText, stepTime } from "#page/run/step.js";
 
 export class StepTree {
   constructor(model, choose) {
@@ -21,11 +20,7 @@ export class StepTree {
 
   #line(step, place, choose) {
     const depth = this.#depth(place);
-    const about = [
-      step.loop && `loop: ${step.loop}`,
-      step.require && `after ${step.require}`,
-      step.seconds !== null && duration(step.seconds),
-    ];
+    const about = [step.loop && `loop: ${step.loop}`, step.require && `after ${step.require}`, stepTime(step)];
     const line = button("", () => choose({ step: place }), { "data-step": step.path });
     line.style.paddingLeft = `${0.9 + depth * 1.5}rem`;
     line.append(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from eventcore.act.clock import Clock
-from eventcore.record.reading import reading
-from visual.live import Moment, look
+from eventcore.record.reading import Reader, reading
+from visual.live.moment import Moment, look
 
 SHARE = 10  #: a look that took a second is followed by ten without one
 
 
 class Poller:
-    """Keeps the last moment of a run: the named one, or the latest when it was first looked for."""
+    """Keeps the last moment of a run: the named one, or the latest when it was first looked for.
 
-    def __init__(self, location: str, interval: float, clock: Clock, run_id: str | None = None) -> None:
+    `read` opens a store that cannot be opened by its location, one in memory.
+    """
+
+    def __init__(self, location: str, interval: float, clock: Clock, run_id: str | None = None,
+                 read: Callable[[str], AbstractContextManager[Reader]] = reading) -> None:  # fmt: skip
         self.location = location
+        self._read = read
         self.run_id = run_id
         self.moment: Moment | None = None
         self._interval = interval
@@ -36,7 +44,7 @@ class Poller:
         """Look now; raises `StoreError`."""
         began = self._clock.now()
         try:
-            with reading(self.location) as reader:
+            with self._read(self.location) as reader:
                 self.moment = look(reader, self.run_id, self._clock.wall())
             self.run_id = self.moment.run.run_id
         finally:

@@ -1,0 +1,99 @@
+"""What the shell says of failures that are handled and of runs that users cancelled, the same everywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import visual
+from eventcore.record.reading import reading
+from eventcore.run.next_action import next_action
+from tests.acceptance.test_shell import sequent
+
+HANDLED = """
+import sequent as seq
+
+def bad(): raise ValueError("bad")
+def fine(): pass
+
+flow = seq.Sequent("flow", config={"task_construct": "invoke", "stop_on_exception": False})
+flow.add_step("lost", loop=bad).add_step("inner", fine)
+flow.add_step("own", fine, loop=bad)
+found = flow.add_step("found", loop=bad)
+found.add_step("inner", fine)
+flow.add_step("instead", fine, require=((found, seq.STEP_FAILURE),))
+flow.add_step("fatal", bad)
+step = flow.add_step("step", bad)
+flow.add_step("mends", fine, require=((step, seq.STEP_FAILURE),))
+"""
+CANCELLED = """
+import os, pathlib
+import sequent as seq
+
+def fine(): pass
+def dies():
+    if pathlib.Path("dies").exists(): os._exit(9)
+
+flow = seq.Sequent("flow", config={"task_construct": "invoke"})
+box = flow.add_step("box", loop=[1, 2])
+late = box.add_step("late", fine, delay=3600)
+box.add_step("dies", dies)
+box.add_step("next", fine, require=((late, seq.STEP_SUCCESS),))
+flow.add_step("end", fine, require=((box, seq.STEP_SUCCESS),))
+"""
+
+
+def test_a_loop_that_cannot_be_computed_is_handled_where_the_flow_says_so_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(HANDLED)
+    told = sequent(tmp_path, "run", "-q", "flow.py", code=1).stdout.splitlines()
+    assert {line.split("@")[0] for line in told if "@1" in line} == {
+        "failed: lost", "failed: own", "failed: fatal", "failed, and handled: found", "failed, and handled: step",
+    }  # fmt: skip
+    data = json.loads(sequent(tmp_path, "status", "flow.run.db", "--json").stdout)
+    handled = {failure["path"]: failure["handled"] for failure in data["failures"]}
+    assert handled == {"lost": False, "own": False, "fatal": False, "found": True, "step": True}
+    text = sequent(tmp_path, "status", "flow.run.db").stdout
+    assert text.count("@1, handled: ") == 2
+    assert text.count("@1: ") == 3
+    for path, word in (("lost", False), ("own", False), ("found", True)):
+        assert ("the failure is handled" in sequent(tmp_path, "why", "flow.run.db", path).stdout) is word
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_stopped_run_that_is_cancelled_has_nothing_left_that_waits_or_is_walked(
+    tmp_path: Path, is_killed: bool
+) -> None:
+    (tmp_path / "flow.py").write_text(CANCELLED)
+    if is_killed:
+        (tmp_path / "dies").touch()
+    sequent(tmp_path, "run", "-q", "--max-loops", "1", "flow.py", code=9 if is_killed else 0)
+    (tmp_path / "dies").unlink(missing_ok=True)
+    sequent(tmp_path, "cancel", "flow.run.db")
+    data = json.loads(sequent(tmp_path, "status", "flow.run.db", "--json").stdout)
+    states = {step["path"]: step["state"] for top in data["steps"] for step in (top, *top["steps"])}
+    assert (data["state"], data["outstanding"], data["next_due"]) == ("cancelled", 0, None)
+    assert states == {
+        "box": "cancelled", "box/late": "not reached", "box/dies": "interrupted" if is_killed else "success",
+        "box/next": "not reached", "end": "not reached",
+    }  # fmt: skip
+    assert "end@1: not reached\n" in sequent(tmp_path, "why", "flow.run.db", "end").stdout
+    assert " after " in sequent(tmp_path, "why", "flow.run.db", "box").stdout.splitlines()[1]
+    recovered = sequent(tmp_path, "recover", "-q", "--max-loops", "1", "flow.run.db").stdout
+    assert "1 outstanding" in recovered
+
+
+def test_shell_report_and_picture_agree_on_a_cancelled_run(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(CANCELLED)
+    sequent(tmp_path, "run", "-q", "--max-loops", "1", "flow.py")
+    sequent(tmp_path, "cancel", "flow.run.db")
+    store = str(tmp_path / "flow.run.db")
+    with reading(store) as reader:
+        action = next_action(reader.run(None, 0.0), "flow.run.db")
+    assert action is not None
+    assert str(action) == sequent(tmp_path, "continue", "-q", "flow.py", code=1).stdout.splitlines()[-1]
+    assert action.commands[0].split(" --run-id")[0] == "sequent recover flow.run.db"
+    assert f'"advice":"{action.lead}"' in visual.report(store)
+    (box,) = visual.draw(store).graph.root.boxes
+    assert box.state == "cancelled"
