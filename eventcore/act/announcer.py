@@ -98,7 +98,7 @@ class Announcer:
             log.error("Observer %r raised at %s: %s: %s", observer, type(notice).__name__, type(error).__name__, error,
                       exc_info=None if again else error)  # fmt: skip
         finally:
-            end_if_forked(process, f"observer {type(observer).__name__}")
+            end_if_forked(process, "observer", type(observer).__name__)
 
 
 def _is_told(step: Step) -> bool:

@@ -89,7 +89,7 @@ def perform(call: Call) -> Outcome:
         except BaseException as error:
             return failed(error, tuple(call.view.raised), time.monotonic() - began)
         finally:
-            end_if_forked(process, f"step {call.view.name!r}")
+            end_if_forked(process, "step", call.view.name)
 
 
 async def perform_async(call: Call) -> Outcome:
@@ -112,7 +112,7 @@ async def perform_async(call: Call) -> Outcome:
         except BaseException as error:
             return failed(error, tuple(call.view.raised), time.monotonic() - began)
         finally:
-            end_if_forked(process, f"step {call.view.name!r}")
+            end_if_forked(process, "step", call.view.name)
 
 
 def asyncio_cancelled() -> type[BaseException]:

@@ -4,17 +4,17 @@ import os
 from contextlib import suppress
 
 
-def end_if_forked(process: int, where: str) -> None:
-    """End this process at once unless it is `process`, in which `where` began.
+def end_if_forked(process: int, what: str, name: str) -> None:
+    """End this process at once unless it is `process`, in which the step or observer of that name began.
 
     A fork shares the run's store and workers with the process that it was forked from, has none of its threads, and
     must run no step a second time.
     """
     if os.getpid() != process:
+        said = (
+            f"Process {os.getpid()} was forked from process {process} in {what} {name!r} and must not go on with the "
+            "run, so it ends here; end it with os._exit, or fork before run()\n"
+        )
         with suppress(OSError):
-            os.write(
-                2,
-                f"Process {os.getpid()} was forked from process {process} in {where} and must not go on with the run, "
-                "so it ends here; end it with os._exit, or fork before run()\n".encode("utf-8", "backslashreplace"),
-            )
+            os.write(2, said.encode("utf-8", "backslashreplace"))
         os._exit(1)

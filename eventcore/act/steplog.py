@@ -154,6 +154,8 @@ class StepLog:
 
     def end_lines(self) -> None:
         """Show what was printed without the end of a line."""
+        if not self._lines:
+            return
         for number, lines in self._lines.items():
             with suppress(OSError):  # nobody reads the console any more
                 (sys.stdout if number == 1 else sys.stderr).write(lines.ended())

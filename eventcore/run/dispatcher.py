@@ -80,9 +80,14 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.result, (str, NoneType))
         and isinstance(outcome.error, (str, NoneType))
         and isinstance(outcome.seconds, (float, int, NoneType))
-        and isinstance(outcome.files, dict)
-        and all(isinstance(name, str) and FILE_NAME.fullmatch(name) for name in outcome.files)
-        and all(isinstance(content, bytes) for content in outcome.files.values())
+        and (outcome.files == {} or _are_files(outcome.files))
     ):
         return outcome
     return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts and numbers")
+
+
+def _are_files(files: object) -> bool:
+    return isinstance(files, dict) and all(
+        isinstance(name, str) and FILE_NAME.fullmatch(name) and isinstance(content, bytes)
+        for name, content in files.items()
+    )
