@@ -1,6 +1,7 @@
 """Run the suite beside busy processes, by default three times beside eight: `python -m tests.busy [PASSES [BUSY]]`.
 
-What passes only on an idle machine fails here.
+What passes only on an idle machine fails here. More tests run at once than there are processors, which loads the machine
+further and gives the suite a fair share of it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+AT_ONCE = 8  #: tests
 BURN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
 
 
@@ -17,7 +19,7 @@ def main(passes: int = 3, processes: int = 8) -> int:
     try:
         for number in range(1, passes + 1):
             print(f"pass {number} of {passes}, beside {processes} busy processes", flush=True)
-            code = subprocess.run([sys.executable, "-m", "pytest", "-n", "2"], check=False).returncode
+            code = subprocess.run([sys.executable, "-m", "pytest", "-n", str(AT_ONCE)], check=False).returncode
             if code:
                 return code
     finally:
