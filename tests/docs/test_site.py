@@ -24,6 +24,7 @@ import eventcore
 import sequent
 import visual
 from tests.docs.pages import anchors_of, links_of
+from tests.services.served import LONG
 from tests.support import ROOT
 
 if TYPE_CHECKING:
@@ -129,11 +130,12 @@ def test_a_browser_finds_what_it_searches_for_and_asks_nobody_else(site: Path, b
     asked, errors = list[str](), list[str]()
     try:
         tab = browser.new_page()
+        tab.set_default_timeout(LONG)
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(f"{own}index.html")
         tab.locator(".md-search__input").fill("idempotency key")
-        found = tab.locator(".md-search-result__item").first.inner_text(timeout=60_000)
+        found = tab.locator(".md-search-result__item").first.inner_text()
         tab.close()
     finally:
         server.shutdown()

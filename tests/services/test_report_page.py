@@ -12,6 +12,7 @@ import pytest
 import eventcore as evr
 import sequent as seq
 import visual
+from tests.services.served import LONG
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -56,7 +57,7 @@ def page(browser: Browser, report: Path) -> Iterator[Page]:
     """The report, opened as a file; it must neither ask for anything nor complain."""
     context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
     opened = context.new_page()
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(LONG)
     seen = Seen(opened)
     opened.goto(report.as_uri())
     yield opened
@@ -211,7 +212,7 @@ def phone(browser: Browser, mixed: Path) -> Iterator[Page]:
     """The report of such a run on a phone."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     opened = context.new_page()
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(LONG)
     seen = Seen(opened)
     opened.goto(mixed.as_uri())
     yield opened
