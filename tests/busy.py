@@ -1,7 +1,7 @@
 """Run the suite beside busy processes, by default three times beside eight: `python -m tests.busy [PASSES [BUSY]]`.
 
-What passes only on an idle machine fails here. More tests run at once than there are processors, which loads the machine
-further and gives the suite a fair share of it.
+What passes only on an idle machine fails here. More tests run at once than there are processors, which loads the
+machine further and gives the suite a fair share of it.
 """
 
 from __future__ import annotations
