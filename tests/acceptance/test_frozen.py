@@ -28,7 +28,7 @@ from eventcore.record.schema import programs
 from eventcore.record.store import opened
 from eventcore.run.tenure import Tenure
 from tests.acceptance.test_leases import change_row
-from tests.crash.processes import Scripts, eventually
+from tests.crash.processes import Scripts, eventually, freeze
 from tests.crash.sabotage import rows
 from tests.support import ROOT
 
@@ -59,7 +59,7 @@ def test_what_another_engine_has_finished_meanwhile_does_not_run_again(scripts: 
     ran, store = tmp_path / "ran", tmp_path / "s.db"
     frozen = scripts.start(script, "restart", "process")
     eventually(lambda: store.exists() and bool(rows_of_active(store)), "the first start")
-    frozen.send_signal(signal.SIGSTOP)
+    freeze(frozen, store)
     eventually(lambda: silent_for(store) > 0.7, "the end of the term")
     other = scripts.run(script, "recover", "thread")
     assert other.stdout.split() == ["True"], other.stderr

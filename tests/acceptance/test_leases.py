@@ -17,7 +17,7 @@ import pytest
 import eventcore as evr
 from eventcore.define.status import RunMode
 from eventcore.errors import RunHeldError
-from tests.crash.processes import Scripts, eventually
+from tests.crash.processes import Scripts, eventually, freeze
 from tests.crash.sabotage import rows, statuses
 
 HOLDER = """\
@@ -144,7 +144,7 @@ def test_a_stopped_engine_that_lost_its_run_records_nothing_more(scripts: Script
     store = tmp_path / "s.db"
     holder = scripts.start(scripts.write(HOLDER), 0.5)
     eventually((tmp_path / "waiting").exists, "the first step")
-    holder.send_signal(signal.SIGSTOP)
+    freeze(holder, store)
     (heartbeat,) = rows(store, "SELECT heartbeat FROM eventcore_runs")[0]
     eventually(lambda: time.time() > heartbeat + 0.6, "the end of the term")
     (tmp_path / "go").touch()
@@ -164,7 +164,7 @@ def test_a_stopped_engine_that_lost_its_run_to_a_working_one_does_not_disturb_it
 ) -> None:
     holder = scripts.start(scripts.write(HOLDER), 0.5)
     eventually((tmp_path / "waiting").exists, "the first step")
-    holder.send_signal(signal.SIGSTOP)
+    freeze(holder, tmp_path / "s.db")
     (heartbeat,) = rows(tmp_path / "s.db", "SELECT heartbeat FROM eventcore_runs")[0]
     eventually(lambda: time.time() > heartbeat + 0.6, "the end of the term")
     (tmp_path / "waiting").unlink()

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,34 @@ def eventually(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.005)
 
 
+def freeze(process: subprocess.Popen[str], store: Path) -> None:
+    """Stop an engine at a moment when it does not write: until it goes on, SQLite would let nobody else do so."""
+
+    def is_frozen_outside_of_a_turn() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: state_of(process.pid) == "T", "the stop of the engine")
+        try:
+            with closing(sqlite3.connect(store, timeout=0, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+            return False
+        return True
+
+    eventually(is_frozen_outside_of_a_turn, "a moment between turns")
+
+
+def state_of(pid: int) -> str:
+    """The state of a process, as one letter; Z where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return state_of(pid) not in "ZX"
 
 
 def _pids() -> list[int]:
