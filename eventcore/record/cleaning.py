@@ -22,6 +22,7 @@ from eventcore.record.database import reported, transaction
 from eventcore.record.store import Store
 from eventcore.record.views import RunView
 
+UNFINISHED = ("pending", "paused")  #: states of runs that were left on purpose, and are to go on
 BATCH = 2_000  #: rows of one transaction
 HISTORY = [table for table in t.metadata.sorted_tables if "run" in table.c and table is not t.recoveries]
 
@@ -40,6 +41,11 @@ def disposable(runs: Iterable[RunView], before: float | None, keep: int | None) 
         if is_old and is_beyond and not run.is_held:
             found.append(run)
     return found
+
+
+def unfinished(runs: Iterable[RunView]) -> list[RunView]:
+    """Those of the runs that are to go on, because delays are outstanding or a pause holds them up."""
+    return [run for run in runs if run.state in UNFINISHED]
 
 
 def delete_run(store: Store, run: RunView) -> bool:

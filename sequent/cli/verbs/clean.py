@@ -24,18 +24,23 @@ UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 @store_option
 @click.option("--older-than", metavar="AGE", help="Delete runs that ended longer ago than this: 30d, 12h, 45m.")
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Keep the N latest runs of each program.")
+@click.option("--pending", is_flag=True, help="Delete runs that are pending or paused, too.")
 @click.option("--logs", is_flag=True, help="Delete the runs' logs, too.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
-def command(target: str, store: str | None, older_than: str | None, keep: int | None, logs: bool,
-            dry_run: bool) -> int:  # fmt: skip
-    """Delete old runs of TARGET: those that meet all the criteria given. Runs in progress are never deleted."""
+def command(target: str, store: str | None, older_than: str | None, keep: int | None, pending: bool,
+            logs: bool, dry_run: bool) -> int:  # fmt: skip
+    """Delete old runs of TARGET: those that meet all the criteria given.
+
+    Runs in progress are never deleted; those that are pending or paused only with --pending.
+    """
     from sequent.cli.chosen import chosen_store
     from sequent.cli.target import parse_target
 
     if older_than is None and keep is None:
         raise click.UsageError("say which runs: --older-than 30d, --keep 10, or both")
     age = None if older_than is None else _seconds_of(older_than)
-    return _clean(chosen_store(parse_target(target), store), age, keep, logs=logs, dry_run=dry_run)
+    return _clean(chosen_store(parse_target(target), store), age, keep, pending=pending, logs=logs,
+                  dry_run=dry_run)  # fmt: skip
 
 
 def _seconds_of(age: str) -> float:
@@ -46,17 +51,19 @@ def _seconds_of(age: str) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
-def _clean(location: str, age: float | None, keep: int | None, *, logs: bool, dry_run: bool) -> int:
+def _clean(location: str, age: float | None, keep: int | None, *, pending: bool, logs: bool, dry_run: bool) -> int:
     """Delete the runs that are older than an age and beyond the `keep` latest; returns the exit code."""
     import time
 
-    from eventcore.record.cleaning import disposable
+    from eventcore.record.cleaning import disposable, unfinished
     from eventcore.record.reading import reading
 
     now = time.time()
     with reading(location) as reader:
         runs = reader.runs(now)
     chosen = disposable(runs, None if age is None else now - age, keep)
+    spared = [] if pending else unfinished(chosen)
+    chosen = [run for run in chosen if run not in spared]
     if not dry_run:
         chosen = _deleted(location, chosen, logs)
     else:
@@ -65,8 +72,11 @@ def _clean(location: str, age: float | None, keep: int | None, *, logs: bool, dr
     for run in runs:
         if run.is_held:
             click.echo(f"kept     {run.run_id}: {run.holder} is working on it", err=True)
+    if spared:
+        _say_spared(spared)
     if not chosen:
-        click.echo(f"sequent: nothing to clean: no run in {location} meets the criteria", err=True)
+        which = "no other run" if spared else "no run"
+        click.echo(f"sequent: nothing to clean: {which} in {location} meets the criteria", err=True)
         return EXIT_NOTHING
     of_runs = f"{len(chosen)} of {len(runs)} run{'' if len(runs) == 1 else 's'}"
     click.echo(f"{of_runs} {'would be ' if dry_run else ''}deleted")
@@ -107,6 +117,12 @@ def _say(what: str, run: RunView, found_logs: list[Path]) -> None:
     since = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
     logs = f", with its logs in {' and '.join(map(str, found_logs))}" if found_logs else ""
     click.echo(f"{what}  {run.run_id}  {run.program}  {run.state}, started {since}{logs}")
+
+
+def _say_spared(runs: list[RunView]) -> None:
+    states = " or ".join(sorted({run.state for run in runs}))
+    told, them = ("run that is", "it") if len(runs) == 1 else ("runs that are", "them")
+    click.echo(f"kept     {len(runs)} {told} {states}; to delete {them}, too, add --pending", err=True)
 
 
 def _logs(run: RunView, location: str) -> list[Path]:
