@@ -1,21 +1,22 @@
 """A forecast of a recovery: the program is walked as a recovery walks it, but nothing runs.
 
 It assumes that every step that would run succeeds at once and that every delay is over, so it covers what is reached if
-nothing fails again. A loop whose items are recorded is taken to have these, also where it would be computed again. What
-is inside a loop that would be computed for the first time stays unknown.
+nothing fails again; of what was reached before and is not then, it says what would become of it. A loop whose items are
+recorded is taken to have these, also where it would be computed again. What is inside a loop that would be computed for
+the first time stays unknown.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from eventcore.decide import delays
+from eventcore.decide import delays, recovery
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
-from eventcore.decide.history import History
+from eventcore.decide.history import History, Past
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Limit, Task
 from eventcore.decide.turn import Turn
@@ -31,12 +32,18 @@ class StepForecast(msgspec.Struct):
     again: list[tuple[str, TaskStatus]] = []  #: the sequence, and the status that the task had
     first: list[str] = []  #: sequences that no earlier recovery reached
     skipped: list[str] = []  #: sequences whose result is carried over
+    again_if_reached: list[tuple[str, TaskStatus]] = []  #: not reached by the walk, and would run again
+    skipped_if_reached: list[str] = []  #: not reached by the walk, and would be skipped
     is_left: bool = False  #: it will not run whatever happens, because only others are to run again
 
     @property
     def is_known(self) -> bool:
         """False for a step that the walk did not reach; it would run when it is reached, such as after a failure."""
         return bool(self.again or self.first or self.skipped)
+
+    def reached(self) -> list[str]:
+        """The sequences that the walk reached."""
+        return [*(sequence for sequence, _ in self.again), *self.first, *self.skipped]
 
 
 class Forecast(msgspec.Struct):
@@ -89,7 +96,22 @@ def forecast(
     for (name, sequence), past in history.tasks.items() if passed_over else ():
         if name in found and past.status.is_done and _is_inside(plan, name, sequence, passed_over):
             found[name].skipped.append(sequence)
+    _note_not_reached(plan, history, known or history, found)
     return told
+
+
+def _note_not_reached(plan: Plan, history: History, known: History, found: Mapping[str, StepForecast]) -> None:
+    """Note what would become of instances with a history that only another outcome of other steps leads to."""
+    reached = {(name, sequence) for name, one in found.items() for sequence in one.reached()}
+    for (name, sequence), past in known.tasks.items():
+        is_left = history.only is not None and not history.only.covers(name, sequence)
+        if name not in found or (name, sequence) in reached or is_left:
+            continue
+        still = history.tasks.get((name, sequence))
+        if still is not None and recovery.skips(plan.steps[name], still, history):
+            found[name].skipped_if_reached.append(sequence)
+        else:
+            found[name].again_if_reached.append((sequence, _left_in(past)))
 
 
 def _is_inside(plan: Plan, name: str, sequence: str, containers: Container[tuple[str, str]]) -> bool:
@@ -119,8 +141,11 @@ def _note(known: StepForecast, task: Task, history: History) -> None:
     if past is None:
         known.first.append(task.sequence)
     else:
-        status = TaskStatus.success if past.status is TaskStatus.skipped else past.status
-        known.again.append((task.sequence, status))
+        known.again.append((task.sequence, _left_in(past)))
+
+
+def _left_in(past: Past) -> TaskStatus:
+    return TaskStatus.success if past.status is TaskStatus.skipped else past.status
 
 
 def _goes_on(turn: Turn, started: list[Task], unknown: list[Task]) -> bool:

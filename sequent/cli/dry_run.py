@@ -10,7 +10,7 @@ import click
 
 from eventcore.decide.forecast import StepForecast
 from eventcore.decide.rerunning import Rerun
-from eventcore.define.status import RunMode
+from eventcore.define.status import RunMode, TaskStatus
 from eventcore.define.stored import read
 from eventcore.record.reading import reading
 from eventcore.run.rehearsal import Rehearsal, rehearse
@@ -57,12 +57,16 @@ def _lines(told: Rehearsal) -> Iterator[str]:
     rows = [row for path, known in _by_path(told) for row in _rows(path, known)]
     width = max((len(path) for _, path, _ in rows), default=0)
     for what, path, rest in rows:
-        yield f"  {what:<21}  {path:<{width}}  {rest}".rstrip()
+        yield f"  {what:<23}  {path:<{width}}  {rest}".rstrip()
     again = sum(len(known.again) for known in told.steps.values())
     first = sum(len(known.first) for known in told.steps.values())
     skipped = sum(len(known.skipped) for known in told.steps.values())
     least = "at least " if told.not_computed else ""
     yield f"to run again: {again}; to run for the first time: {least}{first}; to skip: {skipped}"
+    again = sum(len(known.again_if_reached) for known in told.steps.values())
+    skipped = sum(len(known.skipped_if_reached) for known in told.steps.values())
+    if again or skipped:
+        yield f"not counted, because it depends on how other steps end: to run again: {again}; to skip: {skipped}"
     if told.not_computed:
         loops = _listed(f"{path}@{sequence}" for path, sequence in told.not_computed)
         yield f"not counted, because their loops are not computed yet: {loops}"
@@ -77,13 +81,21 @@ def _by_path(told: Rehearsal) -> Iterator[tuple[str, StepForecast]]:
 
 def _rows(path: str, known: StepForecast) -> Iterator[tuple[str, str, str]]:
     if known.again:
-        yield "runs again", path, _listed(f"@{sequence} ({status.value})" for sequence, status in known.again)
+        yield "runs again", path, _with_status(known.again)
     if known.first:
         yield "will run when reached", path, _listed(f"@{sequence}" for sequence in known.first)
     if known.skipped:
         yield "skipped", path, _listed(f"@{sequence}" for sequence in known.skipped)
-    if not known.is_known:
+    if known.again_if_reached:
+        yield "runs again when reached", path, _with_status(known.again_if_reached)
+    if known.skipped_if_reached:
+        yield "skipped when reached", path, _listed(f"@{sequence}" for sequence in known.skipped_if_reached)
+    if not (known.is_known or known.again_if_reached or known.skipped_if_reached):
         yield "left as it is" if known.is_left else "will run when reached", path, ""
+
+
+def _with_status(instances: Iterable[tuple[str, TaskStatus]]) -> str:
+    return _listed(f"@{sequence} ({status.value})" for sequence, status in instances)
 
 
 def _listed(instances: Iterable[str]) -> str:
@@ -110,6 +122,14 @@ def _step_data(path: str, known: StepForecast) -> dict[str, Any]:
         *({"sequence": sequence, "will": "run again", "was": status.value} for sequence, status in known.again),
         *({"sequence": sequence, "will": "run when reached", "was": None} for sequence in known.first),
         *({"sequence": sequence, "will": "be skipped", "was": "success"} for sequence in known.skipped),
+        *(
+            {"sequence": sequence, "will": "run again when reached", "was": status.value}
+            for sequence, status in known.again_if_reached
+        ),
+        *(
+            {"sequence": sequence, "will": "be skipped when reached", "was": "success"}
+            for sequence in known.skipped_if_reached
+        ),
     ]
     return {
         "path": path, "again": len(known.again), "first": len(known.first), "skipped": len(known.skipped),

@@ -61,6 +61,14 @@ def test_a_loop_that_cannot_be_computed_is_handled_where_the_flow_says_so_and_no
         assert ("the failure is handled" in sequent(tmp_path, "why", "flow.run.db", path).stdout) is word
 
 
+def test_a_dry_run_says_what_becomes_of_steps_that_a_handled_failure_led_to(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(HANDLED.replace('flow.add_step("mends", fine', 'flow.add_step("mends", bad'))
+    sequent(tmp_path, "run", "-q", "flow.py", code=1)
+    told = [" ".join(line.split()) for line in sequent(tmp_path, "recover", "flow.py", "--dry-run").stdout.splitlines()]
+    assert {"skipped when reached instead @1", "runs again when reached mends @1 (failure)"} <= set(told)
+    assert "not counted, because it depends on how other steps end: to run again: 1; to skip: 1" in told
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_stopped_run_that_is_cancelled_has_nothing_left_that_waits_or_is_walked(
     tmp_path: Path, is_killed: bool

@@ -67,6 +67,27 @@ def test_a_loop_that_was_never_computed_is_left_open(tmp_path: Path) -> None:
     assert not steps["days/alarm"].is_known
 
 
+def test_what_ran_after_a_handled_failure_is_told_as_what_becomes_of_it_if_that_comes_again(tmp_path: Path) -> None:
+    def built(mode: seq.RunMode) -> seq.Sequent:
+        f = flow(tmp_path / "run.db", mode, stop_on_exception=False)
+        a = f.add_step("a", work)
+        b = f.add_step("b", work, require=((a, STEP_FAILURE),))
+        f.add_step("c", work, require=((b, STEP_SUCCESS),))
+        f.add_step("d", work, require=((a, STEP_SUCCESS),))
+        return f
+
+    work = Work("a@1", "c@1")
+    built(RESTART)()
+    steps = rehearse(built(RECOVER)).steps
+    assert steps["a"].again == [("1", TaskStatus.failure)]
+    assert (steps["b"].skipped, steps["b"].skipped_if_reached) == ([], ["1"])
+    assert (steps["c"].again, steps["c"].again_if_reached) == ([], [("1", TaskStatus.failure)])
+    assert (steps["d"].first, steps["d"].again_if_reached, steps["d"].skipped_if_reached) == (["1"], [], [])
+    work.since()
+    built(RECOVER)()
+    assert work.since() == ["a@1", "c@1"]
+
+
 def test_it_can_be_told_from_an_earlier_recovery_on(tmp_path: Path) -> None:
     work = Work("report@1")
     program(tmp_path / "run.db", RESTART, work)()
