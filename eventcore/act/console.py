@@ -23,6 +23,7 @@ class Console(msgspec.Struct, frozen=True):
     is_short: bool = False  #: as short lines, at most one for each step that the engine has nothing else to say of
     is_coloured: bool = False
     is_verbose: bool = False  #: short lines also for what has begun and what is tried again
+    prints: bool = True  #: what steps print is shown; it is in their logs in any case
     names: tuple[bool, bool] = (False, False)  #: lines printed to stdout and stderr begin with the name of their step
 
     def styled(self, text: str, style: Style | None) -> str:
@@ -37,11 +38,11 @@ def this_console(shows: object = True, *, verbose: bool = False, several: bool =
     """
     is_forced = shows in ("short", "coloured")
     out, err = (is_forced or (shows != "full" and _is_terminal(stream)) for stream in (sys.stdout, sys.stderr))
-    is_short = is_forced or (shows is True and err)
+    is_short = is_forced or (shows in (True, "quiet") and err)
     is_coloured = shows == "coloured" or (is_short and _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb")
     return Console(
         shows is not False, lines, is_short, is_coloured and not os.environ.get("NO_COLOR"), verbose,
-        (several and out, several and err),
+        shows != "quiet", (several and out, several and err),
     )  # fmt: skip
 
 

@@ -55,13 +55,17 @@ class ProgramOutput:
         if self._log is not None and self._file is not None and os.fstat(self._file).st_size > 0:
             self.name()
         if self._log is None:
-            lines = log.named_lines(1)
-            with suppress(OSError):  # nobody reads the console any more
-                for text in log.foreign():
-                    sys.stdout.write(text if lines is None else lines.shown(text))
-            log.end_lines()
+            if log.target.console.prints:
+                self._show(log)
             self._let_go()
         self._log = None
+
+    def _show(self, log: StepLog) -> None:
+        lines = log.named_lines(1)
+        with suppress(OSError):  # nobody reads the console any more
+            for text in log.foreign():
+                sys.stdout.write(text if lines is None else lines.shown(text))
+        log.end_lines()
 
     def close(self) -> None:
         """Restore the descriptors, and remove a file that has no name yet."""

@@ -24,6 +24,8 @@ class Tee(io.TextIOBase):
         if running is None:
             return self._write(text)
         running.write(text)
+        if not running.target.console.prints:
+            return len(text)
         lines = running.named_lines(self._number)
         for start in range(0, len(text), CHUNK):
             piece = text[start : start + CHUNK]

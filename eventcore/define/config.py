@@ -69,7 +69,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shared_db: bool = False  #: others use the store, too: to recover or continue a run, its `run_id` must be given
     envvar_prefix: str = "EVENTOR_"  #: of STEP_NAME, STEP_SEQUENCE and STEP_RECOVERY in a step's environment
     logging_level: int = 20  #: INFO; may be written by its name
-    console: bool | Literal["short", "coloured", "full"] = True  #: show log records on the console; how, if not as fits
+    console: bool | Literal["short", "coloured", "full", "quiet"] = True  #: what the console shows, and how
     verbose: bool = False  #: of short lines, also those for what begins and what is tried again
     durability: Literal["full", "normal"] = "full"  #: survive power loss, or any crash of a process
     max_result_size: int = 1_000_000  #: characters; a longer result goes to a file next to the store

@@ -22,7 +22,8 @@ def run_every(mode: RunMode, target: str, store: str | None, run_id: str | None,
     location = chosen_store(parse_target(target), store)
     found = [run for run in own_runs(target, location) if run.state in SERVED[mode]]
     if not found:
-        click.echo(f"sequent: nothing to {mode.value}: no run in {location} is {_either(SERVED[mode])}", err=True)
+        if options["quiet"] < 2:
+            click.echo(f"sequent: nothing to {mode.value}: no run in {location} is {_either(SERVED[mode])}", err=True)
         return EXIT_NOTHING
     codes = {0}
     for run in found:

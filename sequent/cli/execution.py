@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -28,28 +29,34 @@ from sequent.cli.terminal import is_interactive
 from sequent.cli.unfinished import tell_left_by_run
 
 
-def run_program(mode: RunMode, *, detach: bool = False, quiet: bool = False, plain: bool = False,
+def run_program(mode: RunMode, *, detach: bool = False, quiet: int = 0, plain: bool = False,
                 **options: Any) -> int:  # fmt: skip
-    """Run the target's program in a mode, in the background with `detach`; returns the exit code."""
+    """Run the target's program in a mode, in the background with `detach`; returns the exit code.
+
+    With `quiet` 1, no progress is shown; with 2, nothing but warnings and errors.
+    """
     if detach:
         from sequent.cli.background import detached
 
-        return detached(lambda background: _run(mode, background.begun, quiet=quiet, **options))
+        return detached(lambda background: _run(mode, background.begun, quiet=min(quiet, 1), **options))
     around = _in_full if plain else _viewed if is_interactive() and not quiet else _unseen
     return _run(mode, around, quiet=quiet, **options)
 
 
 def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]], target: str, store: str | None,
-         run_id: str | None, settings: Sequence[str], parameters: Sequence[str], max_loops: int, quiet: bool,
+         run_id: str | None, settings: Sequence[str], parameters: Sequence[str], max_loops: int, quiet: int,
          verbose: bool, **more: Any) -> int:  # fmt: skip
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
-        program.configure({"logging_level": "WARNING"})
+        program.configure({"logging_level": max(program.config.logging_level, logging.WARNING)})
     if verbose:
         program.configure({"verbose": True})
+    if quiet > 1:
+        program.configure({"console": program.config.console and "quiet"})
     goes_on = mode is not RunMode.restart and "rerun" not in more
     if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
-        click.echo(f"sequent: {nothing}", err=True)
+        if quiet < 2:
+            click.echo(f"sequent: {nothing}", err=True)
         return EXIT_NOTHING
     try:
         with around(program):
@@ -63,7 +70,7 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         raise click.exceptions.Exit(EXIT_FAILED) from None  # what else the command was to do is left, too
     if backend_of(program.store).is_shared:
         with loss_accepted():
-            if more.get("overlap") != "skip" or _is_recorded(program):
+            if (quiet < 2 or not ok) and (more.get("overlap") != "skip" or _is_recorded(program)):
                 tell_end(program.store, program.run_id)
             if more.get("overlap", "allow") != "allow":
                 tell_left_by_run(program)

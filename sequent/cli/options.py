@@ -77,7 +77,9 @@ def program_options(function: F) -> F:
         parameter_option,
         click.option("--max-loops", default=-1, show_default=True,
                      help="Number of passes; each ends when only delays are left. -1: wait for delays, too."),
-        click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
+        click.option("-q", "--quiet", count=True,
+                     help="Show no progress, but what steps print and how the run ended. -qq: show only warnings and "
+                     "errors; what steps print is in their logs."),
         click.option("-v", "--verbose", is_flag=True, help="On a terminal, show also what begins and is tried again."),
         click.option("--detach", is_flag=True, help="Run in the background; return once the run has begun."),
         click.option("--plain", is_flag=True, help="Print lines instead of the live view, even in a terminal."),

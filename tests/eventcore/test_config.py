@@ -151,7 +151,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "an endless timeout": ({"timeout": float("inf")}, ["timeout", "seconds"]),
     "no result size": ({"max_result_size": 0}, ["max_result_size", "above 0"]),
     "an unknown durability": ({"durability": "none"}, ["durability", "'none'", "'full', 'normal'"]),
-    "an unknown console": ({"console": "loud"}, ["console", "'loud'", "True, False, 'short', 'coloured', 'full'"]),
+    "an unknown console": ({"console": "loud"}, ["console", "'loud'", "False, 'short', 'coloured', 'full', 'quiet'"]),
     "an unknown level": ({"logging_level": "LOUD"}, ["logging_level", "'LOUD'", "INFO"]),
     "an unknown construct": ({"task_construct": "proces"}, ["task_construct", "'proces'", "process, thread"]),
     "a construct that is a class of something": ({"task_construct": dict}, ["task_construct", "dict", "Executor"]),
