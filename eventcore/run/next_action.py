@@ -77,7 +77,7 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
     if run.is_held:
         return "", "", ""
     if run.is_interrupted:
-        return "its engine is gone", "to continue, run", "recover"
+        return "its engine is gone", "to continue, run", "continue"
     if run.verdict is Verdict.pending and run.held_back and run.next_due is None:
         left = "1 instance" if run.held_back == 1 else f"{run.held_back} instances"
         return f"the rerun left out {left} that it reached", "to run the rest, run", "recover"

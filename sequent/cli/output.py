@@ -9,17 +9,36 @@ import json
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from eventcore.record.views import RunView
 
 WIDEST = 10_000  #: columns of a table that is not to be cut
 
 
-def console(*, wide: bool = False) -> Console:
-    """The terminal, or a plain text of 120 columns where the output is piped; `wide`, lines as long as they are."""
-    found = Console(highlight=False, soft_wrap=False, width=WIDEST if wide else None)
-    return found if found.is_terminal else Console(highlight=False, width=WIDEST if wide else 120, color_system=None)
+def print_table(table: RenderableType) -> None:
+    """Print a table that is never cut, for people and for pipes."""
+    found = Console(highlight=False, width=WIDEST)
+    (found if found.is_terminal else _plain(WIDEST)).print(table)
+
+
+def print_fitted(lines: RenderableType) -> None:
+    """Print lines that are wrapped to fit the terminal, and where the output is piped, as long as they are."""
+    terminal = Console(highlight=False)
+    if terminal.is_terminal:
+        terminal.print(lines)
+        return
+    plain = _plain(WIDEST)
+    plain = _plain(max(1, Measurement.get(plain, plain.options, lines).maximum))
+    with plain.capture() as printed:
+        plain.print(lines)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def _plain(width: int) -> Console:
+    return Console(highlight=False, width=width, color_system=None)
 
 
 def print_json(data: Any) -> None:

@@ -83,3 +83,15 @@ def test_a_failure_that_wrote_nothing_is_shown_too(folder: Path) -> None:
     shown = sequent(folder, "logs", "silent.py", "--failed")
     assert shown.stdout.endswith("ZeroDivisionError: division by zero\n")
     assert not shown.stderr
+
+
+def test_lines_of_a_piped_status_are_as_long_as_they_are(folder: Path) -> None:
+    error = " ".join(["far too long a message for one line of a terminal"] * 8)
+    (folder / "long.py").write_text(
+        "import sequent as seq\nflow = seq.Sequent(config={'task_construct': 'invoke'})\n"
+        f"@flow.step('fails')\ndef fails(): raise ValueError({error!r})\nflow.add_step('other', print)\n"
+    )
+    sequent(folder, "run", "-q", "long.py", code=1)
+    lines = sequent(folder, "status", "long.py").stdout.splitlines()
+    assert [line for line in lines if error in line] == [f"│   └── @1: ValueError: {error}"]
+    assert lines == [line.rstrip() for line in lines]

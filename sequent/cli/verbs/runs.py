@@ -76,7 +76,7 @@ def _print_table(found: Sequence[Found], *, with_stores: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from sequent.cli.output import console
+    from sequent.cli.output import print_table
     from visual.live.tree import STYLES
     from visual.standing import duration
 
@@ -100,4 +100,4 @@ def _print_table(found: Sequence[Found], *, with_stores: bool) -> None:
         left = str(one.outstanding[0])
         cells = (*where, *whose, run.program, state, str(run.recovery), started, took, left, *map(escape, given))
         table.add_row(escape(run.run_id), *cells)
-    console(wide=True).print(table)
+    print_table(table)

@@ -39,8 +39,9 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
     import time
 
     from eventcore.record.reading import reading
+    from eventcore.run.next_action import next_action
     from sequent.cli.chosen import chosen_run
-    from sequent.cli.output import console, print_json
+    from sequent.cli.output import print_fitted, print_json
     from visual.instances import Instances
     from visual.live.tree import error_lines, run_tree
 
@@ -53,7 +54,9 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
             print_json(_data(reader, run, location, shown))
         else:
             errors = error_lines(run, shown.nodes, _failures(reader, run, shown), Instances(reader, run))
-            console().print(run_tree(run, shown, errors, reader.outstanding(run), now))
+            print_fitted(run_tree(run, shown, errors, reader.outstanding(run), now))
+            if (action := next_action(run, location)) is not None:
+                click.echo(action)
     return 0
 
 
