@@ -11,7 +11,6 @@ import os
 import pickle
 import sys
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -24,6 +23,7 @@ from eventcore.act.codecs_sent import SentCodec, codecs_to_send, take_codecs
 from eventcore.act.current import Current, entered
 from eventcore.act.forks import end_if_forked
 from eventcore.act.steplog import LogTarget, captured
+from eventcore.act.tracebacks import traceback_text
 from eventcore.act.variables import fits_environment
 from eventcore.define.error_text import error_text
 from eventcore.define.sealed import Sealed, opened
@@ -170,12 +170,13 @@ def failed(
 ) -> Outcome:
     """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    text: str | None
     try:
         summary = error_text(error)
-        text = "".join(traceback.format_exception(type(error), error, frames))
+        text = traceback_text(error, frames)
     except Exception:  # an exception whose own __str__ raises must not take the engine along
         summary = text = f"{type(error).__name__} (its text cannot be shown)"
-    return Outcome(False, error=_storable(summary), traceback=_storable(text), seconds=seconds, raised=raised)
+    return Outcome(False, error=_storable(summary), traceback=text and _storable(text), seconds=seconds, raised=raised)
 
 
 def _storable(text: str) -> str:

@@ -95,3 +95,30 @@ def test_lines_of_a_piped_status_are_as_long_as_they_are(folder: Path) -> None:
     lines = sequent(folder, "status", "long.py").stdout.splitlines()
     assert [line for line in lines if error in line] == [f"│   └── @1: ValueError: {error}"]
     assert lines == [line.rstrip() for line in lines]
+
+
+def test_why_leads_from_a_failed_shell_command_to_what_it_printed(folder: Path) -> None:
+    (folder / "make.py").write_text(
+        "import sequent as seq\nflow = seq.Sequent()\n"
+        "flow.add_step('all', seq.shell('echo \"nothing to make\"; exit 3'))\n"
+    )
+    sequent(folder, "run", "-q", "make.py", "--run-id", "one", code=1)
+    told = sequent(folder, "why", "make.py", "all").stdout
+    assert "exit code 3" in told
+    assert "Traceback" not in told
+    advice = "for what it printed, run: sequent logs make.run.db all@1 --run-id one"
+    assert told.splitlines()[-1].strip() == advice
+    assert "nothing to make\n" in sequent(folder, *advice.partition("sequent ")[2].split()).stdout
+
+
+def test_why_says_each_line_of_a_long_error_once(folder: Path) -> None:
+    (folder / "long.py").write_text(
+        "import sequent as seq\nclass Lines(ValueError): pass\n"
+        "flow = seq.Sequent(config={'task_construct': 'invoke'})\ntext = '\\n'.join(('one', 'two', 'three'))\n"
+        "@flow.step('fails')\ndef fails(): raise Lines(text)\n"
+    )
+    sequent(folder, "run", "-q", "long.py", code=1)
+    lines = sequent(folder, "why", "long.py", "fails").stdout.splitlines()
+    assert lines[1].endswith("Lines: one")
+    assert [line for line in lines if not line.strip()] == []
+    assert lines.count("  two") == lines.count("  three") == 1

@@ -56,7 +56,7 @@ def test_a_run_ends_in_one_line_and_the_next_cell_continues_it(kernel: Kernel, c
     ended = " and its running steps were ended" if times == 2 else ""
     run_id = kernel.run("flow.run_id").result["text/plain"]
     assert done.error == f"KeyboardInterrupt: run {run_id} was interrupted{ended}; run() continues it"
-    assert f"run: flow.run(run_mode='{'recover' if times == 2 else 'continue'}', run_id={run_id})" in done.progress
+    assert f"run: flow.run(run_mode='continue', run_id={run_id})" in done.progress
     kernel.open("released")
     assert kernel.run("flow.run()").result["text/plain"] == "True"
     results = kernel.run("print([task.tries for task in flow.tasks('each/held')], flow.results('each/held'))")

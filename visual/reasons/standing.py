@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 from eventcore.define.error_text import headline
@@ -9,6 +10,7 @@ from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredStep
 from eventcore.record.views import InstanceView
+from eventcore.run.next_action import stored_at
 from visual.reasons.known import Known, Reason, listed
 from visual.reasons.units import missing_units
 from visual.standing import duration
@@ -127,8 +129,24 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     tries = "" if is_container else f", in try {task.try_number}"
     found = [Reason("ended", f"it failed{in_recovery}{at}{took}{tries}{handled}")]
     inside = listed(_failures_inside(known, task), 3) if is_container else ""
-    errors = [text for text in (task.error, inside and f"inside it: {inside}") if text]
-    return [*(Reason("error", text) for text in errors), *found, *traceback_of(task)]
+    errors = [text for text in (_error(task), inside and f"inside it: {inside}") if text]
+    last = [] if is_container else traceback_of(task) or _output(known, task)
+    return [*(Reason("error", text) for text in errors), *found, *last]
+
+
+def _error(task: InstanceView) -> str:
+    """The error with its notes, and with all that it says where no traceback says it."""
+    first, _, rest = (task.error or "").partition("\n\n")
+    return f"{first}\n{rest}" if rest and not task.traceback else first
+
+
+def _output(known: Known, task: InstanceView) -> list[Reason]:
+    """Where to look, because there is no traceback."""
+    if task.step not in known.steps:
+        return []
+    instance = shlex.quote(f"{known.steps[task.step].path}@{task.sequence}")
+    run = f"{stored_at(known.reader.location)} {instance} --run-id {shlex.quote(known.run.run_id)}"
+    return [Reason("logs", f"for what it printed, run: sequent logs {run}")]
 
 
 def _failures_inside(known: Known, container: InstanceView) -> list[str]:
