@@ -28,6 +28,15 @@ flow.add_step("fatal", bad)
 step = flow.add_step("step", bad)
 flow.add_step("mends", fine, require=((step, seq.STEP_FAILURE),))
 """
+MENDED = """
+import sequent as seq
+
+def bad(): raise ValueError("bad")
+
+flow = seq.Sequent("flow", config={"task_construct": "invoke", "stop_on_exception": False})
+step = flow.add_step("step", bad)
+flow.add_step("mends", str, require=((step, seq.STEP_FAILURE),))
+"""
 CANCELLED = """
 import os, pathlib
 import sequent as seq
@@ -59,6 +68,15 @@ def test_a_loop_that_cannot_be_computed_is_handled_where_the_flow_says_so_and_no
     assert text.count("@1: ") == 3
     for path, word in (("lost", False), ("own", False), ("found", True)):
         assert ("the failure is handled" in sequent(tmp_path, "why", "flow.run.db", path).stdout) is word
+
+
+def test_a_rerun_of_one_step_tells_nothing_of_failures_that_were_handled_before(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(MENDED)
+    assert "failed, and handled: step@1" in sequent(tmp_path, "run", "-q", "flow.py").stdout
+    rerun = sequent(tmp_path, "rerun", "-q", "flow.py", "mends", "--only")
+    assert rerun.stdout.splitlines() == [rerun.stdout.strip()]
+    assert rerun.stdout.endswith(": success\n")
+    assert "failed, and handled: step@1" in sequent(tmp_path, "rerun", "-q", "flow.py", "step").stdout
 
 
 def test_a_dry_run_says_what_becomes_of_steps_that_a_handled_failure_led_to(tmp_path: Path) -> None:
