@@ -105,7 +105,11 @@ def _run_paused(_: RunPaused) -> None:
 
 
 def _run_stopping(told: RunStopping) -> None:
-    log.warning("Stopping: %d running steps may finish; press Ctrl-C again to end them", told.running)
+    if told.running:
+        steps, them = ("step", "it") if told.running == 1 else ("steps", "them")
+        log.warning("Stopping: %d running %s may finish; press Ctrl-C again to end %s", told.running, steps, them)
+    else:
+        log.warning("Stopping: no step is running")
 
 
 def _run_finished(told: RunFinished) -> None:

@@ -46,7 +46,7 @@ DIGITS = 32  #: of the digest of a file's content, with which the file's name be
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9]{1,16}")
 BASES: Mapping[str, type] = {"dataclass": object, "enum": Enum, "flag": Flag}  #: tags of values that name their class
 CODED, FILED = f'{{"{TAG}":"codec"', f'{{"{TAG}":"file"'  #: how such a part begins in the text of a value
-REMEDY = "restore the file, or rerun the step that returned it"
+REMEDY = "restore the file, or rerun the step that returned it, which recovery alone would skip"  #: of a lost file
 
 Content: TypeAlias = bytes | Path  #: of a file: what is in it, or where it is
 

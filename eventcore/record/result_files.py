@@ -8,6 +8,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from eventcore.define.values import REMEDY
 from eventcore.errors import StoreError
 
 
@@ -54,9 +55,7 @@ class ResultFiles:
             return file.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             reason = (error.strerror or error) if isinstance(error, OSError) else error
-            raise StoreError(
-                f"its file {file} cannot be read: {reason}; restore the file, or rerun the step that returned it"
-            ) from error
+            raise StoreError(f"its file {file} cannot be read: {reason}; {REMEDY}") from error
 
     def remove(self, run_id: str) -> None:
         """Remove all results of a run."""

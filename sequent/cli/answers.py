@@ -44,7 +44,7 @@ def tell(answer: Answer, *, is_of_run: bool = True) -> int:
         click.echo(f"{answer.verb}: done for run {answer.run_id}")
         return 0
     if not answer.is_refused:
-        click.echo(f"{answer.verb}: recorded for run {answer.run_id}; {answer.reason}")
+        click.echo(f"{answer.verb}: taken for run {answer.run_id}; {answer.reason}")
         return 0
     if is_of_run:
         click.echo(f"sequent: nothing to {answer.verb} in run {answer.run_id}: {answer.reason}", err=True)

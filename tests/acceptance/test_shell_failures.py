@@ -106,7 +106,7 @@ def test_why_leads_from_a_failed_shell_command_to_what_it_printed(folder: Path) 
     told = sequent(folder, "why", "make.py", "all").stdout
     assert "exit code 3" in told
     assert "Traceback" not in told
-    advice = "for what it printed, run: sequent logs make.run.db all@1 --run-id one"
+    advice = "what it printed, if anything: sequent logs make.run.db all@1 --run-id one"
     assert told.splitlines()[-1].strip() == advice
     assert "nothing to make\n" in sequent(folder, *advice.partition("sequent ")[2].split()).stdout
 

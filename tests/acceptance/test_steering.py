@@ -191,7 +191,7 @@ def test_an_event_can_be_triggered_in_a_live_run_and_in_a_stopped_one(shell: She
     shell.until(lambda status: status["extra"] in ("ready", "success"), "raw.run.db")
     (shell.folder / "go-a").touch()
     assert "extra ran" in shell.ended()[1]
-    assert "recorded" in shell("trigger", "raw.run.db", "more", "7")
+    assert "trigger: taken for run" in shell("trigger", "raw.run.db", "more", "7")
     assert "extra ran" in shell("continue", "raw.run.db")
 
 
@@ -223,7 +223,7 @@ def test_what_would_change_nothing_is_refused_and_is_no_success(shell: Shell) ->
 def test_a_wrong_rerun_does_not_spoil_a_live_run_that_succeeds(shell: Shell) -> None:
     shell.start("flow.py")
     shell.until(both_wait)
-    assert "recorded" in shell("rerun", "flow.run.db", "after_a@7")
+    assert "rerun: taken for run" in shell("rerun", "flow.run.db", "after_a@7")
     (shell.folder / "go-a").touch()
     (shell.folder / "go-b").touch()
     code, output = shell.ended()
@@ -248,7 +248,7 @@ def test_a_rerun_that_is_asked_of_a_live_run_follows_its_end(shell: Shell) -> No
     (shell.folder / "go-b").touch()
     shell.start("flow.py")
     shell.until(lambda status: status["after_each"] == "success" and status["a"] == "active")
-    assert "recorded" in shell("rerun", "flow.run.db", "after_each@1")
+    assert "rerun: taken for run" in shell("rerun", "flow.run.db", "after_each@1")
     (shell.folder / "go-a").touch()
     code, output = shell.ended()
     assert code == 0

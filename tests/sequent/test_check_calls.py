@@ -208,6 +208,10 @@ def test_a_flow_can_still_be_copied() -> None:
         (lambda f: f.add_step("s", functools.partial(two, 1), args=(1, 2)), "too many positional arguments"),
         (lambda f: f.add_step("s", Holder(1), args=(1,)), "its function Holder.* too many positional arguments"),
         (lambda f: f.add_step("s", seq.shell("ls {0}")), "missing a required argument: 'argument_0'"),
+        (
+            lambda f: f.add_step("s", seq.shell("ls {a}")),
+            r"its function shell\('ls {a}'\), which takes \(\*, a\), does not fit its arguments: missing a",
+        ),
         (lambda f: f.add_step("s", loop=lambda day: [day]), "its loop .* missing a required argument: 'day'"),
         (lambda f: f.add_step("s", None), r"its function is None; pass the function itself \(work, not work\(\)\)"),
         (lambda f: f.add_step("s", None, loop=[1]), "its function is None"),

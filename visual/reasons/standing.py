@@ -146,7 +146,7 @@ def _output(known: Known, task: InstanceView) -> list[Reason]:
         return []
     instance = shlex.quote(f"{known.steps[task.step].path}@{task.sequence}")
     run = f"{stored_at(known.reader.location)} {instance} --run-id {shlex.quote(known.run.run_id)}"
-    return [Reason("logs", f"for what it printed, run: sequent logs {run}")]
+    return [Reason("logs", f"what it printed, if anything: sequent logs {run}")]
 
 
 def _failures_inside(known: Known, container: InstanceView) -> list[str]:

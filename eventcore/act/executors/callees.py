@@ -65,7 +65,8 @@ def _misfit(callee: Callee, signature: inspect.Signature | None) -> str | None:
         signature.bind(*callee.args, **callee.kwargs)
     except TypeError as error:
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
-        return f"step {callee.path!r}: its {callee.what} {name}{signature} does not fit its arguments: {error}"
+        called = f"{name}, which takes {signature}," if name.endswith(")") else f"{name}{signature}"
+        return f"step {callee.path!r}: its {callee.what} {called} does not fit its arguments: {error}"
     return None
 
 

@@ -237,6 +237,16 @@ def test_ctrl_c_is_told() -> None:
     assert recorder.of(RunFinished)[0].interrupted
 
 
+@pytest.mark.parametrize(("running", "said"), [
+    (0, "Stopping: no step is running"),
+    (1, "Stopping: 1 running step may finish; press Ctrl-C again to end it"),
+    (2, "Stopping: 2 running steps may finish; press Ctrl-C again to end them"),
+])  # fmt: skip
+def test_ctrl_c_is_logged_with_what_is_still_running(running: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    LogLines().notify(RunStopping(AT, RUN, running))
+    assert caplog.messages == [said]
+
+
 def test_requests_are_told_with_their_answers_and_so_is_pausing(tmp_path: Path) -> None:
     store, command = str(tmp_path / "run.db"), str(Path(sys.executable).with_name("sequent"))
     recorder = Recorder(RequestTaken, RunPaused, RunResumed)
