@@ -72,8 +72,8 @@ class Container:
           without `func` succeeds at once.
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
           container has.
-        - `loop`: an iterable, a mapping, a callable without arguments or another step's result; `concurrent`
-          iterations run side by side.
+        - `loop`: an iterable, a mapping, a callable without arguments, another step's result or the item of a loop
+          around it; `concurrent` iterations run side by side.
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
@@ -207,7 +207,7 @@ class FlowStep(Container, Placed, Resident):
 
     @property
     def item(self) -> ItemReference:
-        """A stand-in for the item of this step's loop, for the arguments of the steps inside it."""
+        """A stand-in for the item of this step's loop, for the arguments and loops of the steps inside it."""
         if self.loop is None:
             raise LoopError(f"step {self.path!r} has no loop, so it has no item; give it a loop")
         return ItemReference(self)
@@ -306,7 +306,10 @@ class FlowStep(Container, Placed, Resident):
         """The reference itself, or for `item` the one to the nearest loop."""
         if not isinstance(reference, NearestItem):
             return reference
-        for step in (self, *self.containers):
+        return self._nearest_item([self, *self.containers])
+
+    def _nearest_item(self, steps: Iterable[FlowStep]) -> ItemReference:
+        for step in steps:
             if step.loop is not None:
                 return ItemReference(step)
         raise LoopError(
@@ -314,6 +317,13 @@ class FlowStep(Container, Placed, Resident):
         )
 
     def _checked_loop(self, loop: Any) -> Any:
+        if isinstance(loop, KeyReference):
+            raise LoopError(
+                f"step {self.path!r}: its loop is {loop!r}, which is text; for a loop over the item, use "
+                f"{loop.step.path}.item"
+            )
+        if isinstance(loop, NearestItem):
+            return self._nearest_item(self.containers)
         if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):
             return loop
         return StaticLoop(static_items(loop, self.path))
