@@ -24,6 +24,7 @@ from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree
+from sequent.language.shell import ShellCommand
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
@@ -275,16 +276,20 @@ class FlowStep(Container, Placed, Resident):
         elif self.func is None and (self.args or self.kwargs):
             yield f"step {self.path!r}: it has arguments, but no function that gets them; pass one, or leave them out"
         for reference in references_in((self.args, self.kwargs, self.loop)):
-            if isinstance(reference, ResultReference) and step_of(reference).has_no_result:
-                yield (
-                    f"step {self.path!r}: it uses {reference!r}, but step {reference.step.path!r} has no function that "
-                    "could return something"
-                )
+            if isinstance(reference, ResultReference) and (reason := step_of(reference).why_no_result) is not None:
+                yield f"step {self.path!r}: it uses {reference!r}, but step {reference.step.path!r} {reason}"
 
     @property
-    def has_no_result(self) -> bool:
-        """Whether it is a step without a function, and its result therefore always None."""
-        return self.func is None and not self.children
+    def why_no_result(self) -> str | None:
+        """Why its result is always None; None if it may be something else, and for a container."""
+        if isinstance(self.func, ShellCommand):
+            return (
+                "runs a command, whose result is always None; let it write to a file, or run the command in a function "
+                "that returns the output"
+            )
+        if self.func is None and not self.children:
+            return "has no function that could return something"
+        return None
 
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:

@@ -155,3 +155,11 @@ def test_the_error_says_which_command_it_was() -> None:
     error = CommandError(2, "ls /nix")
     assert (str(error), error.code, error.command) == ("exit code 2: ls /nix", 2, "ls /nix")
     assert str(CommandError(-250, "x")) == "ended by signal 250: x"
+
+
+def test_check_finds_a_use_of_the_result_of_a_command() -> None:
+    made = flow()
+    a = made.add_step("a", seq.shell("echo 42"))
+    made.add_step("b", print, args=(a.result,))
+    [said] = made.problems()
+    assert said.startswith("step 'b': it uses a.result, but step 'a' runs a command, whose result is always None;")
