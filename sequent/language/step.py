@@ -20,6 +20,7 @@ from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.written import Acquires, Recovery
 from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
+from sequent.language.arguments import known_arguments_only
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
@@ -164,6 +165,10 @@ class Container:
         for child in self.children.values():
             yield child
             yield from child.walk()
+
+
+for _name in ("add_step", "step"):  # not as decorators: mypy would say less clearly what is wrong with a lambda
+    setattr(Container, _name, known_arguments_only(getattr(Container, _name)))
 
 
 class FlowStep(Container, Placed, Resident):
