@@ -75,7 +75,7 @@ def test_an_exit_code_other_than_0_fails_the_step(construct: str, command: str, 
     assert not ran.run()
     [task] = ran.tasks()
     assert task.error is not None
-    assert task.error.startswith(f"sequent.errors.CommandError: {said}")
+    assert task.error.startswith(f"CommandError: {said}")
 
 
 def test_a_command_can_handle_and_be_handled_like_any_function() -> None:
