@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from importlib import import_module
-from types import BuiltinFunctionType, FunctionType, NoneType
+from types import BuiltinFunctionType, FrameType, FunctionType, NoneType
 from typing import Any
 
 import msgspec
@@ -25,11 +25,13 @@ from eventcore.act.current import Current, entered
 from eventcore.act.forks import end_if_forked
 from eventcore.act.steplog import LogTarget, captured
 from eventcore.act.variables import fits_environment
-from eventcore.define.error_text import error_text
+from eventcore.define.error_text import OWN, error_text
 from eventcore.define.sealed import Sealed, opened
 from eventcore.define.values import encode_result
 from eventcore.errors import StoreError
 from eventcore.moment import Moment, is_past
+
+PACKAGES = ("eventcore", "sequent", "visual")  #: whose code no traceback needs to begin with
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -168,14 +170,24 @@ def _opened(call: Call) -> tuple[Call, Outcome | None]:
 def failed(
     error: BaseException, raised: tuple[tuple[str, str | None], ...] = (), seconds: float | None = None
 ) -> Outcome:
-    """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
+    """The outcome of an attempt that ended with `error`; the traceback begins with the user's code."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    users = frames
+    while users is not None and _is_own(users.tb_frame):
+        users = users.tb_next
+    text: str | None = None
     try:
         summary = error_text(error)
-        text = "".join(traceback.format_exception(type(error), error, frames))
+        if users is not None or error.__cause__ is not None or not isinstance(error, OWN):
+            text = _storable("".join(traceback.format_exception(type(error), error, users or frames)))
     except Exception:  # an exception whose own __str__ raises must not take the engine along
         summary = text = f"{type(error).__name__} (its text cannot be shown)"
-    return Outcome(False, error=_storable(summary), traceback=_storable(text), seconds=seconds, raised=raised)
+    return Outcome(False, error=_storable(summary), traceback=text, seconds=seconds, raised=raised)
+
+
+def _is_own(frame: FrameType) -> bool:
+    """Whether the code is that of this project."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in PACKAGES
 
 
 def _storable(text: str) -> str:

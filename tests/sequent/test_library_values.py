@@ -192,6 +192,6 @@ def test_a_table_that_another_step_wants_and_that_cannot_be_stored_is_told_of_on
     assert not f()
     [task] = f.tasks("made")
     assert task.error == (
-        "NotStorableError: a later step refers to this step's result, but the value cannot be stored: its column 'o' of "
-        "dtype object holds objects of type list, which Parquet does not keep; convert them, to text perhaps"
+        "NotStorableError: a later step refers to this step's result, but the value cannot be stored: its column 'o' "
+        "of dtype object holds objects of type list, which Parquet does not keep; convert them, to text perhaps"
     )

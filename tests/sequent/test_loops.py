@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 
 import sequent as seq
+from eventcore.act.observer import AttemptFailed
 from eventcore.decide.rerunning import Rerun
 from sequent.errors import LoopError
-from tests.support import boom, flow, rows
+from tests.support import Recorder, boom, flow, rows
 
 
 def pairs(ran: list[Any]) -> Callable[[], None]:
@@ -261,6 +262,21 @@ def test_a_bad_loop_that_is_computed_fails_its_container_and_says_why(tmp_path: 
     assert handled == ["handled"]
     [(error,)] = rows(f.store, "select error from {attempts} where step = 'c'")
     assert "loop could not be computed" in error
+
+
+def test_a_loop_that_cannot_be_computed_is_told_of_once_with_the_users_code() -> None:
+    told = Recorder(AttemptFailed)
+    f = flow(logging_level="CRITICAL", stop_on_exception=False)
+    f.add_step("raises", loop=boom).add_step("s", int)
+    f.add_step("number", loop=cast("Any", lambda: 5)).add_step("s", int)
+    f.add_observer(told)
+    assert not f()
+    found = {notice.step: notice.traceback for notice in told.of(AttemptFailed)}
+    assert found.keys() == {"raises", "number"}
+    assert len(told.heard) == 2
+    assert "in boom" in str(found["raises"])
+    assert "loops.py" not in str(found["raises"])
+    assert found["number"] is None
 
 
 def test_a_loop_whose_items_were_given_up_fails_and_says_so_until_it_is_rerun(tmp_path: Path) -> None:
