@@ -53,7 +53,7 @@ class Sequent(Runner, Container):
         """All that is wrong with the flow, each as a sentence with the place and the remedy.
 
         Besides what `run` refuses, this is arguments that do not fit their function, what cannot be sent to a worker, a
-        function that is None by mistake, and a use of the result of a step without a function.
+        function that is None by mistake, and a use of the result of a step that has no function or runs a command.
         """
         return [*map(str, self._refused()), *self._doubtful()]
 

@@ -10,7 +10,8 @@ def test_a_failed_load_is_reported():
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,9 +20,11 @@ import msgspec
 from eventcore.act.observer import Notice, Observer, TaskStarted
 from eventcore.act.virtual_clock import VirtualClock
 from eventcore.define.status import RunMode, TaskStatus, Verdict
+from eventcore.define.suggestions import suggestion
 from eventcore.errors import ResultNotFoundError
 from eventcore.run.apart import apart
 from eventcore.run.stored_run import StepNamed, TaskRecord
+from sequent.errors import FlowError
 from sequent.flow import Sequent
 
 __all__ = ["FlowFacts", "run_flow"]
@@ -53,7 +56,8 @@ class FlowFacts(msgspec.Struct, frozen=True):
         """
         path = step if isinstance(step, str) else step.path
         if path not in self.values:
-            raise ResultNotFoundError(f"there is no step {path!r} with results; there are {', '.join(self.values)}")
+            hint = suggestion(path, self.values, have="there are")
+            raise ResultNotFoundError(f"there is no step {path!r} with results; {hint}")
         return dict(self.values[path])
 
     def result(self, step: StepNamed, sequence: int | str | None = None) -> Any:
@@ -73,17 +77,22 @@ class FlowFacts(msgspec.Struct, frozen=True):
         raise ResultNotFoundError(f"step {path!r} has no single result {at}; {known}{told}")
 
 
-def run_flow(flow: Sequent, *, config: Mapping[str, object] = {}) -> FlowFacts:
+def run_flow(
+    flow: Sequent, *, replace: Mapping[str, Callable[..., object]] = {}, config: Mapping[str, object] = {}
+) -> FlowFacts:
     """Run a flow and return what it did; the flow itself, its store and its settings stay as they are.
 
-    The run is a new one in memory. Steps run in threads of this process, so that what a test has patched is patched for
-    them, too; a step that has a `task_construct` of its own keeps it. Delays and the waits between tries take no time.
-    Logs are thrown away. `config` is laid over the flow's configuration. Raises what `run` raises.
+    The run is a new one in memory. `replace` gives steps, by path, other functions for this run; they get the same
+    arguments. Patching the name of a step's function has no effect once the flow is built: the step has the function
+    itself. Names that functions look up while they run can be patched, for steps run in threads of this process; one
+    that has a `task_construct` of its own keeps it. Delays and the waits between tries take no time. Logs are thrown
+    away. `config` is laid over the flow's configuration. Raises what `run` raises, and a `FlowError` if `replace` names
+    something that is not a step with a function.
     """
     started = _Starts()
     with TemporaryDirectory(prefix="sequent-test-") as logs:
         settings = {"task_construct": "thread", "logdir": logs, **config}
-        with apart(flow, settings, VirtualClock(), [started]):
+        with _replaced(flow, replace), apart(flow, settings, VirtualClock(), [started]):
             ok = flow.run(run_mode=RunMode.restart)
             paths = [step.path for step in flow.walk() if not step.children]
             tasks = flow.tasks()
@@ -91,6 +100,29 @@ def run_flow(flow: Sequent, *, config: Mapping[str, object] = {}) -> FlowFacts:
             verdict = flow.verdict
     order = [name for name in started.names if name.rpartition("@")[0] in values]
     return FlowFacts(ok, verdict, tasks, order, values)
+
+
+@contextmanager
+def _replaced(flow: Sequent, functions: Mapping[str, Callable[..., object]]) -> Iterator[None]:
+    """Inside, the steps at these paths have other functions."""
+    steps = {step.path: step for step in flow.walk()}
+    for path, function in functions.items():
+        step = steps.get(path)
+        if step is None:
+            raise FlowError(f"replace: the flow has no step {path!r}; {suggestion(path, steps)}")
+        if step.func is None:
+            what = "is a container" if step.children else "has no function"
+            raise FlowError(f"replace: step {path!r} {what}; name a step that has a function")
+        if not callable(function):
+            raise FlowError(f"replace: {function!r} for step {path!r} is not a function; pass one")
+    before = {path: steps[path].func for path in functions}
+    try:
+        for path, function in functions.items():
+            steps[path].func = function
+        yield
+    finally:
+        for path, old in before.items():
+            steps[path].func = old
 
 
 class _Starts(Observer):

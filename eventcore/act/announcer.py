@@ -63,8 +63,10 @@ class Announcer:
         for task, recovery in changes.carried:
             if _is_told(task.step):
                 self.tell(TaskSkipped, now, task.step.path, task.sequence, recovery)
-        for attempt in changes.attempts:
-            if attempt.status is TaskStatus.failure:
+        failed = [attempt for attempt in changes.attempts if attempt.status is TaskStatus.failure]
+        containers = {(a.task.step.loop.items, a.task.sequence) for a in failed if a.task.step.loop is not None}
+        for attempt in failed:
+            if (attempt.task.step.name, attempt.task.sequence) not in containers:  # which say it themselves
                 self._attempt_failed(attempt)
         if changes:
             self.tell(TurnRecorded, now)

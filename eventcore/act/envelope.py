@@ -168,7 +168,7 @@ def _opened(call: Call) -> tuple[Call, Outcome | None]:
 def failed(
     error: BaseException, raised: tuple[tuple[str, str | None], ...] = (), seconds: float | None = None
 ) -> Outcome:
-    """The outcome of an attempt that ended with `error`, its own frames left out of the traceback."""
+    """The outcome of an attempt that ended with `error`; the traceback begins with the user's code."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
     text: str | None
     try:

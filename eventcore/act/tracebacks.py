@@ -5,20 +5,21 @@ from __future__ import annotations
 import traceback
 from types import TracebackType
 
-from eventcore.errors import EventcoreError
+from eventcore.define.error_text import OWN
 
-LIBRARY = frozenset({"eventcore", "sequent"})  #: packages whose frames tell a user nothing
+LIBRARY = frozenset({"eventcore", "sequent", "visual"})  #: packages whose frames tell a user nothing
 
 
 def traceback_text(error: BaseException, frames: TracebackType | None) -> str | None:
-    """The error with its traceback; None for an error of the library itself in which no other code had a part."""
+    """The error with its traceback from the user's code on; None for an error of our own in which that had no part."""
+    users = frames
+    while users is not None and _is_ours(users):
+        users = users.tb_next
     is_alone = error.__cause__ is None and (error.__context__ is None or error.__suppress_context__)
-    if isinstance(error, EventcoreError) and is_alone and _is_all_ours(frames):
+    if users is None and is_alone and isinstance(error, OWN):
         return None
-    return "".join(traceback.format_exception(type(error), error, frames))
+    return "".join(traceback.format_exception(type(error), error, users or frames))
 
 
-def _is_all_ours(frames: TracebackType | None) -> bool:
-    return all(
-        str(frame.f_globals.get("__name__")).partition(".")[0] in LIBRARY for frame, _ in traceback.walk_tb(frames)
-    )
+def _is_ours(trace: TracebackType) -> bool:
+    return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in LIBRARY

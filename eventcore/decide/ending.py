@@ -48,10 +48,12 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
     task_over(context, task, status, result)
 
 
-def engine_ended(context: Context, task: Task, status: TaskStatus, error: str | None = None) -> None:
+def engine_ended(
+    context: Context, task: Task, status: TaskStatus, error: str | None = None, traceback: str | None = None
+) -> None:
     """End a task that no worker has; an error is recorded as that of its one try."""
     if error is not None:
-        context.changes.attempts.append(Attempt(task, 1, status, task.started, context.now, error, None))
+        context.changes.attempts.append(Attempt(task, 1, status, task.started, context.now, error, traceback))
     task_over(context, task, status)
 
 

@@ -36,9 +36,10 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
     if items is not None and items.status.is_done:
         _walk_items(context, task, items)
     elif items is not None and items.status is TaskStatus.failure:
-        why = next((a.error for a in reversed(context.changes.attempts) if a.task is items), None)
+        last = next((a for a in reversed(context.changes.attempts) if a.task is items), None)
+        why, traceback = (None, None) if last is None else (last.error, last.traceback)
         error = f"its loop could not be computed: {why or 'see its log'}"
-        ending.engine_ended(context, task, TaskStatus.failure, error)
+        ending.engine_ended(context, task, TaskStatus.failure, error, traceback)
     else:
         ending.engine_ended(context, task, TaskStatus.cancelled)
 

@@ -13,9 +13,9 @@ import msgspec
 
 from eventcore.decide.history import History, Only
 from eventcore.decide.plan import Plan
-from eventcore.define.answer import no_step
 from eventcore.define.program import Event, Step
 from eventcore.define.sequence import enclosing, is_at
+from eventcore.define.suggestions import no_step
 from eventcore.errors import ProgramError
 
 Key = tuple[str, str]

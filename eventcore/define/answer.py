@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -46,16 +45,3 @@ class Answer(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.status.value if self.reason is None else f"{self.status.value}: {self.reason}"
-
-
-SHOWN = 10  #: names of steps or events in a message
-
-
-def no_step(path: str, known: Sequence[str]) -> str:
-    """That a program does not have the step, and which it has."""
-    return f"the program has no step {path!r}; it has {some_of(known) or 'none'}"
-
-
-def some_of(names: Sequence[str]) -> str:
-    """The first few of the names."""
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import traceback
 
+from eventcore.define.codecs import NotStorableError
+from eventcore.errors import EventcoreError
+
+OWN = (EventcoreError, NotStorableError)  #: errors that this project raises about what users write
+
 
 def error_text(error: BaseException) -> str:
     """The exception with its class, its notes (see PEP 678) and all that it says.
 
-    First comes the line that names the class, such as "ValueError: math domain error"; then the notes; and, after an
+    First comes the line that names the class, such as "ValueError: math domain error", without its module if the class
+    is one of this project's own; then the notes; and, after an
     empty line, what the exception says beyond its first line.
     """
     told = traceback.TracebackException(type(error), error, None)
@@ -16,6 +22,8 @@ def error_text(error: BaseException) -> str:
     lines = "".join(told.format_exception_only()).strip().split("\n")
     named = [number for number, line in enumerate(lines) if line.partition(":")[0].endswith(type(error).__name__)]
     first = named[0] if named else len(lines) - 1  # a syntax error's comes after the place that it is about
+    if isinstance(error, OWN):
+        lines[first] = lines[first].removeprefix(f"{type(error).__module__}.")
     rest = "\n".join(lines[:first] + lines[first + 1 :])
     shown = [line for note in notes for line in str(note).split("\n") if line.strip()]
     return "\n".join([lines[first], *shown]) + (f"\n\n{rest}" if rest.strip() else "")

@@ -132,7 +132,9 @@ def _written(names: list[str], columns: list[pd.Series]) -> tuple[list[Any], byt
         try:
             said, values = _encode_column(column)
             arrays.append(pyarrow.array(values, from_pandas=True))
-        except (NotStorableError, pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+        except NotStorableError as error:
+            raise NotStorableError(f"its column {name!r} of dtype {column.dtype} {error}") from None
+        except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise NotStorableError(f"its column {name!r} of dtype {column.dtype} cannot be written: {error}") from None
         beside.append(said)
     out = io.BytesIO()
@@ -168,7 +170,7 @@ def _encode_column(column: pd.Series) -> tuple[Any, Any]:
     if isinstance(dtype, pd.StringDtype):
         return {"storage": dtype.storage, "missing": "NA" if dtype.na_value is pd.NA else "nan"}, column
     if isinstance(dtype, pd.IntervalDtype) or (isinstance(dtype, np.dtype) and dtype.kind not in "biufmM"):
-        raise NotStorableError("Parquet has no such type")
+        raise NotStorableError("cannot be written: Parquet has no such type")
     return {"dtype": str(dtype)}, column
 
 
@@ -181,13 +183,18 @@ def _missing(values: list[Any]) -> str | None:
     kinds = {type(value) for value in values}
     missing = {type(None), float} & kinds
     kinds -= missing
-    if len(missing) == 2 or len(kinds) > 1 or not kinds.issubset(KEPT_OBJECTS):
-        names = ", ".join(sorted(kind.__name__ for kind in kinds | missing))
-        raise NotStorableError(f"it holds objects of the types {names}; convert it to a dtype, or all to one type")
+    if not kinds.issubset(KEPT_OBJECTS):
+        odd = ", ".join(sorted(kind.__name__ for kind in kinds.difference(KEPT_OBJECTS)))
+        raise NotStorableError(
+            f"holds objects of type {odd}, which Parquet does not keep; convert them, to text perhaps"
+        )
+    if len(missing) == 2 or len(kinds) > 1:
+        names = " and ".join(sorted(kind.__name__ for kind in kinds | missing))
+        raise NotStorableError(f"holds objects of different types, {names}; convert all to one type")
     if float in missing and any(value == value for value in values if type(value) is float):
-        raise NotStorableError("it holds numbers as objects; convert it with astype(float)")
+        raise NotStorableError("holds numbers as objects; convert it with astype(float)")
     if kinds == {Decimal} and len({value.as_tuple().exponent for value in values if type(value) is Decimal}) > 1:
-        raise NotStorableError("its decimals have different numbers of places; quantize them")
+        raise NotStorableError("holds decimals with different numbers of places; quantize them")
     return "nan" if missing == {float} else "None" if missing else None
 
 

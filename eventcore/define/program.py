@@ -115,9 +115,8 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
 class Picture(msgspec.Struct, frozen=True):
     """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
-    loop: Literal["items", "result", "function"] | None = (
-        None  #: `items` known beforehand, the `result` of a step, or a `function`
-    )
+    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, or a `function`
+    loop: Literal["items", "result", "item", "function"] | None = None
     size: int | None = None  #: how many items, where that is known beforehand
     source: str | None = None  #: the step or the function that gives the items
     concurrent: int = 1

@@ -45,14 +45,14 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 class StoredLoop(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the items of a container come from."""
 
-    kind: Literal["items", "result", "function"]
+    kind: Literal["items", "result", "item", "function"]
     size: int | None = None  #: how many items, where that is known beforehand
     source: str | None = None  #: the step whose result, or the function that, gives the items
 
     def __str__(self) -> str:
         if self.kind == "items":
             return f"{self.size} item{'' if self.size == 1 else 's'}"
-        return f"result of {self.source}" if self.kind == "result" else f"{self.source}()"
+        return f"{self.source}()" if self.kind == "function" else f"{self.kind} of {self.source}"
 
 
 class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):

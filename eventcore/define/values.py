@@ -100,9 +100,7 @@ def encode_result(value: Any, needed: bool, largest: int | None = None) -> Encod
         return Encoded(_text(writer.whole(value)), writer.files)
     except (NotStorableError, RecursionError) as error:
         if needed:
-            raise NotStorableError(
-                f"a later step refers to this step's result, and it cannot be stored: {error}"
-            ) from None
+            raise NotStorableError(f"a later step refers to this step's result, but {error}") from None
         return Encoded(json.dumps({TAG: "text", "v": _shown(value)}), {})
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
-from eventcore.define.answer import FRESH, no_step, some_of
+from eventcore.define.answer import FRESH
 from eventcore.define.program import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
+from eventcore.define.suggestions import no_step, some_of
 from eventcore.errors import ProgramError
 from eventcore.record.pausing import is_paused
 from eventcore.record.schema import facts, programs, recoveries, tasks

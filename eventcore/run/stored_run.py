@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import msgspec
 
 from eventcore.act.system_clock import SystemClock
-from eventcore.define.answer import no_step, some_of
 from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
+from eventcore.define.suggestions import no_step, some_of
 from eventcore.define.values import Content, decode, files_in
 from eventcore.errors import ResultNotFoundError, StoreError
 
@@ -144,7 +144,8 @@ class StoredRun:
             own = self._named(reader, run, path)
             name = next((known.name for known in own if known.role is not Role.container), None)
             if name is None:
-                inside = [known.path for known in reader.program(run).members[own[0].inside or ""]]
+                leaves = (known.path for known in reader.program(run).visible() if known.role is not Role.container)
+                inside = list(dict.fromkeys(leaf for leaf in leaves if leaf.startswith(f"{path}/")))
                 raise ResultNotFoundError(
                     f"run {self.run_id!r}: container {path!r} has no results; ask for those of a step inside it: "
                     f"{some_of(inside)}"

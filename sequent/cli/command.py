@@ -71,7 +71,13 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of the first argument; an unknown verb is answered with the ones there are."""
         if args and args[0] not in VERBS:
-            ctx.fail(f"unknown verb {args[0]!r}; choose one of {', '.join(VERBS)}")
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, 1)
+            ctx.fail(
+                f"unknown verb {args[0]!r}; "
+                + (f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(VERBS)}")
+            )
         return super().resolve_command(ctx, args)
 
 

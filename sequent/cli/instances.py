@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Container, Iterable
 
 import msgspec
 
+from eventcore.define.suggestions import suggestion
 from eventcore.record.views import RunView
 from sequent.cli.parameters import TargetError
 
@@ -40,7 +40,5 @@ def named_instance(text: str, paths: Iterable[str], run: RunView) -> Named:
     named = split(text, known)
     if named.path in known:
         return named
-    close = difflib.get_close_matches(named.path, known, 1)
-    some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-    hint = f"did you mean {close[0]!r}?" if close else f"it has {some or 'no steps'}"
+    hint = suggestion(named.path, known, "no steps")
     raise TargetError(f"run {run.run_id!r} has no step {named.path!r}; {hint}")

@@ -163,13 +163,31 @@ def _found(target: Target, parameters: Mapping[str, str]) -> Runner | None:
         module = _executed(target.file, is_main=target.name is None)
     if target.name:
         return _named(module, target, parameters)
-    programs = {id(value): value for value in vars(module).values() if isinstance(value, Runner)}
-    if len(programs) == 1 and not parameters:
-        return next(iter(programs.values()))
-    names = [name for name, value in vars(module).items() if isinstance(value, Runner)] + _builders(module)
-    if not names:
-        return None
-    raise TargetError(f"{target.text} has several flows or needs one to be built; name one: {target.text}:{names[0]}")
+    named = {id(value): name for name, value in reversed(vars(module).items()) if isinstance(value, Runner)}
+    flows = list(reversed(named.values()))
+    if len(flows) == 1 and not parameters:
+        program: Runner = getattr(module, flows[0])
+        return program
+    builders = _builders(module)
+    if flows or builders:
+        raise TargetError(_choice(target.text, flows, builders, bool(parameters)))
+    return None
+
+
+def _choice(text: str, flows: list[str], builders: list[str], has_parameters: bool) -> str:
+    """What to name instead of the whole file or module."""
+    if has_parameters and flows:
+        hint = f": {_either(text, builders)}" if builders else ""
+        built = f"{flows[0]!r} is a flow already and takes" if len(flows) == 1 else "it has flows already, which take"
+        return f"{text}: {built} no --param; name a function that builds one{hint}"
+    if flows:
+        return f"{text} has several flows; name one: {_either(text, flows)}"
+    return f"{text} has no flow until a function builds one; name the function: {_either(text, builders)}"
+
+
+def _either(text: str, names: list[str]) -> str:
+    """The targets that the names in a file or module are, the first few of them."""
+    return " or ".join(f"{text}:{name}" for name in names[:3])
 
 
 def _executed(file: Path, *, is_main: bool) -> ModuleType:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from eventcore.define.config import Config, StepConfig
 from eventcore.define.expression import And, Expression, as_data, rebuilt
 from eventcore.define.program import Event, EventKind, Items, Loop, Picture, Place, Program, Role, Step
+from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus
 from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
@@ -201,16 +202,18 @@ class _Compiler:
         known: Items | None = None
         func: ComputedItems | None = None
         args: tuple[Any, ...] = ()
+        surroundings: dict[str, Any] = {}
         if isinstance(step.loop, StaticLoop):
             known = step.loop.items
-        elif isinstance(step.loop, ResultReference):
+        elif isinstance(step.loop, Reference):
             config = msgspec.structs.replace(config, task_construct="invoke", timeout=None)
             func, args = ComputedItems(None), (step.loop,)
         else:
-            func = ComputedItems(step.loop)
+            func, surroundings = ComputedItems(step.loop), self._surroundings(step, step.parent)
         self.program.add_step(
             name, func, args, {}, {StepStatus.complete: (over,)}, (), None, step.recovery, config,
-            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True), Role.items, items=known,
+            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True, **surroundings), Role.items,
+            items=known,
         )  # fmt: skip
         return name
 
@@ -232,8 +235,9 @@ class _Compiler:
             return Picture(concurrent=step.concurrent, delay=step.delay, require=require)
         if isinstance(step.loop, StaticLoop):
             return Picture("items", step.loop.items.size, None, step.concurrent, step.delay, require)
-        if isinstance(step.loop, ResultReference):
-            return Picture("result", None, step.loop.step.path, step.concurrent, step.delay, require)
+        if isinstance(step.loop, (ResultReference, ItemReference)):
+            kind: Literal["result", "item"] = "result" if isinstance(step.loop, ResultReference) else "item"
+            return Picture(kind, None, step.loop.step.path, step.concurrent, step.delay, require)
         function = (function_name(step.loop) or "?").rpartition(":")[2]
         return Picture("function", None, function, step.concurrent, step.delay, require)
 

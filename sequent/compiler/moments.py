@@ -18,7 +18,7 @@ import networkx as nx
 from eventcore.define.status import StepStatus
 from sequent.compiler.requirements import Requirement
 from sequent.errors import CycleError
-from sequent.language.references import ResultReference
+from sequent.language.references import ItemReference, ResultReference
 from sequent.language.require import clauses
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
@@ -66,6 +66,8 @@ def _loop(step: FlowStep) -> str | None:
         return None
     if isinstance(step.loop, StaticLoop):
         return "items"
+    if isinstance(step.loop, ItemReference):
+        return "item"
     return "result" if isinstance(step.loop, ResultReference) else "function"
 
 

@@ -20,10 +20,12 @@ from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.written import Acquires, Recovery
 from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
+from sequent.language.arguments import known_arguments_only
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree
+from sequent.language.shell import ShellCommand
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
@@ -72,8 +74,8 @@ class Container:
           without `func` succeeds at once.
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
           container has.
-        - `loop`: an iterable, a mapping, a callable without arguments or another step's result; `concurrent`
-          iterations run side by side.
+        - `loop`: an iterable, a mapping, a callable without arguments, another step's result or the item of a loop
+          around it; `concurrent` iterations run side by side.
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
@@ -165,6 +167,10 @@ class Container:
             yield from child.walk()
 
 
+for _name in ("add_step", "step"):  # not as decorators: mypy would say less clearly what is wrong with a lambda
+    setattr(Container, _name, known_arguments_only(getattr(Container, _name)))
+
+
 class FlowStep(Container, Placed, Resident):
     """One step of a flow; made by `add_step`."""
 
@@ -207,7 +213,7 @@ class FlowStep(Container, Placed, Resident):
 
     @property
     def item(self) -> ItemReference:
-        """A stand-in for the item of this step's loop, for the arguments of the steps inside it."""
+        """A stand-in for the item of this step's loop, for the arguments and loops of the steps inside it."""
         if self.loop is None:
             raise LoopError(f"step {self.path!r} has no loop, so it has no item; give it a loop")
         return ItemReference(self)
@@ -275,16 +281,20 @@ class FlowStep(Container, Placed, Resident):
         elif self.func is None and (self.args or self.kwargs):
             yield f"step {self.path!r}: it has arguments, but no function that gets them; pass one, or leave them out"
         for reference in references_in((self.args, self.kwargs, self.loop)):
-            if isinstance(reference, ResultReference) and step_of(reference).has_no_result:
-                yield (
-                    f"step {self.path!r}: it uses {reference!r}, but step {reference.step.path!r} has no function that "
-                    "could return something"
-                )
+            if isinstance(reference, ResultReference) and (reason := step_of(reference).why_no_result) is not None:
+                yield f"step {self.path!r}: it uses {reference!r}, but step {reference.step.path!r} {reason}"
 
     @property
-    def has_no_result(self) -> bool:
-        """Whether it is a step without a function, and its result therefore always None."""
-        return self.func is None and not self.children
+    def why_no_result(self) -> str | None:
+        """Why its result is always None; None if it may be something else, and for a container."""
+        if isinstance(self.func, ShellCommand):
+            return (
+                "runs a command, whose result is always None; let it write to a file, or run the command in a function "
+                "that returns the output"
+            )
+        if self.func is None and not self.children:
+            return "has no function that could return something"
+        return None
 
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:
@@ -306,7 +316,10 @@ class FlowStep(Container, Placed, Resident):
         """The reference itself, or for `item` the one to the nearest loop."""
         if not isinstance(reference, NearestItem):
             return reference
-        for step in (self, *self.containers):
+        return self._nearest_item([self, *self.containers])
+
+    def _nearest_item(self, steps: Iterable[FlowStep]) -> ItemReference:
+        for step in steps:
             if step.loop is not None:
                 return ItemReference(step)
         raise LoopError(
@@ -314,6 +327,13 @@ class FlowStep(Container, Placed, Resident):
         )
 
     def _checked_loop(self, loop: Any) -> Any:
+        if isinstance(loop, KeyReference):
+            raise LoopError(
+                f"step {self.path!r}: its loop is {loop!r}, which is text; for a loop over the item, use "
+                f"{loop.step.path}.item"
+            )
+        if isinstance(loop, NearestItem):
+            return self._nearest_item(self.containers)
         if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):
             return loop
         return StaticLoop(static_items(loop, self.path))

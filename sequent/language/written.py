@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 #: `a & b`; or several that must all hold
 RequirePart: TypeAlias = "Expression | tuple[FlowStep | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
 Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[FlowStep | str, StepStatus]"
-#: what a loop walks, a function that returns it, or the result of a step
+#: what a loop walks, a function that returns it, the result of a step, or the item of a loop around it
 Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference

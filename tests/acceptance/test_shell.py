@@ -393,4 +393,5 @@ def test_status_takes_a_path_and_filters(folder: Path) -> None:
     assert [[step["path"] for step in top["steps"]] for top in data["steps"]] == [["box/in"]]
     assert {failure["path"] for failure in data["failures"]} == {"box/in"}
     assert "did you mean 'box'" in one_line_error(folder, "status", "many.py", "bx")
+    assert one_line_error(folder, "satus", "many.py").endswith("unknown verb 'satus'; did you mean 'status'?")
     assert "status shows steps, not instances: name 's3'" in one_line_error(folder, "status", "many.py", "s3@1")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sequent.cli.parameters import TargetError
+from sequent.cli.target import load_program, parse_target
 from tests.acceptance.test_shell import one_line_error, sequent
 
 
@@ -82,3 +84,26 @@ def test_parameters_of_a_script_that_runs_its_flow_are_refused(folder: Path, gua
     error = one_line_error(folder, "run", "ready.py", "--param", "day=2")
     assert error == "sequent: ready.py is a flow already and takes no --param; name a function that builds one"
     assert not (folder / "ready.run.db").exists()
+
+
+FLOW = "import sequent as seq\nflow = seq.Sequent()\n"
+BUILD = "import sequent as seq\ndef build(day: int = 1) -> seq.Sequent:\n    return seq.Sequent()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "parameters", "said"),
+    [
+        (FLOW, ["a=1"], "odd.py: 'flow' is a flow already and takes no --param; name a function that builds one"),
+        (FLOW + BUILD, ["day=1"], "'flow' is a flow already and takes no --param; name a function that builds one: "
+                                  "odd.py:build"),
+        (BUILD, [], "odd.py has no flow until a function builds one; name the function: odd.py:build"),
+        (FLOW + "other = seq.Sequent()\n", [], "odd.py has several flows; name one: odd.py:flow or odd.py:other"),
+    ],
+)  # fmt: skip
+def test_a_file_that_does_not_say_which_flow_is_answered_with_what_to_name(
+    tmp_path: Path, source: str, parameters: list[str], said: str
+) -> None:
+    (tmp_path / "odd.py").write_text(source)
+    with pytest.raises(TargetError) as refused:
+        load_program(parse_target(str(tmp_path / "odd.py")), dict(text.split("=", 1) for text in parameters))
+    assert str(refused.value).replace(f"{tmp_path}/", "").endswith(said)

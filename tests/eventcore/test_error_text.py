@@ -8,6 +8,7 @@ import pytest
 
 from eventcore.act.observer import AttemptFailed
 from eventcore.define.error_text import error_text, headline
+from eventcore.errors import ConfigError
 from sequent.cli.summary import tell_end
 from tests.support import Recorder, eventor, rows, start
 
@@ -23,6 +24,7 @@ def noted(error: BaseException, *notes: str) -> BaseException:
     [
         (ValueError("no"), "ValueError: no", "ValueError: no"),
         (ValueError(), "ValueError", "ValueError"),
+        (ConfigError("no such key"), "ConfigError: no such key", "ConfigError: no such key"),
         (
             LookupError("no such table: jobs\n[SQL: select 1]\n(Background: a link)"),
             "LookupError: no such table: jobs\n\n[SQL: select 1]\n(Background: a link)",

@@ -210,9 +210,10 @@ def test_there_is_one_missing_time_and_one_missing_value() -> None:
 
 @pytest.mark.parametrize(
     ("column", "reason"),
-    [([1, "x"], "it holds objects of the types int, str"), ([[1], [2]], "objects of the types list"),
-     ([{"a": 1}], "objects of the types dict"), ([object()], "objects of the types object"),
-     (pd.Series([None, np.nan, "x"], dtype=object), "objects of the types NoneType, float, str"),
+    [([1, "x"], "of dtype object holds objects of different types, int and str; "),
+     ([[1], [2]], "of dtype object holds objects of type list, which Parquet does not keep; "),
+     ([{"a": 1}], "objects of type dict,"), ([object()], "objects of type object,"),
+     (pd.Series([None, np.nan, "x"], dtype=object), "different types, NoneType and float and str"),
      (pd.Series([1.5], dtype=object), "numbers as objects"),
      ([Decimal("1.5"), Decimal("1.50")], "different numbers of"),
      ([1 + 2j], "Parquet has no such type"), (pd.arrays.SparseArray([0, 1]), "Sparse"),

@@ -183,3 +183,15 @@ def test_no_row_has_the_bytes_of_a_large_array(tmp_path: Path) -> None:
     assert uses_an_array(tmp_path / "s.db", seq.RunMode.restart, works=True, max_result_size=1000)()
     [(value, file)] = rows(tmp_path / "s.db", "select value, file from {results} where step = 'made'")
     assert (len(value) < 200, file) == (True, None)
+
+
+def test_a_table_that_another_step_wants_and_that_cannot_be_stored_is_told_of_once() -> None:
+    f = flow(logging_level="CRITICAL")
+    made = f.add_step("made", lambda: pd.DataFrame({"o": [[1], [2]]}))
+    f.add_step("taken", print, args=(made.result,))
+    assert not f()
+    [task] = f.tasks("made")
+    assert task.error == (
+        "NotStorableError: a later step refers to this step's result, but the value cannot be stored: its column 'o' "
+        "of dtype object holds objects of type list, which Parquet does not keep; convert them, to text perhaps"
+    )

@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 
 import sequent as seq
+from eventcore.act.observer import AttemptFailed
 from eventcore.decide.rerunning import Rerun
 from sequent.errors import LoopError
-from tests.support import boom, flow, rows
+from tests.support import Recorder, boom, flow, rows
 
 
 def pairs(ran: list[Any]) -> Callable[[], None]:
@@ -77,6 +78,56 @@ def test_a_loop_walks_an_earlier_steps_result(found: Any) -> None:
     f.add_step("c", loop=files.result).add_step("s", pairs(ran))
     assert f()
     assert [item for _, item in ran] == (list(found.values()) if isinstance(found, dict) else found)
+
+
+NESTED: dict[str, Callable[[seq.FlowStep], Any]] = {
+    "its item": lambda outer: outer.item,
+    "the nearest item": lambda outer: seq.item,
+    "a callable that returns its item": lambda outer: lambda: seq.current().item,
+}
+
+
+@pytest.mark.parametrize("construct", ["invoke", "process"])
+@pytest.mark.parametrize("written", NESTED)
+def test_a_loop_iterates_over_the_item_of_the_loop_around_it(written: str, construct: str) -> None:
+    f = flow(task_construct=construct)
+    years = f.add_step("years", loop={"a": [1, 2], "b": {"x": 3}, "c": []})
+    c = years.add_step("c", loop=NESTED[written](years))
+    got = c.add_step("s", lambda item: item * 10, args=(c.item,))
+    assert f.problems() == []
+    assert f()
+    assert f.results(got) == {"1.a.1": 10, "1.a.2": 20, "1.b.x": 30}
+    assert f.graph().nodes["years/c", "start"]["loop"] == ("function" if "callable" in written else "item")
+
+
+def test_the_items_of_an_item_are_recorded_for_the_recovery(tmp_path: Path) -> None:
+    ran: list[Any] = []
+    for again, mode in [(False, seq.RunMode.restart), (True, seq.RunMode.recover)]:
+        f = flow(tmp_path / "run.db", mode)
+        outer = f.add_step("outer", loop=[[1, 2], [3]])
+        c = outer.add_step("c", loop=outer.item)
+        c.add_step("s", lambda item, again=again: ran.append(item) if again or item == 1 else boom(), args=(c.item,))
+        assert f() is again
+    assert ran == [1, 2, 3]
+
+
+def test_what_is_not_an_outer_loops_item_is_refused_as_a_loop() -> None:
+    f = flow()
+    outer, other = f.add_step("outer", loop=[[1]]), f.add_step("other", loop=[[1]])
+    with pytest.raises(LoopError, match=r"step 'outer/c': its loop is outer.key, which is text; .* use outer.item"):
+        outer.add_step("c", loop=outer.key)
+    with pytest.raises(LoopError, match="step 'alone' uses an item but is not in a loop"):
+        f.add_step("alone", loop=seq.item)
+    outer.add_step("c", loop=other.item)
+    assert f.problems() == ["step 'outer/c' refers to other.item, which does not contain it"]
+
+
+def test_an_item_that_cannot_be_iterated_over_fails_its_loop() -> None:
+    f = flow(logging_level="CRITICAL")
+    outer = f.add_step("outer", loop=[5])
+    outer.add_step("c", loop=outer.item)
+    assert not f()
+    assert any("the loop is 5, which cannot be iterated over" in (task.error or "") for task in f.tasks())
 
 
 def test_an_empty_loop_succeeds() -> None:
@@ -211,6 +262,21 @@ def test_a_bad_loop_that_is_computed_fails_its_container_and_says_why(tmp_path: 
     assert handled == ["handled"]
     [(error,)] = rows(f.store, "select error from {attempts} where step = 'c'")
     assert "loop could not be computed" in error
+
+
+def test_a_loop_that_cannot_be_computed_is_told_of_once_with_the_users_code() -> None:
+    told = Recorder(AttemptFailed)
+    f = flow(logging_level="CRITICAL", stop_on_exception=False)
+    f.add_step("raises", loop=boom).add_step("s", int)
+    f.add_step("number", loop=cast("Any", lambda: 5)).add_step("s", int)
+    f.add_observer(told)
+    assert not f()
+    found = {notice.step: notice.traceback for notice in told.of(AttemptFailed)}
+    assert found.keys() == {"raises", "number"}
+    assert len(told.heard) == 2
+    assert "in boom" in str(found["raises"])
+    assert "loops.py" not in str(found["raises"])
+    assert found["number"] is None
 
 
 def test_a_loop_whose_items_were_given_up_fails_and_says_so_until_it_is_rerun(tmp_path: Path) -> None:

@@ -102,8 +102,9 @@ def test_tasks_have_status_times_and_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda f: f.results("lod"), "has no step 'lod'; it has days, bad, days/load"),
+        (lambda f: f.results("lod"), "has no step 'lod'; did you mean 'days/load'"),
         (lambda f: f.tasks("lod"), "has no step 'lod'"),
+        (lambda f: f.results("tables"), "has no step 'tables'; it has days, bad, days/load"),
         (lambda f: f.results("days"), "container 'days' has no results; .* inside it: days/load"),
         (lambda f: f.result("days/load"), "has 2 results; give a sequence, one of 1.1, 1.2"),
         (lambda f: f.result("days/load", "1.3"), r"days/load@1.3 has no result: it was not reached"),
@@ -118,6 +119,17 @@ def test_what_is_not_there_is_named_with_the_reason(ask: Callable[[seq.Sequent],
     ran.run()
     with pytest.raises(ResultNotFoundError, match=said):
         ask(ran)
+
+
+def test_the_steps_inside_a_container_that_have_results_are_named_once() -> None:
+    ran = flow()
+    area = ran.add_step("area")
+    area.add_step("days", list)
+    area.add_step("shop", loop=[1]).add_step("day", list, loop=[1])
+    ran.add_step("area 2").add_step("other", list)
+    ran.run()
+    with pytest.raises(ResultNotFoundError, match=r"inside it: area/days, area/shop/day$"):
+        ran.results("area")
 
 
 def test_before_a_run_and_after_a_run_in_memory_is_closed_there_is_nothing_to_read() -> None:

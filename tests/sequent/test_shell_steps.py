@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import sequent as seq
+from eventcore.act.observer import AttemptFailed
 from sequent.errors import CommandError
-from tests.support import flow, run_script
+from tests.support import Recorder, flow, run_script
 
 EVIL = 'it\'s "$(touch evil)" `touch evil`; touch evil #*'
 EXECUTORS = ["process", "thread", "invoke", "async"]
@@ -70,12 +71,15 @@ def test_the_output_goes_to_the_steps_log_whatever_runs_it(construct: str) -> No
 @pytest.mark.parametrize("construct", EXECUTORS)
 @pytest.mark.parametrize(("command", "said"), [("exit 3", "exit code 3: exit 3"), ("kill -9 $$", "ended by SIGKILL")])
 def test_an_exit_code_other_than_0_fails_the_step(construct: str, command: str, said: str) -> None:
+    told = Recorder(AttemptFailed)
     ran = flow(task_construct=construct, logging_level="CRITICAL")
     ran.add_step("s", seq.shell(command))
+    ran.add_observer(told)
     assert not ran.run()
+    assert [notice.traceback for notice in told.of(AttemptFailed)] == [None]
     [task] = ran.tasks()
     assert task.error is not None
-    assert task.error.startswith(f"sequent.errors.CommandError: {said}")
+    assert task.error.startswith(f"CommandError: {said}")
 
 
 def test_a_command_can_handle_and_be_handled_like_any_function() -> None:
@@ -155,3 +159,11 @@ def test_the_error_says_which_command_it_was() -> None:
     error = CommandError(2, "ls /nix")
     assert (str(error), error.code, error.command) == ("exit code 2: ls /nix", 2, "ls /nix")
     assert str(CommandError(-250, "x")) == "ended by signal 250: x"
+
+
+def test_check_finds_a_use_of_the_result_of_a_command() -> None:
+    made = flow()
+    a = made.add_step("a", seq.shell("echo 42"))
+    made.add_step("b", print, args=(a.result,))
+    [said] = made.problems()
+    assert said.startswith("step 'b': it uses a.result, but step 'a' runs a command, whose result is always None;")

@@ -167,3 +167,20 @@ def test_a_flow_is_a_context_manager() -> None:
         f.add_step("a", int)
         assert f()
     f.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("depends_on", "step 'a': unknown argument 'depends_on'; did you mean 'require'?"),
+        ("concurent", "did you mean 'concurrent'?"),
+        ("retries", "it is a key of config: write config={'retries': ...}"),
+        ("zzz", "choose one of name, args, kwargs, "),
+    ],
+)
+def test_an_unknown_argument_is_answered_with_the_one_that_was_meant(given: str, said: str) -> None:
+    wrong: Any = {given: 3}
+    for refuse in (flow().add_step, flow().step):
+        with pytest.raises(seq.FlowError) as refused:
+            refuse("a", **wrong)
+        assert said in str(refused.value).replace("name, func, ", "name, ")

@@ -56,6 +56,30 @@ def test_what_a_test_patches_is_patched_for_the_steps(tmp_path: Path, monkeypatc
     fake.assert_called_once_with()
 
 
+def test_the_function_of_a_step_can_be_replaced_for_a_run(tmp_path: Path) -> None:
+    made = nightly(tmp_path / "run.db")
+    bad = made.children["bad"].func
+    ran = run_flow(made, replace={"days/load": lambda day: f"day {day}", "bad": str.upper})
+    assert ran.ok
+    assert ran.results("days/load") == {"1.mon": "day 1", "1.tue": "day 2"}
+    assert ran.result("bad") == "NO SUCH TABLE"
+    assert made.children["bad"].func is bad
+    assert run_flow(made).result("days/load", "1.mon") == 10
+
+
+def test_only_a_step_with_a_function_can_have_it_replaced(tmp_path: Path) -> None:
+    made = nightly(tmp_path / "run.db")
+    send = made.children["send"].func
+    for replace, said in [
+        ({"send": str, "load": str}, "no step 'load'; did you mean 'days/load'?"),
+        ({"send": str, "days": str}, "'days' is a container; name a step that has a function"),
+    ]:
+        with pytest.raises(seq.FlowError) as refused:
+            run_flow(made, replace=replace)
+        assert said in str(refused.value)
+    assert made.children["send"].func is send
+
+
 def test_the_flow_itself_its_store_and_its_settings_stay_as_they_are(tmp_path: Path) -> None:
     made = seq.Sequent("mine", tmp_path / "run.db", config={"logging_level": "CRITICAL", "logdir": str(tmp_path)})
     made.add_step("pid", os.getpid)
@@ -73,7 +97,7 @@ def test_the_flow_itself_its_store_and_its_settings_stay_as_they_are(tmp_path: P
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     ran = run_flow(nightly(tmp_path / "run.db"))
-    with pytest.raises(ResultNotFoundError, match="no step 'days' with results; there are days/load, flaky, send, bad"):
+    with pytest.raises(ResultNotFoundError, match="no step 'days' with results; did you mean 'days/load'"):
         ran.results("days")
     with pytest.raises(
         ResultNotFoundError, match=r"no single result without a sequence; it has results at 1.mon, 1.tue"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from eventcore.define.suggestions import suggestion
 from visual.errors import PictureError
 from visual.graph.closing import shut
 from visual.graph.shapes import Box, Edge, Graph, Node
@@ -57,6 +57,4 @@ def _walk(item: Item) -> Iterator[Item]:
 
 def _unknown(path: str, known: Iterable[str]) -> str:
     paths = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(path, paths, 1)
-    some = ", ".join(paths[:10]) + (", ..." if len(paths) > 10 else "")
-    return f"there is no step {path!r} to draw; {f'did you mean {close[0]!r}?' if close else f'there are {some}'}"
+    return f"there is no step {path!r} to draw; {suggestion(path, paths, have='there are')}"
