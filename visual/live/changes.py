@@ -8,9 +8,9 @@ from datetime import datetime
 from eventcore.define.error_text import headline
 from visual.live.items import printable
 from visual.live.moment import Moment
-from visual.live.totals import progress, total_of
 from visual.outline import StepNode
-from visual.standing import unreached
+from visual.reading import unreached
+from visual.totals import progress, total_of
 
 
 def changes(before: Moment | None, after: Moment) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
     parts = []
     if standing.counts:
         counter, _ = progress(moment.standings, node, around)
-        parts.append(f"{standing.state} {counter}".rstrip())
+        parts.append(f"{standing.state} {counter}" if counter else standing.shade)
         if counter and not node.is_container and standing.counts.get("active"):
             parts.append(f"{standing.counts['active']} active")
         parts += standing.troubles if counter else []

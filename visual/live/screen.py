@@ -12,8 +12,8 @@ from rich.text import Text
 from visual.live.fitting import fitted
 from visual.live.items import Item, items_of, whole
 from visual.live.moment import Moment
-from visual.live.totals import finished
 from visual.live.tree import STYLES
+from visual.totals import finished
 
 BAR = 12  #: characters of a progress bar
 WIDE = 60  #: columns from which on there is room for bars
@@ -60,12 +60,12 @@ def _line(prefix: str, item: Item, column: int, signs: Signs, *, has_bars: bool)
     line = Text(prefix + item.name)
     line.truncate(column, pad=True)
     line.append("  ")
-    style = STYLES.get(item.state, "")
+    style = STYLES.get(item.shade or item.state, "")
     if has_bars:
         full = 0 if item.share is None else int(item.share * BAR)
         line.append(signs.done * full, style=style)
         line.append((" " if item.share is None else signs.open) * (BAR - full) + "  ", style="dim")
-    line.append(f"{item.state} {item.counter}".rstrip(), style=style)
+    line.append(item.word, style=style)
     if item.about:
         line.append(f", {item.about}")
     if item.loop is not None:

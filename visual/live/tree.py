@@ -15,9 +15,9 @@ from eventcore.record.views import InstanceView, RunView
 from visual.graph.counts import ORDER
 from visual.instances import Instances
 from visual.live.selection import Selection, with_containers
-from visual.live.totals import progress, total_of
 from visual.outline import StepNode, handled_steps
 from visual.standing import Standing, duration
+from visual.totals import progress, total_of
 
 MOST = 3  #: failures of one step that are shown
 OMITTED = {"failure": "that failed, see --failed", "active": "that are active, see --active"}
@@ -25,6 +25,7 @@ OMITTED = {"failure": "that failed, see --failed", "active": "that are active, s
 STYLES = {
     "success": "green",
     "failure": "bold red",
+    "failure, handled": "yellow",
     "active": "cyan",
     "ready": "yellow",
     "interrupted": "magenta",
@@ -97,7 +98,7 @@ def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[Tex
         line.append(f"  ({node.loop})", style="dim")
     line.append("  ")
     counter = progress(standings, node, around)[0] if standing.counts else ""
-    line.append(standing.counted(counter), style=STYLES.get(standing.state, ""))
+    line.append(standing.counted(counter), style=STYLES.get(standing.shade, ""))
     branch = tree.add(line)
     for error in [one for name in node.kernel_names for one in errors.get(name, [])][:MOST]:
         branch.add(error)
