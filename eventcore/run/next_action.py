@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: the situation of a run that is over and did not succeed, where it must be said, and advice that ends in recovering it
 _FAILED = {
     Verdict.failure: ("", "fix the problem, then"),
-    Verdict.stalled: ("a task waits for something that can no longer happen", "change that, then"),
+    Verdict.stalled: ("a task waits for something that can no longer happen", "correct the program, then"),
     Verdict.cancelled: ("", "to run the rest,"),
 }
 
