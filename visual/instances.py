@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from eventcore.define.plain import plain
 from eventcore.define.stored import StoredStep
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView, SliceView
@@ -31,7 +32,7 @@ class Instances:
     def name(self, step: str, sequence: str, recovery: int | None = None) -> str:
         """An instance of a kernel step as `load@1.2.2 [orders, 2026-11-02]`."""
         known = self._program.step_named.get(step)
-        return f"{step if known is None else known.path}@{self.at(step, sequence, recovery)}"
+        return f"{plain(step if known is None else known.path)}@{self.at(step, sequence, recovery)}"
 
     def at(self, step: str, sequence: str, recovery: int | None = None) -> str:
         """The sequence, followed by the items: `1.2.2 [orders, 2026-11-02]`.
@@ -39,7 +40,7 @@ class Instances:
         For those of mappings their keys are shown, and short items beside them: `1.rome.1 [rome: 41.9, mon]`.
         """
         items = [_named(key, item) for key, item in self._iterations(step, sequence, recovery)]
-        return f"{sequence} [{', '.join(items)}]" if items else sequence
+        return f"{plain(sequence)} [{', '.join(items)}]" if items else plain(sequence)
 
     def items(self, step: str, sequence: str, recovery: int | None = None) -> list[Any]:
         """The items of the loops around an instance in a recovery, the outermost first, as the store keeps them.
@@ -103,10 +104,15 @@ def _named(key: str | None, item: Any) -> str:
     shown = _shown(item)
     if key is None:
         return shown
-    return f"{_shown(key)}: {shown}" if shown and len(shown) <= BESIDE else _shown(key)
+    named = _cut(plain(key))
+    return f"{named}: {shown}" if shown and len(shown) <= BESIDE else named
 
 
 def _shown(item: Any) -> str:
     text = item if isinstance(item, str) else shown_value(json.dumps(item, ensure_ascii=False), ITEM)
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 2 * ITEM]).split())
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= ITEM else f"{text[:ITEM]}..."

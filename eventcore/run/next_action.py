@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from eventcore.define.plain import quoted
 from eventcore.define.status import Verdict
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ def in_words(ended: Verdict) -> str:
 
 def reference(store: str, run_id: str) -> str:
     """A run as the shell takes it: its store knows the program and its parameters, so nothing else has to be said."""
-    return f"{stored_at(store)} --run-id {shlex.quote(run_id)}"
+    return f"{stored_at(store)} --run-id {quoted(run_id)}"
 
 
 def stored_at(store: str) -> str:
     """A store as the shell takes it, by the shorter path."""
     with suppress(ValueError):
         store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
-    return shlex.quote(f"./{store}" if store.startswith("-") else store)
+    return quoted(f"./{store}" if store.startswith("-") else store)

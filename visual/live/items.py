@@ -8,6 +8,7 @@ from math import ceil
 import msgspec
 
 from eventcore.define.error_text import headline
+from eventcore.define.plain import plain
 from eventcore.record.views import InstanceView
 from visual.live.moment import Moment, Wait
 from visual.outline import StepNode
@@ -61,8 +62,8 @@ def _item(moment: Moment, node: StepNode, around: int | None, now: float) -> Ite
     counter, share = progress(moment.standings, node, around)
     about = ", ".join(_about(moment, node, standing, now, is_single=not counter))
     children = _items(moment, node.children, total_of(moment.standings, node, around), now)
-    loop = None if node.loop is None else str(node.loop)
-    return Item(node.name, loop, standing.state, counter, share, about, children, standing.shade)
+    loop = None if node.loop is None else plain(str(node.loop))
+    return Item(plain(node.name), loop, standing.state, counter, share, about, children, standing.shade)
 
 
 def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is_single: bool) -> Iterable[str]:

@@ -9,6 +9,7 @@ import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
+from eventcore.define.plain import plain
 from visual.live.fitting import fitted
 from visual.live.items import Item, items_of, whole
 from visual.live.moment import Moment
@@ -75,14 +76,14 @@ def _line(prefix: str, item: Item, column: int, signs: Signs, *, has_bars: bool)
 
 def _headline(moment: Moment, now: float) -> Text:
     run = moment.run
-    line = Text(f"{run.program}  ")
+    line = Text(f"{plain(run.program)}  ")
     line.append(run.state, style=STYLES.get(run.state, "yellow"))
     over, total = finished(moment.standings, moment.nodes)
     line.append(f"  {over:,} finished" if total is None else f"  {over:,} of {total:,} finished" if total > 1 else "")
     line.append(f"  {whole((run.ended or now) - run.started)}")
     if run.recovery:
         line.append(f"  recovery {run.recovery}")
-    line.append(f"  run {run.run_id}", style="dim")
+    line.append(f"  run {plain(run.run_id)}", style="dim")
     if run.holder is not None:
         line.append(f"  {run.holder}", style="dim")
     return line
