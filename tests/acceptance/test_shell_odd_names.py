@@ -49,7 +49,7 @@ def test_a_run_says_them_as_text(ran: tuple[Path, str]) -> None:
     ("status odd.db", 0, [f"flow{SHOWN}  run run{SHOWN}  failure", f"bad{SHOWN}  failure", f"@1.key{SHOWN} [key"]),
     ("runs odd.db", 0, [f"run{SHOWN}  flow{SHOWN}  failure"]),
     ("watch odd.db", 1, [f" run run{SHOWN}: failure", f" {STEP}: failure", f"run: {AGAIN}"]),
-    ("recover --dry-run odd.db", 0, [f"of run run{SHOWN}, if", f"runs again               {STEP}   @1.key{SHOWN} (fail"]),
+    ("recover --dry-run odd.db", 0, [f"of run run{SHOWN}, if", f"runs again               {STEP}   @1.key{SHOWN} ("]),
     ("logs --failed odd.db", 0, [f"==> {INSTANCE} (try 1, failure) <=="]),
     ("logs --engine odd.db", 0, [f"Exception in step {STEP}/1.key{SHOWN}, try 1"]),
     ("clean --keep 0 --dry-run odd.db", 0, [f"would delete  run{SHOWN}  flow{SHOWN}  failure"]),
