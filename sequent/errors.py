@@ -39,7 +39,7 @@ class RequireError(FlowError):
 
 
 class CycleError(FlowError):
-    """Steps wait for each other in a circle; the message names them in order."""
+    """Steps wait for each other in a cycle; the message names them in order."""
 
 
 class LoopError(FlowError):

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import msgspec
 
+from eventcore.define.plain import plain
 from eventcore.define.program import Role
 from eventcore.define.stored import StoredLoop, StoredProgram, StoredStep, Tree
 
@@ -107,9 +108,9 @@ def in_words(tree: Tree, *, inner: bool = False) -> str:
     if tree is None:
         return ""
     if isinstance(tree, str):
-        return tree
+        return plain(tree)
     if "step" in tree:
-        return f"{tree['step']} {tree['status']}"
+        return f"{plain(tree['step'])} {tree['status']}"
     word, parts = next(iter(tree.items()))
     text = f" {word} ".join(in_words(part, inner=True) for part in parts)
     return f"({text})" if inner and len(parts) > 1 else text

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import msgspec
+
 from eventcore.act.console import LINES, Style
 from eventcore.act.observer import (
     AttemptFailed,
@@ -23,6 +25,7 @@ from eventcore.act.observer import (
     TaskStarted,
 )
 from eventcore.define.error_text import headline
+from eventcore.define.plain import plain
 from eventcore.define.status import TaskStatus, Verdict
 
 log = logging.getLogger(LINES)
@@ -49,7 +52,14 @@ class LogLines(Observer):
 
     def notify(self, notice: Notice) -> None:
         """Write its line."""
-        _WRITERS[type(notice)](notice)
+        _WRITERS[type(notice)](_in_a_line(notice) if isinstance(notice, TaskNotice) else notice)
+
+
+def _in_a_line(told: TaskNotice) -> TaskNotice:
+    """The notice with names that are sure to be one line and no more than text."""
+    if told.step.isprintable() and told.sequence.isprintable():
+        return told
+    return msgspec.structs.replace(told, step=plain(told.step), sequence=plain(told.sequence))
 
 
 def _task_skipped(told: TaskSkipped) -> None:
@@ -117,9 +127,9 @@ def _run_finished(told: RunFinished) -> None:
     if told.interrupted:
         return
     for line in told.not_reached:
-        log.info("Not reached: %s", line)
+        log.info("Not reached: %s", plain(line))
     for line in told.stalled:
-        log.error("Stalled: %s", line)
+        log.error("Stalled: %s", plain(line))
     is_well = told.verdict in (Verdict.success, Verdict.pending)
     word = "success" if is_well else told.verdict.value
     short = f"finished: {told.verdict.value}{f', {told.outstanding} outstanding' if told.outstanding else ''}"

@@ -23,6 +23,7 @@ from eventcore.act.console import CHUNK, Console, NamedLines
 from eventcore.act.current import Current
 from eventcore.act.own_folder import claim
 from eventcore.act.programs import ProgramOutput, has_room
+from eventcore.define.plain import plain
 
 log = logging.getLogger("eventcore")
 
@@ -135,12 +136,12 @@ class StepLog:
     @property
     def origin(self) -> str:
         """The step, as full log lines name it."""
-        return f"Task-{self.view.name}({self.view.sequence})"
+        return plain(f"Task-{self.view.name}({self.view.sequence})")
 
     @property
     def instance(self) -> str:
         """The step, as short log lines name it."""
-        return f"{self.view.name}@{self.view.sequence}"
+        return plain(f"{self.view.name}@{self.view.sequence}")
 
     def named_lines(self, number: int) -> NamedLines | None:
         """What stream 1 or 2 shows of printed text; None where it shows the text as it is."""

@@ -44,7 +44,7 @@ def each_once() -> Digest:
 
 
 def outdated(program: Program) -> list[str]:
-    """The paths of the steps whose function has been defined anew, and differently, since the step was added."""
+    """The paths of the steps whose function has been redefined, and differently, since the step was added."""
     return list(dict.fromkeys(step.path for step in program.steps.values() if _is_outdated(step.func)))
 
 

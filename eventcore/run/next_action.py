@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from eventcore.define.plain import quoted
 from eventcore.define.status import Verdict
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: the situation of a run that is over and did not succeed, where it must be said, and advice that ends in recovering it
 _FAILED = {
     Verdict.failure: ("", "fix the problem, then"),
-    Verdict.stalled: ("a task waits for something that can no longer happen", "change that, then"),
+    Verdict.stalled: ("a task waits for something that can no longer happen", "correct the program, then"),
     Verdict.cancelled: ("", "to run the rest,"),
 }
 
@@ -99,11 +99,11 @@ def in_words(ended: Verdict) -> str:
 
 def reference(store: str, run_id: str) -> str:
     """A run as the shell takes it: its store knows the program and its parameters, so nothing else has to be said."""
-    return f"{stored_at(store)} --run-id {shlex.quote(run_id)}"
+    return f"{stored_at(store)} --run-id {quoted(run_id)}"
 
 
 def stored_at(store: str) -> str:
     """A store as the shell takes it, by the shorter path."""
     with suppress(ValueError):
         store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
-    return shlex.quote(f"./{store}" if store.startswith("-") else store)
+    return quoted(f"./{store}" if store.startswith("-") else store)

@@ -144,7 +144,7 @@ def main() -> int:
         return code
     print(f"""
 What happened: in the run, {len(ran) - 1} steps succeeded and one failed. The recovery ran only the one that had
-failed. {folder}/library.db has what the two extracts found, module by module.
+failed. {folder}/library.db contains what the two extracts found, module by module.
 
 What to try next:""")
     for command, purpose in (

@@ -7,6 +7,7 @@ import time
 import click
 
 from eventcore.define.answer import Answer
+from eventcore.define.plain import plain
 from eventcore.record.reading import reading
 from eventcore.run.steering import Steering, steer
 from sequent.cli.chosen import chosen_run
@@ -40,14 +41,15 @@ def tell(answer: Answer, *, is_of_run: bool = True) -> int:
 
     What was asked of the run as a whole and is refused is nothing to do; else what was named is wrong.
     """
+    run, reason = plain(answer.run_id), plain(answer.reason or "")
     if answer.is_done:
-        click.echo(f"{answer.verb}: done for run {answer.run_id}")
+        click.echo(f"{answer.verb}: done for run {run}")
         return 0
     if not answer.is_refused:
-        click.echo(f"{answer.verb}: taken for run {answer.run_id}; {answer.reason}")
+        click.echo(f"{answer.verb}: taken for run {run}; {reason}")
         return 0
     if is_of_run:
-        click.echo(f"sequent: nothing to {answer.verb} in run {answer.run_id}: {answer.reason}", err=True)
+        click.echo(f"sequent: nothing to {answer.verb} in run {run}: {reason}", err=True)
         return EXIT_NOTHING
-    click.echo(f"sequent: {answer.verb} refused for run {answer.run_id}: {answer.reason}", err=True)
+    click.echo(f"sequent: {answer.verb} refused for run {run}: {reason}", err=True)
     return EXIT_USAGE

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from eventcore.define.plain import plain
 from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -172,6 +173,6 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
 def _show(pid: int, run_id: str, store: str, log: str) -> None:
     from eventcore.run.next_action import reference
 
-    click.echo(f"run {run_id} continues in process {pid}; its output goes to {log}")
+    click.echo(f"run {plain(run_id)} continues in process {pid}; its output goes to {log}")
     click.echo(f"watch it: sequent watch {reference(store, run_id)}")
     click.echo(f"end it: sequent cancel {reference(store, run_id)}")

@@ -202,4 +202,6 @@ def _is_users(file: str) -> bool:
 
 
 def _say(message: str) -> None:
-    print(f"sequent: {' '.join(message.split())}", file=sys.stderr)
+    from eventcore.define.plain import plain
+
+    print(f"sequent: {plain(' '.join(message.split()))}", file=sys.stderr)

@@ -10,6 +10,7 @@ import click
 
 from eventcore.decide.forecast import StepForecast
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.plain import plain
 from eventcore.define.status import RunMode, TaskStatus
 from eventcore.define.stored import read
 from eventcore.record.reading import reading
@@ -52,9 +53,9 @@ def tell_recovery(target: str, store: str | None, run_id: str | None, settings: 
 
 def _lines(told: Rehearsal) -> Iterator[str]:
     if told.differences:
-        yield f"the program differs from the one stored with the run: {told.differences}"
-    yield f"recovery {told.recovery} of run {told.run_id}, if nothing fails (this is a dry run):"
-    rows = [row for path, known in _by_path(told) for row in _rows(path, known)]
+        yield f"the program differs from the one stored with the run: {plain(str(told.differences))}"
+    yield f"recovery {told.recovery} of run {plain(told.run_id)}, if nothing fails (this is a dry run):"
+    rows = [row for path, known in _by_path(told) for row in _rows(plain(path), known)]
     width = max((len(path) for _, path, _ in rows), default=0)
     for what, path, rest in rows:
         yield f"  {what:<23}  {path:<{width}}  {rest}".rstrip()
@@ -99,7 +100,7 @@ def _with_status(instances: Iterable[tuple[str, TaskStatus]]) -> str:
 
 
 def _listed(instances: Iterable[str]) -> str:
-    found = list(instances)
+    found = [plain(instance) for instance in instances]
     return " ".join(found) if len(found) <= MOST_LISTED else f"{len(found)} instances"
 
 

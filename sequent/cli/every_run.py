@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from eventcore.define.plain import plain
 from eventcore.define.status import RunMode
 from eventcore.errors import EventcoreError
 from sequent.cli.chosen import chosen_store
@@ -30,7 +31,7 @@ def run_every(mode: RunMode, target: str, store: str | None, run_id: str | None,
         try:
             codes.add(run_program(mode, target=target, store=store, run_id=run.run_id, **options))
         except EventcoreError as error:
-            click.echo(f"sequent: run {run.run_id}: {' '.join(str(error).split())}", err=True)
+            click.echo(f"sequent: run {plain(run.run_id)}: {' '.join(str(error).split())}", err=True)
             codes.add(EXIT_USAGE)
     return next(code for code in (EXIT_FAILED, EXIT_USAGE, 0) if code in codes)
 

@@ -7,6 +7,7 @@ import time
 import click
 
 from eventcore.define.error_text import headline
+from eventcore.define.plain import plain
 from eventcore.define.status import TaskStatus
 from eventcore.record.reading import reading
 from eventcore.run.next_action import next_action
@@ -32,8 +33,8 @@ def tell_end(location: str, run_id: str | None) -> None:
         names = [instances.name(failure.step, failure.sequence, failure.recovery) for failure in told]
     for name, failure in zip(names, told, strict=True):
         word = "failed, and handled" if steps[failure.step].handled else "failed"
-        click.echo(f"{word}: {name}: {headline(failure.error or '')}")
-    click.echo(f"run {run.run_id}: {run.state}")
+        click.echo(f"{word}: {name}: {plain(headline(failure.error or ''))}")
+    click.echo(f"run {plain(run.run_id)}: {run.state}")
     action = next_action(run, location)
     if action is not None:
         click.echo(action)

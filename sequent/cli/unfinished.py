@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from eventcore.define.plain import plain
 from eventcore.define.status import RunMode
 from eventcore.record.identity import user
 from eventcore.record.reading import reading
@@ -53,7 +54,7 @@ def _own(location: str) -> list[RunView]:
 def _tell(mode: RunMode, runs: Sequence[RunView], location: str) -> None:
     left = [run for run in runs if run.state in SERVED[mode]]
     if left:
-        named = ", ".join(f"{run.run_id} ({run.state})" for run in left[:MOST])
+        named = ", ".join(f"{plain(run.run_id)} ({run.state})" for run in left[:MOST])
         more = f" and {len(left) - MOST} more" if len(left) > MOST else ""
         click.echo(
             f"sequent: left as they are: {named}{more}; to {mode.value} every run: "

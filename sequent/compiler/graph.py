@@ -22,7 +22,7 @@ ROOT = ""  #: the path of the flow itself
 
 
 class FlowGraph:
-    """A flow whose requirements are found and which has no circles; `moments` describes the graph.
+    """A flow whose requirements are found and which has no cycles; `moments` describes the graph.
 
     Building it raises the `FlowError` that names the step and the remedy. `stops` says whether a failure of the step
     that no clause takes in hand ends the iteration around it. Sets name steps by their paths.

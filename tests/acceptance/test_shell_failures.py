@@ -28,7 +28,7 @@ day.add_step("load", load, args=(tables.item, day.item))
 flow.add_step("again", load, args=("orders", "2026-11-02"), loop=range(2), config={"retries": 1, "retry_delay": 900})
 """
 
-NAME = "tables/day/load@1.b.2 [orders, 2026-11-02]"
+NAME = "tables/day/load@1.b.2 [b: orders, 2026-11-02]"
 TRACEBACK = "raise error\nConnectionRefusedError: no orders today\nask the night shift\n"
 
 
@@ -41,16 +41,16 @@ def folder(tmp_path: Path) -> Path:
 def test_every_line_about_an_instance_names_the_items_it_stands_for(folder: Path) -> None:
     ended = sequent(folder, "run", "-q", "flow.py", "--max-loops", "1", code=1).stdout
     assert f"failed: {NAME}: ConnectionRefusedError: no orders today; ask the night shift" in ended
-    assert "@1.b.2 [orders, 2026-11-02]: ConnectionRefusedError" in sequent(folder, "status", "flow.py").stdout
+    assert "@1.b.2 [b: orders, 2026-11-02]: ConnectionRefusedError" in sequent(folder, "status", "flow.py").stdout
     told = sequent(folder, "why", "flow.py", "tables/day/load").stdout
     assert told.startswith(f"{NAME}: failure\n  ConnectionRefusedError: no orders today\n  ask the night shift\n")
-    assert "tables/day/load@1.a.1 [{'rows': 2}, 2026-11-01]: success" in sequent(
+    assert "tables/day/load@1.a.1 [a: {'rows': 2}, 2026-11-01]: success" in sequent(
         folder, "why", "flow.py", "tables/day/load@1.a.1"
     ).stdout  # fmt: skip
     assert "again@1.1 [0]: ready" in sequent(folder, "why", "flow.py", "again").stdout
     assert f"==> {NAME} (try 1, failure) <==" in sequent(folder, "logs", "flow.py").stdout
     watched = sequent(folder, "watch", "flow.py", code=1).stdout
-    assert "@1.b.2 [orders, 2026-11-02]: ConnectionRefusedError" in watched
+    assert "@1.b.2 [b: orders, 2026-11-02]: ConnectionRefusedError" in watched
 
 
 def test_programs_get_the_items_as_they_are_stored(folder: Path) -> None:

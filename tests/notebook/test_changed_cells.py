@@ -28,13 +28,13 @@ def defined(kernel: Kernel, request: pytest.FixtureRequest) -> None:
 def test_a_function_that_was_defined_anew_is_not_the_flows_own(kernel: Kernel) -> None:
     kernel.run(WORK)
     cell = kernel.run("flow.run(run_mode='recover')")
-    assert "Step days/work runs the function that it was given; that has been defined anew since." in cell.progress
+    assert "Step days/work runs the function that it was given, which has since been redefined." in cell.progress
     assert "1 failed" in cell.progress
 
 
 def test_a_cell_that_ran_again_unchanged_is_no_news(kernel: Kernel) -> None:
     kernel.run(f"# the same\n\n{WRONG}  # as before")
-    assert "defined anew" not in kernel.run("flow.run(run_mode='recover')").progress
+    assert "redefined" not in kernel.run("flow.run(run_mode='recover')").progress
     assert "has changed" not in kernel.run(f"{FLOW}flow.run(run_mode='recover')").progress
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from eventcore.define.stored import read
+from eventcore.record.tallies import LoopTally
 from tests.visual import drawings
 from visual import Picture, draw
 from visual.graph.layout import graph_of
@@ -18,10 +19,10 @@ GOLDEN = Path(__file__).parent / "golden"
 def run() -> Picture:
     """A run with all that a picture can say of one."""
     known = {
-        "outer": Standing("success", {"success": 1}, 1.5),
+        "outer": Standing("success", {"success": 1}, 1.5, progress=LoopTally(1, 2, 2, 2, 0, 0)),
         "outer/a": Standing("success", {"success": 1, "skipped": 1}, 0.25, tries=3),
         "outer/b": Standing("active", {"active": 1, "failure": 1}, None),
-        "bad": Standing("failure", {"failure": 1}, 65.0, tries=2),
+        "bad": Standing("failure", {"failure": 1}, 65.0, tries=2, is_handled=True),
     }
     program = read(drawings.nested().document)
     return Picture(graph_of(program, "nested, run r1: running", known, Standing("waiting", {}, None)))

@@ -64,7 +64,7 @@ def test_a_run_shows_states_as_words_and_counts(tmp_path: Path) -> None:
     nested(store).run(max_loops=1)
     graph = draw(store).graph
     states = {node.id: node.state for node in graph.root.nodes}
-    assert states == {"bad": "failure", "#or 1": None, "either": "not reached", "mop": "success"}
+    assert states == {"bad": "failure, handled", "#or 1": None, "either": "not reached", "mop": "success"}
     outer = graph.root.boxes[0]
     assert outer.state == "success"
     assert outer.nodes[0].lines[-1].startswith("success 2/2")

@@ -36,7 +36,7 @@ RUN = RunView(1, "a run", "p", None, 0, 0.0, 0.0, None, Verdict.running, False, 
     (replace(RUN, verdict=Verdict.cancelled), "to run the rest, run: {recover}"),
     (replace(RUN, verdict=Verdict.cancelled, is_paused=True), "to run the rest, run: {resume}, then {recover}"),
     (replace(RUN, verdict=Verdict.stalled),
-     "a task waits for something that can no longer happen; change that, then run: {recover}"),
+     "a task waits for something that can no longer happen; correct the program, then run: {recover}"),
 ])  # fmt: skip
 def test_each_state_has_its_advice(run: RunView, said: str | None) -> None:
     verbs = {verb: f"sequent {verb} 'my store.db' --run-id 'a run'" for verb in ("resume", "recover", "continue")}

@@ -16,8 +16,9 @@ from visual import draw
 from visual.live import look, picture
 from visual.live.items import items_of
 from visual.live.moment import Moment
+from visual.reading import standings
 from visual.report.build import report_data
-from visual.standing import Standing, standings
+from visual.standing import Standing
 
 CONFIG = {"task_construct": "invoke", "logging_level": "ERROR", "console": False, "stop_on_exception": False}
 

@@ -167,3 +167,13 @@ def test_a_container_that_a_user_cancelled_did_not_fail_and_its_delays_are_over(
     assert [reason.text for reason in found.reasons] == [
         "iteration 1.1 of outer was cancelled, and nothing new starts in it", "the run is over: success",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(600, "is due in 10 min 0 s (at "), (0.004, "is due now (at "), (-1, "was due at ")]
+)
+def test_what_is_due_within_a_second_is_due_now(left: float, told: str, store: Path) -> None:
+    flow(store).run()
+    with reading(str(store)) as reader:
+        known = Known(reader, reader.run(None, 0.0), 1000.0)
+        assert known.due(1000.0 + left).startswith(told)

@@ -10,7 +10,9 @@ from visual.graph.shapes import Box, Node
 NAMED = 3  #: failures that are named
 LONGEST = 40  #: characters of a name among others
 #: the state of all together: the first of these that one of them is in
-ORDER = ("failure", "interrupted", "active", "ready", "cancelled", "waiting", "not reached", "success")
+ORDER = (
+    "failure", "interrupted", "active", "ready", "failure, handled", "cancelled", "waiting", "not reached", "success",
+)  # fmt: skip
 
 
 def counted(group: Sequence[Node | Box]) -> tuple[str | None, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from visual.graph.effort import check_effort
 from visual.graph.layout import Graph, graph_of
 from visual.graph.mermaid import mermaid_text
 from visual.graph.render import FORMATS, rendered
-from visual.standing import standings, unreached
+from visual.reading import standings, unreached
 
 TEXTS = ("dot", "mermaid")  #: formats that need no Graphviz
 ENDINGS = {"mmd": "mermaid", "gv": "dot"}

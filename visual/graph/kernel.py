@@ -45,7 +45,7 @@ class _Layout:
         about = [f"takes {count} of {pool}" for pool, count in step.acquires]
         if step.role in _roles:
             about.insert(0, _roles[step.role])
-        said, state = ((), None) if standing is None else ((standing.text,), standing.state)
+        said, state = ((), None) if standing is None else ((standing.text,), standing.shade)
         kind = step.role.value if step.role in _roles else "step"
         path = None if step.is_hidden else step.path
         node = Node(f"step {step.name}", step.name, kind, tuple(about), said, state, path)

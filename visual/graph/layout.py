@@ -12,6 +12,7 @@ from visual.graph.part import part_of
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.outline import StepNode, outline_of
 from visual.standing import Standing
+from visual.totals import progress, total_of
 
 __all__ = ["Box", "Edge", "Graph", "Node", "graph_of"]
 
@@ -46,19 +47,30 @@ class _Layout:
         self._unreached = unreached
         self._junctions = 0
 
-    def add(self, node: StepNode, box: Box) -> None:
-        """Draw a step of a flow into its container's box, and what it requires."""
-        standing = None if self._standings is None else self._standings.get(node.kernel_name, self._unreached)
-        said, state = ((), None) if standing is None else ((standing.text,), standing.state)
+    def add(self, node: StepNode, box: Box, around: int | None = 1) -> None:
+        """Draw a step of a flow into its container's box, and what it requires.
+
+        `around` is the number of iterations in which it stands, None where that is not known.
+        """
+        said, state = self._standing(node, around)
         if node.is_container:
             inner = Box(node.path, node.name, _about(node), said, state, node.path)
             box.members.append(inner)
+            inside = total_of(self._standings or {}, node, around)
             for child in node.children:
-                self.add(child, inner)
+                self.add(child, inner, inside)
         else:
             box.members.append(Node(node.path, node.name, "step", _about(node), said, state, node.path))
         if node.require is not None:
             self._require(node.require, node.path, box, node.step.delay)
+
+    def _standing(self, node: StepNode, around: int | None) -> tuple[tuple[str, ...], str | None]:
+        """What is written about how the step stands in the run, and the state that its colour tells."""
+        standing = None if self._standings is None else self._standings.get(node.kernel_name, self._unreached)
+        if self._standings is None or standing is None:
+            return (), None
+        counter = progress(self._standings, node, around)[0] if standing.counts else ""
+        return (standing.counted(counter),), standing.shade
 
     def _require(self, tree: Tree, target: str, box: Box, delay: float) -> None:
         """A conjunction at the top is one arrow for each part; what is nested gets a junction of its own."""

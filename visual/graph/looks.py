@@ -19,6 +19,7 @@ PLAIN = Look("#ffffff", "#6e7781")
 STATES = {
     "success": Look("#d5efd8", "#2f7d3b"),
     "failure": Look("#fad4d0", "#b3261e", 2.0),
+    "failure, handled": Look("#fde3c8", "#9a5b00", 2.0),
     "active": Look("#cfe3fa", "#1f5fa8", 2.0),
     "ready": Look("#fdf1c7", "#8a6d00"),
     "interrupted": Look("#f1d9f4", "#86329a", 2.0),
@@ -30,6 +31,7 @@ STATES = {
 BOXES = {
     "success": Look("#f1faf2", "#2f7d3b"),
     "failure": Look("#fef1f0", "#b3261e", 2.0),
+    "failure, handled": Look("#fff7ee", "#9a5b00", 2.0),
     "active": Look("#eff6fe", "#1f5fa8", 2.0),
     "ready": Look("#fefaeb", "#8a6d00"),
     "interrupted": Look("#faf2fb", "#86329a", 2.0),

@@ -47,7 +47,7 @@ class _Writer:
             yield f"  {self._arrow(edge)}"
         for (state, is_box), names in self._members.items():
             look = look_of(state, box=is_box)
-            word = f"{'in_' if is_box else ''}{state.replace(' ', '_')}"
+            word = f"{'in_' if is_box else ''}{state.replace(',', '').replace(' ', '_')}"
             width = f",stroke-width:{look.width:g}px" if look.width != 1 else ""
             yield f"  classDef {word} fill:{look.fill},stroke:{look.border},color:{INK}{width}"
             yield f"  class {','.join(names)} {word}"

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from eventcore.define.error_text import headline
+from eventcore.define.plain import plain
 from visual.live.items import printable
 from visual.live.moment import Moment
-from visual.live.totals import progress, total_of
 from visual.outline import StepNode
-from visual.standing import unreached
+from visual.reading import unreached
+from visual.totals import progress, total_of
 
 
 def changes(before: Moment | None, after: Moment) -> Iterator[str]:
@@ -20,10 +21,10 @@ def changes(before: Moment | None, after: Moment) -> Iterator[str]:
     if before is None or (before.run.state, before.run.recovery) != (after.run.state, after.run.recovery):
         recovery = f", recovery {after.run.recovery}" if after.run.recovery else ""
         holder = f", {after.run.holder}" if after.run.holder else ""
-        yield f"{at} run {after.run.run_id}: {after.run.state}{recovery}{holder}"
+        yield f"{at} run {plain(after.run.run_id)}: {after.run.state}{recovery}{holder}"
     for path, text in _lines(after):
         if text and known.get(path) != text:
-            yield f"{at} {path}: {text}"
+            yield f"{at} {plain(path)}: {text}"
 
 
 def _lines(moment: Moment) -> Iterator[tuple[str, str]]:
@@ -37,7 +38,7 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
     parts = []
     if standing.counts:
         counter, _ = progress(moment.standings, node, around)
-        parts.append(f"{standing.state} {counter}".rstrip())
+        parts.append(f"{standing.state} {counter}" if counter else standing.shade)
         if counter and not node.is_container and standing.counts.get("active"):
             parts.append(f"{standing.counts['active']} active")
         parts += standing.troubles if counter else []

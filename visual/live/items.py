@@ -8,11 +8,13 @@ from math import ceil
 import msgspec
 
 from eventcore.define.error_text import headline
+from eventcore.define.plain import plain
 from eventcore.record.views import InstanceView
 from visual.live.moment import Moment, Wait
-from visual.live.totals import progress, total_of
 from visual.outline import StepNode
-from visual.standing import Standing, duration, unreached
+from visual.reading import unreached
+from visual.standing import Standing, duration
+from visual.totals import progress, total_of
 
 NAMED = 2  #: active instances of a step that are named
 
@@ -27,11 +29,17 @@ class Item(msgspec.Struct, frozen=True):
     share: float | None  #: how much of it is over, 0 to 1, where the number is known
     about: str  #: times, tries, errors
     children: tuple[Item, ...] = ()
+    shade: str = ""  #: what its colour tells, where that is not the state
 
     @property
     def text(self) -> str:
         """State, counts and the rest."""
-        return f"{self.state}{' ' if self.counter else ''}{self.counter}{', ' if self.about else ''}{self.about}"
+        return ", ".join(part for part in (self.word, self.about) if part)
+
+    @property
+    def word(self) -> str:
+        """State and counts."""
+        return f"{self.state} {self.counter}" if self.counter else self.shade or self.state
 
     @property
     def size(self) -> int:
@@ -54,8 +62,8 @@ def _item(moment: Moment, node: StepNode, around: int | None, now: float) -> Ite
     counter, share = progress(moment.standings, node, around)
     about = ", ".join(_about(moment, node, standing, now, is_single=not counter))
     children = _items(moment, node.children, total_of(moment.standings, node, around), now)
-    loop = None if node.loop is None else str(node.loop)
-    return Item(node.name, loop, standing.state, counter, share, about, children)
+    loop = None if node.loop is None else plain(str(node.loop))
+    return Item(plain(node.name), loop, standing.state, counter, share, about, children, standing.shade)
 
 
 def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is_single: bool) -> Iterable[str]:

@@ -13,7 +13,8 @@ from eventcore.record.reading import Reader
 from eventcore.record.views import InstanceView, RunView
 from visual.instances import Instances
 from visual.outline import StepNode, outline_of
-from visual.standing import Standing, standings
+from visual.reading import standings
+from visual.standing import Standing
 
 MOST = 50  #: active instances, failures or retries that are read
 

@@ -9,11 +9,12 @@ import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
+from eventcore.define.plain import plain
 from visual.live.fitting import fitted
 from visual.live.items import Item, items_of, whole
 from visual.live.moment import Moment
-from visual.live.totals import finished
 from visual.live.tree import STYLES
+from visual.totals import finished
 
 BAR = 12  #: characters of a progress bar
 WIDE = 60  #: columns from which on there is room for bars
@@ -60,12 +61,12 @@ def _line(prefix: str, item: Item, column: int, signs: Signs, *, has_bars: bool)
     line = Text(prefix + item.name)
     line.truncate(column, pad=True)
     line.append("  ")
-    style = STYLES.get(item.state, "")
+    style = STYLES.get(item.shade or item.state, "")
     if has_bars:
         full = 0 if item.share is None else int(item.share * BAR)
         line.append(signs.done * full, style=style)
         line.append((" " if item.share is None else signs.open) * (BAR - full) + "  ", style="dim")
-    line.append(f"{item.state} {item.counter}".rstrip(), style=style)
+    line.append(item.word, style=style)
     if item.about:
         line.append(f", {item.about}")
     if item.loop is not None:
@@ -75,14 +76,14 @@ def _line(prefix: str, item: Item, column: int, signs: Signs, *, has_bars: bool)
 
 def _headline(moment: Moment, now: float) -> Text:
     run = moment.run
-    line = Text(f"{run.program}  ")
+    line = Text(f"{plain(run.program)}  ")
     line.append(run.state, style=STYLES.get(run.state, "yellow"))
     over, total = finished(moment.standings, moment.nodes)
     line.append(f"  {over:,} finished" if total is None else f"  {over:,} of {total:,} finished" if total > 1 else "")
     line.append(f"  {whole((run.ended or now) - run.started)}")
     if run.recovery:
         line.append(f"  recovery {run.recovery}")
-    line.append(f"  run {run.run_id}", style="dim")
+    line.append(f"  run {plain(run.run_id)}", style="dim")
     if run.holder is not None:
         line.append(f"  {run.holder}", style="dim")
     return line

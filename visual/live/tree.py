@@ -11,13 +11,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from eventcore.define.error_text import headline
+from eventcore.define.plain import plain
 from eventcore.record.views import InstanceView, RunView
 from visual.graph.counts import ORDER
 from visual.instances import Instances
 from visual.live.selection import Selection, with_containers
-from visual.live.totals import progress, total_of
 from visual.outline import StepNode, handled_steps
 from visual.standing import Standing, duration
+from visual.totals import progress, total_of
 
 MOST = 3  #: failures of one step that are shown
 OMITTED = {"failure": "that failed, see --failed", "active": "that are active, see --active"}
@@ -25,6 +26,7 @@ OMITTED = {"failure": "that failed, see --failed", "active": "that are active, s
 STYLES = {
     "success": "green",
     "failure": "bold red",
+    "failure, handled": "yellow",
     "active": "cyan",
     "ready": "yellow",
     "interrupted": "magenta",
@@ -60,8 +62,8 @@ def run_tree(run: RunView, shown: Shown, errors: Mapping[str, list[Text]], outst
             _add(tree, node, shown, errors, visible, 1)
     for state, count in shown.selection.omitted.items():
         tree.add(Text(f"... and {count:,} more {OMITTED[state]}", style="dim"))
-    notes = [Text(f"stalled: {line}", style="bold red") for line in run.stalled]
-    notes += [Text(f"not reached: {line}", style="dim") for line in run.not_reached]
+    notes = [Text(f"stalled: {plain(line)}", style="bold red") for line in run.stalled]
+    notes += [Text(f"not reached: {plain(line)}", style="dim") for line in run.not_reached]
     return Group(tree, *notes)
 
 
@@ -77,7 +79,7 @@ def error_lines(run: RunView, nodes: Iterable[StepNode], failures: Iterable[Inst
             counts, word = failure.counts_in(run), ", handled" if failure.step in handled else ""
             when = "" if counts else f" in recovery {failure.recovery}"
             style = "dim" if not counts else "yellow" if word else "red"
-            lines.append(Text(f"@{at}{when}{word}: {headline(failure.error)}", style=style))
+            lines.append(Text(f"@{at}{when}{word}: {plain(headline(failure.error))}", style=style))
     return errors
 
 
@@ -92,12 +94,12 @@ def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[Tex
          around: int | None) -> None:  # fmt: skip
     standings = shown.standings
     standing = standings.get(node.kernel_name, shown.unreached)
-    line = Text(node.name)
+    line = Text(plain(node.name))
     if node.loop is not None:
-        line.append(f"  ({node.loop})", style="dim")
+        line.append(f"  ({plain(str(node.loop))})", style="dim")
     line.append("  ")
     counter = progress(standings, node, around)[0] if standing.counts else ""
-    line.append(standing.counted(counter), style=STYLES.get(standing.state, ""))
+    line.append(standing.counted(counter), style=STYLES.get(standing.shade, ""))
     branch = tree.add(line)
     for error in [one for name in node.kernel_names for one in errors.get(name, [])][:MOST]:
         branch.add(error)
@@ -108,7 +110,7 @@ def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[Tex
 
 
 def _headline(run: RunView, outstanding: tuple[int, float | None], now: float) -> Text:
-    line = Text(f"{run.program}  run {run.run_id}  ")
+    line = Text(f"{plain(run.program)}  run {plain(run.run_id)}  ")
     line.append(run.state, style=STYLES.get(run.state, "yellow"))
     if run.recovery:
         line.append(f"  recovery {run.recovery}")
@@ -126,5 +128,6 @@ def _headline(run: RunView, outstanding: tuple[int, float | None], now: float) -
     if next_due is not None:
         line.append(f", next due in {duration(max(0.0, next_due - now))}", style="yellow")
     if run.parameters:
-        line.append(f", with {', '.join(f'{name}={value}' for name, value in run.parameters.items())}", style="dim")
+        given = ", ".join(f"{name}={value}" for name, value in run.parameters.items())
+        line.append(f", with {plain(given)}", style="dim")
     return line

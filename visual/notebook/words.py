@@ -29,10 +29,10 @@ def words(program: Runner, request: Request, name: str) -> list[str]:
 def _outdated(program: Runner) -> Iterator[str]:
     paths = outdated(program.built().program)
     if len(paths) == 1:
-        yield (f"Step {paths[0]} runs the function that it was given; that has been defined anew since. To use the new "
+        yield (f"Step {paths[0]} runs the function that it was given, which has since been redefined. To use the new "
                "one, run the cell that defines the flow again.")  # fmt: skip
     elif paths:
-        yield (f"Steps {', '.join(paths)} run the functions that they were given; these have been defined anew since. "
+        yield (f"Steps {', '.join(paths)} run the functions that they were given, which have since been redefined. "
                "To use the new ones, run the cell that defines the flow again.")  # fmt: skip
 
 

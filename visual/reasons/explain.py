@@ -7,10 +7,10 @@ from eventcore.define.status import TaskStatus
 from eventcore.errors import EventcoreError
 from eventcore.record.views import InstanceView
 from visual.outline import StepNode
+from visual.reading import unreached
 from visual.reasons import flows, kernel
 from visual.reasons.known import Explanation, Known, Reason, state_of
 from visual.reasons.standing import how_it_stood, traceback_of, why_it_stands
-from visual.standing import unreached
 
 MOST = 10  #: instances of one step that are told of
 

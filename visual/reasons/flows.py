@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eventcore.define.plain import plain
 from eventcore.define.status import TaskStatus
 from eventcore.define.stored import Tree
 from eventcore.record.views import InstanceView, IterationView
@@ -30,7 +31,7 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
 
 
 def _halted(iteration: IterationView, container: str) -> str:
-    name = f"iteration {iteration.sequence} of {container}"
+    name = f"iteration {plain(iteration.sequence)} of {plain(container)}"
     return f"{name} was cancelled" if iteration.status is TaskStatus.cancelled else f"a failure ended {name}"
 
 

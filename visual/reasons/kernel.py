@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eventcore.define.plain import plain
 from eventcore.define.sequence import enclosing
 from eventcore.define.stored import StoredAssociation, Tree
 from visual.outline import in_words
@@ -61,7 +62,7 @@ def _event(known: Known, name: str, sequence: str | None, told: set[str], depth:
         return
     told.add(name)
     expr = known.program.event_named[name].expr
-    where = "" if sequence is None else f" at {sequence}"
+    where = "" if sequence is None else f" at {plain(sequence)}"
     if expr is not None:
         atoms = list(dict.fromkeys(_atoms(expr)))
         missing = [atom for atom in atoms if not _visible(known, atom, sequence)]
@@ -86,7 +87,7 @@ def _bringers(known: Known, event: str, sequence: str | None) -> Iterator[str]:
                 task = None if sequence is None else known.instance(step.name, sequence)
                 is_here = task is not None and task.recovery >= known.run.counts_from
                 stands = passed(task, known.run) if task is not None and is_here else "has not been reached"
-                yield f"{step.path} {status} triggers it, but {step.path} {stands}"
+                yield f"{plain(step.path)} {status} triggers it, but {plain(step.path)} {stands}"
     for link in _leading(known, "event", event):
         yield f"it follows {link.event!r}"
 

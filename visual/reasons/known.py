@@ -143,8 +143,10 @@ class Known:
 
     def due(self, time: float) -> str:
         """When something is due, or was: `is due in 2 min 5 s (at ...)`."""
-        at = datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
-        return f"is due in {duration(time - self.now)} (at {at})" if time > self.now else f"was due at {at}"
+        at, left = datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S"), time - self.now
+        if left <= 0:
+            return f"was due at {at}"
+        return f"is due {'now' if left < 1 else f'in {duration(left)}'} (at {at})"
 
 
 def state_of(task: InstanceView, run: RunView) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from eventcore.define.plain import plain
 from eventcore.define.status import TaskStatus
 from eventcore.record.views import InstanceView
 from visual.reasons.known import Known, Reason, listed
@@ -40,7 +41,7 @@ def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
             ended = sum(tally.counts.get(status, 0) for status in TaskStatus if status.is_over)
             ended -= tally.counts.get(TaskStatus.cancelled, 0)
             if ended:
-                found.append((f"{step.path}, which ended without releasing them", kept * ended))
+                found.append((f"{plain(step.path)}, which ended without releasing them", kept * ended))
     return found
 
 

@@ -18,10 +18,11 @@ from visual.graph.dot import dot_text
 from visual.graph.layout import Graph, graph_of
 from visual.graph.render import rendered
 from visual.outline import flat_outline_of
+from visual.reading import standings, unreached
 from visual.report.history import History, steps_data
 from visual.report.markup import safe_svg
 from visual.report.page import page
-from visual.standing import Standing, standings, unreached
+from visual.standing import Standing
 
 MOST_DRAWN = 400  #: nodes and arrows of a graph; a larger one is shown as the tree of its steps
 

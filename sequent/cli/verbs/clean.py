@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eventcore.define.plain import plain
 from sequent.cli.exit_codes import EXIT_NOTHING
 from sequent.cli.options import store_option, target_argument
 
@@ -71,7 +72,7 @@ def _clean(location: str, age: float | None, keep: int | None, *, pending: bool,
             _say("would delete", run, _logs(run, location) if logs else [])
     for run in runs:
         if run.is_held:
-            click.echo(f"kept     {run.run_id}: {run.holder} is working on it", err=True)
+            click.echo(f"kept     {plain(run.run_id)}: {run.holder} is working on it", err=True)
     if spared:
         _say_spared(spared)
     if not chosen:
@@ -96,7 +97,7 @@ def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunVi
             finish(store)
         for run in chosen:
             if not delete_run(store, run):
-                click.echo(f"kept     {run.run_id}: an engine has taken it up", err=True)
+                click.echo(f"kept     {plain(run.run_id)}: an engine has taken it up", err=True)
                 continue
             found_logs = _logs(run, location) if logs else []
             for path in found_logs:
@@ -116,7 +117,7 @@ def _say(what: str, run: RunView, found_logs: list[Path]) -> None:
 
     since = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
     logs = f", with its logs in {' and '.join(map(str, found_logs))}" if found_logs else ""
-    click.echo(f"{what}  {run.run_id}  {run.program}  {run.state}, started {since}{logs}")
+    click.echo(f"{what}  {plain(run.run_id)}  {plain(run.program)}  {run.state}, started {since}{logs}")
 
 
 def _say_spared(runs: list[RunView]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eventcore.define.plain import plain
 from sequent.cli.exit_codes import EXIT_NOTHING
 from sequent.cli.options import json_option, path_argument, run_id_option, store_option, target_argument
 
@@ -71,7 +72,7 @@ def _show(location: str, run_id: str | None, path: str | None, number: int | Non
         which = f" of {path}" if path is not None else ""
         kind = "failed" if failed else "has begun"
         hint = "" if failed else "; `sequent why` explains why"
-        click.echo(f"sequent: no try{which} {kind} in run {run.run_id}{hint}", err=True)
+        click.echo(f"sequent: no try{which} {kind} in run {plain(run.run_id)}{hint}", err=True)
         return EXIT_NOTHING
     return 0
 
@@ -94,7 +95,7 @@ def _show_engine(location: str, run_id: str | None, *, as_json: bool) -> int:
         _copy(file, 0)
     if not size:
         why = "at its logging_level, the engine had nothing to say, or the file was deleted"
-        click.echo(f"sequent: the engine of run {run.run_id} has no log {file}: {why}", err=True)
+        click.echo(f"sequent: the engine of run {plain(run.run_id)} has no log {file}: {why}", err=True)
         return EXIT_NOTHING
     return 0
 
@@ -195,7 +196,7 @@ def _is_over(reader: Reader, run: RunView, named: Named | None, found: list[Try]
 
 
 def _farewell(run: RunView, path: str | None, found: list[Try], *, said: bool) -> int:
-    whose = path or f"run {run.run_id}"
+    whose = path or f"run {plain(run.run_id)}"
     if not found:
         click.echo(
             f"sequent: {whose}: nothing has begun and no engine is at work; `sequent why` explains why", err=True

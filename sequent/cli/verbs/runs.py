@@ -76,6 +76,7 @@ def _print_table(found: Sequence[Found], *, with_stores: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from eventcore.define.plain import plain
     from sequent.cli.output import print_table
     from visual.live.tree import STYLES
     from visual.standing import duration
@@ -91,13 +92,13 @@ def _print_table(found: Sequence[Found], *, with_stores: bool) -> None:
     ):  # fmt: skip
         table.add_column(heading, no_wrap=True)
     for one in found:
-        run, where = one.run, [escape(Path(one.store).name)] if with_stores else []
+        run, where = one.run, [Path(one.store).name] if with_stores else []
         took = "" if run.ended is None else duration(run.ended - run.started)
         started = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M:%S")
         state = f"[{STYLES.get(run.state, 'yellow')}]{run.state}[/]"
         whose = [run.user] if of_several else []
         given = [" ".join(f"{name}={value}" for name, value in run.parameters.items())] if with_parameters else []
         left = str(one.outstanding[0])
-        cells = (*where, *whose, run.program, state, str(run.recovery), started, took, left, *map(escape, given))
-        table.add_row(escape(run.run_id), *cells)
+        named = [escape(plain(name)) for name in (run.run_id, *where, *whose, run.program)]
+        table.add_row(*named, state, str(run.recovery), started, took, left, *(escape(plain(one)) for one in given))
     print_table(table)

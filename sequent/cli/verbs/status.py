@@ -65,7 +65,7 @@ def _shown(reader: Reader, run: RunView, path: str | None, *, failed: bool, acti
     from visual.live import selection
     from visual.live.tree import Shown
     from visual.outline import outline_of
-    from visual.standing import standings, unreached
+    from visual.reading import standings, unreached
 
     nodes = outline_of(reader.program(run))
     scope = nodes if path is None else (_at(path, nodes, run),)
