@@ -23,11 +23,6 @@ class Past(msgspec.Struct, frozen=True):
     started: float | None = None
     ended: float | None = None
 
-    @property
-    def was_container(self) -> bool:
-        """Whether the task was one of a container; known of those that are done."""
-        return self.clean is not None
-
 
 class Only(msgspec.Struct, frozen=True):
     """What runs in a rerun that runs nothing else."""

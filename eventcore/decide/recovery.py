@@ -30,14 +30,11 @@ def replay(step: Step, status: TaskStatus) -> StepReplay:
 
 
 def skips(step: Step, past: Past, history: History) -> bool:
-    """Whether the task is skipped.
-
-    A container only is where walking it again could change nothing; a step that was a container then has not run yet.
-    """
+    """Whether the task is skipped; a container only where walking it again could change nothing."""
     if replay(step, past.status) is not StepReplay.skip:
         return False
     if not step.is_container:
-        return not (past.was_container and past.status.is_done)
+        return True
     return past.status.is_done and bool(past.clean) and history.same_program
 
 

@@ -6,14 +6,13 @@ import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 import sequent as seq
 import visual
 from eventcore.record.reading import reading
-from tests.support import boom, flow
+from tests.support import flow
 from visual.reasons import Known, explanations
 
 Shape = Callable[[seq.Sequent, Callable[[], None]], seq.FlowStep | None]
@@ -74,21 +73,6 @@ class Program:
         x = shape(made, self.work)
         made.add_step("after", self.work, require=None if x is None else ((x, seq.STEP_SUCCESS),))
         return made.run(accept_removed=True), self.ran
-
-
-@pytest.mark.parametrize("before", [looped, container, loop, nested])
-def test_a_plain_step_that_was_a_container_runs_and_has_a_result(tmp_path: Path, before: Shape) -> None:
-    got: list[object] = []
-    for shape, mode in [(before, seq.RUN_RESTART), (plain, seq.RUN_RECOVER), (plain, seq.RUN_RECOVER)]:
-        made = flow(tmp_path / "run.db", mode, logging_level="CRITICAL")
-        x = shape(made, cast("Any", lambda: 7))
-        assert x is not None
-        work: Any = boom if shape is before else got.append
-        between = made.add_step("between", work, args=(x.result,) if shape is plain else (), require=(
-            (x, seq.STEP_SUCCESS),))  # fmt: skip
-        made.add_step("after", int, require=((between, seq.STEP_SUCCESS),))
-        assert made.run(accept_removed=True) is (shape is plain)
-    assert got == [7]
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["done", "failed"])
