@@ -229,7 +229,7 @@ def test_a_second_ctrl_c_ends_running_steps_and_the_run_can_be_recovered(
     run.until("stopping: nothing new starts")
     run.press_ctrl_c()
     assert run.ended() == 1
-    assert "interrupted; to continue, run: sequent recover flow.run.db --run-id" in run.text
+    assert "interrupted; to continue, run: sequent continue flow.run.db --run-id" in run.text
     assert not run.screen.cursor.hidden
     assert status(folder)["state"] == "interrupted"
     go(folder, "mon", "tue", "wed")

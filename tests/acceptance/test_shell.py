@@ -374,7 +374,7 @@ def test_status_of_many_steps_counts_them_and_shows_those_that_are_not_well(fold
     assert "│   └── @1: ValueError: bad 43" in lines
     assert "        └── @1.2 [y]: ValueError: bad 3" in lines
     assert not any("good" in line for line in lines)
-    assert len(sequent(folder, "status", "many.py", "--unfold").stdout.splitlines()) == 1 + 103 + 5
+    assert len(sequent(folder, "status", "many.py", "--unfold").stdout.splitlines()) == 1 + 103 + 5 + 1
 
 
 def test_status_takes_a_path_and_filters(folder: Path) -> None:
@@ -387,7 +387,8 @@ def test_status_takes_a_path_and_filters(folder: Path) -> None:
     assert "2 steps: 1 failure, 1 success" in failed
     assert "good" not in failed
     active = sequent(folder, "status", "many.py", "--active").stdout.splitlines()
-    assert active[1:] == ["└── 102 steps: 4 failure, 98 success"]
+    assert active[1] == "└── 102 steps: 4 failure, 98 success"
+    assert active[2].startswith("fix the problem, then run: sequent recover many.run.db") and len(active) == 3
     data = json.loads(sequent(folder, "status", "many.py", "box", "--failed", "--json").stdout)
     assert data["states"] == {"failure": 1, "success": 1}
     assert [[step["path"] for step in top["steps"]] for top in data["steps"]] == [["box/in"]]
