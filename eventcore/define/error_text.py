@@ -14,8 +14,8 @@ def error_text(error: BaseException) -> str:
     """The exception with its class, its notes (see PEP 678) and all that it says.
 
     First comes the line that names the class, such as "ValueError: math domain error", without its module if the class
-    is one of this project's own; then the notes; and, after an
-    empty line, what the exception says beyond its first line.
+    is one of this project's own; then the notes; and, after an empty line, what the exception says beyond its first
+    line.
     """
     told = traceback.TracebackException(type(error), error, None)
     notes, told.__notes__ = told.__notes__ or (), None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +30,7 @@ from tests.acceptance.test_leases import change_row
 from tests.crash.processes import Scripts, eventually, freeze
 from tests.crash.sabotage import rows
 from tests.support import ROOT
+from tests.system import not_there, system_command
 
 MANY = """\
     import os, pathlib, sys, time
@@ -161,9 +161,11 @@ def test_hidden_processes_of_others_are_seen_to_run(monkeypatch: pytest.MonkeyPa
     assert found_process(2**22 + 1) is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")
 def test_an_engine_in_another_namespace_keeps_its_run(tmp_path: Path) -> None:
     """With the same host name, and with the number of another process."""
+    system_command("unshare")
+    if os.geteuid() != 0:
+        not_there("only root can make a namespace of processes")
     script = tmp_path / "held.py"
     script.write_text(
         "import pathlib, sys, time\n"

@@ -143,58 +143,66 @@ def test_check_tells_what_cannot_run_in_a_line_with_a_remedy(folder: Path) -> No
     assert "wait for each other" in one_line_error(folder, "check", "circle.py")
 
 
-def test_a_failed_run_is_explained_shown_and_rehearsed(folder: Path) -> None:
+@pytest.fixture
+def down(folder: Path) -> Path:
+    """The folder, with a run whose first transmission failed."""
     (folder / "down").touch()
     sequent(folder, "run", "flow.py", code=1)
-    before = rows(folder / "flow.run.db", "select count(*), max(recovery) from {tasks}")
+    return folder
 
-    failed = why(folder, "flow.py", "days/push@1.1")
+
+def test_a_failed_run_is_explained(down: Path) -> None:
+    failed = why(down, "flow.py", "days/push@1.1")
     assert failed.startswith("days/push@1.1 [mon]: failure\n  ConnectionRefusedError: mon is down\n")
     assert "in try 2" in failed
-    assert why(folder, "flow.py", "after").splitlines() == [
+    assert why(down, "flow.py", "after").splitlines() == [
         "after@1: not reached",
         "  it requires days success, but days@1 failed",
         "  the run ended with failure of days/push@1.1 [mon]: ConnectionRefusedError: mon is down",
     ]
-    assert "iteration 2" in why(folder, "flow.py", "days/load@1.2")
-    data = json.loads(sequent(folder, "why", "flow.py", "after@1", "--json").stdout)
+    assert "iteration 2" in why(down, "flow.py", "days/load@1.2")
+    data = json.loads(sequent(down, "why", "flow.py", "after@1", "--json").stdout)
     assert [reason["kind"] for reason in data["instances"][0]["reasons"]] == ["requirement", "run"]
-    assert "did you mean 'after'" in one_line_error(folder, "why", "flow.py", "aftr")
-    assert "have one key;" in one_line_error(folder, "why", "flow.py", "after@1.2")
+    assert "did you mean 'after'" in one_line_error(down, "why", "flow.py", "aftr")
+    assert "have one key;" in one_line_error(down, "why", "flow.py", "after@1.2")
 
-    logs = sequent(folder, "logs", "flow.py", "days/push", "--failed").stdout
+
+def test_the_logs_of_a_failed_run_are_shown(down: Path) -> None:
+    logs = sequent(down, "logs", "flow.py", "days/push", "--failed").stdout
     assert [line.split(" (")[0] for line in logs.splitlines() if line.startswith("==>")] == [
         "==> days/push@1.1 [mon]"
     ] * 2
     assert logs.count("sending mon") == 2
-    second = json.loads(sequent(folder, "logs", "flow.py", "days", "--try", "2", "--json").stdout)
+    second = json.loads(sequent(down, "logs", "flow.py", "days", "--try", "2", "--json").stdout)
     assert [(one["path"], one["sequence"], one["try"], one["text"]) for one in second] == [
         ("days/push", "1.1", 2, "sending mon\n")
     ]
     assert (
-        "days/load@1.1 [mon] (try 1, success) wrote nothing"
-        in sequent(folder, "logs", "flow.py", "days/load@1.1").stderr
+        "days/load@1.1 [mon] (try 1, success) wrote nothing" in sequent(down, "logs", "flow.py", "days/load@1.1").stderr
     )
-    assert "no try of after" in sequent(folder, "logs", "flow.py", "after", code=3).stderr
+    assert "no try of after" in sequent(down, "logs", "flow.py", "after", code=3).stderr
 
-    told = sequent(folder, "recover", "flow.py", "--dry-run").stdout
+
+def test_the_recovery_of_a_failed_run_is_rehearsed(down: Path) -> None:
+    before = rows(down / "flow.run.db", "select count(*), max(recovery) from {tasks}")
+    told = sequent(down, "recover", "flow.py", "--dry-run").stdout
     assert re.search(r"runs again +days/push +@1.1 \(failure\)", told)
     assert re.search(r"skipped +days/load +@1.1", told)
     assert re.search(r"will run when reached +after +@1", told)
     assert "to run again: 1; to run for the first time: 3; to skip: 1" in told
-    (folder / "flow.py").write_text(FLOW.replace('"after"', '"finally"'))
-    assert "added: finally; removed: after" in sequent(folder, "recover", "flow.py", "--dry-run").stdout
-    steps = json.loads(sequent(folder, "recover", "flow.run.db", "--dry-run", "--json").stdout)["steps"]
+    (down / "flow.py").write_text(FLOW.replace('"after"', '"finally"'))
+    assert "added: finally; removed: after" in sequent(down, "recover", "flow.py", "--dry-run").stdout
+    steps = json.loads(sequent(down, "recover", "flow.run.db", "--dry-run", "--json").stdout)["steps"]
     assert [(step["path"], step["again"], step["first"], step["skipped"]) for step in steps] == [
         ("days/load", 0, 1, 1), ("days/push", 1, 1, 0), ("finally", 0, 1, 0),
     ]  # fmt: skip
-    assert rows(folder / "flow.run.db", "select count(*), max(recovery) from {tasks}") == before
+    assert rows(down / "flow.run.db", "select count(*), max(recovery) from {tasks}") == before
 
-    (folder / "down").unlink()
-    (folder / "flow.py").write_text(FLOW)
-    sequent(folder, "recover", "flow.py")
-    assert "nothing to recover" in sequent(folder, "recover", "flow.py", "--dry-run", code=3).stderr
-    assert "recovery 1 skipped it" in why(folder, "flow.py", "days/load@1.1")
+    (down / "down").unlink()
+    (down / "flow.py").write_text(FLOW)
+    sequent(down, "recover", "flow.py")
+    assert "nothing to recover" in sequent(down, "recover", "flow.py", "--dry-run", code=3).stderr
+    assert "recovery 1 skipped it" in why(down, "flow.py", "days/load@1.1")
 
 
 def test_a_dry_run_says_where_recover_would_refuse(folder: Path) -> None:

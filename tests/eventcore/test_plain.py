@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
 
 from eventcore.define.plain import plain, quoted
+from tests.system import system_command
 
 ODD = (
     "a\x1b[31m\nb",
@@ -33,10 +33,11 @@ def test_nothing_is_left_that_a_terminal_obeys(name: str) -> None:
     assert plain(name).isprintable()
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @pytest.mark.parametrize("name", [*ODD, "load", "two words", "it's"])
 def test_bash_reads_a_quoted_name_as_it_was(name: str) -> None:
     assert quoted(name).isprintable()
     script = f"printf %s {quoted(name)}"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"})
+    done = subprocess.run(
+        [system_command("bash"), "-c", script], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
+    )
     assert done.stdout.decode() == name
