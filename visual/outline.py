@@ -9,7 +9,8 @@ import msgspec
 
 from eventcore.define.plain import plain
 from eventcore.define.program import Role
-from eventcore.define.stored import StoredLoop, StoredProgram, StoredStep, Tree
+from eventcore.define.stored import StoredLoop, StoredProgram, StoredStep
+from eventcore.define.tree import Tree
 
 
 class StepNode(msgspec.Struct, frozen=True, dict=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from eventcore.define.stored import Tree
+from eventcore.define.tree import Tree
 from visual.outline import StepNode
 from visual.standing import NOT_REACHED, Standing
 from visual.totals import OVER, total_of

@@ -44,7 +44,7 @@ def _check_halted(plan: Plan, snapshot: Snapshot) -> None:
     for place, one in halted.items():
         container = plan.container_of.get(one.scope)
         rows = failed.get(place)
-        if container is None or not rows or _is_inside(plan, one, halted) or _breaks(plan, rows):
+        if container is None or not rows or plan.has_survivors or _is_inside(plan, one, halted) or _breaks(plan, rows):
             continue
         raise ProgramChangedError(
             f"iteration {one.sequence} of {container.path} was ended by a failure of {_path(plan, rows[0])} that "

@@ -34,10 +34,17 @@ class Context:
         """Put an event on the agenda."""
         self.agenda.append((event, self.iteration(event.scope, sequence)))
 
-    def raise_triggers(self, task: Task, status: StepStatus) -> None:
-        """Raise the events that the task's step maps to a status."""
-        for event in task.step.triggers.get(status, ()):
-            self.agenda.append((event, task.at))
+    def raise_triggers(self, task: Task, *statuses: StepStatus) -> None:
+        """Raise the events that the task's step maps to these statuses, in this order."""
+        triggers = task.step.triggers
+        for status in statuses:
+            for event in triggers.get(status, ()):
+                self.agenda.append((event, task.at))
+
+    @property
+    def starts_nothing(self) -> bool:
+        """Whether nothing new starts any more; where steps survive, what does not is cancelled instead."""
+        return self.state.interrupted or (self.state.stopped and not self.plan.has_survivors)
 
     def iteration(self, scope: str, sequence: str) -> Iteration:
         """The iteration; one that is not in memory is created, or read back from the store."""

@@ -48,6 +48,14 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
     task_over(context, task, status, result)
 
 
+def omit(context: Context, task: Task, reason: str) -> None:
+    """End a task whose function found nothing to do: what follows is as if it were certain not to run."""
+    context.changes.attempts.append(
+        Attempt(task, task.try_number, TaskStatus.omitted, task.started, context.now, reason, None)
+    )
+    task_over(context, task, TaskStatus.omitted)
+
+
 def engine_ended(
     context: Context, task: Task, status: TaskStatus, error: str | None = None, traceback: str | None = None
 ) -> None:
@@ -65,26 +73,24 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
             context.changes.items.append((task, recorded_items(result)))
         else:
             context.changes.results[task.key] = result
-    if status is TaskStatus.cancelled:
+    if status in (TaskStatus.cancelled, TaskStatus.omitted):
         resources.withdraw(context, task)
     elif task.holds or task.step.releases:
         resources.give_back(context, task)
     if status is TaskStatus.success:
-        context.raise_triggers(task, StepStatus.success)
-        context.raise_triggers(task, StepStatus.complete)
+        context.raise_triggers(task, StepStatus.success, StepStatus.complete, StepStatus.over)
     elif status is TaskStatus.failure:
         failure.happened(context, task)
         failed(context, task)
     else:
-        halting.void(context, task.step, task.at)
+        halting.gone(context, task)
     if task.raised and status is not TaskStatus.failure:
         raise_own(context, task)
 
 
 def failed(context: Context, task: Task) -> None:
     """Raise the events that follow from the task's failure."""
-    context.raise_triggers(task, StepStatus.failure)
-    context.raise_triggers(task, StepStatus.complete)
+    context.raise_triggers(task, StepStatus.failure, StepStatus.complete, StepStatus.over)
     if task.raised:
         raise_own(context, task)
 

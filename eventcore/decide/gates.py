@@ -7,8 +7,10 @@ group of the tree counts how many of its parts are still missing.
 
 from __future__ import annotations
 
-from eventcore.define.expression import And, Expression, Or
+from eventcore.define.expression import And, AtLeast, Expression, Or
 from eventcore.define.program import Event
+
+_GROUPS = (And, Or, AtLeast)
 
 
 class Shape:
@@ -21,19 +23,25 @@ class Shape:
         self.needs: list[int] = []
         self.groups_of: dict[str, list[int]] = {}
         self.looks_out = scope == ""  #: events at enclosing sequences may count, too
-        self._add(tree if isinstance(tree, (And, Or)) else And(tree), -1, scope)
+        self._add(tree if isinstance(tree, _GROUPS) else And(tree), -1, scope)
 
     def _add(self, tree: Expression, parent: int, scope: str) -> None:
-        if isinstance(tree, (And, Or)):
+        if isinstance(tree, _GROUPS):
             group = len(self.needs)
             self.parents.append(parent)
-            self.needs.append(len(tree.parts) if isinstance(tree, And) else 1)
+            self.needs.append(_needed(tree))
             for part in tree.parts:
                 self._add(part, group, scope)
         else:
             assert isinstance(tree, Event)
             self.groups_of.setdefault(tree.name, []).append(parent)
             self.looks_out |= tree.scope != scope
+
+
+def _needed(group: And | Or | AtLeast) -> int:
+    if isinstance(group, AtLeast):
+        return group.count
+    return len(group.parts) if isinstance(group, And) else 1
 
 
 class Gate:

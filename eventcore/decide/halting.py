@@ -1,7 +1,8 @@
 """Halting an iteration: nothing new starts in it.
 
 Running tasks may finish, ready tasks are cancelled, and the `void` event of each step that will not run tells those
-that depend on it. The iterations inside are halted, too.
+that depend on it. The iterations inside are halted, too. Steps that survive are left alone with all that is inside
+them: they start when what they require has come, such as the end of the steps that ran.
 """
 
 from __future__ import annotations
@@ -10,31 +11,57 @@ from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Task
 from eventcore.define.program import Step
-from eventcore.define.status import TaskStatus
+from eventcore.define.status import StepStatus, TaskStatus
 
 
 def halt(context: Context, iteration: Iteration) -> None:
-    """Let nothing new start in the iteration of a container."""
+    """Let nothing new start in the iteration."""
     if iteration.halted:
         return
     iteration.halted = True
-    context.changes.over[iteration.scope, iteration.sequence] = iteration
+    if iteration.container is not None:
+        context.changes.over[iteration.scope, iteration.sequence] = iteration
     for delay in list(iteration.delays):
-        delays.drop(context, delay)
+        if not delay.association.survives:
+            delays.drop(context, delay)
     for step in context.plan.members.get(iteration.scope, ()):
+        if step.place.survives:
+            continue
         task = iteration.tasks.get(step.name)
         if task is None:
             void(context, step, iteration)
         elif task.status is TaskStatus.ready:
             cancel(context, task)
     for inner in list(iteration.inner.values()):
-        halt(context, inner)
+        if inner.container is None or not inner.container.step.place.survives:
+            halt(context, inner)
+
+
+def halt_run(context: Context) -> None:
+    """Let nothing new start in the whole run but steps that survive; without any, `starts_nothing` says it all."""
+    if context.plan.has_survivors:
+        for iteration in [one for one in context.state.iterations.values() if one.container is None]:
+            halt(context, iteration)
+
+
+def outlives(task: Task) -> bool:
+    """Whether the task, or a container around it, survives that its iteration or the run is ended."""
+    around: Task | None = task
+    while around is not None and not around.step.place.survives:
+        around = around.at.container
+    return around is not None
 
 
 def cancel(context: Context, task: Task) -> None:
     """Cancel a ready task."""
     tasks.set_status(context, task, TaskStatus.cancelled)
     resources.withdraw(context, task)
+    gone(context, task)
+
+
+def gone(context: Context, task: Task) -> None:
+    """Raise what follows from the end of a task that is cancelled."""
+    context.raise_triggers(task, StepStatus.over)
     void(context, task.step, task.at)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from eventcore.decide import ending, expressions
+from eventcore.decide import ending, expressions, members
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.program import Loop, Slice, Step
@@ -39,16 +39,16 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
         last = next((a for a in reversed(context.changes.attempts) if a.task is items), None)
         why, traceback = (None, None) if last is None else (last.error, last.traceback)
         error = f"its loop could not be computed: {why or 'see its log'}"
-        ending.engine_ended(context, task, TaskStatus.failure, error, traceback)
+        _end_unwalked(context, task, TaskStatus.failure, error, traceback)
     else:
-        ending.engine_ended(context, task, TaskStatus.cancelled)
+        _end_unwalked(context, task, TaskStatus.cancelled)
 
 
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    ended = task.at.halted or task.ending
-    may_begin = not (progress.broken or progress.cancelled or ended or context.state.stopped)
+    ended = task.ending or (task.at.halted and not task.step.place.survives)
+    may_begin = not (progress.broken or progress.cancelled or ended or context.starts_nothing)
     while may_begin and progress.begun < progress.size and progress.begun - progress.over < loop.concurrent:
         progress.begun += 1
         number = progress.begun
@@ -59,6 +59,9 @@ def advance(context: Context, task: Task) -> None:
             _begin(context, task, loop, number, key)
     if loop.items is not None:
         context.changes.loops[task.key] = progress
+    if loop.tallies:
+        goes_on = not (progress.broken or progress.cancelled or ended)
+        members.count(context, progress, goes_on=goes_on)
     if progress.over < progress.begun:
         return
     if progress.failed:
@@ -114,7 +117,7 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
     fresh = next((source for known, source in context.changes.items if known is items), None)
     count = fresh or context.archive.item_count(items.step.name, task.sequence)
     if count is None:
-        ending.engine_ended(context, task, TaskStatus.failure, _NO_ITEMS)
+        _end_unwalked(context, task, TaskStatus.failure, _NO_ITEMS)
         return
     progress = context.state.progress[task.key] = Progress(task, count.size)
     if count.keyed:
@@ -122,6 +125,13 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
         progress.keys = keys_in(recorded)
     _note_clean(context, task)
     advance(context, task)
+
+
+def _end_unwalked(
+    context: Context, task: Task, status: TaskStatus, error: str | None = None, traceback: str | None = None
+) -> None:
+    members.none_came(context, task)
+    ending.engine_ended(context, task, status, error, traceback)
 
 
 def _note_clean(context: Context, task: Task) -> None:
@@ -161,7 +171,7 @@ def _finish(context: Context, task: Task, status: TaskStatus) -> None:
 def _is_clean(iteration: Iteration, loop: Loop) -> bool:
     """Whether walking the iteration again could change nothing, whatever a recovery brings about outside."""
     return all(name in iteration.tasks for name in loop.looking_out) and all(
-        task.status.is_done
+        (task.status.is_done or task.status is TaskStatus.omitted)
         and (not task.step.is_container or bool(task.clean))
         and task.step.acquires == task.step.releases
         for task in iteration.tasks.values()

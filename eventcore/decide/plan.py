@@ -20,6 +20,7 @@ class Plan:
         self.pools = dict(program.pools)
         self.scopes = dict(program.scopes)
         self.has_scopes = len(self.scopes) > 1  #: iterations then end, and leave memory, by themselves
+        self.has_survivors = any(step.place.survives for step in program.steps.values())
         self.followers: dict[str, list[Association]] = {}
         for association in program.associations.values():
             self.followers.setdefault(association.event.name, []).append(association)

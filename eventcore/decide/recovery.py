@@ -20,6 +20,7 @@ _policy_word = {
     TaskStatus.active: StepStatus.active,
     TaskStatus.success: StepStatus.success,
     TaskStatus.skipped: StepStatus.success,
+    TaskStatus.omitted: StepStatus.success,
     TaskStatus.failure: StepStatus.failure,
 }
 
@@ -35,6 +36,8 @@ def skips(step: Step, past: Past, history: History) -> bool:
         return False
     if not step.is_container:
         return True
+    if step.loop is not None and (step.loop.tallies or step.loop.exports):
+        return False  # what is asked of its members follows from walking it
     return past.status.is_done and bool(past.clean) and history.same_program
 
 
@@ -43,27 +46,31 @@ def leave(context: Context, step: Step, at: Iteration, past: Past | None) -> Non
 
     One that would have run is held back: it never ended, or with a failure that nothing handles.
     """
-    if past is not None and past.status.is_done:
+    if past is not None and (past.status.is_done or past.status is TaskStatus.omitted):
         skip(context, step, at, past)
     elif past is not None and past.status is TaskStatus.failure and step.handles_failure:
         task = at.tasks[step.name] = Task(step, at, past.status)
         task.raised = past.raised
         ending.failed(context, task)
     elif past is not None and past.status is TaskStatus.cancelled and context.history.is_success:
-        at.tasks[step.name] = Task(step, at, past.status)
-        halting.void(context, step, at)
+        task = at.tasks[step.name] = Task(step, at, past.status)
+        halting.gone(context, task)
     else:
         context.state.held_back += 1
 
 
 def skip(context: Context, step: Step, at: Iteration, past: Past) -> None:
-    """Record the task as skipped, with its result of then, and go on as after its success."""
+    """Record the task as skipped, with its result of then, and go on as after its success; or as omitted again."""
+    if past.status is TaskStatus.omitted:
+        task = tasks.create(context, step, at, TaskStatus.omitted)
+        task.started, task.ended = past.started, past.ended
+        halting.gone(context, task)
+        return
     task = tasks.create(context, step, at, TaskStatus.skipped)
     task.started, task.ended, task.raised, task.clean = past.started, past.ended, past.raised, past.clean
     context.changes.carried.append((task, past.recovery))
     if step.acquires or step.releases:
         resources.carry_over(context, task)
-    context.raise_triggers(task, StepStatus.success)
-    context.raise_triggers(task, StepStatus.complete)
+    context.raise_triggers(task, StepStatus.success, StepStatus.complete, StepStatus.over)
     if task.raised and past.status.is_done:
         ending.raise_own(context, task)

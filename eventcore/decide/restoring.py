@@ -24,10 +24,23 @@ from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 _raised_by = {
     TaskStatus.ready: (StepStatus.ready,),
     TaskStatus.active: (StepStatus.ready, StepStatus.active),
-    TaskStatus.success: (StepStatus.ready, StepStatus.active, StepStatus.success, StepStatus.complete),
-    TaskStatus.failure: (StepStatus.ready, StepStatus.active, StepStatus.failure, StepStatus.complete),
-    TaskStatus.skipped: (StepStatus.success, StepStatus.complete),
-    TaskStatus.cancelled: (StepStatus.ready,),
+    TaskStatus.success: (
+        StepStatus.ready,
+        StepStatus.active,
+        StepStatus.success,
+        StepStatus.complete,
+        StepStatus.over,
+    ),
+    TaskStatus.failure: (
+        StepStatus.ready,
+        StepStatus.active,
+        StepStatus.failure,
+        StepStatus.complete,
+        StepStatus.over,
+    ),
+    TaskStatus.skipped: (StepStatus.success, StepStatus.complete, StepStatus.over),
+    TaskStatus.omitted: (StepStatus.ready, StepStatus.active, StepStatus.over),
+    TaskStatus.cancelled: (StepStatus.ready, StepStatus.over),
 }
 
 
@@ -92,6 +105,8 @@ def restore(context: Context, snapshot: Snapshot) -> None:
         iteration = state.iterations.get((stored.scope, stored.sequence))
         if iteration is not None and stored.halted:
             halting.halt(context, iteration)
+    if state.stopped:
+        halting.halt_run(context)
     _derive(context, snapshot.facts, known)
     for task in known:
         if task.status is TaskStatus.ready:
@@ -190,11 +205,10 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
         if begin is not None:
             context.agenda.append((begin, iteration))
     for task in known:
-        for status in _raised_by[task.status]:
-            context.raise_triggers(task, status)
+        context.raise_triggers(task, *_raised_by[task.status])
         if task.status is TaskStatus.ready and task.try_number > 1:
             context.raise_triggers(task, StepStatus.active)
-        if task.status is TaskStatus.cancelled:
+        if task.status in (TaskStatus.cancelled, TaskStatus.omitted):
             halting.void(context, task.step, task.at)
         if task.raised and task.status.is_done:
             ending.raise_own(context, task)
@@ -207,7 +221,7 @@ def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, 
         if status is TaskStatus.failure and not step.handles_failure:
             context.state.failures += count
             context.state.stopped |= context.plan.config.of_step(step.config, "stop_on_exception")
-    kept = [(step, count) for step, status, count in ended if status is not TaskStatus.cancelled]
+    kept = [(step, count) for step, status, count in ended if status not in (TaskStatus.cancelled, TaskStatus.omitted)]
     for step, count in kept:
         _count_taken(context, step, count)
     for step, count in kept:  # a step may return what another one has taken

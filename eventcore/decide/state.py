@@ -196,7 +196,8 @@ class State(msgspec.Struct):
     recorded_delays: Mapping[tuple[AssociationKey, str], tuple[float, bool]] = {}
     #: those that this recovery has recorded, by association and sequence: when each is due, and whether it is over
     failures: int = 0  #: unhandled ones
-    stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
+    stopped: bool = False  #: an unhandled failure, a user's cancel or Ctrl-C: only steps that survive that start
+    interrupted: bool = False  #: Ctrl-C: nothing at all starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
     cancelling: list[Cancelling] = []  #: what users cancelled and has not ended yet

@@ -118,10 +118,13 @@ def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Canc
         return _cancel_instances(context, request, argument["path"], argument.get("sequence"))
     state = context.state
     state.stopped = state.cancelled = True
-    for iteration in [one for one in state.iterations.values() if one.container is not None]:
-        halting.halt(context, iteration)
+    for iteration in list(state.iterations.values()):
+        if iteration.container is not None and not halting.outlives(iteration.container):
+            halting.halt(context, iteration)
+    halting.halt_run(context)
     for task in list(state.live.values()):
-        _end(context, task)
+        if task.status is TaskStatus.active or not halting.outlives(task):
+            _end(context, task)
     return Cancelling(request, "", [task for task in state.live.values() if task.ending])
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from eventcore.decide import delays, expressions, halting, loops, recovery, slots, tasks
+from eventcore.decide import delays, expressions, halting, levels, loops, members, recovery, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
-_governing = frozenset({EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items})
+_governing = frozenset(
+    {EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items, EventKind.ended, EventKind.export}
+)
+
+_recorded = frozenset(kind for kind in EventKind if kind.is_recorded)
 
 
 def spread(context: Context) -> None:
@@ -23,7 +27,7 @@ def spread(context: Context) -> None:
         at.facts.add(name)
         if name in at.gates:
             expressions.forget(context, at.gates.pop(name))
-        if kind is EventKind.public:
+        if kind in _recorded:
             context.changes.facts.append((event.scope, name, at.sequence))
         if name in plan.followers or name in plan.dependents:
             consequences(context, event, at)
@@ -49,7 +53,7 @@ def follow(context: Context, target: Event | Step, at: Iteration) -> None:
 
 def reach(context: Context, step: Step, at: Iteration) -> None:
     """A step is reached at a sequence: make its one task there, or skip it as history and policy say."""
-    if step.name in at.tasks or at.halted:
+    if step.name in at.tasks or (at.halted and not step.place.survives):
         return
     history = context.history
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None
@@ -67,7 +71,7 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
 def _was_reached(context: Context, event: Event, at: Iteration) -> bool:
     """Whether the step ran, or will, all the same: it was reached before the program changed."""
     task = at.tasks.get(context.plan.voided[event.name])
-    return task is not None and task.status is not TaskStatus.cancelled
+    return task is not None and task.status not in (TaskStatus.cancelled, TaskStatus.omitted)
 
 
 def _govern(context: Context, event: Event, at: Iteration) -> None:
@@ -76,6 +80,10 @@ def _govern(context: Context, event: Event, at: Iteration) -> None:
         loops.iteration_over(context, at)
     elif event.kind is EventKind.items:
         loops.items_over(context, context.plan.served[event.name], at)
+    elif event.kind is EventKind.ended:
+        levels.ended(context, at)
+    elif event.kind is EventKind.export:
+        members.export(context, event, at)
     else:
         at.failed = True
         if event.kind is EventKind.broken:

@@ -51,6 +51,10 @@ class Turn:
         """A user asks something of the run, see `eventcore.decide.steering`."""
         steering.take_up(self.context, request, verb, argument)
 
+    def interrupted(self) -> None:
+        """Somebody has pressed Ctrl-C: what runs may finish, and nothing new starts."""
+        self.context.state.stopped = self.context.state.interrupted = True
+
     def time_came(self, now: float) -> None:
         """Take the time, UTC in seconds, and what has fallen due by it."""
         context = self.context

@@ -31,12 +31,12 @@ def is_idle(context: Context) -> bool:
 
 def waits_for_time(context: Context) -> bool:
     """True when a delay or a retry is to be waited for; a stopped run waits for none."""
-    return not context.state.stopped and delays.next_due(context) is not None
+    return not context.starts_nothing and delays.next_due(context) is not None
 
 
 def waits_for_resume(context: Context) -> bool:
     """True when the run is paused and has something left to do."""
-    return context.state.paused and not context.state.stopped and bool(context.state.live)
+    return context.state.paused and not context.starts_nothing and bool(context.state.live)
 
 
 def of(context: Context) -> Verdict:

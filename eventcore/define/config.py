@@ -55,6 +55,11 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     retry_delay: RetryDelay | None = None
     timeout: float | None = None
     envvar_prefix: str | None = None
+    allow_failure: bool | None = None  #: a failure of the step counts as handled; not inherited
+
+
+#: what a container's config says of the container alone
+OF_ITS_OWN: Mapping[str, None] = {"max_concurrent": None, "allow_failure": None}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,8 +160,8 @@ def step_config(values: Mapping[str, object], step: str) -> StepConfig:
 
 
 def merged(outer: StepConfig, inner: StepConfig) -> StepConfig:
-    """A step's config with what it leaves open taken from its container's, except `max_concurrent`."""
-    outer = msgspec.structs.replace(outer, max_concurrent=None)
+    """A step's config with what it leaves open taken from its container's, except what is of the container alone."""
+    outer = msgspec.structs.replace(outer, **OF_ITS_OWN)
     own = {key: value for key in StepConfig.__struct_fields__ if (value := getattr(inner, key)) is not None}
     return msgspec.structs.replace(outer, **own)
 

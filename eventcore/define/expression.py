@@ -70,6 +70,14 @@ class _Group(Expression):
             self._merged = tuple(merged)
         return self._merged
 
+    def over(self, parts: list[Any]) -> _Group:
+        """The same group of other parts."""
+        return type(self)(*parts)
+
+    def data(self, parts: list[Any]) -> dict[str, Any]:
+        """The group as plain data, over parts that are."""
+        return {self.word: parts}
+
     def __repr__(self) -> str:
         shown: str = _folded(self, repr, lambda group, parts: f"{group.word}_({', '.join(parts)})")
         return shown
@@ -87,6 +95,30 @@ class Or(_Group):
 
     __slots__ = ()
     word = "or"
+
+
+class AtLeast(_Group):
+    """Holds when at least `count` of the parts hold; layers above make it, users do not."""
+
+    __slots__ = ("count",)
+    word = "at least"
+
+    def __init__(self, count: int, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.count = count
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The parts, which do not merge with those of other groups."""
+        return self._given
+
+    def over(self, parts: list[Any]) -> AtLeast:
+        """The same group of other parts."""
+        return AtLeast(self.count, *parts)
+
+    def data(self, parts: list[Any]) -> dict[str, Any]:
+        """The group as plain data, over parts that are."""
+        return {"least": self.count, "of": parts}
 
 
 def or_(*parts: Part) -> Or:
@@ -118,9 +150,9 @@ def _normalized(written: Any, leaf: Callable[[Any], Expression | None], where: s
     if found is not None:
         return found
     if isinstance(written, _Group):
-        kind, parts = type(written), written.parts
+        group, parts = written, written.parts
     elif isinstance(written, (tuple, list)):
-        kind, parts = And, tuple(written)
+        group, parts = _AND, tuple(written)
     else:
         raise ProgramError(
             f"{where}: {written!r} cannot be part of an expression; combine events with tuples, or_, and_, & and |"
@@ -130,7 +162,10 @@ def _normalized(written: Any, leaf: Callable[[Any], Expression | None], where: s
     if not room:
         raise _too_deep(where)
     made = [_normalized(part, leaf, where, room - 1) for part in parts]
-    return made[0] if len(made) == 1 else kind(*made)
+    return made[0] if len(made) == 1 else group.over(made)
+
+
+_AND = And(None)  #: what a tuple or list stands for
 
 
 def _too_deep(where: str) -> ProgramError:
@@ -151,19 +186,17 @@ def leaves(tree: Expression) -> Iterator[Expression]:
             yield part
 
 
-def rebuilt(tree: Expression, leaf: Callable[[Expression], Any], *, dual: bool = False) -> Any:
-    """The same tree over other leaves; with `dual`, and and or change places (De Morgan)."""
-
-    def group(known: _Group, parts: list[Any]) -> _Group:
-        kind = type(known) if not dual else (Or if isinstance(known, And) else And)
-        return kind(*parts)
-
-    return _folded(tree, leaf, group)
+def rebuilt(tree: Expression, leaf: Callable[[Expression], Any]) -> Any:
+    """The same tree over other leaves."""
+    return _folded(tree, leaf, lambda group, parts: group.over(parts))
 
 
 def as_data(tree: Expression, leaf: Callable[[Any], Any]) -> Any:
-    """The tree as plain data for the stored program: `{"and": [...]}`, `{"or": [...]}` or what `leaf` returns."""
-    return _folded(tree, leaf, lambda group, parts: {group.word: parts})
+    """The tree as plain data for the stored program.
+
+    That is `{"and": [...]}`, `{"or": [...]}`, `{"least": count, "of": [...]}` or what `leaf` returns.
+    """
+    return _folded(tree, leaf, lambda group, parts: group.data(parts))
 
 
 def _folded(tree: Any, leaf: Callable[[Any], Any], group: Callable[[_Group, list[Any]], Any]) -> Any:

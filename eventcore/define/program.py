@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -14,7 +14,7 @@ from eventcore.define.pools import ResourcePool, Units, as_units
 from eventcore.define.reference import Reference
 from eventcore.define.replay import as_replays
 from eventcore.define.sequence import is_name
-from eventcore.define.status import StepReplay, StepStatus
+from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 from eventcore.errors import ProgramError
 
 DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
@@ -39,6 +39,14 @@ class EventKind(StrEnum):
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
     flawed = "flawed"  #: one that lets the rest of its iteration go on
     items = "items"  #: a container's items are computed, or never will be
+    ended = "ended"  #: everything on a level is over but the steps that wait for that
+    export = "export"  #: it is passed on from inside a container to the level that this is on
+    members = "members"  #: how many members of a container have a status, as far as something asks; it is recorded
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether such events are recorded as facts, because they do not follow from what else is recorded."""
+        return self in (EventKind.public, EventKind.members)
 
 
 class Event(Expression):
@@ -62,12 +70,17 @@ class Event(Expression):
         return f"Event({self.name!r})"
 
 
+Outcomes: TypeAlias = Mapping[TaskStatus, tuple[Event, ...]]
+
+
 class Scope(msgspec.Struct, frozen=True):
     """A part of a program that is walked once for each of its container's iterations; the root has the empty name."""
 
     name: str
     parent: str | None = None
     begin: Event | None = None  #: triggered when an iteration begins; the root has none
+    #: what follows when an event of the kind `ended` is triggered, by how everything else on the level ended
+    outcomes: Outcomes = {}
 
 
 class Role(StrEnum):
@@ -103,6 +116,15 @@ class Items(Protocol):
         """The slices in order, the same each time."""
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """What is to be told of how many iterations of a loop have a status."""
+
+    status: StepStatus
+    least: int | None  #: how many; None for all
+    came: Event  #: triggered when there are so many
+    never: Event  #: triggered when it is certain that there will not be
+
+
 class Loop(msgspec.Struct, frozen=True, eq=False):
     """How a container walks its scope."""
 
@@ -110,6 +132,8 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
     concurrent: int = 1  #: how many iterations may be open at once
     looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
+    tallies: tuple[Tally, ...] = ()
+    exports: Mapping[str, Event] = {}  #: the events of the container's level, by the events inside that they follow
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -131,6 +155,7 @@ class Place(msgspec.Struct, frozen=True):
     scope: str = ""
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
+    survives: bool = False  #: it starts even where its iteration is halted, or a failure has stopped the run
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
     extras: Mapping[str, Reference] = {}  #: what `current()` shows besides, by name
     environment: Mapping[str, Reference] = {}  #: more variables; references out of `extras`
@@ -189,6 +214,11 @@ class Association(msgspec.Struct, frozen=True):
         """Its identity in the store: its event, and the kind and the name of its target."""
         return self.event.name, "event" if isinstance(self.target, Event) else "step", self.target.name
 
+    @property
+    def survives(self) -> bool:
+        """Whether it leads to a step that starts even where its iteration is halted."""
+        return isinstance(self.target, Step) and self.target.place.survives
+
 
 class Program:
     """All definitions of one program, in the order in which they were made."""
@@ -201,16 +231,16 @@ class Program:
         self.associations: dict[AssociationKey, Association] = {}
         self.pools: dict[str, ResourcePool] = {}
 
-    def add_root_begin(self) -> Event:
+    def add_root_begin(self, outcomes: Outcomes = {}) -> Event:
         """The event with which the root scope begins; programs of raw events begin with events of their own."""
         begin = self.add_event("#begin", kind=EventKind.internal)
-        self.scopes[""] = Scope("", None, begin)
+        self.scopes[""] = Scope("", None, begin, outcomes)
         return begin
 
-    def add_scope(self, name: str, parent: str) -> Scope:
+    def add_scope(self, name: str, parent: str, outcomes: Outcomes = {}) -> Scope:
         """Declare a scope inside another; its container is a step of the outer one."""
         begin = self.add_event(f"{name}#begin", scope=name, kind=EventKind.internal)
-        scope = self.scopes[name] = Scope(name, parent, begin)
+        scope = self.scopes[name] = Scope(name, parent, begin, outcomes)
         return scope
 
     def add_event(self, name: str, expr: Any = None, *, scope: str = "", kind: EventKind = EventKind.public) -> Event:

@@ -11,6 +11,7 @@ class TaskStatus(StrEnum):
     success = "success"  #: its function returned, and the result is recorded
     failure = "failure"  #: its last try failed
     skipped = "skipped"  #: it had succeeded before; recovery carried its result over
+    omitted = "omitted"  #: its function found nothing to do, and said so with `Skip`
     cancelled = "cancelled"  #: reached, but its iteration or the run was ended first
 
     @property
@@ -35,6 +36,7 @@ class StepStatus(StrEnum):
     success = "success"  #: it succeeded
     failure = "failure"  #: it failed, after its last try
     complete = "complete"  #: success or failure
+    over = "over"  #: it ended in any way; in a flow, also that it is certain not to run. It handles no failure
 
 
 class StepTriggers:
@@ -72,6 +74,7 @@ class Verdict(StrEnum):
     pending = "pending"  #: its engine ended with delays or tasks outstanding
     success = "success"  #: no failure was left unhandled
     failure = "failure"  #: an unhandled failure happened
+    omitted = "omitted"  #: its function found nothing to do, and said so with `Skip`
     cancelled = "cancelled"  #: a user ended it
     stalled = "stalled"  #: a task waits for something that can no longer happen
 
@@ -81,6 +84,7 @@ STEP_ACTIVE = StepStatus.active
 STEP_SUCCESS = StepStatus.success
 STEP_FAILURE = StepStatus.failure
 STEP_COMPLETE = StepStatus.complete
+STEP_OVER = StepStatus.over
 STEP_RERUN = StepReplay.rerun
 STEP_SKIP = StepReplay.skip
 RUN_RESTART = RunMode.restart

@@ -15,14 +15,13 @@ from eventcore.define.config import NOTHING_SET, StepConfig
 from eventcore.define.expression import as_data
 from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
+from eventcore.define.tree import Tree, check_tree
 from eventcore.errors import StoreError
 from eventcore.uncollected import uncollected
 
 FORMAT = 2
 
 Digest: TypeAlias = Callable[[Callable[..., Any] | None], str | None]
-
-Tree = Any  #: {"and": [...]}, {"or": [...]} or a leaf: an event's name, or {"step": path, "status": status}
 
 
 class StoredScope(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -198,10 +197,10 @@ def check_consistent(program: StoredProgram) -> None:
         raise ValueError("two steps have the same name")
     for event in program.events:
         _known(event.scope, program.scope_named, "scope")
-        _check_tree(event.expr, events, paths)
+        check_tree(event.expr, events, paths)
     for step in program.steps:
         _check_step(program, step, events)
-        _check_tree(step.require, events, paths)
+        check_tree(step.require, events, paths)
     for association in program.associations:
         _known(association.event, events, "event")
         _known(association.target, events if association.kind == "event" else steps, association.kind)
@@ -238,25 +237,6 @@ def _check_step(program: StoredProgram, step: StoredStep, events: Container[str]
 def _known(name: str | None, names: Container[str], what: str, *, optional: bool = False) -> None:
     if name not in names and not (optional and name is None):
         raise ValueError(f"it speaks of a {what} {name!r}, which it does not have")
-
-
-def _check_tree(tree: Tree, events: Container[str], paths: Container[str]) -> None:
-    if tree is None:
-        return
-    if isinstance(tree, str):
-        _known(tree, events, "event")
-    elif isinstance(tree, dict) and tree.keys() == {"step", "status"}:
-        _known(tree["step"], paths, "step")
-        StepStatus(tree["status"])
-    elif isinstance(tree, dict) and len(tree) == 1 and isinstance(parts := tree.get("and", tree.get("or")), list):
-        if not parts:
-            raise ValueError("an expression has no parts")
-        for part in parts:
-            if part is None:
-                raise ValueError("a part of an expression is missing")
-            _check_tree(part, events, paths)
-    else:
-        raise ValueError(f"{tree!r:.60} is no expression")
 
 
 def function_name(function: Callable[..., Any] | None) -> str | None:

@@ -156,7 +156,8 @@ class Engine:
                 self._asked[request.id] = request.verb, request.argument
                 self.turn.asked(request.id, request.verb, request.argument)
         elif isinstance(what, Interrupted):
-            self.turn.context.state.stopped = self._interrupted = True
+            self.turn.interrupted()
+            self._interrupted = True
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
         else:
             raise LeaseLostError
@@ -182,7 +183,7 @@ class Engine:
 
     def _next_due(self) -> float | None:
         """When the next delay or retry is due; None where a stopped run awaits none."""
-        return None if self.turn.context.state.stopped else delays.next_due(self.turn.context)
+        return None if self.turn.context.starts_nothing else delays.next_due(self.turn.context)
 
     def _tell_pausing(self) -> None:
         paused = self.turn.context.state.paused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import networkx as nx
 
@@ -12,12 +12,14 @@ from eventcore.define.expression import Expression
 from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
-from sequent.language.require import clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, clauses
 from sequent.language.step import Container, FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
 
 _ORDER = list(StepStatus)
+_Kind = TypeVar("_Kind", bound=Clause)
+_FAILURES = (StepStatus.failure, StepStatus.complete)
 ROOT = ""  #: the path of the flow itself
 
 
@@ -44,8 +46,7 @@ class FlowGraph:
 
     def outward(self, step: FlowStep) -> frozenset[StepStatus]:
         """The statuses that the step requires of steps outside its container."""
-        found = clauses(self.requirement(step))
-        return frozenset(clause.status for clause in found if step_of(clause).parent is not step.parent)
+        return frozenset(clause.status for clause in clauses(self.requirement(step)) if _looks_out(clause, step))
 
     @cached_property
     def _asking(self) -> list[tuple[str, str, tuple[StepStatus, ...]]]:
@@ -90,6 +91,7 @@ class FlowGraph:
         """
         needs: nx.DiGraph[str] = nx.DiGraph((source, target) for source, target, _ in self._asking)
         needs.add_edges_from((path, ROOT) for path, step in self.steps.items() if step.parent is not self.root)
+        needs.add_edges_from((path, ROOT) for path, status in self.asked if status is StepStatus.over)
         return frozenset(nx.ancestors(needs, ROOT)) if ROOT in needs else frozenset()
 
     @cached_property
@@ -104,11 +106,14 @@ class FlowGraph:
 
     @cached_property
     def handled(self) -> frozenset[str]:
-        """The steps whose failure a clause asks for."""
-        return frozenset(path for path, status in self.asked if status in (StepStatus.failure, StepStatus.complete))
+        """The steps whose failure a clause asks for, or is allowed."""
+        asked = {path for path, status in self.asked if status in _FAILURES}
+        counted = {step_of(clause).path for clause in self._clauses(MembersClause) if clause.status in _FAILURES}
+        allowed = {path for path, step in self.steps.items() if step.config.allow_failure}
+        return frozenset(asked | counted | allowed)
 
     def is_handled(self, step: FlowStep) -> bool:
-        """Whether a clause asks for the failure of the step, or of a container around it."""
+        """Whether a clause asks for the failure of the step or of a container around it, or it is allowed."""
         return any(around.path in self.handled for around in (step, *step.containers))
 
     def ends_the_run(self, step: FlowStep) -> bool:
@@ -156,9 +161,62 @@ class FlowGraph:
         known = {end, (step.parent.path, START)}
         return any(
             known.issuperset(self.moments.pred[moment])
-            for moment in self.moments.succ[end]
-            if self.steps[moment[0]].parent is step.parent
+            for moment, edge in self.moments.succ[end].items()
+            if self.steps[moment[0]].parent is step.parent and not edge.get("early")
         )
+
+    # what is asked of a whole level, and of the members of a container
+
+    def asked_of_level(self, level: Container) -> Sequence[StepStatus]:
+        """The statuses that steps directly on the level require of all else there."""
+        found = {c.status for c in self._clauses(LevelClause) if isinstance(c.step, Container) and c.step is level}
+        return sorted(found, key=_ORDER.index)
+
+    def body_of(self, level: Container) -> Sequence[FlowStep]:
+        """The steps that have to be over before those that require something of the level."""
+        clause = next(c for c in self._clauses(LevelClause) if c.step is level)
+        return [self.steps[step.path] for step in clause.body]
+
+    def members_asked_of(self, container: FlowStep) -> Sequence[MembersClause]:
+        """What is required of how many members of the container, each once."""
+        found = {(c.status, c.least): c for c in self._clauses(MembersClause) if c.step is container}
+        return list(found.values())
+
+    def survives(self, step: FlowStep) -> bool:
+        """Whether the step starts even where a failure has ended its iteration: see `STEP_OVER`."""
+        return step.path in self._surviving
+
+    @cached_property
+    def _surviving(self) -> frozenset[str]:
+        found: set[str] = set()
+        for path, step in self.steps.items():
+            if any(isinstance(c, LevelClause) or c.status is StepStatus.over for c in clauses(self.requirement(step))):
+                found.add(path)
+        for level in {self.steps[path].parent.path: self.steps[path].parent for path in found}.values():
+            found |= self._last_on(level)
+        return frozenset(found)
+
+    def _last_on(self, level: Container) -> set[str]:
+        """The steps of a level that come after all else there."""
+        if not self.asked_of_level(level):
+            return set()
+        return {step.path for step in level.children.values()} - {step.path for step in self.body_of(level)}
+
+    def _clauses(self, kind: type[_Kind]) -> list[_Kind]:
+        return self._clauses_by_kind.get(kind, [])  # type: ignore[return-value]
+
+    @cached_property
+    def _clauses_by_kind(self) -> Mapping[type[Clause], list[Clause]]:
+        found: dict[type[Clause], list[Clause]] = {}
+        for step in self.steps.values():
+            for clause in clauses(self.requirement(step)):
+                found.setdefault(type(clause), []).append(clause)
+        return found
+
+
+def _looks_out(clause: Clause, step: FlowStep) -> bool:
+    """Whether the clause speaks of another level than the step's own."""
+    return not isinstance(clause, LevelClause) and step_of(clause).parent is not step.parent
 
 
 def _by_path(asked: Iterable[Asked]) -> Mapping[str, Sequence[StepStatus]]:

@@ -10,16 +10,16 @@ Nodes are `(path, "start")` and `(path, "end")`. Edges point from what comes fir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import networkx as nx
 
 from eventcore.define.status import StepStatus
-from sequent.compiler.requirements import Requirement
+from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError
 from sequent.language.references import ItemReference, ResultReference
-from sequent.language.require import clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 Moment: TypeAlias = tuple[str, str]
@@ -74,15 +74,33 @@ def _loop(step: FlowStep) -> str | None:
 def _require(graph: Moments, path: str, requirement: Requirement) -> None:
     """Edges from what a step requires to its start; several clauses on one moment share an edge."""
     asked: dict[Moment, set[StepStatus]] = {}
+    awaited: set[Moment] = set()  #: those that the start certainly waits for
     for clause in clauses(requirement.tree):
-        at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
-        asked.setdefault((step_of(clause).path, at), set()).add(clause.status)
-    for source, statuses in asked.items():
+        for source, statuses in _waits(clause):
+            asked.setdefault(source, set()).update(statuses)
+            if not isinstance(clause, MembersClause):
+                awaited.add(source)
+    for source, found in asked.items():
         graph.add_edge(
             source, (path, START), kind="refers" if source[0] in requirement.implied else "requires",
-            statuses=tuple(sorted(statuses, key=_ORDER.index)) if len(statuses) > 1 else tuple(statuses),
-            result=source[0] in requirement.results,
+            statuses=tuple(sorted(found, key=_ORDER.index)) if len(found) > 1 else tuple(found),
+            result=source[0] in requirement.results, early=source not in awaited,
         )  # fmt: skip
+
+
+def _waits(clause: Clause) -> Iterator[tuple[Moment, tuple[StepStatus, ...]]]:
+    """The moments that a clause speaks of, and the statuses that it asks for there."""
+    if isinstance(clause, LevelClause):
+        for step in clause.body:
+            yield (step.path, END), (StepStatus.over,)
+    elif isinstance(clause, MembersClause):
+        container = step_of(clause)
+        yield (container.path, END), ()
+        for child in container.children.values() if container.loop is None else ():
+            yield (child.path, END), (clause.status,)
+    elif not isinstance(clause, PreviousClause):
+        at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
+        yield (step_of(clause).path, at), (clause.status,)
 
 
 def _check_circles(graph: Moments) -> None:

@@ -6,26 +6,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-import msgspec
-
 from eventcore.define.expression import And, Expression, rebuilt
 from eventcore.define.reference import Reference, references_in
 from eventcore.define.status import StepStatus
+from sequent.compiler.levels import with_bodies
+from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.references import ItemReference, KeyReference, ResultReference
-from sequent.language.require import Clause, clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, clauses
 from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
 SEARCHES = 20  #: errors for which similar names are looked for, among all that there are
-
-
-class Requirement(msgspec.Struct, frozen=True):
-    """What must hold before a step starts."""
-
-    tree: Expression | None  #: over clauses whose steps are found; None asks for nothing but the container's start
-    results: frozenset[str]  #: paths of the steps whose results it takes; each of them is in the tree
-    implied: frozenset[str]  #: paths of those that are in the tree for that reason alone
 
 
 def requirement_errors(root: Container) -> list[FlowError]:
@@ -43,7 +35,12 @@ def requirement_errors(root: Container) -> list[FlowError]:
 def requirements(root: Container) -> dict[str, Requirement]:
     """The requirement of each step by its path, containers before their children; raises `FlowError`s."""
     known = {step.path: step for step in root.walk()}
-    return {path: _Finder(step, root, known).requirement() for path, step in known.items()}
+    found = {path: _Finder(step, root, known).requirement() for path, step in known.items()}
+    return with_bodies(root, found)
+
+
+def _named(level: Container) -> str:
+    return repr(level.path) if level.path else "the flow"
 
 
 class _Finder:
@@ -72,9 +69,41 @@ class _Finder:
 
     def _found(self, leaf: Expression) -> Clause:
         assert isinstance(leaf, Clause)
+        if isinstance(leaf.step, Container) and not isinstance(leaf.step, FlowStep):
+            return self._level(leaf.step, leaf)
         named = self._by_name(leaf.step) if isinstance(leaf.step, str) else step_of(leaf)
+        if named is self.step.parent:
+            return self._level(named, leaf)
         self._check_reach(named, "requires")
+        if isinstance(leaf, MembersClause):
+            return self._members(named, leaf)
         return Clause(named, leaf.status)
+
+    def _level(self, level: Container, leaf: Clause) -> LevelClause:
+        """A clause on the flow or the container in which the step itself is."""
+        said = f"step {self.step.path!r} requires {_named(level)}"
+        if level is not self.step.parent:
+            if level is not self.root and not (isinstance(level, FlowStep) and level.path in self.known):
+                raise RequireError(f"{said} of another flow; name this one")
+            raise CycleError(f"{said}, which contains its container; add the step to {_named(level)} itself")
+        if isinstance(leaf, MembersClause):
+            raise CycleError(f"{said}, which contains it; name the steps themselves, or a container beside it")
+        if leaf.status in (StepStatus.ready, StepStatus.active):
+            raise CycleError(
+                f"{said} {leaf.status.value}, and is in it; require STEP_SUCCESS, STEP_FAILURE, STEP_COMPLETE or "
+                "STEP_OVER, for a step that runs when everything else in it is over"
+            )
+        return LevelClause(level, leaf.status)
+
+    def _members(self, named: FlowStep, leaf: MembersClause) -> MembersClause:
+        said = f"step {self.step.path!r} requires {'all' if leaf.least is None else leaf.least} of {named.path!r}"
+        if not named.is_container:
+            raise RequireError(f"{said}, which is no container; name one with a loop or with steps inside")
+        known = len(named.children) if named.loop is None else named.static_size
+        if leaf.least is not None and known is not None and leaf.least > known:
+            what = "steps" if named.loop is None else "iterations"
+            raise RequireError(f"{said}, which has {known} {what}; ask for fewer")
+        return MembersClause(named, leaf.status, leaf.least)
 
     def _results(self, references: Iterable[Reference]) -> dict[str, FlowStep]:
         """The steps whose results are referred to."""

@@ -25,6 +25,74 @@ class Clause(Expression):
         return f"({self.step!r}, {self.status.value})"
 
 
+class LevelClause(Clause):
+    """A clause on a container from within its own level, or on the flow: it speaks of everything else in there."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, step: Placed, status: StepStatus, body: tuple[Placed, ...] = ()) -> None:
+        super().__init__(step, status)
+        self.body = body  #: the steps that have to be over
+
+
+class MembersClause(Clause):
+    """A clause on how many iterations of a loop, or steps of a container without one, have a status."""
+
+    __slots__ = ("least",)
+
+    def __init__(self, step: Placed | str, status: StepStatus, least: int | None) -> None:
+        super().__init__(step, status)
+        self.least = least  #: how many at least; None for all
+
+    def __repr__(self) -> str:
+        how = "all_of(" if self.least is None else f"at_least({self.least}, "
+        return f"{how}{self.step!r}, {self.status.value})"
+
+
+class PreviousClause(Clause):
+    """A clause on a step in an earlier iteration of a loop around it."""
+
+    __slots__ = ("back", "loop")
+
+    def __init__(self, step: Placed | str, status: StepStatus, back: int, loop: Placed | str | None) -> None:
+        super().__init__(step, status)
+        self.back = back  #: how many iterations earlier
+        self.loop = loop  #: the container whose iterations count; None for the nearest with a loop
+
+    def __repr__(self) -> str:
+        return f"({self.step!r}.previous({self.back}), {self.status.value})"
+
+
+def any_of(container: Placed | str, status: StepStatus) -> MembersClause:
+    """The requirement that at least one iteration, or step, of the container has the status; see `at_least`."""
+    return _members(container, status, 1, "any_of")
+
+
+def all_of(container: Placed | str, status: StepStatus) -> MembersClause:
+    """The requirement that all iterations, or steps, of the container have the status; see `at_least`."""
+    return _members(container, status, None, "all_of")
+
+
+def at_least(count: int, container: Placed | str, status: StepStatus) -> MembersClause:
+    """The requirement that so many iterations of the container's loop have the status, or so many of its steps.
+
+    A container without a loop has its steps counted, those directly in it. It holds as soon as there are so many, while
+    the others still run; where it has become certain that there will not be so many, what requires it is not reached.
+    Raises `RequireError` for a wrong count or status.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise RequireError(f"at_least: give a number of iterations or steps, 1 or more, not {count!r}")
+    return _members(container, status, count, "at_least")
+
+
+def _members(container: Placed | str, status: StepStatus, least: int | None, where: str) -> MembersClause:
+    if not isinstance(container, (Placed, str)):
+        raise RequireError(f"{where}: {container!r} is not a container; give a step with a loop or with steps inside")
+    if not isinstance(status, StepStatus):
+        raise RequireError(f"{where}: unknown status {status!r}; choose one of {STATUSES}")
+    return MembersClause(container, status, least)
+
+
 class FlowEvent(Expression):
     """A requirement made by `add_event`, to use in several places."""
 

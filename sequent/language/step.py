@@ -39,7 +39,7 @@ def nothing() -> None:
     """Stands for the function where none is given: None would be the same as what a function returned by mistake."""
 
 
-class Container:
+class Container(Placed):
     """What steps can be added to: a flow, or a step, which then becomes a container."""
 
     path = ""
@@ -171,7 +171,7 @@ for _name in ("add_step", "step"):  # not as decorators: mypy would say less cle
     setattr(Container, _name, known_arguments_only(getattr(Container, _name)))
 
 
-class FlowStep(Container, Placed, Resident):
+class FlowStep(Container, Resident):
     """One step of a flow; made by `add_step`."""
 
     __wrapped__: Callable[..., object]  #: the function of a step that was made by the decorator; others do not have it
@@ -234,6 +234,11 @@ class FlowStep(Container, Placed, Resident):
     def has_static_loop(self) -> bool:
         """Whether the loop's items are known when the flow is built."""
         return isinstance(self.loop, StaticLoop)
+
+    @property
+    def static_size(self) -> int | None:
+        """How many iterations it has, where that is known when the flow is built."""
+        return self.loop.items.size if isinstance(self.loop, StaticLoop) else None
 
     @property
     def computes_loop(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eventcore.define.program import Role
-from eventcore.define.stored import StoredEvent, StoredProgram, StoredStep, Tree
+from eventcore.define.stored import StoredEvent, StoredProgram, StoredStep
+from eventcore.define.tree import Tree
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.standing import Standing
 

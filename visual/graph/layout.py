@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eventcore.define.stored import StoredProgram, Tree
+from eventcore.define.stored import StoredProgram
+from eventcore.define.tree import Tree
 from visual.graph.closing import closed
 from visual.graph.folding import folded
 from visual.graph.kernel import kernel_graph

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from eventcore.define.plain import plain
 from eventcore.define.status import TaskStatus
-from eventcore.define.stored import Tree
+from eventcore.define.tree import Tree
 from eventcore.record.views import InstanceView, IterationView
 from visual.outline import StepNode, in_words
 from visual.reasons.known import Known, Reason, listed, passed

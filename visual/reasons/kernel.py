@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from eventcore.define.plain import plain
 from eventcore.define.sequence import enclosing
-from eventcore.define.stored import StoredAssociation, Tree
+from eventcore.define.stored import StoredAssociation
+from eventcore.define.tree import Tree
 from visual.outline import in_words
 from visual.reasons.known import Known, Reason, listed, passed
 from visual.reasons.standing import why_nothing_starts

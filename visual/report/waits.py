@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eventcore.define.sequence import enclosing
-from eventcore.define.stored import StoredProgram, Tree
+from eventcore.define.stored import StoredProgram
+from eventcore.define.tree import Tree
 from visual.outline import StepNode, flat_outline_of
 from visual.report.critical import Moment, Span, decisive, moment_of
 

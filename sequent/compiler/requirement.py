@@ -1,0 +1,15 @@
+"""`Requirement`: what must hold before one step starts."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eventcore.define.expression import Expression
+
+
+class Requirement(msgspec.Struct, frozen=True):
+    """What must hold before a step starts."""
+
+    tree: Expression | None  #: over clauses whose steps are found; None asks for nothing but the container's start
+    results: frozenset[str]  #: paths of the steps whose results it takes; each of them is in the tree
+    implied: frozenset[str]  #: paths of those that are in the tree for that reason alone
