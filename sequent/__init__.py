@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
+    from sequent.language.previous import Previous, previous
     from sequent.language.references import item
     from sequent.language.shell import shell
     from sequent.language.step import FlowStep
@@ -64,6 +65,7 @@ __all__ = [
     "FlowStep",
     "Invoke",
     "Observer",
+    "Previous",
     "Resource",
     "ResourcePool",
     "RunMode",
@@ -80,6 +82,7 @@ __all__ = [
     "current",
     "item",
     "or_",
+    "previous",
     "register_codec",
     "shell",
     "stored_run",
@@ -118,6 +121,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "sequent.errors": ("FlowError",),
             "sequent.flow": ("Sequent",),
             "sequent.language.context": ("FlowContext", "current"),
+            "sequent.language.previous": ("Previous", "previous"),
             "sequent.language.references": ("item",),
             "sequent.language.shell": ("shell",),
             "sequent.language.step": ("FlowStep",),

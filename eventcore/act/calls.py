@@ -114,6 +114,10 @@ class CallMaker:
         """See `eventcore.define.reference.Lookup`."""
         return self._items.keys(self._loop(container), sequence)
 
+    def key_before(self, container: str, sequence: str, key: str, back: int) -> str | None:
+        """See `eventcore.define.reference.Lookup`."""
+        return self._items.key_before(self._loop(container), sequence, key, back)
+
     def _noted(self, value: Any) -> Any:
         self._has_sealed |= isinstance(value, Sealed)
         return value

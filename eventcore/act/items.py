@@ -32,7 +32,8 @@ class _Read(msgspec.Struct, frozen=True):
 
     first: int
     values: list[Any]
-    places: Mapping[str, int] | None  #: by key, where the loop is a mapping
+    keys: list[str] | None  #: where the loop is a mapping
+    places: Mapping[str, int] | None  #: of the keys
 
     def place(self, key: str) -> int:
         """The index of the key's item in the slice; an index outside of it if the slice does not have the item."""
@@ -57,6 +58,19 @@ class LoopItems:
         part = self._with(loop, sequence, key)
         return part.values[part.place(key)]
 
+    def key_before(self, loop: Loop, sequence: str, key: str, back: int) -> str | None:
+        """The key of the iteration `back` iterations before the one with this key; None where there is none."""
+        part = self._with(loop, sequence, key)
+        number = part.first + part.place(key) - back
+        if number < 1:
+            return None
+        if part.keys is None:
+            return str(number)
+        if number < part.first:
+            part = self._numbered(loop, sequence, number)
+        assert part.keys is not None
+        return part.keys[number - part.first]
+
     def keys(self, loop: Loop, sequence: str) -> tuple[list[str], bool]:
         """All keys of a loop, and whether they are those of a mapping."""
         items = loop.items or ""
@@ -75,13 +89,25 @@ class LoopItems:
                 self._latest[scope, sequence] = part
                 return part
         number = self._record.iteration_number(scope, f"{sequence}.{key}")
-        found = next(self._record.item_slices(loop.items or "", sequence, number or int(key)))
-        keys = None if found.keys is None else {k: place for place, k in enumerate(json.loads(found.keys))}
+        return self._read(loop, sequence, number or int(key))
+
+    def _numbered(self, loop: Loop, sequence: str, number: int) -> _Read:
+        """The slice that has the item with this number."""
+        for (name, at, first), part in self._slices.items():
+            if (name, at) == (loop.scope.name, sequence) and first <= number < first + len(part.values):
+                return part
+        return self._read(loop, sequence, number)
+
+    def _read(self, loop: Loop, sequence: str, number: int) -> _Read:
+        scope = loop.scope.name
+        found = next(self._record.item_slices(loop.items or "", sequence, number))
+        keys = None if found.keys is None else json.loads(found.keys)
+        places = None if keys is None else {key: place for place, key in enumerate(keys)}
         while len(self._slices) >= self.KEPT:
             oldest = next(iter(self._slices))
             if self._latest.get(oldest[:2]) is self._slices[oldest]:
                 del self._latest[oldest[:2]]
             del self._slices[oldest]
-        part = _Read(found.first, values_or_sealed(found.values, f"an item of loop {loop.scope.name!r}"), keys)
+        part = _Read(found.first, values_or_sealed(found.values, f"an item of loop {scope!r}"), keys, places)
         self._slices[scope, sequence, found.first] = self._latest[scope, sequence] = part
         return part

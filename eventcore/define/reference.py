@@ -25,6 +25,9 @@ class Lookup(Protocol):
     def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
         """The keys of all iterations of a container's loop, and whether they are those of a mapping."""
 
+    def key_before(self, container: str, sequence: str, key: str, back: int) -> str | None:
+        """The key of the iteration `back` iterations before the one with this key; None where there is none."""
+
 
 class Reference(Resident):
     """Base of references; the engine calls `resolve` when the step that has it among its arguments starts."""

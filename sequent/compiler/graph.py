@@ -81,7 +81,8 @@ class FlowGraph:
     @cached_property
     def referred(self) -> frozenset[str]:
         """The steps whose results others take."""
-        return frozenset(source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
+        asked = (source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
+        return frozenset(asked).union(*(requirement.read for requirement in self._requirements.values()))
 
     @cached_property
     def voidable(self) -> frozenset[str]:

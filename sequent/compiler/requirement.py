@@ -13,3 +13,4 @@ class Requirement(msgspec.Struct, frozen=True):
     tree: Expression | None  #: over clauses whose steps are found; None asks for nothing but the container's start
     results: frozenset[str]  #: paths of the steps whose results it takes; each of them is in the tree
     implied: frozenset[str]  #: paths of those that are in the tree for that reason alone
+    read: frozenset[str] = frozenset()  #: paths of further steps whose results it takes, without waiting for them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
 
@@ -12,6 +12,7 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.levels import with_bodies
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
+from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference
 from sequent.language.require import Clause, LevelClause, MembersClause, clauses
 from sequent.language.step import Container, FlowStep, step_of
@@ -60,12 +61,14 @@ class _Finder:
         written = None if step.require is None else rebuilt(step.require, self._found)
         if not (step.args or step.kwargs) and step.loop is None:
             return Requirement(written, frozenset(), frozenset())
-        results = self._results(references_in((step.args, step.kwargs, step.loop)))
+        references = list(references_in((step.args, step.kwargs, step.loop)))
+        results = self._results(references)
         named = {clause.step for clause in clauses(written)}
         implied = [other for other in results.values() if other not in named]
         parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
-        return Requirement(tree, frozenset(results), frozenset(other.path for other in implied))
+        read = frozenset(self._read(references))
+        return Requirement(tree, frozenset(results), frozenset(other.path for other in implied), read)
 
     def _found(self, leaf: Expression) -> Clause:
         assert isinstance(leaf, Clause)
@@ -116,12 +119,18 @@ class _Finder:
                 self._check_item(reference)
         return found
 
+    def _read(self, references: Iterable[Reference]) -> Iterator[str]:
+        """The paths of the steps whose results in earlier iterations are referred to."""
+        for reference in references:
+            if isinstance(reference, PreviousResult):
+                named = place_of(reference).step
+                assert isinstance(named, FlowStep)
+                self._check_result(named, is_earlier=True)
+                yield named.path
+
     def _by_name(self, name: str) -> FlowStep:
-        for container in self.around:
-            if name in container.children:
-                return container.children[name]
-        if name in self.known:
-            return self.known[name]
+        if (found := self.step.named(name)) is not None:
+            return found
         raise RequireError(
             f"step {self.step.path!r} requires {name!r}, which the flow does not have; it can name {self._known(name)}"
         )
@@ -134,11 +143,11 @@ class _Finder:
                     get_close_matches(name, names, SHOWN, 0))  # fmt: skip
         return ", ".join(map(repr, near)) + (f" and {count - len(near)} others" if len(near) < count else "")
 
-    def _check_reach(self, named: FlowStep, verb: str) -> None:
+    def _check_reach(self, named: FlowStep, verb: str, *, is_earlier: bool = False) -> None:
         said = f"step {self.step.path!r} {verb}"
         if self.known.get(named.path) is not named:
             raise RequireError(f"{said} {named.path!r} of another flow; name a step of this one")
-        if named is self.step or named in self.containers:
+        if not is_earlier and (named is self.step or named in self.containers):
             what = "itself" if named is self.step else f"{named.path!r}, which contains it"
             raise CycleError(f"{said} {what}; it could never start, so name another step or none")
         if named.parent in self.around:
@@ -151,13 +160,13 @@ class _Finder:
         )
         raise RequireError(f"{said} {named.path!r}, which is inside container {container.path!r}; {hint}")
 
-    def _check_result(self, named: FlowStep) -> None:
+    def _check_result(self, named: FlowStep, *, is_earlier: bool = False) -> None:
         if named.children:
             raise FlowError(
                 f"step {self.step.path!r} refers to the result of container {named.path!r}, which has none; "
                 "refer to one of its steps from inside, or let it write where this step can read"
             )
-        self._check_reach(named, "refers to the result of")
+        self._check_reach(named, "refers to the result of", is_earlier=is_earlier)
 
     def _check_item(self, reference: ItemReference | KeyReference) -> None:
         own = reference.step is self.step and not self.step.children

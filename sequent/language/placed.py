@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -12,3 +13,12 @@ class Placed:
     path: str  #: the names from the flow to it, joined with `/`
     depth: int  #: how many keys the sequences of its instances have
     loop: Any
+
+    @property
+    def containers(self) -> Sequence[Placed]:
+        """The containers around it, nearest first."""
+        raise NotImplementedError
+
+    def named(self, name: str) -> Placed | None:
+        """The step that it means by a name or path: the nearest of those that it may name; None where there is none."""
+        raise NotImplementedError

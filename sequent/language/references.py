@@ -61,12 +61,7 @@ class ResultReference(FlowReference):
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""
-        at = ".".join(sequence.split(".")[: self.step.depth])
-        if self.step.loop is None:
-            return lookup.result(self.step.path, at)
-        keys, is_mapping = lookup.keys(self.step.path, at)
-        results = [lookup.result(body_name(self.step.path), f"{at}.{key}") for key in keys]
-        return dict(zip(keys, results, strict=True)) if is_mapping else results
+        return result_at(lookup, self.step, ".".join(sequence.split(".")[: self.step.depth]))
 
     def __repr__(self) -> str:
         return f"{self.step.path}.result"
@@ -109,6 +104,15 @@ class KeyReference(FlowReference):
 
     def __repr__(self) -> str:
         return f"{self.step.path}.key"
+
+
+def result_at(lookup: Lookup, step: Placed, at: str) -> Any:
+    """The result of a step's instance at a sequence: see `ResultReference`."""
+    if step.loop is None:
+        return lookup.result(step.path, at)
+    keys, is_mapping = lookup.keys(step.path, at)
+    results = [lookup.result(body_name(step.path), f"{at}.{key}") for key in keys]
+    return dict(zip(keys, results, strict=True)) if is_mapping else results
 
 
 def body_name(path: str) -> str:

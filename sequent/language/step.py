@@ -23,6 +23,7 @@ from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
+from sequent.language.previous import Previous, PreviousResult, placed_in
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.shell import ShellCommand
@@ -225,6 +226,14 @@ class FlowStep(Container, Resident):
             raise LoopError(f"step {self.path!r} has no loop, so it has no key; give it a loop")
         return KeyReference(self)
 
+    def previous(self, n: int = 1, loop: FlowStep | str | None = None) -> Previous:
+        """This step `n` iterations before the present one of the nearest loop around it, or of the one that is given.
+
+        Its `.result` may stand among arguments, also among its own where it is in an iteration of a loop around it;
+        it is None where there is no such iteration. Within its own `add_step`, write `sequent.previous(name)`.
+        """
+        return Previous(self, n, loop)
+
     @property
     def is_container(self) -> bool:
         """Whether it has iterations: steps of its own, or a loop."""
@@ -264,6 +273,20 @@ class FlowStep(Container, Resident):
         while isinstance(around, FlowStep):
             found.append(around)
             around = around.parent
+        return found
+
+    def named(self, name: str) -> FlowStep | None:
+        """See `Placed`."""
+        around = self.parent
+        while name not in around.children and isinstance(around, FlowStep):
+            around = around.parent
+        found: FlowStep | None = around.children.get(name)
+        if found is None:
+            for part in name.split("/"):
+                found = around.children.get(part)
+                if found is None:
+                    return None
+                around = found
         return found
 
     def check_as_built(self) -> None:
@@ -310,18 +333,18 @@ class FlowStep(Container, Resident):
 
     def _with_items(self, arguments: Any) -> Any:
         try:
-            return mapped(arguments, self._with_item)
+            return mapped(arguments, self._placed)
         except RecursionError:
             raise FlowError(
                 f"step {self.path!r}: an argument contains itself, or is nested deeper than Python can follow; let the "
                 "step make it"
             ) from None
 
-    def _with_item(self, reference: Reference) -> Reference:
-        """The reference itself, or for `item` the one to the nearest loop."""
-        if not isinstance(reference, NearestItem):
-            return reference
-        return self._nearest_item([self, *self.containers])
+    def _placed(self, reference: Reference, *, own: bool = True) -> Reference:
+        """The reference as it is for this step; `own` says whether its own loop is the nearest."""
+        if isinstance(reference, NearestItem):
+            return self._nearest_item([self, *self.containers] if own else self.containers)
+        return placed_in(reference, self, own=own) if isinstance(reference, PreviousResult) else reference
 
     def _nearest_item(self, steps: Iterable[FlowStep]) -> ItemReference:
         for step in steps:
@@ -337,9 +360,9 @@ class FlowStep(Container, Resident):
                 f"step {self.path!r}: its loop is {loop!r}, which is text; for a loop over the item, use "
                 f"{loop.step.path}.item"
             )
-        if isinstance(loop, NearestItem):
-            return self._nearest_item(self.containers)
-        if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):
+        if isinstance(loop, Reference):
+            return self._placed(loop, own=False)
+        if loop is None or (callable(loop) and not is_static(loop)):
             return loop
         return StaticLoop(static_items(loop, self.path))
 
