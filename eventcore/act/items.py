@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from eventcore.decide.archive import ItemCount
-from eventcore.decide.loops import keys_in
+from eventcore.decide.loop_keys import keys_in
 from eventcore.define.program import Loop, Slice
 from eventcore.define.sealed import values_or_sealed
 

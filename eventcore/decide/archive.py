@@ -23,6 +23,9 @@ class Archive(Protocol):
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The recorded items, from the slice that has number `first`."""
 
+    def iteration_number(self, scope: str, sequence: str) -> int | None:
+        """Which iteration of its loop stands at the sequence, from 1; None where none was begun there."""
+
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""
 

@@ -7,13 +7,10 @@ in it has ended or can no longer run. None begins after one that a failure ended
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-
-from eventcore.decide import ending, expressions, members
+from eventcore.decide import carrying, ending, expressions, loop_keys, members
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
-from eventcore.define.program import Loop, Slice, Step
+from eventcore.define.program import Loop, Step
 from eventcore.define.status import TaskStatus
 
 _NO_ITEMS = "its items were never computed, as the `recovery` policy skipped that; rerun the step to compute them"
@@ -84,6 +81,8 @@ def iteration_over(context: Context, iteration: Iteration) -> None:
     iteration.clean = iteration.status is TaskStatus.success and _is_clean(iteration, _loop(task.step))
     context.changes.over[iteration.scope, iteration.sequence] = iteration
     _close(context, iteration, task)
+    if _loop(task.step).carried:
+        carrying.over(context, iteration)
     progress = context.state.progress[task.key]
     progress.over += 1
     progress.clean &= iteration.clean
@@ -101,16 +100,8 @@ def resume(context: Context, progress: Progress) -> None:
     count = context.archive.item_count(items, task.sequence)
     if count is not None and count.keyed:
         first = progress.begun + 1
-        progress.keys = keys_in(context.archive.item_slices(items, task.sequence, first), first)
+        progress.keys = loop_keys.keys_in(context.archive.item_slices(items, task.sequence, first), first)
     _note_clean(context, task)
-
-
-def keys_in(slices: Iterable[Slice], first: int = 1) -> Iterator[str]:
-    """The keys in slices of a mapping, from number `first`."""
-    for part in slices:
-        for number, key in enumerate(json.loads(part.keys or "[]"), part.first):
-            if number >= first:
-                yield key
 
 
 def _walk_items(context: Context, task: Task, items: Task) -> None:
@@ -122,7 +113,7 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
     progress = context.state.progress[task.key] = Progress(task, count.size)
     if count.keyed:
         recorded = context.archive.item_slices(items.step.name, task.sequence, 1) if fresh is None else fresh.slices()
-        progress.keys = keys_in(recorded)
+        progress.keys = loop_keys.keys_in(recorded)
     _note_clean(context, task)
     advance(context, task)
 
@@ -152,6 +143,8 @@ def _begin(context: Context, task: Task, loop: Loop, number: int, key: str) -> N
     place = loop.scope.name, sequence
     context.state.iterations[place] = task.at.inner[place] = iteration
     context.changes.begun[place] = iteration
+    if loop.carried or loop.scope.name in context.plan.carried_into:
+        carrying.begun(context, iteration)
     assert loop.scope.begin is not None
     context.agenda.append((loop.scope.begin, iteration))
 

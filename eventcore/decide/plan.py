@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
-from eventcore.define.program import Association, Event, EventKind, Program, Step
+from eventcore.define.program import Association, Carried, Event, EventKind, Program, Step
 from eventcore.uncollected import uncollected
 
 
@@ -31,6 +31,8 @@ class Plan:
                 self.shapes[event.name] = Shape(event.expr, event.scope)
                 for atom in program.atoms(event):
                     self.dependents.setdefault(atom.name, []).append(event)
+        self.carried_from: dict[str, list[tuple[Step, Carried]]] = {}  #: by the event that is carried, the loops
+        self.carried_into: dict[str, list[tuple[Step, Carried]]] = {}  #: by the scope that it is carried into
         self.members: dict[str, list[Step]] = {}  #: the steps of each scope
         self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
         self.voided: dict[str, str] = {}  #: the step that will not run, by the event that says so
@@ -41,6 +43,12 @@ class Plan:
                 self.voided[step.place.void.name] = step.name
             if step.loop is not None:
                 self.container_of[step.loop.scope.name] = step
+                for one in step.loop.carried:
+                    self.carried_into.setdefault(one.came.scope, []).append((step, one))
+                    self.carried_into.setdefault(step.loop.scope.name, [])
+                    for carried in (one.came, one.never):
+                        if carried is not None:
+                            self.carried_from.setdefault(carried.name, []).append((step, one))
                 items = program.steps.get(step.loop.items or "")
                 if items is not None and items.place.void is not None:
                     self.served[items.place.void.name] = step

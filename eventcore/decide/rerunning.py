@@ -127,6 +127,7 @@ def _led_to(plan: Plan, step: Step, followed: set[str]) -> Iterator[Step]:
             continue
         followed.add(event.name)
         events += plan.dependents.get(event.name, ())
+        events += [one.into for _, one in plan.carried_from.get(event.name, ())]
         for association in plan.followers.get(event.name, ()):
             if isinstance(association.target, Step):
                 yield association.target

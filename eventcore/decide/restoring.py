@@ -12,36 +12,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eventcore.decide import delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
+from eventcore.decide import carrying, delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
 from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
+from eventcore.decide.raised import RAISED_BY
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.program import AssociationKey, Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
-
-#: the statuses whose events a task with this status has triggered
-_raised_by = {
-    TaskStatus.ready: (StepStatus.ready,),
-    TaskStatus.active: (StepStatus.ready, StepStatus.active),
-    TaskStatus.success: (
-        StepStatus.ready,
-        StepStatus.active,
-        StepStatus.success,
-        StepStatus.complete,
-        StepStatus.over,
-    ),
-    TaskStatus.failure: (
-        StepStatus.ready,
-        StepStatus.active,
-        StepStatus.failure,
-        StepStatus.complete,
-        StepStatus.over,
-    ),
-    TaskStatus.skipped: (StepStatus.success, StepStatus.complete, StepStatus.over),
-    TaskStatus.omitted: (StepStatus.ready, StepStatus.active, StepStatus.over),
-    TaskStatus.cancelled: (StepStatus.ready, StepStatus.over),
-}
 
 
 class StoredTask(msgspec.Struct, frozen=True):
@@ -107,6 +85,7 @@ def restore(context: Context, snapshot: Snapshot) -> None:
             halting.halt(context, iteration)
     if state.stopped:
         halting.halt_run(context)
+    carrying.take_up(context)
     _derive(context, snapshot.facts, known)
     for task in known:
         if task.status is TaskStatus.ready:
@@ -205,7 +184,7 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
         if begin is not None:
             context.agenda.append((begin, iteration))
     for task in known:
-        context.raise_triggers(task, *_raised_by[task.status])
+        context.raise_triggers(task, *RAISED_BY[task.status])
         if task.status is TaskStatus.ready and task.try_number > 1:
             context.raise_triggers(task, StepStatus.active)
         if task.status in (TaskStatus.cancelled, TaskStatus.omitted):

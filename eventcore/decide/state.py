@@ -94,12 +94,24 @@ class Iteration:
         return not (self.gates or self.delays) and all(task.status.is_over for task in self.tasks.values())
 
 
+class Walked:
+    """What later iterations may ask of one: its facts that they require."""
+
+    __slots__ = ("facts", "is_known", "is_open", "sequence")
+
+    def __init__(self, sequence: str, *, is_open: bool = True) -> None:
+        self.sequence = sequence
+        self.facts: set[tuple[str, str]] = set()  #: event, and what its sequence has besides
+        self.is_open = is_open
+        self.is_known = True  #: this engine saw all of it; else the store is asked
+
+
 class Progress:
     """One instance of a container on its way through its loop."""
 
     __slots__ = (
         "begun", "broken", "cancelled", "clean", "clean_before", "failed", "is_recorded", "keys", "over", "size",
-        "task",
+        "task", "walked",
     )  # fmt: skip
 
     def __init__(self, task: Task, size: int) -> None:
@@ -114,6 +126,7 @@ class Progress:
         self.clean = True  #: everything so far succeeded
         self.clean_before: bytearray | None = None  #: by number, which iterations an earlier recovery ended clean
         self.is_recorded = False
+        self.walked: dict[int, Walked] = {}  #: by number, the iterations of which later ones may ask something
 
 
 class Queue:

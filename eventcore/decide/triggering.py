@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventcore.decide import delays, expressions, halting, levels, loops, members, recovery, slots, tasks
+from eventcore.decide import carrying, delays, expressions, halting, levels, loops, members, recovery, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
@@ -31,6 +31,8 @@ def spread(context: Context) -> None:
             context.changes.facts.append((event.scope, name, at.sequence))
         if name in plan.followers or name in plan.dependents:
             consequences(context, event, at)
+        if name in plan.carried_from:
+            carrying.carry(context, event, at)
         if kind in _governing:
             _govern(context, event, at)
 

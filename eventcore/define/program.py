@@ -125,6 +125,16 @@ class Tally(msgspec.Struct, frozen=True):
     never: Event  #: triggered when it is certain that there will not be
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """What is carried from an iteration into the one that comes `back` iterations later."""
+
+    came: Event  #: in the earlier iteration
+    into: Event  #: what it triggers in the later one, in the same scope; in the first `back` ones it holds at once
+    never: Event | None  #: says that `came` cannot come any more
+    never_into: Event | None
+    back: int
+
+
 class Loop(msgspec.Struct, frozen=True, eq=False):
     """How a container walks its scope."""
 
@@ -133,7 +143,9 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     concurrent: int = 1  #: how many iterations may be open at once
     looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
     tallies: tuple[Tally, ...] = ()
-    exports: Mapping[str, Event] = {}  #: the events of the container's level, by the events inside that they follow
+    #: the events of the container's level, by the events inside that they follow
+    exports: Mapping[str, Event] = {}
+    carried: tuple[Carried, ...] = ()
 
 
 class Picture(msgspec.Struct, frozen=True):

@@ -19,14 +19,14 @@ import msgspec
 
 from eventcore.define.config import Config, StepConfig
 from eventcore.define.expression import And, AtLeast, Expression, Or, as_data, rebuilt
-from eventcore.define.program import Event, EventKind, Items, Loop, Picture, Place, Program, Role, Step, Tally
+from eventcore.define.program import Carried, Event, EventKind, Items, Loop, Picture, Place, Program, Role, Step, Tally
 from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus, TaskStatus
 from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import ComputedItems
 from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
-from sequent.language.require import Clause, LevelClause, MembersClause
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 ROOT_SEQUENCE = "1"
@@ -93,6 +93,8 @@ class _Compiler:
             return self._level_event(_level(clause), clause.status)
         if isinstance(clause, MembersClause):
             return self._members_event(clause)
+        if isinstance(clause, PreviousClause):
+            return self._previous_event(clause)
         return self.came(step_of(clause), clause.status)
 
     def cannot_come(self, clause: Clause) -> Event | None:
@@ -103,6 +105,8 @@ class _Compiler:
             return self._level_event(_level(clause), clause.status, "never-")
         if isinstance(clause, MembersClause):
             return self._members_event(clause, "never-")
+        if isinstance(clause, PreviousClause):
+            return self._previous_event(clause, "never-")
         return self.never(step_of(clause), clause.status)
 
     def _level_event(self, level: Container, status: StepStatus, word: str = "") -> Event:
@@ -115,6 +119,26 @@ class _Compiler:
         """The event of a container's own level that says how many of its members have a status."""
         container = step_of(clause)
         return self.event(f"{container.path}#{word}{_count(clause)}", container.parent.path, EventKind.members)
+
+    def _previous_event(self, clause: PreviousClause, word: str = "") -> Event:
+        """The event that says that a step in an earlier iteration reached a status, or that there is none."""
+        step, loop = step_of(clause), clause.loop
+        assert loop is not None
+        name = f"{step.path}#{word}{clause.status.value}-{clause.previous.back}-back-{loop.depth}"
+        return self.event(name, step.parent.path)
+
+    def _carried(self, loop: FlowStep) -> tuple[Carried, ...]:
+        """What is carried from iterations of the loop into later ones."""
+        found = []
+        for clause in self.graph.asked_of_previous(loop):
+            step, status = step_of(clause), clause.status
+            never: Event | None = None
+            never_into: Event | None = None
+            if status is not StepStatus.over and status in self.graph.never_asked_of(step):
+                never, never_into = self.never(step, status), self._previous_event(clause, "never-")
+            came, into = self.came(step, status), self._previous_event(clause)
+            found.append(Carried(came, into, never, never_into, clause.previous.back))
+        return tuple(found)
 
     def outcomes(self, level: Container) -> Mapping[TaskStatus, tuple[Event, ...]]:
         """What follows from the end of everything on a level but the steps that wait for it, by how it ended."""
@@ -266,7 +290,7 @@ class _Compiler:
             over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
             if expr is None:
                 self.program.add_assoc(overs[0], (over,))
-        loop = Loop(scope, items, step.concurrent, outward, tallies, exports)
+        loop = Loop(scope, items, step.concurrent, outward, tallies, exports, self._carried(step))
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
     def _members(self, container: FlowStep) -> tuple[tuple[Tally, ...], Mapping[str, Event]]:
@@ -379,4 +403,7 @@ def _clause_data(leaf: Any) -> dict[str, Any]:
         return {"rest": _level(clause).path, "status": status, "of": [step.path for step in clause.body]}
     if isinstance(clause, MembersClause):
         return {"members": step_of(clause).path, "status": status, "least": clause.least}
+    if isinstance(clause, PreviousClause) and clause.loop is not None:
+        back = clause.previous.back
+        return {"step": step_of(clause).path, "status": status, "back": back, "loop": clause.loop.path}
     return {"step": step_of(clause).path, "status": status}

@@ -12,7 +12,7 @@ from eventcore.define.expression import Expression
 from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
-from sequent.language.require import Clause, LevelClause, MembersClause, clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
 from sequent.language.step import Container, FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
@@ -55,6 +55,11 @@ class FlowGraph:
             (source, target, data["statuses"])
             for (source, _), (target, _), data in self.moments.edges(data=True)
             if "statuses" in data
+        ] + [
+            (step_of(clause).path, path, (clause.status,))
+            for path, step in self.steps.items()
+            for clause in clauses(self.requirement(step))
+            if isinstance(clause, PreviousClause)
         ]
 
     @cached_property
@@ -183,6 +188,11 @@ class FlowGraph:
         found = {(c.status, c.least): c for c in self._clauses(MembersClause) if c.step is container}
         return list(found.values())
 
+    def asked_of_previous(self, loop: FlowStep) -> Sequence[PreviousClause]:
+        """What is required of steps in earlier iterations of the loop, each once."""
+        found = {(c.step, c.status, c.previous.back): c for c in self._clauses(PreviousClause) if c.loop is loop}
+        return list(found.values())
+
     def survives(self, step: FlowStep) -> bool:
         """Whether the step starts even where a failure has ended its iteration: see `STEP_OVER`."""
         return step.path in self._surviving
@@ -217,6 +227,8 @@ class FlowGraph:
 
 def _looks_out(clause: Clause, step: FlowStep) -> bool:
     """Whether the clause speaks of another level than the step's own."""
+    if isinstance(clause, PreviousClause):
+        return True
     return not isinstance(clause, LevelClause) and step_of(clause).parent is not step.parent
 
 

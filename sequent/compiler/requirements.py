@@ -14,7 +14,7 @@ from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference
-from sequent.language.require import Clause, LevelClause, MembersClause, clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
 from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
@@ -72,6 +72,8 @@ class _Finder:
 
     def _found(self, leaf: Expression) -> Clause:
         assert isinstance(leaf, Clause)
+        if isinstance(leaf, PreviousClause):
+            return self._previous(leaf)
         if isinstance(leaf.step, Container) and not isinstance(leaf.step, FlowStep):
             return self._level(leaf.step, leaf)
         named = self._by_name(leaf.step) if isinstance(leaf.step, str) else step_of(leaf)
@@ -81,6 +83,22 @@ class _Finder:
         if isinstance(leaf, MembersClause):
             return self._members(named, leaf)
         return Clause(named, leaf.status)
+
+    def _previous(self, leaf: PreviousClause) -> PreviousClause:
+        """A clause on an earlier iteration of a loop that the step is in, too."""
+        place = leaf.previous.place(self.step)
+        named, loop = step_of(Clause(place.step, leaf.status)), place.loop
+        said = f"step {self.step.path!r} requires {leaf.previous!r}"
+        if self.known.get(named.path) is not named:
+            raise RequireError(f"{said} of another flow; name a step of this one")
+        if all(loop is not around for around in self.containers):
+            raise LoopError(
+                f"{said}, but is not inside of {loop.path!r}, whose iterations are meant; add it to a container with a "
+                "loop together with that step"
+            )
+        if named is not self.step and named.parent not in self.around:
+            raise RequireError(f"{said}, which is inside a container beside it; require that container instead")
+        return PreviousClause(leaf.previous, leaf.status, named, loop)
 
     def _level(self, level: Container, leaf: Clause) -> LevelClause:
         """A clause on the flow or the container in which the step itself is."""

@@ -8,6 +8,7 @@ from eventcore.define.expression import Expression, leaves, normalized
 from eventcore.define.status import StepStatus
 from sequent.errors import RequireError
 from sequent.language.placed import Placed
+from sequent.language.previous import Previous
 
 STATUSES = ", ".join(f"STEP_{status.value.upper()}" for status in StepStatus)
 
@@ -52,15 +53,15 @@ class MembersClause(Clause):
 class PreviousClause(Clause):
     """A clause on a step in an earlier iteration of a loop around it."""
 
-    __slots__ = ("back", "loop")
+    __slots__ = ("loop", "previous")
 
-    def __init__(self, step: Placed | str, status: StepStatus, back: int, loop: Placed | str | None) -> None:
-        super().__init__(step, status)
-        self.back = back  #: how many iterations earlier
-        self.loop = loop  #: the container whose iterations count; None for the nearest with a loop
+    def __init__(self, previous: Previous, status: StepStatus, step: Placed | None = None, loop: Placed | None = None):
+        super().__init__(previous.step if step is None else step, status)
+        self.previous = previous
+        self.loop = loop  #: the container whose iterations count, once it is found
 
     def __repr__(self) -> str:
-        return f"({self.step!r}.previous({self.back}), {self.status.value})"
+        return f"({self.previous!r}, {self.status.value})"
 
 
 def any_of(container: Placed | str, status: StepStatus) -> MembersClause:
@@ -120,6 +121,8 @@ def as_tree(written: Any, where: str) -> Expression | None:
         if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[1], StepStatus):
             if isinstance(part[0], (Placed, str)):
                 return Clause(part[0], part[1])
+            if isinstance(part[0], Previous):
+                return PreviousClause(part[0], part[1])
             raise RequireError(f"{where}: {part[0]!r} is not a step; require pairs of a step and a status")
         if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], Placed) and _is_word(part[1]):
             raise RequireError(f"{where}: unknown status {part[1]!r}; choose one of {STATUSES}")

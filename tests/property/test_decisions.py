@@ -30,6 +30,9 @@ class NoArchive(Archive):
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         return iter(())
 
+    def iteration_number(self, scope: str, sequence: str) -> int | None:
+        return None
+
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         return iter(())
 
