@@ -12,7 +12,7 @@ from eventcore.define.program import Association
 def begin(context: Context, association: Association, at: Iteration) -> bool:
     """Start the wait, or resume one that is recorded; True if that one is over, so that nothing is left to wait for."""
     if at.halted and not association.survives:
-        return False
+        return True  # to find that its target is not reached any more
     recorded = context.state.recorded_delays.get((association.key, at.sequence))
     if recorded is None:
         known = context.history.delays.get((association.key, at.sequence))

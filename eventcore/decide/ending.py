@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from eventcore.decide import failure, halting, resources, retrying, slots, tasks
+from eventcore.decide import conditions, failure, halting, resources, retrying, slots, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.items import recorded_items
-from eventcore.define.program import Role
+from eventcore.define.program import EventKind, Role
 from eventcore.define.status import StepStatus, TaskStatus
 
 Raised = Iterable[tuple[str, str | None]]
@@ -45,6 +45,8 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
         return
     if raised:
         task.raised = json.dumps([(event, sequence or task.sequence) for event, sequence in raised])
+    if ok and task.step.role is Role.condition:
+        conditions.decided(task, result)
     task_over(context, task, status, result)
 
 
@@ -82,6 +84,8 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
     elif status is TaskStatus.failure:
         failure.happened(context, task)
         failed(context, task)
+        if task.step.role is Role.condition:
+            conditions.failed(context, task)
     else:
         halting.gone(context, task)
     if task.raised and status is not TaskStatus.failure:
@@ -97,6 +101,7 @@ def failed(context: Context, task: Task) -> None:
 
 def raise_own(context: Context, task: Task) -> None:
     """Raise the events that the step's function triggered; they are recorded for when recovery skips the step."""
-    for event, sequence in json.loads(task.raised or "[]"):
-        if context.plan.is_public(event):
-            context.raise_event(context.plan.events[event], sequence)
+    for name, sequence in json.loads(task.raised or "[]"):
+        event = context.plan.events.get(name)
+        if event is not None and event.kind in (EventKind.public, EventKind.choice):
+            context.raise_event(event, sequence)

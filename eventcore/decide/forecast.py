@@ -87,6 +87,9 @@ def forecast(
                 found[task.step.name].skipped.append(task.sequence)
             elif task.step.is_container:
                 passed_over.add(task.key)
+        for task in changes.created.values():
+            if task.status is TaskStatus.omitted and task.step.name in found:
+                found[task.step.name].skipped.append(task.sequence)
         for task in _begun(changes):
             if task.step.name in found:
                 _note(found[task.step.name], task, known or history)
@@ -148,10 +151,15 @@ def _left_in(past: Past) -> TaskStatus:
     return TaskStatus.success if past.status is TaskStatus.skipped else past.status
 
 
+def _assumed(task: Task) -> str | None:
+    """The result that a task is taken to have: conditions hold."""
+    return "true" if task.step.role is Role.condition else None
+
+
 def _goes_on(turn: Turn, started: list[Task], unknown: list[Task]) -> bool:
     """Let what started succeed, `unknown` loops as if they had no items; if there is none, let a delay be over."""
     for task in started:
-        turn.ended(task, True, NO_ITEMS if task in unknown else None, None, None, ())
+        turn.ended(task, True, NO_ITEMS if task in unknown else _assumed(task), None, None, ())
     if started:
         return True
     due = delays.next_due(turn.context)

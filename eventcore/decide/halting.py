@@ -28,13 +28,19 @@ def halt(context: Context, iteration: Iteration) -> None:
         if step.place.survives:
             continue
         task = iteration.tasks.get(step.name)
-        if task is None:
+        if task is None and not _is_being_decided(context, step, iteration):
             void(context, step, iteration)
-        elif task.status is TaskStatus.ready:
+        elif task is not None and task.status is TaskStatus.ready:
             cancel(context, task)
     for inner in list(iteration.inner.values()):
         if inner.container is None or not inner.container.step.place.survives:
             halt(context, inner)
+
+
+def _is_being_decided(context: Context, step: Step, iteration: Iteration) -> bool:
+    """Whether a worker evaluates the step's condition: what becomes of the step follows from that."""
+    condition = iteration.tasks.get(context.plan.conditions.get(step.name, ""))
+    return condition is not None and condition.status is TaskStatus.active
 
 
 def halt_run(context: Context) -> None:

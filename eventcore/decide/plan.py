@@ -36,11 +36,14 @@ class Plan:
         self.members: dict[str, list[Step]] = {}  #: the steps of each scope
         self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
         self.voided: dict[str, str] = {}  #: the step that will not run, by the event that says so
+        self.conditions: dict[str, str] = {}  #: the condition of a step, by the step's name
         self.served: dict[str, Step] = {}  #: the container, by the event that says that its items are computed
         for step in program.steps.values():
             self.members.setdefault(step.place.scope, []).append(step)
             if step.place.void is not None and step.place.void.kind is EventKind.void:
                 self.voided[step.place.void.name] = step.name
+            if step.choice is not None:
+                self.conditions[step.choice.step] = step.name
             if step.loop is not None:
                 self.container_of[step.loop.scope.name] = step
                 for one in step.loop.carried:

@@ -13,7 +13,7 @@ import msgspec
 
 from eventcore.decide.history import History, Only
 from eventcore.decide.plan import Plan
-from eventcore.define.program import Event, Step
+from eventcore.define.program import Event, Role, Step
 from eventcore.define.sequence import enclosing, is_at
 from eventcore.define.suggestions import no_step
 from eventcore.errors import ProgramError
@@ -107,7 +107,7 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
     followed: set[str] = set()
     while ended:
         step = ended.pop()
-        reached = [f for f in _led_to(plan, step, followed) if f.name not in found and not f.is_hidden]
+        reached = [f for f in _led_to(plan, step, followed) if f.name not in found and f.role is not Role.items]
         inside = [inner for outer in reached for inner in plan.inside(outer)]
         found |= {s.name for s in (*reached, *inside)}
         container = plan.container_of.get(step.place.scope)
@@ -121,6 +121,7 @@ def _following(plan: Plan, names: Iterable[str]) -> set[str]:
 def _led_to(plan: Plan, step: Step, followed: set[str]) -> Iterator[Step]:
     """The steps that the step's triggers lead to, through events alone, except through those followed before."""
     events: list[Event] = [event for group in step.triggers.values() for event in group]
+    events += [step.choice.holds, step.choice.fails] if step.choice is not None else []
     while events:
         event = events.pop()
         if event.name in followed:

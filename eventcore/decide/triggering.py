@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from eventcore.decide import carrying, delays, expressions, halting, levels, loops, members, recovery, slots, tasks
+from eventcore.decide import (
+    carrying,
+    delays,
+    expressions,
+    halting,
+    levels,
+    loops,
+    members,
+    recovery,
+    required,
+    slots,
+    tasks,
+)
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
@@ -22,7 +34,7 @@ def spread(context: Context) -> None:
         event, at = agenda.popleft()
         name = event.name
         kind = event.kind
-        if name in at.facts or at.status.is_over or (kind is EventKind.void and _was_reached(context, event, at)):
+        if name in at.facts or at.status.is_over or (kind is EventKind.void and not _is_void(context, event, at)):
             continue
         at.facts.add(name)
         if name in at.gates:
@@ -55,7 +67,10 @@ def follow(context: Context, target: Event | Step, at: Iteration) -> None:
 
 def reach(context: Context, step: Step, at: Iteration) -> None:
     """A step is reached at a sequence: make its one task there, or skip it as history and policy say."""
-    if step.name in at.tasks or (at.halted and not step.place.survives):
+    if step.name in at.tasks:
+        return
+    if at.halted and not step.place.survives:
+        halting.void(context, step, at)
         return
     history = context.history
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None
@@ -70,10 +85,16 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
     slots.make_ready(context, task)
 
 
-def _was_reached(context: Context, event: Event, at: Iteration) -> bool:
-    """Whether the step ran, or will, all the same: it was reached before the program changed."""
-    task = at.tasks.get(context.plan.voided[event.name])
-    return task is not None and task.status not in (TaskStatus.cancelled, TaskStatus.omitted)
+def _is_void(context: Context, event: Event, at: Iteration) -> bool:
+    """Whether it is true that the step will not run, and nothing else follows from that.
+
+    It may have been reached before the program changed; and one that must run fails instead.
+    """
+    step = context.plan.steps[context.plan.voided[event.name]]
+    task = at.tasks.get(step.name)
+    if task is None:
+        return not required.fails(context, step, at)
+    return task.status in (TaskStatus.cancelled, TaskStatus.omitted)
 
 
 def _govern(context: Context, event: Event, at: Iteration) -> None:

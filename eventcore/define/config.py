@@ -56,10 +56,11 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     timeout: float | None = None
     envvar_prefix: str | None = None
     allow_failure: bool | None = None  #: a failure of the step counts as handled; not inherited
+    must_run: bool | None = None  #: where the step is not reached, it fails; in flows, not inherited
 
 
 #: what a container's config says of the container alone
-OF_ITS_OWN: Mapping[str, None] = {"max_concurrent": None, "allow_failure": None}
+OF_ITS_OWN: Mapping[str, None] = {"max_concurrent": None, "allow_failure": None, "must_run": None}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

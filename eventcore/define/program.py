@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     items = "items"  #: a container's items are computed, or never will be
     ended = "ended"  #: everything on a level is over but the steps that wait for that
     export = "export"  #: it is passed on from inside a container to the level that this is on
+    choice = "choice"  #: what a condition has come to
     members = "members"  #: how many members of a container have a status, as far as something asks; it is recorded
 
     @property
@@ -89,7 +90,13 @@ class Role(StrEnum):
     action = "action"  #: a function, or a point that is passed
     container = "container"  #: it walks the iterations of a scope of its own
     items = "items"  #: it computes the items of a container's loop
+    condition = "condition"  #: it decides whether another step of its scope runs
     body = "body"  #: the function of a step with a loop of its own
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether such steps are there for the sake of another step."""
+        return self in (Role.items, Role.condition)
 
 
 class Slice(NamedTuple):
@@ -148,6 +155,14 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     carried: tuple[Carried, ...] = ()
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """What a condition decides."""
+
+    step: str  #: the name of the step that runs where it holds
+    holds: Event
+    fails: Event
+
+
 class Picture(msgspec.Struct, frozen=True):
     """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
@@ -157,7 +172,8 @@ class Picture(msgspec.Struct, frozen=True):
     source: str | None = None  #: the step or the function that gives the items
     concurrent: int = 1
     delay: float = 0.0
-    require: Any = None  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
+    require: Any = None  #: see `eventcore.define.tree`
+    when: str | None = None  #: the condition, as users read it
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -166,6 +182,7 @@ class Place(msgspec.Struct, frozen=True):
     path: str = ""  #: the name that users see, the step's own where empty
     scope: str = ""
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
+    must_run: bool = False  #: it fails then, instead
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
     survives: bool = False  #: it starts even where its iteration is halted, or a failure has stopped the run
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
@@ -190,6 +207,7 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     role: Role = Role.action
     loop: Loop | None = None  #: of a container
     items: Items | None = None  #: of a step that hands over what is known beforehand
+    choice: Choice | None = None  #: of a condition
     path: str = ""  #: the name that users see
     handles_failure: bool = False  #: whether something in the program handles its failure
     is_container: bool = False
@@ -203,7 +221,7 @@ class Step(msgspec.Struct, frozen=True, eq=False):
             ("path", self.place.path or self.name),
             ("handles_failure", handled),
             ("is_container", self.role is Role.container),
-            ("is_hidden", self.role is Role.items),
+            ("is_hidden", self.role.is_hidden),
         ):
             msgspec.structs.force_setattr(self, name, value)
 
@@ -278,6 +296,7 @@ class Program:
         role: Role = Role.action,
         loop: Loop | None = None,
         items: Items | None = None,
+        choice: Choice | None = None,
     ) -> Step:
         """Declare a step; raises `ProgramError` if it could not run as written."""
         self._check_name("step", name, self.steps)
@@ -291,7 +310,7 @@ class Program:
                 )
         step = self.steps[name] = Step(
             name, func, tuple(args), dict(kwargs), self._triggers(name, triggers), takes, gives,
-            replay_policy(name, recovery), config, place, role, loop, items,
+            replay_policy(name, recovery), config, place, role, loop, items, choice,
         )  # fmt: skip
         return step
 

@@ -74,11 +74,12 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     recovery: dict[str, str] = {}
     config: dict[str, Any] = {}
     handled: bool = False
+    when: str | None = None  #: the condition under which it runs, as users read it
 
     @property
     def is_hidden(self) -> bool:
         """Whether it is there for the sake of another step."""
-        return self.role is Role.items
+        return self.role.is_hidden
 
 
 class StoredAssociation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -280,6 +281,7 @@ def _step(step: Step, code: str | None) -> StoredStep:
         {} if step.replay is DEFAULT_REPLAY else _policy(step.replay),
         _config_data(step.config),
         step.handles_failure,
+        picture.when,
     )
 
 

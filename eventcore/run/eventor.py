@@ -49,6 +49,10 @@ class Eventor(Runner):
         have the keys of `eventcore.define.config.StepConfig`. Raises `ProgramError` and `ConfigError`.
         """
         own = self.step_config(step_config(config, name), func, name)
+        if own.must_run:
+            raise ConfigError(
+                f"step {name!r}, config: must_run is for steps of flows; a raw program may trigger any event"
+            )
         return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
 
     def add_assoc(self, event: Event, *assocs: Event | Step, delay: float = 0) -> None:
