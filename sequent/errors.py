@@ -8,7 +8,8 @@
             ├── CycleError          steps wait for each other
             ├── CombinedError       all that `check` found, where it is more than one thing
             ├── LoopError           a loop that cannot be iterated over
-            └── ReferencePartError  a part is wanted of a value that is not known before the run
+            ├── PartError           in the run: a value does not have the part that a reference speaks of
+            └── ConditionError      in the run: values cannot be compared, or one is neither true nor false
 
 Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
 """
@@ -46,8 +47,12 @@ class LoopError(FlowError):
     """A loop's items or keys cannot be used."""
 
 
-class ReferencePartError(FlowError, AttributeError):
-    """A part is wanted of a result or an item that is not known before the run."""
+class PartError(FlowError):
+    """A value has no part of the kind that a reference speaks of; it fails the step that asks."""
+
+
+class ConditionError(FlowError):
+    """Values cannot be compared, or one is neither true nor false; it fails the step that asks."""
 
 
 class CommandError(EventcoreError):

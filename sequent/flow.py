@@ -87,6 +87,8 @@ class Sequent(Runner, Container):
                 called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))
             if step.computes_loop:
                 called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
+            if callable(step.when):
+                called.append(Callee(step.path, "when", step.when, (), {}, construct))
         return [*found, *problems(called)]
 
     @uncollected()

@@ -28,7 +28,7 @@ from eventcore.act.variables import fits_environment
 from eventcore.define.error_text import error_text
 from eventcore.define.sealed import Sealed, opened
 from eventcore.define.values import encode_result
-from eventcore.errors import StoreError
+from eventcore.errors import EventcoreError
 from eventcore.moment import Moment, is_past
 
 
@@ -159,8 +159,8 @@ def _opened(call: Call) -> tuple[Call, Outcome | None]:
     """The call with its sealed values read; and the outcome of a call for which one cannot be read."""
     try:
         args, kwargs, extras = opened((call.args, dict(call.kwargs), dict(call.view.extras)))
-    except StoreError as error:
-        return call, Outcome(False, error=f"StoreError: {error}")
+    except EventcoreError as error:
+        return call, Outcome(False, error=f"{type(error).__name__}: {error}")
     view = msgspec.structs.replace(call.view, extras=extras)
     return msgspec.structs.replace(call, args=args, kwargs=kwargs, view=view, has_sealed=False), None
 

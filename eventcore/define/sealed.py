@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventcore.define.reference import Lookup, Reference, mapped
+from eventcore.define.reference import Lookup, Reference, mapped, references_in
 from eventcore.define.values import Content, classes_in, decode, files_in, is_coded
 from eventcore.errors import StoreError
 
@@ -43,6 +43,32 @@ class Sealed(Reference):
         return f"<{self._parts[2]}, as it is stored>"
 
 
+class Computed(Sealed):
+    """What a function makes of values some of which are sealed; it opens them itself, where the call is performed.
+
+    The function travels by its name; its errors are the call's.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._call = function, arguments
+
+    @property
+    def has_classes(self) -> bool:
+        """See `Sealed`."""
+        return any(found.has_classes for found in references_in(self._call[1]) if isinstance(found, Sealed))
+
+    def resolve(self, lookup: Lookup | None = None, sequence: str = "") -> Any:
+        """What the function returns; raises whatever it raises."""
+        function, arguments = self._call
+        return function(*arguments)
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return Computed, self._call
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(map(repr, references_in(self._call[1])))}>"
+
+
 def value_or_sealed(text: str, what: str, file: Callable[[str], Content]) -> Any:
     """The value, sealed if it needs a codec; `file` finds the files that it speaks of. Raises `ValueError`."""
     if not is_coded(text):
@@ -60,5 +86,5 @@ def values_or_sealed(text: str, what: str) -> list[Any]:
 
 
 def opened(value: Any) -> Any:
-    """The value with what is sealed in it read; raises `StoreError`."""
+    """The value with what is sealed in it read; raises `StoreError`, and what a function raises that computes it."""
     return mapped(value, lambda found: found.resolve() if isinstance(found, Sealed) else found)

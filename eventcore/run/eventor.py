@@ -9,7 +9,7 @@ from eventcore.define.program import Event, Program, Step
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import RunMode
 from eventcore.define.written import Acquires, EventExpression, Recovery, Triggers
-from eventcore.errors import StoreError
+from eventcore.errors import ConfigError, StoreError
 from eventcore.run.runner import Built, Runner
 
 
@@ -51,7 +51,7 @@ class Eventor(Runner):
         own = self.step_config(step_config(config, name), func, name)
         if own.must_run:
             raise ConfigError(
-                f"step {name!r}, config: must_run is for steps of flows; a raw program may trigger any event"
+                f"step {name!r}, config: must_run is for flows; a raw program may still trigger any event"
             )
         return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
 

@@ -24,9 +24,10 @@ from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus, TaskStatus
 from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
-from sequent.language.loops import ComputedItems
-from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
+from sequent.language.loops import ComputedItems, StaticLoop
+from sequent.language.references import ItemReference, KeyReference, body_name
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
+from sequent.language.stand_in import FlowReference, parts_of, source_of
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 ROOT_SEQUENCE = "1"
@@ -357,9 +358,11 @@ class _Compiler:
             return Picture(concurrent=step.concurrent, delay=step.delay, require=require)
         if isinstance(step.loop, StaticLoop):
             return Picture("items", step.loop.items.size, None, step.concurrent, step.delay, require)
-        if isinstance(step.loop, (ResultReference, ItemReference)):
-            kind: Literal["result", "item"] = "result" if isinstance(step.loop, ResultReference) else "item"
-            return Picture(kind, None, step.loop.step.path, step.concurrent, step.delay, require)
+        if isinstance(step.loop, FlowReference):
+            source = source_of(step.loop)
+            kind: Literal["result", "item"] = "item" if isinstance(source, ItemReference) else "result"
+            shown = repr(source).removesuffix(f".{kind}") + parts_of(step.loop)
+            return Picture(kind, None, shown, step.concurrent, step.delay, require)
         function = (function_name(step.loop) or "?").rpartition(":")[2]
         return Picture("function", None, function, step.concurrent, step.delay, require)
 

@@ -18,8 +18,10 @@ import networkx as nx
 from eventcore.define.status import StepStatus
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError
-from sequent.language.references import ItemReference, ResultReference
+from sequent.language.loops import StaticLoop
+from sequent.language.references import ItemReference
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.stand_in import FlowReference, source_of
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 Moment: TypeAlias = tuple[str, str]
@@ -66,9 +68,9 @@ def _loop(step: FlowStep) -> str | None:
         return None
     if isinstance(step.loop, StaticLoop):
         return "items"
-    if isinstance(step.loop, ItemReference):
-        return "item"
-    return "result" if isinstance(step.loop, ResultReference) else "function"
+    if not isinstance(step.loop, FlowReference):
+        return "function"
+    return "item" if isinstance(source_of(step.loop), ItemReference) else "result"
 
 
 def _require(graph: Moments, path: str, requirement: Requirement) -> None:

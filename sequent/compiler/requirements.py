@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from itertools import islice
 
 from eventcore.define.expression import And, Expression, rebuilt
-from eventcore.define.reference import Reference, references_in
 from eventcore.define.status import StepStatus
 from sequent.compiler.levels import with_bodies
 from sequent.compiler.requirement import Requirement
@@ -15,6 +14,7 @@ from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.stand_in import FlowReference, sources_in
 from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
@@ -59,9 +59,9 @@ class _Finder:
         """The step's own clauses, and success of each further step whose result it takes."""
         step = self.step
         written = None if step.require is None else rebuilt(step.require, self._found)
-        if not (step.args or step.kwargs) and step.loop is None:
+        if not (step.args or step.kwargs) and step.loop is None and step.when is None:
             return Requirement(written, frozenset(), frozenset())
-        references = list(references_in((step.args, step.kwargs, step.loop)))
+        references = list(sources_in((step.args, step.kwargs, step.loop, step.when)))
         results = self._results(references)
         named = {clause.step for clause in clauses(written)}
         implied = [other for other in results.values() if other not in named]
@@ -126,18 +126,19 @@ class _Finder:
             raise RequireError(f"{said}, which has {known} {what}; ask for fewer")
         return MembersClause(named, leaf.status, leaf.least)
 
-    def _results(self, references: Iterable[Reference]) -> dict[str, FlowStep]:
+    def _results(self, references: Iterable[FlowReference]) -> dict[str, FlowStep]:
         """The steps whose results are referred to."""
         found: dict[str, FlowStep] = {}
         for reference in references:
             if isinstance(reference, ResultReference):
-                named = found[reference.step.path] = step_of(reference)
+                named = step_of(reference)
+                found[named.path] = named
                 self._check_result(named)
             elif isinstance(reference, (ItemReference, KeyReference)):
                 self._check_item(reference)
         return found
 
-    def _read(self, references: Iterable[Reference]) -> Iterator[str]:
+    def _read(self, references: Iterable[FlowReference]) -> Iterator[str]:
         """The paths of the steps whose results in earlier iterations are referred to."""
         for reference in references:
             if isinstance(reference, PreviousResult):
@@ -187,6 +188,7 @@ class _Finder:
         self._check_reach(named, "refers to the result of", is_earlier=is_earlier)
 
     def _check_item(self, reference: ItemReference | KeyReference) -> None:
-        own = reference.step is self.step and not self.step.children
-        if not own and reference.step not in self.containers:
+        looped = step_of(reference)
+        own = looped is self.step and not self.step.children
+        if not own and looped not in self.containers:
             raise LoopError(f"step {self.step.path!r} refers to {reference!r}, which does not contain it")

@@ -113,6 +113,13 @@ def is_static(loop: Any) -> bool:
     return not isinstance(loop, Reference) and (isinstance(loop, (Mapping, Iterable)) or not callable(loop))
 
 
+class StaticLoop:
+    """A loop known when the flow is built, in its recorded form."""
+
+    def __init__(self, items: RangeItems | RecordedItems) -> None:
+        self.items = items
+
+
 class ComputedItems:
     """The function of the step that computes a loop: calls the user's callable, or takes a step's result."""
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from eventcore.define.reference import Lookup
 from sequent.errors import FlowError, LoopError, RequireError
 from sequent.language.placed import Placed
-from sequent.language.references import FlowReference, body_name, result_at
+from sequent.language.references import body_name, result_at
+from sequent.language.stand_in import FlowReference
 
 
 class Place(NamedTuple):

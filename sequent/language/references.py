@@ -3,50 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
-from eventcore.define.reference import Lookup, Reference
-from sequent.errors import FlowError, ReferencePartError
+from eventcore.define.reference import Lookup
 from sequent.language.placed import Placed
+from sequent.language.stand_in import FlowReference
 
 SCALARS = frozenset((str, int, float, bool, type(None)))  #: what need not be copied
-
-
-class FlowReference(Reference):
-    """A stand-in that refuses what only the value itself could answer, and says how to get at that."""
-
-    def __str__(self) -> NoReturn:
-        raise FlowError(self._no_text)
-
-    def __format__(self, spec: str) -> NoReturn:
-        raise FlowError(self._no_text)
-
-    def __bool__(self) -> NoReturn:
-        raise FlowError(f"{self._unknown}, so it is neither true nor false yet; decide in the function that gets it")
-
-    if not TYPE_CHECKING:  # for mypy, a reference has no parts
-
-        def __getitem__(self, key: object) -> NoReturn:
-            raise ReferencePartError(self._no_part(f"[{key!r}]"))
-
-        def __getattr__(self, name: str) -> NoReturn:
-            if name.startswith("_") or name == "step":  # what Python asks for, also of an object that is being copied
-                raise AttributeError(name)
-            raise ReferencePartError(self._no_part(f".{name}"))
-
-    @property
-    def _unknown(self) -> str:
-        return f"{self!r} is not known before the run"
-
-    @property
-    def _no_text(self) -> str:
-        return f"{self._unknown}, so it has no text yet; pass {self!r} as an argument and make the text in the function"
-
-    def _no_part(self, part: str) -> str:
-        return (
-            f"{self._unknown}, so there is no reference to its part {part}; pass {self!r} as an argument and take the "
-            "part in the function, or add a step that returns the part"
-        )
 
 
 class ResultReference(FlowReference):
@@ -57,32 +20,32 @@ class ResultReference(FlowReference):
     """
 
     def __init__(self, step: Placed) -> None:
-        self.step = step
+        self._step = step
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""
-        return result_at(lookup, self.step, ".".join(sequence.split(".")[: self.step.depth]))
+        return result_at(lookup, self._step, ".".join(sequence.split(".")[: self._step.depth]))
 
     def __repr__(self) -> str:
-        return f"{self.step.path}.result"
+        return f"{self._step.path}.result"
 
 
 class ItemReference(FlowReference):
     """`container.item`: the item of the iteration that encloses the step that asks."""
 
     def __init__(self, step: Placed) -> None:
-        self.step = step
+        self._step = step
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""
-        keys = sequence.split(".", self.step.depth + 1)
-        depth = self.step.depth
+        keys = sequence.split(".", self._step.depth + 1)
+        depth = self._step.depth
         around = keys[0] if depth == 1 else ".".join(keys[:depth])
-        value = lookup.item(self.step.path, around, keys[depth])
+        value = lookup.item(self._step.path, around, keys[depth])
         return value if type(value) in SCALARS else copy.deepcopy(value)
 
     def __repr__(self) -> str:
-        return f"{self.step.path}.item"
+        return f"{self._step.path}.item"
 
 
 class NearestItem(FlowReference):
@@ -96,14 +59,19 @@ class KeyReference(FlowReference):
     """`container.key`: the key of the iteration that encloses the step that asks, as it stands in its sequence."""
 
     def __init__(self, step: Placed) -> None:
-        self.step = step
+        self._step = step
 
     def resolve(self, lookup: Lookup, sequence: str) -> str:
         """See `Reference`."""
-        return sequence.split(".")[self.step.depth]
+        return sequence.split(".")[self._step.depth]
 
     def __repr__(self) -> str:
-        return f"{self.step.path}.key"
+        return f"{self._step.path}.key"
+
+
+def placed_of(reference: ResultReference | ItemReference | KeyReference) -> Placed:
+    """The step that a reference speaks of."""
+    return reference._step
 
 
 def result_at(lookup: Lookup, step: Placed, at: str) -> Any:

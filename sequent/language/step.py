@@ -9,10 +9,9 @@ from typing import Any
 from eventcore.act.executors.registry import with_construct
 from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.expression import Expression
-from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
 from eventcore.define.program import check_call
-from eventcore.define.reference import Reference, mapped, references_in
+from eventcore.define.reference import Reference, mapped
 from eventcore.define.replay import as_replays
 from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
@@ -21,13 +20,16 @@ from eventcore.define.written import Acquires, Recovery
 from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
-from sequent.language.loops import RangeItems, is_static, static_items
+from sequent.language.conditions import Condition
+from sequent.language.loops import StaticLoop, is_static, static_items
 from sequent.language.placed import Placed
 from sequent.language.previous import Previous, PreviousResult, placed_in
-from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
+from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference, placed_of
 from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.shell import ShellCommand
-from sequent.language.written import Loop, Requirement
+from sequent.language.stand_in import FlowReference, source_of, sources_in
+from sequent.language.when import as_when
+from sequent.language.written import Loop, Requirement, When
 
 RESERVED = "/@#"
 DEEPEST = 100  #: levels of steps, so that every reader of the flow can follow
@@ -65,6 +67,7 @@ class Container(Placed):
         config: Mapping[str, object] = {},
         hosts: Iterable[str] | None = None,
         *,
+        when: When | None = None,
         requires: Requirement | None = (),
         repeat: Loop | None = None,
         repeats: Loop | None = None,
@@ -80,6 +83,9 @@ class Container(Placed):
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
+        - `when`: what must be true, or else the step is not reached: a reference such as `other.result`, a comparison
+          such as `other.result["n"] > 0`, several joined with `&`, `|` and `~`, or a function without arguments. It is
+          evaluated when the requirement holds; that the steps that it refers to have succeeded is part of that.
         - `requires`, `repeat` and `repeats` are other spellings of `require` and `loop`.
 
         Raises a `FlowError` if the step could not run as written.
@@ -93,7 +99,7 @@ class Container(Placed):
         self._check_new_child(name)
         step = FlowStep(
             self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
-            delay, concurrent, acquires, releases, recovery, config,
+            delay, concurrent, acquires, releases, recovery, config, when,
         )  # fmt: skip
         self.children[name] = step
         return step
@@ -113,6 +119,7 @@ class Container(Placed):
         config: Mapping[str, object] = {},
         hosts: Iterable[str] | None = None,
         *,
+        when: When | None = None,
         requires: Requirement | None = (),
         repeat: Loop | None = None,
         repeats: Loop | None = None,
@@ -134,7 +141,7 @@ class Container(Placed):
         def decorate(func: Callable[..., object]) -> FlowStep:
             step = self.add_step(
                 getattr(func, "__name__", "") if name is None else name, func, args, kwargs, require, loop, delay,
-                concurrent, acquires, releases, recovery, config, hosts, requires=requires, repeat=repeat,
+                concurrent, acquires, releases, recovery, config, hosts, when=when, requires=requires, repeat=repeat,
                 repeats=repeats,
             )  # fmt: skip
             step.__wrapped__ = func  # by which workers find it in its module, where its name stands for the step
@@ -181,6 +188,7 @@ class FlowStep(Container, Resident):
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
         kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
         acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
+        when: When | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
@@ -192,6 +200,7 @@ class FlowStep(Container, Resident):
         check_call(self.path, self.func, args, kwargs)
         self.require: Expression | None = as_tree(require, f"step {self.path!r}, require")
         self.loop = self._checked_loop(loop)
+        self.when = as_when(self._placed(when, own=False), f"step {self.path!r}, when")
         self.args: tuple[Any, ...] = self._with_items(tuple(args))
         self.kwargs: dict[str, Any] = self._with_items(dict(kwargs))
         self.delay = self._checked_delay(delay)
@@ -229,8 +238,7 @@ class FlowStep(Container, Resident):
     def previous(self, n: int = 1, loop: FlowStep | str | None = None) -> Previous:
         """This step `n` iterations before the present one of the nearest loop around it, or of the one that is given.
 
-        Its `.result` may stand among arguments, also among its own where it is in an iteration of a loop around it;
-        it is None where there is no such iteration. Within its own `add_step`, write `sequent.previous(name)`.
+        Its `.result` is None where there is no such iteration. A step's own `add_step` has `sequent.previous(name)`.
         """
         return Previous(self, n, loop)
 
@@ -308,9 +316,9 @@ class FlowStep(Container, Resident):
             )
         elif self.func is None and (self.args or self.kwargs):
             yield f"step {self.path!r}: it has arguments, but no function that gets them; pass one, or leave them out"
-        for reference in references_in((self.args, self.kwargs, self.loop)):
+        for reference in sources_in((self.args, self.kwargs, self.loop, self.when)):
             if isinstance(reference, ResultReference) and (reason := step_of(reference).why_no_result) is not None:
-                yield f"step {self.path!r}: it uses {reference!r}, but step {reference.step.path!r} {reason}"
+                yield f"step {self.path!r}: it uses {reference!r}, but step {step_of(reference).path!r} {reason}"
 
     @property
     def why_no_result(self) -> str | None:
@@ -333,18 +341,22 @@ class FlowStep(Container, Resident):
 
     def _with_items(self, arguments: Any) -> Any:
         try:
-            return mapped(arguments, self._placed)
+            return mapped(arguments, lambda reference: self._placed(reference, own=True))
         except RecursionError:
             raise FlowError(
                 f"step {self.path!r}: an argument contains itself, or is nested deeper than Python can follow; let the "
                 "step make it"
             ) from None
 
-    def _placed(self, reference: Reference, *, own: bool = True) -> Reference:
-        """The reference as it is for this step; `own` says whether its own loop is the nearest."""
-        if isinstance(reference, NearestItem):
-            return self._nearest_item([self, *self.containers] if own else self.containers)
-        return placed_in(reference, self, own=own) if isinstance(reference, PreviousResult) else reference
+    def _placed(self, reference: Any, *, own: bool) -> Any:
+        """The reference, or what is none, as it is for this step; `own` says whether its own loop is the nearest."""
+
+        def placed(source: Reference) -> Reference:
+            if isinstance(source, NearestItem):
+                return self._nearest_item([self, *self.containers] if own else self.containers)
+            return placed_in(source, self, own=own) if isinstance(source, PreviousResult) else source
+
+        return reference._mapped(placed) if isinstance(reference, FlowReference) else reference
 
     def _nearest_item(self, steps: Iterable[FlowStep]) -> ItemReference:
         for step in steps:
@@ -355,11 +367,14 @@ class FlowStep(Container, Resident):
         )
 
     def _checked_loop(self, loop: Any) -> Any:
-        if isinstance(loop, KeyReference):
+        source = source_of(loop) if isinstance(loop, FlowReference) else None
+        if isinstance(source, KeyReference):
             raise LoopError(
                 f"step {self.path!r}: its loop is {loop!r}, which is text; for a loop over the item, use "
-                f"{loop.step.path}.item"
+                f"{step_of(source).path}.item"
             )
+        if isinstance(loop, Condition):
+            raise LoopError(f"step {self.path!r}: its loop is {loop!r}, which is true or false; write when={loop!r}")
         if isinstance(loop, Reference):
             return self._placed(loop, own=False)
         if loop is None or (callable(loop) and not is_static(loop)):
@@ -381,12 +396,6 @@ class FlowStep(Container, Resident):
 
 def step_of(named: Clause | ResultReference | ItemReference | KeyReference) -> FlowStep:
     """The step that a clause, in which it is no name any more, or a reference speaks of."""
-    assert isinstance(named.step, FlowStep)
-    return named.step
-
-
-class StaticLoop:
-    """A loop known when the flow is built, in its recorded form."""
-
-    def __init__(self, items: RangeItems | RecordedItems) -> None:
-        self.items = items
+    step = named.step if isinstance(named, Clause) else placed_of(named)
+    assert isinstance(step, FlowStep)
+    return step

@@ -13,7 +13,6 @@ import pytest
 
 import sequent as seq
 from eventcore.errors import ResultNotFoundError, RunHeldError, RunNotFoundError, StoreError
-from sequent.errors import ReferencePartError
 from tests.support import boom, eventor, flow, rows, start
 
 
@@ -214,18 +213,13 @@ def test_a_reference_is_not_taken_for_the_value(reference: Any) -> None:
             as_text(reference)
     with pytest.raises(seq.FlowError, match="neither true nor false yet; decide in the function"):
         bool(reference)
-    for part in (lambda r: r["x"], lambda r: r.rows, list):
-        with pytest.raises(ReferencePartError, match=r"no reference to its part .* take the part in the function"):
-            part(reference)
-    assert not hasattr(reference, "rows")
-    assert repr(copy.deepcopy(reference)) == repr(reference)
-
-
-def test_a_part_of_a_result_is_taken_in_the_function_or_by_a_step_in_between() -> None:
-    ran = flow()
-    table = ran.add_step("table", lambda: {"rows": [1, 2]})
-    part = ran.add_step("rows", lambda found: found["rows"], args=(table.result,))
-    each = ran.add_step("each", loop=part.result)
-    each.add_step("double", lambda row: row * 2, args=(each.item,))
-    ran.run()
-    assert ran.results("each/double") == {"1.1": 2, "1.2": 4}
+    for walk in (list, lambda r: [x + 1 for x in r], lambda r: (*r,), lambda r: dict(zip(r, r, strict=True))):
+        with pytest.raises(seq.FlowError, match="cannot be iterated over yet; give it to a step as its loop"):
+            walk(reference)
+    with pytest.raises(seq.FlowError, match="is not known before the run, nor what it contains"):
+        _ = "x" in reference
+    with pytest.raises(seq.FlowError, match="so it has no length yet"):
+        len(reference)
+    with pytest.raises(seq.FlowError, match="so it has no length yet"):
+        list(reversed(reference))
+    assert repr(copy.deepcopy(reference)) == repr(copy.copy(reference)) == repr(reference)

@@ -17,7 +17,7 @@ class Callee(NamedTuple):
     """What a step calls, and where."""
 
     path: str  #: of the step
-    what: Literal["function", "loop"]
+    what: Literal["function", "loop", "when"]
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
