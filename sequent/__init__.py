@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from sequent.language.context import FlowContext, current
     from sequent.language.previous import Previous, previous
     from sequent.language.references import item
+    from sequent.language.require import all_of, any_of, at_least
     from sequent.language.shell import shell
     from sequent.language.step import FlowStep
 
@@ -78,7 +79,10 @@ __all__ = [
     "TaskRecord",
     "TaskStatus",
     "UnknownValue",
+    "all_of",
     "and_",
+    "any_of",
+    "at_least",
     "current",
     "item",
     "or_",
@@ -123,6 +127,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "sequent.language.context": ("FlowContext", "current"),
             "sequent.language.previous": ("Previous", "previous"),
             "sequent.language.references": ("item",),
+            "sequent.language.require": ("all_of", "any_of", "at_least"),
             "sequent.language.shell": ("shell",),
             "sequent.language.step": ("FlowStep",),
         },

@@ -50,9 +50,7 @@ class Eventor(Runner):
         """
         own = self.step_config(step_config(config, name), func, name)
         if own.must_run:
-            raise ConfigError(
-                f"step {name!r}, config: must_run is for flows; a raw program may still trigger any event"
-            )
+            raise ConfigError(f"step {name!r}, config: must_run is for flows, where it is known what cannot run")
         return self._program.add_step(name, func, args, kwargs, triggers, acquires, releases, recovery, own)
 
     def add_assoc(self, event: Event, *assocs: Event | Step, delay: float = 0) -> None:

@@ -98,6 +98,7 @@ class FlowGraph:
         needs: nx.DiGraph[str] = nx.DiGraph((source, target) for source, target, _ in self._asking)
         needs.add_edges_from((path, ROOT) for path, step in self.steps.items() if step.parent is not self.root)
         needs.add_edges_from((path, ROOT) for path, status in self.asked if status is StepStatus.over)
+        needs.add_edges_from((path, ROOT) for path in self._needed)
         return frozenset(nx.ancestors(needs, ROOT)) if ROOT in needs else frozenset()
 
     @cached_property
@@ -119,7 +120,12 @@ class FlowGraph:
         return frozenset(asked | counted | allowed)
 
     def is_handled(self, step: FlowStep) -> bool:
-        """Whether a clause asks for the failure of the step or of a container around it, or it is allowed."""
+        """Whether a clause asks for the failure of the step or of a container around it, or it is allowed.
+
+        What happens around a step that must run does not handle its failure.
+        """
+        if step.config.must_run:
+            return step.path in self.handled
         return any(around.path in self.handled for around in (step, *step.containers))
 
     def ends_the_run(self, step: FlowStep) -> bool:
@@ -192,6 +198,15 @@ class FlowGraph:
         """What is required of steps in earlier iterations of the loop, each once."""
         found = {(c.step, c.status, c.previous.back): c for c in self._clauses(PreviousClause) if c.loop is loop}
         return list(found.values())
+
+    def must_run(self, step: FlowStep) -> bool:
+        """Whether the step, or one inside, must run."""
+        return step.path in self._needed
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        needed = [step for step in self.steps.values() if step.config.must_run]
+        return frozenset(around.path for step in needed for around in (step, *step.containers))
 
     def survives(self, step: FlowStep) -> bool:
         """Whether the step starts even where a failure has ended its iteration: see `STEP_OVER`."""

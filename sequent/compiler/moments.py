@@ -22,7 +22,7 @@ from sequent.language.loops import StaticLoop
 from sequent.language.references import ItemReference
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
 from sequent.language.stand_in import FlowReference, source_of
-from sequent.language.step import Container, FlowStep, StaticLoop, step_of
+from sequent.language.step import Container, FlowStep, step_of
 
 Moment: TypeAlias = tuple[str, str]
 Moments: TypeAlias = "nx.DiGraph[Moment]"

@@ -63,7 +63,7 @@ class _Finder:
             return Requirement(written, frozenset(), frozenset())
         references = list(sources_in((step.args, step.kwargs, step.loop, step.when)))
         results = self._results(references)
-        named = {clause.step for clause in clauses(written)}
+        named = {clause.step for clause in clauses(written) if not isinstance(clause, PreviousClause)}
         implied = [other for other in results.values() if other not in named]
         parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)

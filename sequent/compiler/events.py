@@ -1,0 +1,119 @@
+"""The events of a compiled flow: their names, and which of them say that a clause holds or can no longer hold.
+
+An event is made when something asks for it. Names of inner things have a `#`, which no step name can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eventcore.define.expression import And, Expression, Or
+from eventcore.define.program import Event, EventKind, Program
+from eventcore.define.status import StepStatus, TaskStatus
+from sequent.compiler.graph import FlowGraph
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
+from sequent.language.step import Container, FlowStep, step_of
+
+#: how a level ends, and the statuses of it that this means
+_ends: Mapping[TaskStatus, tuple[StepStatus, ...]] = {
+    TaskStatus.success: (StepStatus.success, StepStatus.complete),
+    TaskStatus.failure: (StepStatus.failure, StepStatus.complete),
+    TaskStatus.cancelled: (),
+}
+
+
+class Events:
+    """The events of the program that a flow becomes."""
+
+    def __init__(self, program: Program, graph: FlowGraph) -> None:
+        self.program = program
+        self.graph = graph
+
+    def event(self, name: str, scope: str, kind: EventKind = EventKind.internal) -> Event:
+        """The event of this name, made at its first use."""
+        known = self.program.events.get(name)
+        return self.program.add_event(name, scope=scope, kind=kind) if known is None else known
+
+    def came(self, step: FlowStep, status: StepStatus) -> Event:
+        """The event that says that the step reached the status."""
+        return self.event(f"{step.path}#{status.value}", step.parent.path)
+
+    def never(self, step: FlowStep, status: StepStatus) -> Event:
+        """The event that says that the step can no longer reach the status."""
+        return self.event(f"{step.path}#never-{status.value}", step.parent.path)
+
+    def comes(self, clause: Clause) -> Expression:
+        """What says that the clause holds."""
+        if isinstance(clause, LevelClause):
+            return self.level_event(level_of(clause), clause.status)
+        if isinstance(clause, MembersClause):
+            return self.members_event(clause)
+        if isinstance(clause, PreviousClause):
+            return self.previous_event(clause)
+        return self.came(step_of(clause), clause.status)
+
+    def cannot_come(self, clause: Clause) -> Event | None:
+        """The event that says that the clause can no longer hold; None for one that holds in the end."""
+        if clause.status is StepStatus.over and not isinstance(clause, MembersClause):
+            return None
+        if isinstance(clause, LevelClause):
+            return self.level_event(level_of(clause), clause.status, "never-")
+        if isinstance(clause, MembersClause):
+            return self.members_event(clause, "never-")
+        if isinstance(clause, PreviousClause):
+            return self.previous_event(clause, "never-")
+        return self.never(step_of(clause), clause.status)
+
+    def level_event(self, level: Container, status: StepStatus, word: str = "") -> Event:
+        """The event that says how everything else on a level has ended."""
+        if status is StepStatus.over:
+            return self.event(f"{level.path}#ended", level.path, EventKind.ended)
+        return self.event(f"{level.path}#{word}ended-{status.value}", level.path)
+
+    def members_event(self, clause: MembersClause, word: str = "") -> Event:
+        """The event of a container's own level that says how many of its members have a status."""
+        container = step_of(clause)
+        return self.event(f"{container.path}#{word}{count_of(clause)}", container.parent.path, EventKind.members)
+
+    def previous_event(self, clause: PreviousClause, word: str = "") -> Event:
+        """The event that says that a step in an earlier iteration reached a status, or that there is none."""
+        step, loop = step_of(clause), clause.loop
+        assert loop is not None
+        name = f"{step.path}#{word}{clause.status.value}-{clause.previous.back}-back-{loop.depth}"
+        return self.event(name, step.parent.path)
+
+    def outcomes(self, level: Container) -> Mapping[TaskStatus, tuple[Event, ...]]:
+        """What follows from the end of everything on a level but the steps that wait for it, by how it ended."""
+        found = {status: list[Event]() for status in (TaskStatus.success, TaskStatus.failure, TaskStatus.cancelled)}
+        for asked in self.graph.asked_of_level(level):
+            for ended, meant in _ends.items():
+                if asked is not StepStatus.over:
+                    found[ended].append(self.level_event(level, asked, "" if asked in meant else "never-"))
+        return {status: tuple(events) for status, events in found.items() if events}
+
+    def dual(self, tree: Expression) -> Expression | None:
+        """What says that the tree can no longer hold: and and or exchanged; None where it holds in the end."""
+        if isinstance(tree, And):
+            parts = [part for one in tree.parts if (part := self.dual(one)) is not None]
+            return Or(*parts) if parts else None
+        if isinstance(tree, Or):
+            duals = [self.dual(one) for one in tree.parts]
+            return None if any(dual is None for dual in duals) else And(*duals)
+        return self.cannot_come(clause_of(tree))
+
+
+def clause_of(leaf: Expression) -> Clause:
+    """The leaf of a requirement's tree as a clause."""
+    assert isinstance(leaf, Clause)
+    return leaf
+
+
+def level_of(clause: LevelClause) -> Container:
+    """The flow or container that a clause on a level speaks of."""
+    assert isinstance(clause.step, Container)
+    return clause.step
+
+
+def count_of(clause: MembersClause) -> str:
+    """The number and the status of a clause on members, as part of a name."""
+    return f"{'all' if clause.least is None else clause.least}-{clause.status.value}"
