@@ -10,7 +10,7 @@ import msgspec
 from eventcore.define.plain import plain
 from eventcore.define.program import Role
 from eventcore.define.stored import StoredLoop, StoredProgram, StoredStep
-from eventcore.define.tree import Tree
+from eventcore.define.tree import Tree, group_of
 
 
 class StepNode(msgspec.Struct, frozen=True, dict=True):
@@ -110,8 +110,39 @@ def in_words(tree: Tree, *, inner: bool = False) -> str:
         return ""
     if isinstance(tree, str):
         return plain(tree)
-    if "step" in tree:
-        return f"{plain(tree['step'])} {tree['status']}"
-    word, parts = next(iter(tree.items()))
-    text = f" {word} ".join(in_words(part, inner=True) for part in parts)
-    return f"({text})" if inner and len(parts) > 1 else text
+    group = group_of(tree)
+    if group is None:
+        return clause_in_words(tree)
+    if group.is_counted:
+        return f"at least {group.needed} of ({', '.join(in_words(part) for part in group.parts)})"
+    text = f" {group.word} ".join(in_words(part, inner=True) for part in group.parts)
+    return f"({text})" if inner and len(group.parts) > 1 else text
+
+
+def clause_in_words(leaf: Tree) -> str:
+    """A clause of a requirement as text: what it speaks of, and the status."""
+    status = leaf["status"]
+    if "rest" in leaf:
+        return _level_in_words(plain(leaf["rest"]) or "the flow", status)
+    if "members" in leaf:
+        return f"{how_many(leaf)} {plain(leaf['members'])} {status}"
+    return f"{plain(leaf['step'])} {status}{before(leaf)}"
+
+
+def _level_in_words(level: str, status: str) -> str:
+    if status == "failure":
+        return f"an unhandled failure among everything else in {level}"
+    ends = {"over": "to be over", "success": "to end without an unhandled failure", "complete": "to end"}
+    return f"everything else in {level} {ends[status]}"
+
+
+def how_many(leaf: Tree) -> str:
+    """How many members of a container a clause asks for: `all of`, `any of`, `at least 3 of`."""
+    least = leaf["least"]
+    return "all of" if least is None else "any of" if least == 1 else f"at least {least} of"
+
+
+def before(leaf: Tree) -> str:
+    """How many iterations before a clause looks, with a blank in front; empty for the same one."""
+    back = leaf.get("back")
+    return "" if back is None else " in the iteration before" if back == 1 else f" {back} iterations before"

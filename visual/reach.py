@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from eventcore.define.tree import Tree
+from eventcore.define.tree import Tree, group_of
 from visual.outline import StepNode
 from visual.standing import NOT_REACHED, Standing
 from visual.totals import OVER, total_of
@@ -59,10 +59,12 @@ class _Reach:
         return node.require is not None and self._cannot_hold(node.require)
 
     def _cannot_hold(self, tree: Tree) -> bool:
-        if "and" in tree:
-            return any(self._cannot_hold(part) for part in tree["and"])
-        if "or" in tree:
-            return all(self._cannot_hold(part) for part in tree["or"])
+        group = group_of(tree)
+        if group is not None:
+            lost = sum(self._cannot_hold(part) for part in group.parts)
+            return len(group.parts) - lost < group.needed
+        if "step" not in tree or "back" in tree or tree["status"] == "over":
+            return False
         node = self._nodes[tree["step"]]
         if node.path in self._lost:
             return True

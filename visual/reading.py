@@ -22,6 +22,7 @@ ORDER = (
     TaskStatus.cancelled,
     TaskStatus.success,
     TaskStatus.skipped,
+    TaskStatus.omitted,
 )
 
 

@@ -75,7 +75,10 @@ class Standing(msgspec.Struct, frozen=True):
         failed, cancelled = (p.failed, p.cancelled) if p is not None else (
             self.counts.get("failure", 0), self.counts.get("cancelled", 0)
         )  # fmt: skip
-        words = ((failed, "failed and handled" if self.is_handled else "failed"), (cancelled, "cancelled"))
+        words = (
+            (failed, "failed and handled" if self.is_handled else "failed"), (cancelled, "cancelled"),
+            (self.counts.get("omitted", 0), "omitted"),
+        )  # fmt: skip
         return [f"{count} {word}" for count, word in words if count]
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from visual.outline import StepNode
 from visual.standing import Standing
 
-OVER = ("success", "skipped", "failure", "cancelled")
+OVER = ("success", "skipped", "failure", "cancelled", "omitted")
 
 
 def progress(standings: Mapping[str, Standing], node: StepNode, around: int | None) -> tuple[str, float | None]:

@@ -146,6 +146,11 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         by_path = {step.path: step.name for step in self.steps if step.role is Role.container}
         return {by_path[step.path]: step.name for step in self.steps if step.role is Role.items}
 
+    @cached_property
+    def condition_of(self) -> Mapping[str, str]:
+        """The name of the step that decides whether another runs, by that one's path."""
+        return {step.path: step.name for step in self.steps if step.role is Role.condition}
+
     def visible(self) -> Iterator[StoredStep]:
         """The steps that users see."""
         return (step for step in self.steps if not step.is_hidden)

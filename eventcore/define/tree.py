@@ -10,7 +10,8 @@ from eventcore.define.status import StepStatus
 #: A group, `{"and": [...]}`, `{"or": [...]}` or `{"least": count, "of": [...]}`, or a leaf. In an event's expression,
 #: leaves are names of events. In a step's requirement they are `{"step": path, "status": status}`, with `back` and
 #: `loop` for an earlier iteration; `{"rest": path, "status": status, "of": [path, ...]}` for all else on a level;
-#: `{"members": path, "status": status, "least": count or None}` for the iterations or steps of a container.
+#: `{"members": path, "status": status, "least": count or None, "event": name}` for the iterations or steps of a
+#: container, and the event that says that there are so many.
 Tree: TypeAlias = Any
 
 
@@ -20,6 +21,7 @@ class Group(NamedTuple):
     word: str  #: what joins them
     needed: int
     parts: list[Tree]
+    is_counted: bool = False  #: whether it asks for another number than all or one
 
 
 def group_of(tree: Tree) -> Group | None:
@@ -30,7 +32,7 @@ def group_of(tree: Tree) -> Group | None:
         if "or" in tree:
             return Group("or", 1, tree["or"])
         if tree.keys() == {"least", "of"}:
-            return Group(f"at least {tree['least']} of", tree["least"], tree["of"])
+            return Group(f"at least {tree['least']} of", tree["least"], tree["of"], is_counted=True)
     return None
 
 
@@ -43,7 +45,7 @@ def check_tree(tree: Tree, events: Container[str], paths: Container[str]) -> Non
         return
     group = group_of(tree)
     if group is None:
-        _check_leaf(tree, paths)
+        _check_leaf(tree, events, paths)
         return
     if not isinstance(group.parts, list) or not group.parts:
         raise ValueError("an expression has no parts")
@@ -56,17 +58,20 @@ def check_tree(tree: Tree, events: Container[str], paths: Container[str]) -> Non
 
 
 _LEAVES = (
-    {"step", "status"}, {"step", "status", "back", "loop"}, {"rest", "status", "of"}, {"members", "status", "least"},
+    {"step", "status"}, {"step", "status", "back", "loop"}, {"rest", "status", "of"},
+    {"members", "status", "least", "event"},
 )  # fmt: skip
 
 
-def _check_leaf(leaf: Tree, paths: Container[str]) -> None:
+def _check_leaf(leaf: Tree, events: Container[str], paths: Container[str]) -> None:
     if not isinstance(leaf, dict) or leaf.keys() not in _LEAVES:
         raise ValueError(f"{leaf!r:.60} is no expression")
     StepStatus(leaf["status"])
     for key in ("step", "members", "loop"):
         if key in leaf:
             _known(leaf[key], paths, "step")
+    if "event" in leaf:
+        _known(leaf["event"], events, "event")
     if "rest" in leaf:
         if leaf["rest"]:
             _known(leaf["rest"], paths, "step")

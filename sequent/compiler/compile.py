@@ -313,7 +313,7 @@ class _Compiler:
     def _picture(self, step: FlowStep) -> Picture:
         """What pictures show of the step as it was written."""
         tree = self.graph.requirement(step)
-        require = None if tree is None else as_data(tree, _clause_data)
+        require = None if tree is None else as_data(tree, self._clause_data)
         when = None if step.when is None else _shown(step.when)
         if step.loop is None:
             return Picture(concurrent=step.concurrent, delay=step.delay, require=require, when=when)
@@ -326,6 +326,19 @@ class _Compiler:
             return Picture(kind, None, shown, step.concurrent, step.delay, require, when)
         function = (function_name(step.loop) or "?").rpartition(":")[2]
         return Picture("function", None, function, step.concurrent, step.delay, require, when)
+
+    def _clause_data(self, leaf: Any) -> dict[str, Any]:
+        """A clause as pictures and explanations read it: see `eventcore.define.tree`."""
+        clause, status = clause_of(leaf), clause_of(leaf).status.value
+        if isinstance(clause, LevelClause):
+            return {"rest": level_of(clause).path, "status": status, "of": [step.path for step in clause.body]}
+        if isinstance(clause, MembersClause):
+            event = self.events.members_event(clause)
+            return {"members": step_of(clause).path, "status": status, "least": clause.least, "event": event.name}
+        if isinstance(clause, PreviousClause) and clause.loop is not None:
+            back = clause.previous.back
+            return {"step": step_of(clause).path, "status": status, "back": back, "loop": clause.loop.path}
+        return {"step": step_of(clause).path, "status": status}
 
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:
         config = step.config
@@ -343,19 +356,6 @@ class _Compiler:
                 item = ItemReference(container)
                 return {"extras": {"item": item, "key": KeyReference(container)}, "environment": {"LOOP_VALUE": item}}
         return {}
-
-
-def _clause_data(leaf: Any) -> dict[str, Any]:
-    """A clause as pictures and explanations read it: see `eventcore.define.stored.Tree`."""
-    clause, status = clause_of(leaf), clause_of(leaf).status.value
-    if isinstance(clause, LevelClause):
-        return {"rest": level_of(clause).path, "status": status, "of": [step.path for step in clause.body]}
-    if isinstance(clause, MembersClause):
-        return {"members": step_of(clause).path, "status": status, "least": clause.least}
-    if isinstance(clause, PreviousClause) and clause.loop is not None:
-        back = clause.previous.back
-        return {"step": step_of(clause).path, "status": status, "back": back, "loop": clause.loop.path}
-    return {"step": step_of(clause).path, "status": status}
 
 
 def _shown(when: Reference | Callable[[], object]) -> str:

@@ -111,8 +111,8 @@ class _Finder:
             raise CycleError(f"{said}, which contains it; name the steps themselves, or a container beside it")
         if leaf.status in (StepStatus.ready, StepStatus.active):
             raise CycleError(
-                f"{said} {leaf.status.value}, and is in it; require STEP_SUCCESS, STEP_FAILURE, STEP_COMPLETE or "
-                "STEP_OVER, for a step that runs when everything else in it is over"
+                f"{said} {leaf.status.value}, which contains it; require STEP_SUCCESS, STEP_FAILURE, STEP_COMPLETE or "
+                "STEP_OVER of it, to run when everything else in there is over"
             )
         return LevelClause(level, leaf.status)
 

@@ -11,7 +11,8 @@ NAMED = 3  #: failures that are named
 LONGEST = 40  #: characters of a name among others
 #: the state of all together: the first of these that one of them is in
 ORDER = (
-    "failure", "interrupted", "active", "ready", "failure, handled", "cancelled", "waiting", "not reached", "success",
+    "failure", "interrupted", "active", "ready", "failure, handled", "cancelled", "omitted", "waiting", "not reached",
+    "success",
 )  # fmt: skip
 
 

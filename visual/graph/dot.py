@@ -101,6 +101,8 @@ class _Writer:
     def arrow(self, edge: Edge) -> None:
         """Draw an arrow; at a box it ends at the border. Graphviz ranks a box as a whole: all of it stands behind."""
         look = {"style": _dashes.get(edge.label, "solid")}
+        if edge.is_earlier:
+            look |= {"style": "dashed", "constraint": "false"}
         if edge.source in self._clusters:
             look["ltail"] = self._clusters[edge.source]
         if edge.target in self._clusters:

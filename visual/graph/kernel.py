@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from eventcore.define.program import Role
 from eventcore.define.stored import StoredEvent, StoredProgram, StoredStep
-from eventcore.define.tree import Tree
+from eventcore.define.tree import Tree, group_of
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.standing import Standing
 
-_roles = {Role.container: "container", Role.items: "computes the loop"}
+_roles = {Role.container: "container", Role.items: "computes the loop", Role.condition: "decides"}
 
 
 def kernel_graph(program: StoredProgram, title: str, standings: Mapping[str, Standing] | None,
@@ -63,12 +63,16 @@ class _Layout:
         if isinstance(tree, str):
             self._graph.edges.append(Edge(f"event {tree}", target))
             return
-        word, parts = next(iter(tree.items()))
+        group = group_of(tree)
+        assert group is not None
         self._junctions += 1
-        name = f"#{word} {self._junctions}"
-        box.members.append(Node(name, word, word))
+        name = f"#{group.word} {self._junctions}"
+        if group.is_counted:
+            box.members.append(Node(name, f"{group.needed} of {len(group.parts)}", "least"))
+        else:
+            box.members.append(Node(name, group.word, group.word))
         self._graph.edges.append(Edge(name, target))
-        for part in parts:
+        for part in group.parts:
             self._expression(part, name, box)
 
     def _box(self, scope: str) -> Box:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from eventcore.define.plain import plain
 from eventcore.define.stored import StoredProgram
-from eventcore.define.tree import Tree
+from eventcore.define.tree import Tree, group_of
 from visual.graph.closing import closed
 from visual.graph.folding import folded
 from visual.graph.kernel import kernel_graph
 from visual.graph.part import part_of
 from visual.graph.shapes import Box, Edge, Graph, Node
-from visual.outline import StepNode, outline_of
+from visual.outline import StepNode, before, how_many, outline_of
 from visual.standing import Standing
 from visual.totals import progress, total_of
 
@@ -76,22 +77,37 @@ class _Layout:
     def _require(self, tree: Tree, target: str, box: Box, delay: float) -> None:
         """A conjunction at the top is one arrow for each part; what is nested gets a junction of its own."""
         for part in tree.get("and", [tree]):
-            if "step" in part:
-                self._graph.edges.append(Edge(part["step"], target, part["status"], delay))
+            if group_of(part) is None:
+                self._graph.edges += _arrows(part, target, delay)
             else:
                 self._junction(part, target, box, delay)
 
     def _junction(self, tree: Tree, target: str, box: Box, delay: float = 0.0) -> None:
-        word, parts = next(iter(tree.items()))
+        group = group_of(tree)
+        assert group is not None
         self._junctions += 1
-        name = f"#{word} {self._junctions}"
-        box.members.append(Node(name, word, word))
+        name = f"#{group.word} {self._junctions}"
+        box.members.append(Node(name, group.word, group.word))
         self._graph.edges.append(Edge(name, target, "", delay))
-        for part in parts:
-            if "step" in part:
-                self._graph.edges.append(Edge(part["step"], name, part["status"]))
+        for part in group.parts:
+            if group_of(part) is None:
+                self._graph.edges += _arrows(part, name)
             else:
                 self._junction(part, name, box)
+
+
+def _arrows(leaf: Tree, target: str, delay: float = 0.0) -> Iterator[Edge]:
+    """The arrows for one clause; one on everything else on a level comes from each of the steps there."""
+    status = leaf["status"]
+    if "rest" in leaf:
+        said = "over" if status == "over" else f"all over: {status}"
+        yield from (Edge(path, target, said, delay) for path in leaf["of"])
+    elif "members" in leaf:
+        yield Edge(leaf["members"], target, f"{how_many(leaf).removesuffix(' of')} {status}", delay)
+    elif "back" in leaf:
+        yield Edge(leaf["step"], target, f"{status}{before(leaf)}", delay, is_earlier=True)
+    else:
+        yield Edge(leaf["step"], target, status, delay)
 
 
 def _about(node: StepNode) -> tuple[str, ...]:
@@ -101,6 +117,8 @@ def _about(node: StepNode) -> tuple[str, ...]:
         lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))
     if step.delay and step.require is None:
         lines.append(f"after {step.delay:g} s")
+    if step.when is not None:
+        lines.append(f"when {plain(step.when)}")
     lines += [f"takes {count} of {pool}" for pool, count in step.acquires]
     parts = len((step.require or {}).get("and", ()))
     if parts > 1:

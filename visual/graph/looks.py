@@ -24,6 +24,7 @@ STATES = {
     "ready": Look("#fdf1c7", "#8a6d00"),
     "interrupted": Look("#f1d9f4", "#86329a", 2.0),
     "cancelled": Look("#e1e1e1", "#6b6b6b"),
+    "omitted": Look("#e1e1e1", "#6b6b6b"),
     "not reached": Look("#f1f1f1", "#8c8c8c"),
     "waiting": Look("#ffffff", "#8c8c8c"),
 }
@@ -36,6 +37,7 @@ BOXES = {
     "ready": Look("#fefaeb", "#8a6d00"),
     "interrupted": Look("#faf2fb", "#86329a", 2.0),
     "cancelled": Look("#f4f4f4", "#6b6b6b"),
+    "omitted": Look("#f4f4f4", "#6b6b6b"),
     "not reached": Look("#fafafa", "#8c8c8c"),
     "waiting": Look("#fcfcfc", "#8c8c8c"),
 }

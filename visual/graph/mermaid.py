@@ -13,6 +13,8 @@ _shapes = {
     "step": ("[", "]"),
     "container": ("[", "]"),
     "items": ("[", "]"),
+    "condition": ("{{", "}}"),
+    "least": ("{", "}"),
     "event": ("([", "])"),
     "fold": ("[[", "]]"),
     "closed": ("[[", "]]"),
@@ -73,7 +75,8 @@ class _Writer:
     def _arrow(self, edge: Edge) -> str:
         said = edge.text(is_labelled=self._is_labelled)
         text = f'|"{_text(said)}"|' if said else ""
-        return f"{self._names[edge.source]} {_arrows.get(edge.label, '-->')}{text} {self._names[edge.target]}"
+        arrow = "-.->" if edge.is_earlier else _arrows.get(edge.label, "-->")
+        return f"{self._names[edge.source]} {arrow}{text} {self._names[edge.target]}"
 
 
 def _label(item: Node | Box) -> str:

@@ -31,7 +31,8 @@ class Ranks:
         self._enter(graph.root, ())
         self._arrows: dict[str, Counter[tuple[str, str]]] = {}
         for edge in graph.edges:
-            self._lift(edge)
+            if not edge.is_earlier:
+                self._lift(edge)
         self._layers: dict[str, Layers] = {}
         self.effort = (
             graph.root.size

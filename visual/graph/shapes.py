@@ -10,7 +10,7 @@ class Node(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    kind: str = "step"  #: step, container, items, event, and, or; fold for several alike in one
+    kind: str = "step"  #: step, container, items, condition, event, and, or, least; fold for several alike in one
     about: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     state: str | None = None
@@ -66,6 +66,7 @@ class Edge(msgspec.Struct, frozen=True):
     target: str
     label: str = ""
     delay: float = 0.0
+    is_earlier: bool = False  #: from an earlier iteration of a loop, so that it may point backwards
     note: str = ""  #: between several that are drawn as one, how many meet how many: `1 to 1`
 
     def text(self, *, is_labelled: bool) -> str:

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from visual.live.items import Item
 
-QUIET = ("success", "waiting", "not reached", "cancelled")
+QUIET = ("success", "waiting", "not reached", "cancelled", "omitted")
 LEAST = 3  #: so many neighbours alike are shown as one line
 
 
 def fitted(items: Sequence[Item], room: int) -> tuple[Item, ...]:
     """The lines in at most `room` lines, folded no more than is needed."""
     found = tuple(items)
-    for fold in (_closed_when("success"), _closed_when("waiting", "not reached", "cancelled"), _gathered):
+    for fold in (_closed_when("success"), _closed_when("waiting", "not reached", "cancelled", "omitted"), _gathered):
         if size(found) <= room:
             return found
         found = fold(found)

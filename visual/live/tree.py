@@ -31,6 +31,7 @@ STYLES = {
     "ready": "yellow",
     "interrupted": "magenta",
     "cancelled": "dim",
+    "omitted": "dim",
     "not reached": "dim",
     "waiting": "dim",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from eventcore.define.plain import plain
 from eventcore.define.status import TaskStatus
-from eventcore.define.tree import Tree
+from eventcore.define.tree import Tree, group_of
 from eventcore.record.views import InstanceView, IterationView
 from visual.outline import StepNode, in_words
 from visual.reasons.known import Known, Reason, listed, passed
@@ -20,6 +20,8 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
     if container is not None and (reasons := _outside(known, container, sequence)) is not None:
         return reasons
     found = [] if is_body else list(_requirement(known, node, sequence))
+    if not found and node.step.when is not None:
+        found = _condition(known, node, sequence)
     if not found and known.run.ended is None:
         found = _delay(known, node, sequence)
     if not found and not known.run.is_held and not known.tallies:
@@ -71,15 +73,31 @@ def _requirement(known: Known, node: StepNode, sequence: str) -> Iterator[Reason
     for part in tree.get("and", [tree]):
         if not _holds(known, part, sequence):
             standings = listed(list(dict.fromkeys(_standings(known, part, sequence))))
-            yield Reason("requirement", f"it requires {in_words(part)}, but {standings}")
+            said = f", but {standings}" if standings else ", which has not come"
+            yield Reason("requirement", f"it requires {in_words(part)}{said}")
 
 
 def _holds(known: Known, tree: Tree, sequence: str) -> bool:
-    if "and" in tree:
-        return all(_holds(known, part, sequence) for part in tree["and"])
-    if "or" in tree:
-        return any(_holds(known, part, sequence) for part in tree["or"])
+    group = group_of(tree)
+    if group is not None:
+        return sum(_holds(known, part, sequence) for part in group.parts) >= group.needed
+    if "members" in tree:
+        return (tree["event"], _around(known.nodes[tree["members"]], sequence)) in known.facts
+    if "rest" in tree:
+        return False  # what tells how the rest ended is not stored: it is certain only by what has followed from it
+    if "back" in tree:
+        earlier = _earlier(known, tree, sequence)
+        return earlier is None or _came(_named(known, tree, earlier), tree["status"])
     return _came(_named(known, tree, sequence), tree["status"])
+
+
+def _earlier(known: Known, leaf: Tree, sequence: str) -> str | None:
+    """The sequence with the earlier iteration that a clause means; None where there is none, or not known which."""
+    keys, place = sequence.split("."), known.nodes[leaf["loop"]].depth
+    if place >= len(keys) or not keys[place].isdigit() or int(keys[place]) <= leaf["back"]:
+        return None
+    keys[place] = str(int(keys[place]) - leaf["back"])
+    return ".".join(keys)
 
 
 def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
@@ -89,31 +107,70 @@ def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
 
 
 def _enclosing(known: Known, leaf: Tree, sequence: str) -> str:
-    return ".".join(sequence.split(".")[: known.nodes[leaf["step"]].depth])
+    return _around(known.nodes[leaf["step"]], sequence)
+
+
+def _around(node: StepNode, sequence: str) -> str:
+    return ".".join(sequence.split(".")[: node.depth])
 
 
 def _came(task: InstanceView | None, status: str) -> bool:
     if task is None:
         return False
     done, failed = task.status.is_done, task.status is TaskStatus.failure
+    gone = task.status in (TaskStatus.cancelled, TaskStatus.omitted)
     moments = {
         "ready": True, "active": done or failed or task.status is TaskStatus.active, "success": done, "failure": failed,
-        "complete": done or failed,
+        "complete": done or failed, "over": done or failed or gone,
     }  # fmt: skip
     return moments[status]
 
 
 def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
-    if "step" not in tree:
-        for part in next(iter(tree.values())):
+    group = group_of(tree)
+    if group is not None:
+        for part in group.parts:
             yield from _standings(known, part, sequence)
         return
+    if "rest" in tree:
+        yield from _rest(known, tree, sequence)
+        return
+    if "members" in tree:
+        return
+    if "back" in tree:
+        earlier = _earlier(known, tree, sequence)
+        if earlier is None:
+            return
+        sequence = earlier
     name = known.named(known.nodes[tree["step"]], _enclosing(known, tree, sequence))
     task = _named(known, tree, sequence)
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
     else:
         yield f"{name} {passed(task, known.run)}"
+
+
+def _rest(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:
+    """How everything else on the step's level stands."""
+    at = sequence if leaf["rest"] == "" else _around(known.nodes[leaf["rest"]], sequence)
+    inside = [task for task in known.live if task.sequence.startswith(at)]
+    live = [task for path in leaf["of"] for task in inside if known.nodes[path].step.name == task.step]
+    for task in live:
+        yield f"{known.shown(task)} {passed(task, known.run)}"
+    if not live and leaf["status"] != "over":
+        yield "there was none" if leaf["status"] == "failure" else "there was one, or it was cancelled"
+
+
+def _condition(known: Known, node: StepNode, sequence: str) -> list[Reason]:
+    """What its condition has come to."""
+    name = known.program.condition_of.get(node.step.path)
+    task = None if name is None else known.instance(name, sequence)
+    if task is None or not task.counts_in(known.run):
+        return []
+    said = plain(node.step.when or "")
+    if task.status.is_done:
+        return [Reason("condition", f"it runs only when {said}, which was false")]
+    return [Reason("condition", f"whether {said} is being found out ({task.status.value})")]
 
 
 def _delay(known: Known, node: StepNode, sequence: str) -> list[Reason]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from eventcore.define.plain import plain
 from eventcore.define.sequence import enclosing
 from eventcore.define.stored import StoredAssociation
-from eventcore.define.tree import Tree
+from eventcore.define.tree import Tree, group_of
 from visual.outline import in_words
 from visual.reasons.known import Known, Reason, listed, passed
 from visual.reasons.standing import why_nothing_starts
@@ -101,6 +101,6 @@ def _visible(known: Known, event: str, sequence: str | None) -> bool:
 def _atoms(tree: Tree) -> Iterator[str]:
     if isinstance(tree, str):
         yield tree
-    elif tree is not None:
-        for part in next(iter(tree.values())):
+    elif (group := group_of(tree)) is not None:
+        for part in group.parts:
             yield from _atoms(part)

@@ -26,6 +26,7 @@ _ends = {
     "success": "succeeded",
     "failure": "failed",
     "skipped": "was skipped",
+    "omitted": "was omitted",
     "cancelled": "was cancelled",
     "interrupted": "was interrupted",
 }
@@ -34,8 +35,8 @@ _ends = {
 class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
-    `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
-    `running`, `error`, `ended`, `before` or `traceback`.
+    `kind` is `event`, `requirement`, `condition`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`,
+    `engine`, `run`, `running`, `error`, `ended`, `before` or `traceback`.
     """
 
     kind: str

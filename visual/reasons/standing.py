@@ -21,6 +21,7 @@ _stood = {
     TaskStatus.active: "was interrupted",
     TaskStatus.failure: "failed",
     TaskStatus.cancelled: "was cancelled",
+    TaskStatus.omitted: "omitted itself",
 }
 
 
@@ -122,6 +123,9 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
         return [Reason("ended", f"it succeeded{in_recovery}{at}{took}, in try {task.try_number}")]
     if task.status is TaskStatus.skipped:
         return [Reason("ended", f"recovery {task.recovery} skipped it, because it had already succeeded{at}")]
+    if task.status is TaskStatus.omitted:
+        said = f": {headline(task.error)}" if task.error else ""
+        return [Reason("ended", f"it omitted itself{in_recovery}{at}{said}")]
     if task.status is TaskStatus.cancelled:
         return [Reason("ended", _cancelled(known, task, at))]
     handled = "; the failure is handled" if task.step in known.steps and known.steps[task.step].handled else ""

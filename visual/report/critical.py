@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from eventcore.define.tree import group_of
+
 Leaf = Callable[[Any], "Moment | None"]
 
 
@@ -46,16 +48,15 @@ def critical_path(last: int, before: Callable[[int], int | None]) -> list[int]:
 def decisive(tree: Mapping[str, Any] | None, leaf: Leaf) -> Moment | None:
     """The moment at which a requirement came to hold, None if it never did.
 
-    A requirement is `{"and": [...]}`, `{"or": [...]}` or a leaf; `leaf` tells when a leaf came.
+    For its form see `eventcore.define.tree`; `leaf` tells when a leaf came.
     """
     if tree is None:
         return None
-    if "and" in tree:
-        parts = [decisive(part, leaf) for part in tree["and"]]
-        return None if None in parts else max((m for m in parts if m is not None), key=_at, default=None)
-    if "or" in tree:
-        return min((m for part in tree["or"] if (m := decisive(part, leaf)) is not None), key=_at, default=None)
-    return leaf(tree)
+    group = group_of(tree)
+    if group is None:
+        return leaf(tree)
+    came = sorted((m for part in group.parts if (m := decisive(part, leaf)) is not None), key=_at)
+    return came[group.needed - 1] if len(came) >= group.needed else None
 
 
 def _at(moment: Moment) -> float:
@@ -70,5 +71,6 @@ def moment_of(span: Span, place: int, status: str) -> Moment | None:
         "success": ("success", "skipped"),
         "failure": ("failure",),
         "complete": ("success", "skipped", "failure"),
+        "over": ("success", "skipped", "failure", "cancelled", "omitted"),
     }
     return Moment(span.ended, place) if span.status in reached[status] else None

@@ -86,7 +86,14 @@ class FlowWaits:
 
     def _came(self, leaf: Mapping[str, Any], sequence: str) -> Moment | None:
         """When a clause's step, the instance that belongs to the sequence, came to the clause's status."""
-        path, status = leaf["step"], leaf["status"]
+        if "rest" in leaf:
+            every = [self._came({"step": path, "status": "over"}, sequence) for path in leaf["of"]]
+            return max((moment for moment in every if moment is not None), key=lambda moment: moment.at, default=None)
+        if "back" in leaf:
+            return None
+        path, status = leaf.get("step", leaf.get("members")), leaf["status"]
+        if "members" in leaf and status not in ("ready", "active"):
+            status = "over"
         node = self._nodes[path]
         at = ".".join(sequence.split(".")[: node.depth])
         place = self._at.get((node.step.name, at))

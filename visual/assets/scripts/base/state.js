@@ -17,6 +17,7 @@ export const GLYPHS = {
   interrupted: "!",
   stalled: "!",
   cancelled: "–",
+  omitted: "○",
   waiting: "○",
   "not reached": "○",
 };

@@ -13,6 +13,7 @@ const BAR_COLORS = {
   interrupted: "interrupted",
   ready: "bar-ready",
   cancelled: "bar-cancelled",
+  omitted: "bar-cancelled",
 };
 
 export function paints() {
