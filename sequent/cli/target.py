@@ -14,7 +14,6 @@ import cloudpickle
 import msgspec
 
 from eventcore.define.classes import script_is
-from eventcore.errors import EventcoreError
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
 from eventcore.run.runner import Runner
@@ -109,19 +108,6 @@ def as_recorded(target: Target) -> str:
     if target.file is None:
         return target.text
     return str(target.file.resolve()) + (f":{target.name}" if target.name else "")
-
-
-def parameters_of_run(target: Target, store: str | None, run_id: str | None) -> dict[str, str]:
-    """The parameters that the run was built with, where the same target built it; a store brings its own along."""
-    location = store or (str(store_beside(target.file)) if target.file is not None else None)
-    file = None if target.store is not None or location is None else backend_of(location).file
-    if file is None or not file.is_file():
-        return {}
-    try:
-        stored, known = _source_of(file, run_id)
-    except EventcoreError:
-        return {}
-    return known if as_recorded(stored) == as_recorded(target) else {}
 
 
 def store_beside(file: Path) -> Path:

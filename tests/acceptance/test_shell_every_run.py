@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -108,3 +109,16 @@ def test_all_is_not_for_one_run(folder: Path) -> None:
     begin(folder, "a")
     assert "--run-id" in one_line_error(folder, "continue", "flow.run.db", "--all", "--run-id", "a")
     assert "--dry-run" in one_line_error(folder, "recover", "flow.run.db", "--all", "--dry-run")
+
+
+@pytest.mark.parametrize("verb", ["recover", "rerun"])
+def test_a_run_in_a_store_of_the_programs_own_choice_keeps_its_parameters(folder: Path, verb: str) -> None:
+    flow = FLOW.replace('Sequent("flow", ', 'Sequent("flow", "own.db", ').replace("def build", "def other")
+    (folder / "flow.py").write_text(flow + FLOW[FLOW.index("def build") :].replace('"flow", ', '"more", "own.db", '))
+    (folder / "down-a").touch()
+    sequent(folder, "run", "-q", "flow.py:other", "--param", "name=a", code=1)
+    (folder / "down-a").unlink()
+    sequent(folder, "run", "-q", "flow.py:build", "--param", "name=b")
+    again = sequent(folder, verb, "-q", "flow.py:other", *(["first"] if verb == "rerun" else [])).stdout
+    assert again.startswith("work a\n")
+    assert json.loads(sequent(folder, "status", "flow.py:other", "--json").stdout)["parameters"] == {"name": "a"}
