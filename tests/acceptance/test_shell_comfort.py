@@ -108,6 +108,16 @@ def test_a_script_that_cannot_be_loaded_is_one_line(folder: Path) -> None:
     assert "no licence" in one_line_error(folder, "check", "leaves.py")
 
 
+def test_clean_leaves_the_logs_of_a_run_whose_id_goes_on_as_another_does(folder: Path) -> None:
+    for name in ("one.two", "one"):
+        sequent(folder, "run", "flow.py:build", "--run-id", name, "--detach")
+        sequent(folder, "watch", "flow.run.db", "--run-id", name)
+    told = sequent(folder, "clean", "flow.run.db", "--keep", "0", "--logs", "--dry-run").stdout.splitlines()
+    assert told[0].startswith("would delete  one  ")
+    assert "flow.run.one.2" in told[0]
+    assert "one.two" not in told[0]
+
+
 def test_clean_deletes_what_engines_in_the_background_said(folder: Path) -> None:
     for name in ("one", "two"):
         sequent(folder, "run", "flow.py:build", "--run-id", name, "--detach")
