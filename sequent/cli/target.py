@@ -8,12 +8,14 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 
 import cloudpickle
 import msgspec
 
 from eventcore.define.classes import script_is
+from eventcore.define.error_text import error_text, headline
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
 from eventcore.run.runner import Runner
@@ -101,6 +103,18 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
             raise _takes_none(target)
         return capture.program
     raise TargetError(f"{target.text}: it ended without running a flow; name one in it, as {target.text}:NAME")
+
+
+def is_of_a_program(error: BaseException) -> bool:
+    """Whether the code of the user's program raised it, which is executed while its target is loaded."""
+    return any(frame.filename == __file__ for frame in extract_tb(error.__traceback__))
+
+
+def last_words(error: BaseException) -> str:
+    """What an exception says, and in which line of which file it was raised."""
+    where = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    at = f" ({where[-1].filename}, line {where[-1].lineno})" if where else ""
+    return f"{headline(error_text(error))}{at}"
 
 
 def as_recorded(target: Target) -> str:

@@ -85,6 +85,24 @@ def test_recover_all_recovers_every_failed_run_and_goes_on_after_one_that_fails_
     assert set(states(folder).values()) == {"success"}
 
 
+def test_recover_all_goes_on_after_a_run_whose_program_cannot_be_built(folder: Path) -> None:
+    for name in ("a", "b", "c"):
+        (folder / f"down-{name}").touch()
+        begin(folder, name, code=1)
+        (folder / f"down-{name}").unlink()
+    flow = (folder / "flow.py").read_text()
+    gone = """-> seq.Sequent:
+    if name == "a": raise ValueError("no data\\nfor a")
+    if name == "b": raise SystemExit("no licence")"""
+    (folder / "flow.py").write_text(flow.replace("-> seq.Sequent:", gone))
+    done = sequent(folder, "recover", "-q", "flow.run.db", "--all", code=1)
+    assert states(folder) == {"a": "failure", "b": "failure", "c": "success"}
+    assert "sequent: run a: ValueError: no data" in done.stderr
+    assert "flow.py, line 11)" in done.stderr
+    assert "sequent: run b: SystemExit: no licence" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_was_cancelled_on_purpose_is_left(folder: Path) -> None:
     (folder / "wait-a").touch()
     begin(folder, "a", "--max-loops", "1")

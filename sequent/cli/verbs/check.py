@@ -27,7 +27,7 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     from sequent.cli.execution import settings_of
     from sequent.cli.output import print_json
     from sequent.cli.parameters import TargetError, pairs
-    from sequent.cli.target import load_program, parse_target
+    from sequent.cli.target import last_words, load_program, parse_target
 
     parsed, given = parse_target(target), pairs(parameters, "--param")
     try:
@@ -35,7 +35,7 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     except EventcoreError:
         raise
     except (Exception, SystemExit) as error:
-        raise TargetError(f"{target} cannot be loaded: {_last_words(error)}") from None
+        raise TargetError(f"{target} cannot be loaded: {last_words(error)}") from None
     program.configure(settings_of(settings))
     found = findings(program)
     if as_json:
@@ -48,17 +48,6 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     for wrong in () if as_json else found.errors:
         click.echo(f"sequent: {wrong}", err=True)
     return EXIT_USAGE if found.errors else 0
-
-
-def _last_words(error: BaseException) -> str:
-    """What an exception says, and in which line of which file it was raised."""
-    from traceback import extract_tb
-
-    from eventcore.define.error_text import error_text, headline
-
-    where = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    at = f" ({where[-1].filename}, line {where[-1].lineno})" if where else ""
-    return f"{headline(error_text(error))}{at}"
 
 
 class Findings(msgspec.Struct, frozen=True):
