@@ -67,6 +67,14 @@ def _latest(reader: Reader, target: Target, now: float) -> RunView | None:
     return next((run for run in begun if run.user == user()), begun[0] if begun else None)
 
 
+def folder_at(text: str) -> Path | None:
+    """The folder that the text names; None where there is none, or where it cannot be the path of one."""
+    with suppress(OSError):
+        if (folder := Path(text)).is_dir():
+            return folder
+    return None
+
+
 def stores_in(folder: Path) -> list[str]:
     """The databases that lie in a folder, by name."""
     return [str(file) for file in sorted(folder.glob("*.db")) if file.is_file()]

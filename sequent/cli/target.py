@@ -50,8 +50,8 @@ def parse_target(text: str) -> Target:
         path = Path(head)
         if not _is_file(path):
             raise TargetError(f"there is no file {head}; give the path of a Python file with a flow")
-        return Target(text, file=path, name=name)
-    if separator and head and all(part.isidentifier() for part in head.split(".")):
+        return Target(text if name else head, file=path, name=name or None)
+    if name and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
     raise TargetError(
         f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
