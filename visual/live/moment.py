@@ -44,6 +44,10 @@ class Moment(msgspec.Struct, frozen=True):
         """An instance without its path, such as `@1.2 [tue]`."""
         return f"@{self.items.get((step, sequence), sequence)}"
 
+    def failed(self, node: StepNode) -> list[InstanceView]:
+        """The failures of a step that say why; that of a whole loop does where its items could not be computed."""
+        return [task for name in node.kernel_names for task in self.failures.get(name, ()) if task.error]
+
     @property
     def is_over(self) -> bool:
         """Whether no engine works on it."""
@@ -62,8 +66,8 @@ def look(reader: Reader, run_id: str | None, now: float) -> Moment:
     known = standings(reader, run)
     active, failures = (_by_step(reader, run, known, word) for word in (TaskStatus.active, TaskStatus.failure))
     waits = _waits(reader, run, nodes, known)
-    named = [(task.step, task.sequence) for tasks in active.values() for task in tasks]
-    named += [(tasks[0].step, tasks[0].sequence) for tasks in failures.values()]
+    reached = (*active.values(), *failures.values())
+    named = [(task.step, task.sequence) for tasks in reached for task in tasks]
     named += [(found[0].step, found[0].sequence) for found in waits.values()]
     instances = Instances(reader, run)
     return Moment(now, run, nodes, known, active, waits, failures, {place: instances.at(*place) for place in named})
