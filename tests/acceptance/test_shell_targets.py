@@ -66,6 +66,16 @@ def build(region: str) -> seq.Sequent:
     assert "in memory" in one_line_error(folder, "status", "sqlite://")
 
 
+def test_the_run_of_a_program_that_names_its_store_by_a_url_is_drawn(folder: Path) -> None:
+    url = f"sqlite:///{folder}/named.db"
+    (folder / "named.py").write_text(
+        f"import sequent as seq\nflow = seq.Sequent('flow', {url!r})\nflow.add_step('a')\n"
+    )
+    assert "success" not in sequent(folder, "graph", "named.py").stdout
+    sequent(folder, "run", "-q", "named.py")
+    assert "success" in sequent(folder, "graph", "named.py").stdout
+
+
 def test_a_store_that_only_the_parameters_would_tell_is_asked_for(folder: Path) -> None:
     (folder / "parted.py").write_text("""
 import sequent as seq
