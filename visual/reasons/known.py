@@ -35,7 +35,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
-    `running`, `error`, `ended`, `before` or `traceback`.
+    `running`, `error`, `ended`, `before`, `traceback` or `logs`.
     """
 
     kind: str
