@@ -80,3 +80,14 @@ def test_so_can_the_way_to_what_a_command_printed(tmp_path: Path) -> None:
     command = last.partition("sequent ")[2]
     words = subprocess.run(["bash", "-c", f"printf '%s|' {command}"], capture_output=True, text=True, check=True).stdout
     assert "no\n" in sequent(tmp_path, *words.split("|")[:-1]).stdout
+
+
+@pytest.mark.parametrize("verb", ["runs", "status"])
+def test_names_are_shown_whatever_the_locale_can_encode(
+    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flow.py").write_text("import sequent as seq\nflow = seq.Sequent('größe')\nflow.add_step('größe')\n")
+    sequent(tmp_path, "run", "-q", "flow.py")
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert "größe" in sequent(tmp_path, verb, "flow.py").stdout
