@@ -141,3 +141,19 @@ def test_a_notebook_counts_all_failures_and_names_the_items_of_those_it_shows(tm
     assert len({line.partition("@")[2] for line, _ in shown.failures}) == 3
     assert all("[" in line for line, _ in shown.failures)
     assert shown.more == "and 59 more: flow.tasks() has them all"
+
+
+def test_the_failure_that_ends_a_run_is_told_however_many_were_handled(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    flow = seq.Sequent("flow", store, config=CONFIG)
+    box = flow.add_step("box", loop=range(60))
+    tried = box.add_step("tried", boom, ("odd",))
+    box.add_step("instead", int, require=((tried, seq.STEP_FAILURE),))
+    flow.add_step("last", boom, ("the reason",), require=((box, seq.STEP_SUCCESS),))
+    flow.run()
+    moment = seen(store)[0]
+    assert [line.partition(" last: ")[2] for line in changes(None, moment)][-1] == "failure, @1: ValueError: the reason"
+    assert [line for line, _ in view_of(moment, time.time(), []).failures] == [
+        "last@1: ValueError: the reason", "box/tried@1.1 [0], handled: ValueError: odd",
+        "box/tried@1.2 [1], handled: ValueError: odd",
+    ]  # fmt: skip

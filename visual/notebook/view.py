@@ -21,6 +21,7 @@ from eventcore.run.next_action import next_action
 from visual.live.items import printable
 from visual.live.moment import Moment
 from visual.live.screen import picture
+from visual.outline import handled_steps
 
 WIDTH, HEIGHT = 100, 40  #: columns and lines of the tree
 MOST = 3  #: failures that are shown with their tracebacks
@@ -79,10 +80,12 @@ def view_of(moment: Moment | None, now: float, words: Sequence[str], said: str =
     if moment is None:
         return View(tuple(words), None, (), "", "")
     failed = [(node.path, task) for top in moment.nodes for node in top.walk() for task in moment.failed(node)]
-    failed.sort(key=lambda one: one[1].ended or now)
+    handled = handled_steps(moment.nodes)
+    failed.sort(key=lambda one: (one[1].step in handled, one[1].ended or now))
     failures = tuple(
         (
-            f"{path}{moment.named(task.step, task.sequence)}: {printable(headline(task.error or ''))}",
+            f"{path}{moment.named(task.step, task.sequence)}{', handled' if task.step in handled else ''}: "
+            f"{printable(headline(task.error or ''))}",
             in_cells(task.traceback or ""),
         )
         for path, task in failed[:MOST]
