@@ -27,14 +27,17 @@ from sequent.cli.parameters import TargetError, pairs
 from sequent.cli.summary import tell_end
 from sequent.cli.target import Target, load_program, parse_target, store_beside
 from sequent.cli.terminal import is_interactive
-from sequent.cli.unfinished import tell_left_by_run
+from sequent.cli.unfinished import tell_left, tell_left_by_run
+
+Around = Callable[[Runner], AbstractContextManager[None]]
 
 
 def run_program(mode: RunMode, *, detach: bool = False, quiet: int = 0, plain: bool = False,
                 **options: Any) -> int:  # fmt: skip
     """Run the target's program in a mode, in the background with `detach`; returns the exit code.
 
-    With `quiet` 1, no progress is shown; with 2, nothing but warnings and errors.
+    With `quiet` 1, no progress is shown; with 2, nothing but warnings and errors. With `tells_left`, a line says which
+    runs the command could have served, too.
     """
     if detach:
         from sequent.cli.background import detached
@@ -44,9 +47,9 @@ def run_program(mode: RunMode, *, detach: bool = False, quiet: int = 0, plain: b
     return _run(mode, around, quiet=quiet, **options)
 
 
-def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]], target: str, store: str | None,
-         run_id: str | None, settings: Sequence[str], parameters: Sequence[str], max_loops: int, quiet: int,
-         verbose: bool, **more: Any) -> int:  # fmt: skip
+def _run(mode: RunMode, around: Around, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
+         parameters: Sequence[str], quiet: int, verbose: bool, tells_left: bool = False,
+         **more: Any) -> int:  # fmt: skip
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
         program.configure({"logging_level": max(program.config.logging_level, logging.WARNING)})
@@ -54,6 +57,15 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         program.configure({"verbose": True})
     if quiet > 1:
         program.configure({"console": program.config.console and "quiet"})
+    code = _carried_out(mode, around, program, run_id, quiet, **more)
+    if tells_left and run_id is None:
+        tell_left(mode, target, program.store)
+    return code
+
+
+def _carried_out(mode: RunMode, around: Around, program: Runner, run_id: str | None, quiet: int, max_loops: int,
+                 **more: Any) -> int:  # fmt: skip
+    """Run the program, unless there is nothing to do, and print how that ended; returns the exit code."""
     goes_on = mode is not RunMode.restart and "rerun" not in more
     if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         if quiet < 2:

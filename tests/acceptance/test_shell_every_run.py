@@ -123,6 +123,26 @@ def test_a_line_says_which_runs_were_left(folder: Path) -> None:
     assert "left" not in sequent(folder, "continue", "flow.run.db", code=3).stderr
 
 
+def test_a_script_is_loaded_once_however_many_runs_are_left(tmp_path: Path) -> None:
+    flow = (
+        FLOW[: FLOW.index("def build")]
+        + """
+print("loaded")
+flow = seq.Sequent("flow", "own.db", config={"task_construct": "invoke"})
+flow.add_step("first", work, args=("a",))
+flow.run()
+"""
+    )
+    (tmp_path / "flow.py").write_text(flow)
+    (tmp_path / "down-a").touch()
+    for _ in range(2):
+        sequent(tmp_path, "run", "-q", "flow.py", code=1)
+    (tmp_path / "down-a").unlink()
+    done = sequent(tmp_path, "recover", "-q", "flow.py")
+    assert done.stdout.count("loaded") == 1
+    assert "left as they are: " in done.stderr
+
+
 def test_all_is_not_for_one_run(folder: Path) -> None:
     begin(folder, "a")
     assert "--run-id" in one_line_error(folder, "continue", "flow.run.db", "--all", "--run-id", "a")
