@@ -77,7 +77,7 @@ class WorkerProcess:
         self._given_at = 0.0
         self.is_ready = False  #: it has started
         self._surroundings = _surroundings()
-        self._log: str | None = None  #: the log file of its first job that has one
+        self._logs: str | None = None  #: the folder of its jobs' logs
         self.deadline: float | None = None  #: by the monotonic clock
         self.verdict: str | None = None  #: why the engine ended this worker
         self.gone = False  #: dead, and to be buried
@@ -88,7 +88,8 @@ class WorkerProcess:
         self._unsent = memoryview(HEADER.pack(len(job.message)) + job.message)
         self.push()
         self.job, self._given_at = job, time.monotonic()
-        self._log = self._log or job.log_file
+        if self._logs is None and job.log is not None:
+            self._logs = job.log.folder
         if job.timeout is not None:
             self.deadline = time.monotonic() + job.timeout
 
@@ -160,8 +161,8 @@ class WorkerProcess:
             self._kill_group()
         code = self._process.wait()
         self.let_go()
-        if self._log is not None:
-            rescue(self._log, self._process.pid, None if self.job is None else self.job.log_file)
+        if self._logs is not None:
+            rescue(self._logs, self._process.pid, None if self.job is None else self.job.log_file)
         os.close(self.outcomes)
         if self.death is not None:
             os.close(self.death)

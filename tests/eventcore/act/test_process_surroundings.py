@@ -119,6 +119,23 @@ def test_what_is_written_past_python_is_in_the_log_though_the_process_dies_of_it
         assert eventually(partial(_says, log, "last words\n"))
 
 
+def test_what_is_written_past_python_is_in_the_log_though_an_earlier_call_could_not_begin(
+    lone: Bench, tmp_path: Path
+) -> None:
+    class Unreadable:
+        def __reduce__(self) -> Any:
+            return importlib.import_module, ("a_module_that_is_not_there",)
+
+    def step() -> None:
+        os.write(2, b"last words\n")
+        os._exit(3)
+
+    log = LogTarget(str(tmp_path))
+    assert "ModuleNotFoundError" in str(lone.run(abs, Unreadable(), log=log, step="first/load").error)
+    lone.run(step, log=log, step="second/load")
+    assert eventually(partial(_says, tmp_path / "second" / LOG, "last words\n"))
+
+
 def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
     log = LogTarget(str(tmp_path / "folder"))
     assert lone.run(abs, -1, log=log).ok
