@@ -48,10 +48,10 @@ class WorkerProcess:
     """
 
     def __init__(self, level: int, module: str | None = None) -> None:
-        calls, calls_end = os.pipe()
-        leash, leash_end = os.pipe()
-        self.outcomes, outcomes = os.pipe()
-        try:
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            calls, calls_end = _pipe(theirs, ours)
+            leash, leash_end = _pipe(theirs, ours)
+            self.outcomes, outcomes = _pipe(ours, theirs)
             arguments = (calls, outcomes, leash, level, module)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT.format(path=list(map(str, sys.path)), arguments=arguments)],
@@ -59,13 +59,7 @@ class WorkerProcess:
                 pass_fds=(calls, outcomes, leash),
                 start_new_session=True,
             )
-        except BaseException:
-            for end in (calls_end, leash_end, self.outcomes):
-                os.close(end)
-            raise
-        finally:
-            for end in (calls, leash, outcomes):
-                os.close(end)
+            ours.pop_all()  # they stay open
         self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115, PTH123  a worker is no block, a descriptor no path
         self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115, PTH123
         for end in (self.outcomes, calls_end):  # a worker may be stopped at any time
@@ -175,6 +169,14 @@ class WorkerProcess:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """A new pipe; each of its ends is closed by whom it is handed to."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    writer.callback(os.close, write)
+    return read, write
 
 
 def _surroundings() -> tuple[object, ...]:
