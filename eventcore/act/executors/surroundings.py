@@ -35,9 +35,9 @@ class Surroundings:
     def __init__(self) -> None:
         self._environment = dict(os.environ)
         self._raw = dict(_raw_environment())
-        self._folder = None
-        with suppress(OSError):  # it was removed
-            self._folder = os.getcwd()  # noqa: PTH109  it is set again after every step
+        self._folder: int | None = None
+        with suppress(OSError):  # this user may not enter it
+            self._folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._handlers = list(map(_handler_of, SIGNALS))
@@ -62,13 +62,13 @@ class Surroundings:
         for timer in TIMERS:
             signal.setitimer(timer, 0)
         self._restore_environment()
-        if self._folder is not None:
-            with suppress(OSError):
-                os.chdir(self._folder)
+        if self._folder is None:
+            return False
         os.umask(self._umask)
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
         try:
+            os.fchdir(self._folder)
             self._restore_signals()
             self._restore_limits()
         except (OSError, TypeError, ValueError):

@@ -48,6 +48,21 @@ def test_what_a_step_does_to_its_environment_and_folder_does_not_reach_the_next(
     assert lone.value(look) == [False, os.environ["PATH"], os.getcwd()]
 
 
+def test_the_folder_is_put_back_though_the_step_removed_it(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def remove() -> None:
+        os.chdir("/")
+        folder.rmdir()
+
+    assert lone.run(remove).ok
+    assert "FileNotFoundError" in str(lone.run(os.getcwd).error)
+
+
 def test_a_worker_imports_what_the_engine_can_import(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
