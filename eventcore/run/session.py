@@ -163,16 +163,16 @@ class Session:
     def _work_as(self, holder: lease.Holder, waker: Waker, request: Request, document: str,
                  starts: Iterable[tuple[str, str]], passes: int) -> Report:  # fmt: skip
         row = self._row = self._enter(request, document, holder)
-        self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
         announcer = Announcer(self._observers, row.run_id)
-        announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
-        if self._changed:
-            announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
-        if self._left_out:
-            log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
-                        "%r", self._left_out, row.run_id)  # fmt: skip
         report = Report(Verdict.running)
         try:
+            announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
+            if self._changed:
+                announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
+            if self._left_out:
+                log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
+                            "%r", self._left_out, row.run_id)  # fmt: skip
+            self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
             with self._kept(row, holder):
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                 for event, sequence in (*starts, *self._triggered_before(row)):

@@ -13,6 +13,7 @@ import eventcore as evr
 import sequent as seq
 from eventcore import errors
 from eventcore.errors import ConfigError, EventcoreError, RunExistsError, RunHeldError, RunNotFoundError
+from eventcore.record import requests
 from tests.support import boom, eventor, rows, run_script, start
 
 
@@ -218,6 +219,19 @@ def test_an_error_leaves_the_object_usable(tmp_path: Path) -> None:
         ev.run()
     assert ev.run(store=tmp_path / "run.db")
     assert ran == ["s"]
+
+
+def test_an_error_on_the_way_into_a_run_leaves_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> set[str]:
+        raise errors.StoreError("disk I/O error")
+
+    program = eventor(str(tmp_path / "s.db"))
+    start(program, program.add_step("a"))
+    monkeypatch.setattr(requests, "asked_sequences", unreadable)
+    with pytest.raises(errors.StoreError, match="disk I/O error"):
+        program.run()
+    monkeypatch.undo()
+    assert program.run()
 
 
 def test_the_seeds_recovery_example_works_as_written(tmp_path: Path) -> None:
