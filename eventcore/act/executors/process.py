@@ -156,7 +156,7 @@ class ProcessExecutor(Executor):
     def _check_prepared(self) -> None:
         """At the first call, dismiss a prepared worker that was started in other surroundings. Needs the lock."""
         worker, self._prepared = self._prepared, None
-        if worker is not None and not worker.is_up_to_date():
+        if worker in self._workers and not worker.is_up_to_date():  # it may have died
             worker.end("cancelled")  # its burial makes room
             if worker in self._idle:
                 self._idle.remove(worker)
