@@ -84,7 +84,7 @@ class ProcessExecutor(Executor):
         self._selector.register(self._wake_end, selectors.EVENT_READ)
         self._watcher = threading.Thread(target=self._watch, name="eventcore-workers", daemon=True)
         self._watcher.start()
-        _forget_in_forks(self)
+        _executors.add(self)
 
     @classmethod
     def capacity(cls, max_concurrent: int) -> int | None:
@@ -339,12 +339,13 @@ class ProcessExecutor(Executor):
                 _log.exception("the outcome of call %s could not be reported", ticket)
 
 
-def _forget_in_forks(executor: ProcessExecutor) -> None:
-    """Keep processes that the engine forks from holding the pipes by which workers notice its end."""
-    reference = weakref.ref(executor)
+_executors: weakref.WeakSet[ProcessExecutor] = weakref.WeakSet()
 
-    def forget() -> None:
-        if (alive := reference()) is not None:
-            alive.forget_workers()
 
-    os.register_at_fork(after_in_child=forget)
+def _forget_in_a_fork() -> None:
+    """Keep a process that the engine forks from holding the pipes by which workers notice the engine's end."""
+    for executor in list(_executors):
+        executor.forget_workers()
+
+
+os.register_at_fork(after_in_child=_forget_in_a_fork)

@@ -49,6 +49,15 @@ def test_a_worker_that_cannot_be_started_costs_its_call_and_leaves_no_file_open(
     assert lone.value(abs, -1) == 1
 
 
+@pytest.mark.usefixtures("bench")
+def test_later_executors_leave_no_hook_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    hooks = list[object]()
+    monkeypatch.setattr(os, "register_at_fork", lambda **hook: hooks.append(hook))
+    for _ in range(3):
+        Bench().executor.close()
+    assert hooks == []
+
+
 def test_more_calls_than_workers_wait_their_turn(bench: Bench) -> None:
     tickets = [bench.start(os.getpid) for _ in range(50)]
     assert len({bench.reports.wait(ticket).result for ticket in tickets}) <= 2
