@@ -39,6 +39,7 @@ from eventcore.decide.turn import Turn
 from eventcore.define.answer import FRESH, Answer, RequestStatus
 from eventcore.define.config import Config
 from eventcore.define.differences import Differences, differences
+from eventcore.define.plain import plain
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
@@ -171,7 +172,7 @@ class Session:
                 announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
             if self._left_out:
                 log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
-                            "%r", self._left_out, row.run_id)  # fmt: skip
+                            "%r", plain(self._left_out), row.run_id)  # fmt: skip
             self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
             with self._kept(row, holder):
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)

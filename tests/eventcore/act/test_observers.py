@@ -247,6 +247,20 @@ def test_ctrl_c_is_logged_with_what_is_still_running(running: int, said: str, ca
     assert caplog.messages == [said]
 
 
+def test_whatever_names_users_give_a_line_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    odd = "load\x1b[31m\nall"
+    caplog.set_level(logging.INFO)
+    for notice in (
+        TaskEnded(AT, RUN, odd, odd, TaskStatus.failure, 1, None, None),
+        ProgramChanged(AT, RUN, f"added: {odd}"),
+        RequestTaken(AT, RUN, "cancel", {"path": odd, "sequence": None}, f"refused: no step {odd}"),
+        RunFinished(AT, RUN, Verdict.stalled, 1, None, (odd,), (odd,), False),
+    ):
+        LogLines().notify(notice)
+    assert len(caplog.messages) == 6
+    assert [line for line in caplog.messages if not line.isprintable()] == []
+
+
 def test_requests_are_told_with_their_answers_and_so_is_pausing(tmp_path: Path) -> None:
     store, command = str(tmp_path / "run.db"), str(Path(sys.executable).with_name("sequent"))
     recorder = Recorder(RequestTaken, RunPaused, RunResumed)
