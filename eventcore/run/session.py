@@ -156,9 +156,11 @@ class Session:
             holder = lease.this_engine(waker.token, waker.port)
             try:
                 return self._work_as(holder, waker, request, document, starts, passes)
-            except KeyboardInterrupt:  # the process may live on, and its leases are not taken over
-                with suppress(StoreError):
-                    self._store.release(holder)
+            except BaseException as error:  # the process may live on, and its leases are not taken over
+                lease.disown(holder)
+                if isinstance(error, KeyboardInterrupt):
+                    with suppress(StoreError):
+                        self._store.release(holder)
                 raise
 
     def _work_as(self, holder: lease.Holder, waker: Waker, request: Request, document: str,
