@@ -187,10 +187,10 @@ class Session:
         except BaseException as error:
             with suppress(StoreError):  # the first error says more
                 self._leave(row, holder, report)
-            announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
             if isinstance(error, KeyboardInterrupt):
                 told = f"run {row.run_id!r} was interrupted and its running steps were ended; run() continues it"
                 interruption(told, error)
+            announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
             raise
         self._leave(row, holder, report)
         announcer.tell(RunFinished, self._clock.now(), report.verdict, report.todos, report.next_due,

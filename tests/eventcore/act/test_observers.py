@@ -300,6 +300,21 @@ def test_a_run_that_its_engine_must_leave_is_abandoned(monkeypatch: pytest.Monke
 # how it is told
 
 
+def test_an_interrupted_run_is_abandoned_and_it_is_told_what_can_be_done() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    recorder = Recorder(RunAbandoned)
+    ev = eventor(task_construct="invoke")
+    ev.add_observer(recorder)
+    start(ev, ev.add_step("a", interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        ev.run()
+    assert recorder.of(RunAbandoned)[0].error == (
+        f"KeyboardInterrupt: run {ev.run_id!r} was interrupted and its running steps were ended; run() continues it"
+    )
+
+
 def test_only_what_somebody_wants_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[type[Notice]] = []
     counted: dict[type[Notice], Any] = {}
