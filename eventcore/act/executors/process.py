@@ -31,7 +31,7 @@ STARTING_AT_ONCE = os.cpu_count() or 1
 #: Seconds after which a worker that has not said that it is ready gets a call all the same, whose time then counts.
 LONGEST_START = 10.0
 
-#: How many workers in a row may die while they start before their deaths fail the calls that wait for one.
+#: The worker in a row that dies while it starts and fails a call that waits for one; each one after it does, too.
 TRIES = 3
 
 #: How long `close` lets idle workers run their exit handlers, in seconds.
