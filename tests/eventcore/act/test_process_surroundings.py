@@ -6,6 +6,7 @@ The functions are defined inside the tests, so they travel by value and the modu
 import atexit
 import importlib
 import io
+import logging
 import os
 import resource
 import signal
@@ -182,6 +183,11 @@ def spoil(what: str) -> int:
         threading.Thread(target=time.sleep, args=(300,), daemon=True).start()
     elif what == "a standard stream":
         sys.stdout = io.StringIO()
+    elif what == "a level of logging":
+        logging.getLogger().setLevel(logging.ERROR)
+        logging.disable(logging.WARNING)
+    elif what == "other handlers of logging":
+        logging.basicConfig(force=True)
     elif what == "a lower hard limit":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if os.geteuid() == 0:  # who may raise it again
@@ -198,6 +204,8 @@ def around() -> list[Any]:
     handlers = [str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGALRM)]
     threads = [thread.name for thread in threading.enumerate()]
     kept = [sys.getrecursionlimit(), list(signal.getitimer(0)), type(sys.stdout).__name__]
+    kept += [logging.getLogger().isEnabledFor(level) for level in (logging.INFO, logging.WARNING)]
+    kept += [type(handler).__name__ for handler in logging.getLogger().handlers]
     return [umask, blocked, limits, handlers, threads, kept]
 
 
@@ -212,6 +220,8 @@ def around() -> list[Any]:
         ("a umask", True),
         ("a thread", False),
         ("a standard stream", False),
+        ("a level of logging", True),
+        ("other handlers of logging", False),
         ("a lower hard limit", False),
     ],
 )
