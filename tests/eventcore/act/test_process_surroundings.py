@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import pytest
 from eventcore.act.steplog import LogTarget
 from tests.eventcore.act.bench import LOG, Bench, eventually
 from tests.eventcore.act.processes import alive
+from tests.support import eventor, start
 
 
 def test_the_environment_is_the_calls_own_while_it_runs(lone: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +152,42 @@ def test_what_is_written_past_python_is_in_the_log_though_an_earlier_call_could_
     assert "ModuleNotFoundError" in str(lone.run(abs, Unreadable(), log=log, step="first/load").error)
     lone.run(step, log=log, step="second/load")
     assert eventually(partial(_says, tmp_path / "second" / LOG, "last words\n"))
+
+
+def test_what_threads_of_a_step_print_and_log_is_in_its_log(lone: Bench, tmp_path: Path) -> None:
+    def speak(number: int) -> None:
+        for _ in range(50):
+            print(f"printed by {number}")
+            logging.getLogger().warning("logged by %d", number)
+
+    def step() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(speak, [1, 2]))
+
+    assert lone.run(step, log=LogTarget(str(tmp_path))).ok
+    lines = (tmp_path / LOG).read_text().splitlines()
+    assert [sum(word in line for line in lines) for word in ("printed by 1", "printed by 2")] == [50, 50]
+    assert sum("[ Task-load(1.2) ][ WARNING ][ logged by" in line for line in lines) == len(lines) - 100 == 100
+
+
+@pytest.mark.parametrize("construct", ["invoke", "thread"])
+def test_a_flow_that_runs_in_a_step_does_not_write_to_its_log_nor_take_it_away(
+    lone: Bench, tmp_path: Path, construct: str
+) -> None:
+    def step(folder: Path) -> None:
+        print("before")
+        inner = eventor(folder / "inner.run.db", task_construct=construct, logdir=folder, console=False)
+        start(inner, inner.add_step("s", print, ("inside",)))
+        assert inner.run(run_id="one")
+        with (folder / "file").open("w"):
+            print("after")
+
+    outer = tmp_path / "outer"
+    assert lone.run(step, tmp_path, log=LogTarget(str(outer))).ok
+    lines = [line for line in (outer / LOG).read_text().splitlines() if not line.startswith("[")]
+    assert lines == ["before", "after"]
+    assert (tmp_path / "program" / "one" / "s@1.1.log").read_text() == "inside\n"
+    assert (tmp_path / "file").read_text() == ""
 
 
 def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
