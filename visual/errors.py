@@ -9,3 +9,7 @@ class PictureError(EventcoreError):
 
 class NotBegunError(EventcoreError):
     """No engine could begin what a page asked for; the message says why."""
+
+
+class PortError(EventcoreError):
+    """The page's server cannot listen on the port that it was given; the message says why."""

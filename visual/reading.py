@@ -9,7 +9,7 @@ from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
-from eventcore.record.views import RunView
+from eventcore.record.views import InstanceView, RunView
 from visual.outline import outline_of
 from visual.reach import out_of_reach
 from visual.standing import INTERRUPTED, NOT_REACHED, WAITING, Before, Standing
@@ -50,6 +50,23 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     if not run.counts_from and (run.is_held or run.verdict is Verdict.pending):
         found |= out_of_reach(outline_of(program), found)
     return found
+
+
+def failures(reader: Reader, run: RunView, most: int) -> list[InstanceView]:
+    """The failures that count, as they were reached; of more than `most` some of each step, unhandled ones first."""
+    failed = (TaskStatus.failure,)
+    found = reader.instances(run, statuses=failed, since=run.counts_from, limit=most + 1)
+    if len(found) <= most:
+        return found
+    counts = reader.tallies(run)
+    steps = [step for step in reader.program(run).steps
+             if step.name in counts and counts[step.name].counts.get(TaskStatus.failure)]  # fmt: skip
+    each = max(1, most // max(1, len(steps)))
+    return [
+        failure
+        for step in sorted(steps, key=lambda step: step.handled)[:most]
+        for failure in reader.instances(run, step=step.name, statuses=failed, since=run.counts_from, limit=each)
+    ]
 
 
 def unreached(run: RunView) -> Standing:

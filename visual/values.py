@@ -7,10 +7,10 @@ from typing import Any
 
 
 def shown_value(text: str, most: int) -> str:
-    """A value as it was stored, tagged JSON, in a form to read; text that is cut is shown as it is."""
+    """A value as it was stored, tagged JSON, in a form to read; text that is cut or damaged is shown as it is."""
     try:
         shown = _shown(json.loads(text))
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, LookupError, RecursionError):  # what no codec wrote
         shown = _cut(text)
     return shown if len(shown) <= most else f"{shown[:most]}..."
 

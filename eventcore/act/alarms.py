@@ -9,6 +9,9 @@ from collections.abc import Callable
 #: Seconds that the thread sleeps at most: what the system takes as a time to wait has its limits.
 LONGEST_SLEEP = 3600.0
 
+#: Dropped calls that may stay in the queue, whatever else is in it.
+FEW = 100
+
 
 class Alarms:
     """Calls functions after some seconds, from a thread that starts with the first of them, until `close`."""
@@ -40,6 +43,9 @@ class Alarms:
         if number is not None:
             with self._changed:
                 self._calls.pop(number, None)
+                if len(self._queue) > 2 * len(self._calls) + FEW:
+                    self._queue = [entry for entry in self._queue if entry[1] in self._calls]
+                    heapq.heapify(self._queue)
 
     def close(self) -> None:
         """Drop all calls; nobody waits for one that is being made."""

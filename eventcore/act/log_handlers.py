@@ -25,7 +25,7 @@ class LineFormatter(logging.Formatter):
         line: str | None = getattr(record, "full_line", None)
         if line is None:
             if not hasattr(record, "origin"):
-                running = running_log.get()
+                running = running_log()
                 record.origin = running.origin if running is not None else "MainProcess"
             line = record.full_line = super().format(record)
         return line
@@ -42,7 +42,7 @@ class ShortFormatter(logging.Formatter):
         self._console = console
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        running = running_log.get()
+        running = running_log()
         instance: str = getattr(record, "instance", "") or ("" if running is None else running.instance)
         said: str = getattr(record, "short", None) or record.message
         style: Style | None = getattr(record, "style", None)
@@ -63,7 +63,7 @@ class StepLogHandler(logging.Handler):
         self.setFormatter(LineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        running = running_log.get()
+        running = running_log()
         if running is not None and record.levelno >= running.target.level:
             try:
                 running.write(self.format(record) + "\n")
@@ -82,7 +82,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == LINES and not self._console.lines:
             return
-        running = running_log.get()
+        running = running_log()
         console = self._console if running is None else running.target.console
         is_wanted = console.records and (running is None or record.levelno >= running.target.level)
         if is_wanted and not (console.is_short and _is_left_out(record, console)):

@@ -99,7 +99,7 @@ def _attempt_failed(told: AttemptFailed) -> None:
 
 def _request_taken(told: RequestTaken) -> None:
     asked = " ".join([told.verb, *(str(part) for part in told.argument.values() if part is not None)])
-    log.warning("Requested: %s (%s)", asked, told.answer)
+    log.warning("Requested: %s (%s)", plain(asked), plain(told.answer))
 
 
 def _run_found_over(told: RunFoundOver) -> None:
@@ -107,7 +107,7 @@ def _run_found_over(told: RunFoundOver) -> None:
 
 
 def _program_changed(told: ProgramChanged) -> None:
-    log.warning("The program differs from the one stored with run %r: %s", told.run_id, told.differences)
+    log.warning("The program differs from the one stored with run %r: %s", told.run_id, plain(told.differences))
 
 
 def _run_paused(_: RunPaused) -> None:

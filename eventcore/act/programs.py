@@ -37,7 +37,7 @@ class ProgramOutput:
         if self._file is not None and not has_room(self._file):
             self._lead_to(None)
         if self._file is None:
-            self._hidden = self._hidden or hidden_file(log.path, os.getpid())
+            self._hidden = self._hidden or hidden_file(log.target.folder, os.getpid())
             self._lead_to(log.opened(self._hidden))
         self._log = log
 
@@ -121,14 +121,14 @@ def occupy_standard_descriptors() -> None:
         os.close(file)
 
 
-def hidden_file(path: str, pid: int) -> str:
-    """The path of a worker's file without a name: beside the first log file that the worker was told of."""
-    return f"{os.path.dirname(path)}/.worker-{pid}"  # noqa: PTH120  a string each way
+def hidden_file(folder: str, pid: int) -> str:
+    """The path of a worker's file without a name, in the folder of the run's logs."""
+    return f"{folder}/.worker-{pid}"
 
 
-def rescue(first: str, pid: int, path: str | None) -> None:
+def rescue(folder: str, pid: int, path: str | None) -> None:
     """Give the hidden file of a dead worker the name of the log of the step that it ran, `path`, or remove it."""
-    hidden = Path(hidden_file(first, pid))
+    hidden = Path(hidden_file(folder, pid))
     with suppress(OSError):
         if hidden.stat().st_size > 0 and path is not None and not Path(path).exists():
             Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from urllib.parse import quote
 
 import msgspec
@@ -103,6 +103,7 @@ class OfProcess:
 
     def __init__(self) -> None:
         self.programs: ProgramOutput | None = None  #: in a process that only runs steps
+        self.step: StepLog | None = None  #: the log of the step that such a process runs
         self.has_complained = False  #: that a log cannot be written: once in a process will do
         self._lock = Lock()
 
@@ -124,7 +125,9 @@ class StepLog:
         self.target = target
         self.view = view
         self.file: int | None = None  #: its descriptor, once it is open
-        self._broken = False
+        self.programs: ProgramOutput | None = None  #: what writes to it, too; None for a step in a process of others
+        self._lock = RLock()  # a step may have threads, and signal handlers that print
+        self._failure: OSError | None = None  #: after it, nothing is written any more
         self._own: list[tuple[int, int]] = []  #: the parts of the file that this process wrote: start and end
         self._lines: dict[int, NamedLines] = {}  #: by the number of the stream
 
@@ -157,27 +160,28 @@ class StepLog:
         """Show what was printed without the end of a line."""
         if not self._lines:
             return
+        token = _running.set(None)  # it is in the log already
         for number, lines in self._lines.items():
             with suppress(OSError):  # nobody reads the console any more
                 (sys.stdout if number == 1 else sys.stderr).write(lines.ended())
+        _running.reset(token)
         self._lines = {}
 
     def write(self, text: str) -> None:
         """Append the text, as far as that is possible."""
-        if self._broken:
-            return
-        if self.file is None:
-            programs = this_process.programs
-            self.file = self.opened(self.path) if programs is None else programs.name()
-        try:
-            for start in range(0, len(text), CHUNK):
-                self._append(text[start : start + CHUNK].encode("utf-8", "replace"))
-        except OSError as error:
-            self._give_up(error)
+        with self._lock:
+            if self.file is None and self._failure is None:
+                self.file = self.opened(self.path) if self.programs is None else self.programs.name()
+            try:
+                for start in range(0, len(text), CHUNK):
+                    self._append(text[start : start + CHUNK].encode("utf-8", "replace"))
+            except OSError as error:
+                self._failure = error
+        self.complain()
 
     def _append(self, data: bytes) -> None:
         rest = memoryview(data)
-        while rest and self.file is not None:
+        while rest and self.file is not None and self._failure is None:
             written = os.write(self.file, rest)
             rest = rest[written:]
             end = os.lseek(self.file, 0, os.SEEK_CUR)
@@ -186,19 +190,19 @@ class StepLog:
                 start = self._own.pop()[0]
             self._own.append((start, end))
 
-    def _give_up(self, error: OSError) -> None:
-        """Write no more of this log."""
-        self._broken = True
-        this_process.complain(self.path, error)
+    def complain(self) -> None:
+        """Say that it could not be written, where that is so; that is logged, so no lock may be held."""
+        if self._failure is not None:
+            this_process.complain(self.path, self._failure)
 
     def opened(self, path: str) -> int | None:
         """A new descriptor of the file, which is created if it does not exist; None if that fails."""
-        if self._broken:
+        if self._failure is not None:
             return None
         try:
             return opened(path, self.target.root)
         except OSError as error:
-            self._give_up(error)
+            self._failure = error
             return None
 
     def foreign(self) -> Iterator[str]:
@@ -221,7 +225,12 @@ class StepLog:
             self.file = None
 
 
-running_log: ContextVar[StepLog | None] = ContextVar("eventcore_steplog", default=None)
+_running: ContextVar[StepLog | None] = ContextVar("eventcore_steplog")
+
+
+def running_log() -> StepLog | None:
+    """The log of the step that runs here: in a process that only runs steps, also in threads which that has started."""
+    return _running.get(this_process.step)
 
 
 class captured:
@@ -232,20 +241,24 @@ class captured:
 
     def __enter__(self) -> None:
         if self._log is not None:
-            self._token = running_log.set(self._log)
-            if this_process.programs is not None:
-                this_process.programs.begin(self._log)
+            self._token = _running.set(self._log)
+            if this_process.programs is not None and this_process.step is None:  # else it is of a flow in a step
+                this_process.step, self._log.programs = self._log, this_process.programs
+                self._log.programs.begin(self._log)
 
     def __exit__(self, *_: object) -> None:
         if self._log is not None:
-            running_log.reset(self._token)
+            _running.reset(self._token)
             self._log.end_lines()
-            if this_process.programs is not None:
-                this_process.programs.end(self._log)
+            if self._log.programs is not None:
+                this_process.step = None
+                self._log.programs.end(self._log)
             else:
                 self._log.close()
+            self._log.complain()
 
 
 def are_programs_captured() -> bool:
     """Whether what the programs of a step write goes to its log by itself, as it does in a worker process."""
-    return this_process.programs is not None
+    log = running_log()
+    return log is not None and log.programs is not None

@@ -20,7 +20,7 @@ class Tee(io.TextIOBase):
         self._is_gone = False
 
     def write(self, text: str) -> int:
-        running = running_log.get()
+        running = running_log()
         if running is None:
             return self._write(text)
         running.write(text)
@@ -50,7 +50,7 @@ class Tee(io.TextIOBase):
         return True
 
     def flush(self) -> None:
-        running = running_log.get()
+        running = running_log()
         lines = None if running is None else running.named_lines(self._number)
         if lines is not None:
             self._show(lines.held())

@@ -232,7 +232,18 @@ def _check_ranges(config: Config | StepConfig, where: str) -> None:
     check("sleep_between_loops", lambda v: 0 <= v < INFINITE, "a number of seconds, 0 or more")
     check("lease_term", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
     check("max_result_size", lambda v: v > 0, "a number of characters above 0")
+    check("logdir", _is_for_the_system, "the path of a folder, without NUL and lone surrogates")
+    check("envvar_prefix", lambda v: "=" not in v and _is_for_the_system(v),
+          "the beginning of a variable's name, without =, NUL and lone surrogates")  # fmt: skip
     check("retry_delay", _delays_are_possible, "seconds, each 0 or more and finite")
+
+
+def _is_for_the_system(text: str) -> bool:
+    """Whether the system takes the text as part of a name."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _delays_are_possible(delay: RetryDelay) -> bool:

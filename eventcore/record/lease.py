@@ -17,6 +17,8 @@ from eventcore.record.backend import backend_at
 from eventcore.record.processes import found_process, this_namespace
 from eventcore.record.schema import runs, schema_version
 
+_disowned: set[str] = set()  #: the tokens of engines of this process that ended, and may still be named in a store
+
 
 class UnderWayError(RunHeldError):
     """Another run of the program is under way, and a new one was to run alone."""
@@ -42,6 +44,11 @@ def this_engine(token: str | None = None, wake: int | None = None) -> Holder:
     process, token = found_process(os.getpid()), token or secrets.token_hex(8)
     started = "" if process is None else process.started
     return Holder(token, socket.gethostname(), os.getpid(), started, wake, this_boot(), this_namespace())
+
+
+def disown(holder: Holder) -> None:
+    """An engine of this process has ended, whatever the store says of it: it may have been out of reach by then."""
+    _disowned.add(holder.token)
 
 
 def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> None:
@@ -78,7 +85,7 @@ def is_held(row: Any, now: float) -> bool:
     term. Of a process that cannot be seen from here, its silence tells: by the machine's own clock where it is on this
     machine, else by the clock that the backend writes leases with.
     """
-    if row.holder is None:
+    if row.holder is None or row.holder in _disowned:
         return False
     is_here = row.holder_host == socket.gethostname() and row.holder_boot in (None, this_boot())
     if is_here and row.holder_boot:

@@ -14,7 +14,7 @@ from eventcore.define.program import Program
 from eventcore.define.stored import Digest
 
 HERE = "__main__"
-PLAIN = (str, int, float, complex, bool, bytes, NoneType)
+PLAIN = (str, float, complex, bool, bytes, NoneType)
 
 
 def code_of(function: Callable[..., Any] | None) -> str | None:
@@ -83,7 +83,9 @@ def _texts(value: object, seen: set[int]) -> Iterator[str]:
 
     Types are asked for with `type`: an object that stands for another one may not be ready to say what it is.
     """
-    if type(value) in PLAIN:
+    if type(value) is int:
+        yield hex(value)  # Python refuses to write very large ones in decimal
+    elif type(value) in PLAIN:
         yield repr(value)
     elif type(value) is tuple or type(value) is frozenset:
         parts = ["".join(_texts(part, seen)) for part in value]

@@ -16,6 +16,9 @@ from eventcore.errors import EventcoreError
 from eventcore.moment import Moment
 from eventcore.run.waiting import Ended
 
+TEXT = (str, NoneType)
+SECONDS = (float, int, NoneType)
+
 
 class Dispatcher:
     """Starts the tasks of one engine on its executors; what they report is posted."""
@@ -77,13 +80,22 @@ def _checked(outcome: object) -> Outcome:
     """The outcome, where it is one: executors are written by users, too."""
     if (
         type(outcome) is Outcome
-        and isinstance(outcome.result, (str, NoneType))
-        and isinstance(outcome.error, (str, NoneType))
-        and isinstance(outcome.seconds, (float, int, NoneType))
+        and isinstance(outcome.result, TEXT)
+        and isinstance(outcome.error, TEXT)
+        and isinstance(outcome.traceback, TEXT)
+        and isinstance(outcome.seconds, SECONDS)
         and (outcome.files == {} or _are_files(outcome.files))
+        and (outcome.raised == () or _are_events(outcome.raised))
     ):
         return outcome
     return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts and numbers")
+
+
+def _are_events(raised: object) -> bool:
+    return isinstance(raised, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], TEXT)
+        for pair in raised
+    )
 
 
 def _are_files(files: object) -> bool:

@@ -273,6 +273,7 @@ class Runner(Steered, Recorded, Checked):
         return self._session is not None
 
     def _carry_out(self, rerun: Rerun, run_id: str) -> None:
+        self._request = msgspec.structs.replace(self._request, asked=None)  # that of an earlier rerun
         self.run(run_mode=RunMode.recover, run_id=run_id, rerun=rerun)
 
     def _answer(self, request: int) -> Answer:

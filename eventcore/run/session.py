@@ -39,6 +39,7 @@ from eventcore.decide.turn import Turn
 from eventcore.define.answer import FRESH, Answer, RequestStatus
 from eventcore.define.config import Config
 from eventcore.define.differences import Differences, differences
+from eventcore.define.plain import plain
 from eventcore.define.program import Program
 from eventcore.define.status import RunMode, Verdict
 from eventcore.define.stored import read, reruns_successes
@@ -155,24 +156,26 @@ class Session:
             holder = lease.this_engine(waker.token, waker.port)
             try:
                 return self._work_as(holder, waker, request, document, starts, passes)
-            except KeyboardInterrupt:  # the process may live on, and its leases are not taken over
-                with suppress(StoreError):
-                    self._store.release(holder)
+            except BaseException as error:  # the process may live on, and its leases are not taken over
+                lease.disown(holder)
+                if isinstance(error, KeyboardInterrupt):
+                    with suppress(StoreError):
+                        self._store.release(holder)
                 raise
 
     def _work_as(self, holder: lease.Holder, waker: Waker, request: Request, document: str,
                  starts: Iterable[tuple[str, str]], passes: int) -> Report:  # fmt: skip
         row = self._row = self._enter(request, document, holder)
-        self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
         announcer = Announcer(self._observers, row.run_id)
-        announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
-        if self._changed:
-            announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
-        if self._left_out:
-            log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
-                        "%r", self._left_out, row.run_id)  # fmt: skip
         report = Report(Verdict.running)
         try:
+            announcer.tell(RunEntered, self._clock.now(), row.program, row.recovery, request.mode)
+            if self._changed:
+                announcer.tell(ProgramChanged, self._clock.now(), str(self._changed))
+            if self._left_out:
+                log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
+                            "%r", plain(self._left_out), row.run_id)  # fmt: skip
+            self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
             with self._kept(row, holder):
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                 for event, sequence in (*starts, *self._triggered_before(row)):
@@ -184,10 +187,10 @@ class Session:
         except BaseException as error:
             with suppress(StoreError):  # the first error says more
                 self._leave(row, holder, report)
-            announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
             if isinstance(error, KeyboardInterrupt):
                 told = f"run {row.run_id!r} was interrupted and its running steps were ended; run() continues it"
                 interruption(told, error)
+            announcer.tell(RunAbandoned, self._clock.now(), f"{type(error).__name__}: {error}")
             raise
         self._leave(row, holder, report)
         announcer.tell(RunFinished, self._clock.now(), report.verdict, report.todos, report.next_due,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import msgspec
 
 from eventcore.act.system_clock import SystemClock
+from eventcore.define.error_text import headline
 from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
@@ -215,4 +216,4 @@ def _record(task: InstanceView, path: str) -> TaskRecord:
 
 def _told(task: TaskRecord) -> str:
     status = f"{task.instance} is {task.status.value}"
-    return f"{status} ({task.error.splitlines()[0]})" if task.error else status
+    return f"{status} ({headline(task.error)})" if task.error else status

@@ -26,6 +26,8 @@ from sequent.cli.exit_codes import EXIT_NOTHING, EXIT_USAGE
 if TYPE_CHECKING:
     from eventcore.run.runner import Runner
 
+LOG_END = r"\d{8}-\d{6}-\d+\.log"  #: what follows the run in a log's name: the time and the process
+
 
 class Background:
     """The child's end: redirects its output, and reports that its run has begun."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from eventcore.errors import EventcoreError
 from eventcore.record.identity import user
 from eventcore.record.location import store_location
-from eventcore.record.reading import reading
+from eventcore.record.reading import Reader, reading
+from eventcore.record.views import RunView
 from eventcore.run.runner import Runner
 from sequent.cli.parameters import MissingParameterError, TargetError
 from sequent.cli.target import Target, as_recorded, load_program, parse_target, store_beside
@@ -37,9 +40,39 @@ def chosen_run(text: str, store: str | None, run_id: str | None) -> tuple[str, s
         return location, run_id
     now = time.time()
     with reading(location) as reader:
-        begun = [run for run in reader.runs(now) if run.origin.get("target") == as_recorded(target)]
-        latest = next((run for run in begun if run.user == user()), begun[0] if begun else None)
+        latest = _latest(reader, target, now)
         return location, reader.run(None, now, _program(target).name if latest is None else latest.program).run_id
+
+
+def parameters_of_run(target: Target, location: str | None, run_id: str | None,
+                      program: str | None = None) -> dict[str, str]:  # fmt: skip
+    """What the function that builds the flow was called with for a run; nothing where another target built it.
+
+    The run is the named one, or the user's latest of the program; as long as that is not known, of the target.
+    """
+    if location is None:
+        return {}
+    now = time.time()
+    with suppress(EventcoreError), reading(location) as reader:
+        is_known = run_id is not None or program is not None
+        run = reader.run(run_id, now, program) if is_known else _latest(reader, target, now)
+        if run is not None and run.origin.get("target") == as_recorded(target):
+            return run.parameters
+    return {}
+
+
+def _latest(reader: Reader, target: Target, now: float) -> RunView | None:
+    """The user's latest run of the target, else the latest of others."""
+    begun = [run for run in reader.runs(now) if run.origin.get("target") == as_recorded(target)]
+    return next((run for run in begun if run.user == user()), begun[0] if begun else None)
+
+
+def folder_at(text: str) -> Path | None:
+    """The folder that the text names; None where there is none, or where it cannot be the path of one."""
+    with suppress(OSError):
+        if (folder := Path(text)).is_dir():
+            return folder
+    return None
 
 
 def stores_in(folder: Path) -> list[str]:

@@ -64,7 +64,9 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            return EXIT_FAILED if _is_of_a_program(error) else 0
+            from sequent.cli.target import is_of_a_program
+
+            return EXIT_FAILED if is_of_a_program(error) else 0
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -139,7 +141,9 @@ def _told(error: Exception) -> int:
     if _is_expected(error):
         _say(str(error))
         return EXIT_USAGE
-    if not _is_of_a_program(error):
+    from sequent.cli.target import is_of_a_program
+
+    if not is_of_a_program(error):
         if isinstance(error, OSError):
             _say(f"{error.filename or 'the output'}: {error.strerror or error}")
             return EXIT_FAILED
@@ -151,14 +155,6 @@ def _told(error: Exception) -> int:
             return EXIT_USAGE
     _show_traceback(error)
     return EXIT_FAILED
-
-
-def _is_of_a_program(error: Exception) -> bool:
-    """Whether the code of the user's program raised it, which is executed while its target is loaded."""
-    from sequent.cli import target
-
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_code.co_filename == target.__file__ for frame, _ in frames)
 
 
 def _damage() -> str | None:

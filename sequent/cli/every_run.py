@@ -12,7 +12,7 @@ from eventcore.errors import EventcoreError
 from sequent.cli.chosen import chosen_store
 from sequent.cli.execution import run_program
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING, EXIT_USAGE
-from sequent.cli.target import parse_target
+from sequent.cli.target import is_of_a_program, last_words, parse_target
 from sequent.cli.unfinished import SERVED, own_runs
 
 
@@ -31,9 +31,18 @@ def run_every(mode: RunMode, target: str, store: str | None, run_id: str | None,
         try:
             codes.add(run_program(mode, target=target, store=store, run_id=run.run_id, **options))
         except EventcoreError as error:
-            click.echo(f"sequent: run {plain(run.run_id)}: {' '.join(str(error).split())}", err=True)
+            _tell(run.run_id, str(error))
             codes.add(EXIT_USAGE)
+        except (Exception, SystemExit) as error:
+            if not is_of_a_program(error):
+                raise
+            _tell(run.run_id, last_words(error))
+            codes.add(EXIT_FAILED)
     return next(code for code in (EXIT_FAILED, EXIT_USAGE, 0) if code in codes)
+
+
+def _tell(run_id: str, wrong: str) -> None:
+    click.echo(f"sequent: run {plain(run_id)}: {plain(' '.join(wrong.split()))}", err=True)
 
 
 def _either(words: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
@@ -20,20 +20,24 @@ from eventcore.record.reading import reading
 from eventcore.record.registry import backend_of
 from eventcore.run.next_action import next_action
 from eventcore.run.runner import Runner
+from sequent.cli.chosen import parameters_of_run
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.lost_output import loss_accepted
 from sequent.cli.parameters import TargetError, pairs
 from sequent.cli.summary import tell_end
-from sequent.cli.target import load_program, parameters_of_run, parse_target
+from sequent.cli.target import Target, load_program, parse_target, store_beside
 from sequent.cli.terminal import is_interactive
-from sequent.cli.unfinished import tell_left_by_run
+from sequent.cli.unfinished import tell_left, tell_left_by_run
+
+Around = Callable[[Runner], AbstractContextManager[None]]
 
 
 def run_program(mode: RunMode, *, detach: bool = False, quiet: int = 0, plain: bool = False,
                 **options: Any) -> int:  # fmt: skip
     """Run the target's program in a mode, in the background with `detach`; returns the exit code.
 
-    With `quiet` 1, no progress is shown; with 2, nothing but warnings and errors.
+    With `quiet` 1, no progress is shown; with 2, nothing but warnings and errors. With `tells_left`, a line says which
+    runs the command could have served, too.
     """
     if detach:
         from sequent.cli.background import detached
@@ -43,9 +47,9 @@ def run_program(mode: RunMode, *, detach: bool = False, quiet: int = 0, plain: b
     return _run(mode, around, quiet=quiet, **options)
 
 
-def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]], target: str, store: str | None,
-         run_id: str | None, settings: Sequence[str], parameters: Sequence[str], max_loops: int, quiet: int,
-         verbose: bool, **more: Any) -> int:  # fmt: skip
+def _run(mode: RunMode, around: Around, target: str, store: str | None, run_id: str | None, settings: Sequence[str],
+         parameters: Sequence[str], quiet: int, verbose: bool, tells_left: bool = False,
+         **more: Any) -> int:  # fmt: skip
     program = program_for(mode, target, store, run_id, settings, parameters)
     if quiet:
         program.configure({"logging_level": max(program.config.logging_level, logging.WARNING)})
@@ -53,6 +57,15 @@ def _run(mode: RunMode, around: Callable[[Runner], AbstractContextManager[None]]
         program.configure({"verbose": True})
     if quiet > 1:
         program.configure({"console": program.config.console and "quiet"})
+    code = _carried_out(mode, around, program, run_id, quiet, **more)
+    if tells_left and run_id is None:
+        tell_left(mode, target, program.store)
+    return code
+
+
+def _carried_out(mode: RunMode, around: Around, program: Runner, run_id: str | None, quiet: int, max_loops: int,
+                 **more: Any) -> int:  # fmt: skip
+    """Run the program, unless there is nothing to do, and print how that ended; returns the exit code."""
     goes_on = mode is not RunMode.restart and "rerun" not in more
     if goes_on and (nothing := nothing_to_do(program, run_id, mode)) is not None:
         if quiet < 2:
@@ -107,12 +120,23 @@ def program_for(mode: RunMode, target: str, store: str | None, run_id: str | Non
                 parameters: Sequence[str]) -> Runner:  # fmt: skip
     """The target's program with its settings; to go on with a run, built with the run's parameters."""
     parsed, given = parse_target(target), pairs(parameters, "--param")
-    if mode is not RunMode.restart:
-        given = {**parameters_of_run(parsed, store, run_id), **given}
-    program = load_program(parsed, given, None if mode is RunMode.restart else run_id)
+    if mode is RunMode.restart or parsed.store is not None:
+        program = _loaded(parsed, given, store, None if mode is RunMode.restart else run_id)
+    else:
+        guess = store or (None if parsed.file is None else str(store_beside(parsed.file)))
+        used = {**parameters_of_run(parsed, guess, run_id), **given}
+        program = _loaded(parsed, used, store)
+        own = {**parameters_of_run(parsed, program.store, run_id, program.name), **given}
+        if own != used:  # only the program itself says which store, and which run in it
+            program = _loaded(parsed, own, store)
+    program.configure(settings_of(settings))
+    return program
+
+
+def _loaded(target: Target, parameters: Mapping[str, str], store: str | None, run_id: str | None = None) -> Runner:
+    program = load_program(target, parameters, run_id)
     if store is not None:
         program.use_store(store)
-    program.configure(settings_of(settings))
     return program
 
 

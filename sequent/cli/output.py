@@ -19,26 +19,30 @@ WIDEST = 10_000  #: columns of a table that is not to be cut
 
 def print_table(table: RenderableType) -> None:
     """Print a table that is never cut, for people and for pipes."""
-    found = Console(highlight=False, width=WIDEST)
-    (found if found.is_terminal else _plain(WIDEST)).print(table)
+    terminal = Console(highlight=False, width=WIDEST)
+    _print(terminal if terminal.is_terminal else _plain(WIDEST), table)
 
 
 def print_fitted(lines: RenderableType) -> None:
     """Print lines that are wrapped to fit the terminal, and where the output is piped, as long as they are."""
     terminal = Console(highlight=False)
     if terminal.is_terminal:
-        terminal.print(lines)
+        _print(terminal, lines)
         return
     plain = _plain(WIDEST)
-    plain = _plain(max(1, Measurement.get(plain, plain.options, lines).maximum))
-    with plain.capture() as printed:
-        plain.print(lines)
-    for line in printed.get().splitlines():
-        click.echo(line.rstrip())
+    _print(_plain(max(1, Measurement.get(plain, plain.options, lines).maximum)), lines)
 
 
 def _plain(width: int) -> Console:
     return Console(highlight=False, width=width, color_system=None)
+
+
+def _print(console: Console, lines: RenderableType) -> None:
+    """Print by way of click, which can write any text whatever the locale is."""
+    with console.capture() as printed:
+        console.print(lines)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip(), color=console.is_terminal)
 
 
 def print_json(data: Any) -> None:

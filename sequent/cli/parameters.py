@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -85,13 +86,11 @@ def _written_out(text: str, wanted: Any, wrong: msgspec.ValidationError) -> Any:
     import yaml
 
     for loader in (yaml.SafeLoader, yaml.BaseLoader):
-        try:
+        with suppress(yaml.YAMLError, ValueError, AttributeError, RecursionError):  # the last three of odd scalars
             value = yaml.load(text, loader)  # noqa: S506  both loaders make plain values only
-        except yaml.YAMLError:
-            raise wrong from None
-        if isinstance(value, (list, dict)):
-            try:
-                return msgspec.convert(value, wanted, strict=False)
-            except msgspec.ValidationError as error:
-                wrong = error
+            if isinstance(value, (list, dict)):
+                try:
+                    return msgspec.convert(value, wanted, strict=False)
+                except msgspec.ValidationError as error:
+                    wrong = error
     raise wrong

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import click
 
 from eventcore.define.error_text import headline
 from eventcore.define.plain import plain
-from eventcore.define.status import TaskStatus
+from eventcore.define.stored import StoredStep
 from eventcore.record.reading import reading
+from eventcore.record.views import InstanceView, RunView
 from eventcore.run.next_action import next_action
 from visual.instances import Instances
+from visual.reading import failures
 
 MOST = 5  #: failures that are told
 
 
 def tell_end(location: str, run_id: str | None) -> None:
-    """Print how the run ended; failures that earlier recoveries handled are old news."""
+    """Print how the run ended, and what failed, first what nothing handled."""
     with reading(location) as reader:
         run = reader.run(run_id, time.time())
-        failed = (TaskStatus.failure,)
-        failures = reader.instances(run, statuses=failed, since=run.counts_from, limit=10 * MOST)
         steps = reader.program(run).step_named
-        shown = [failure for failure in failures if failure.step in steps and not steps[failure.step].is_hidden]
-        told = [
-            failure
-            for failure in shown
-            if failure.error is not None and (failure.recovery == run.recovery or not steps[failure.step].handled)
-        ][:MOST]
+        shown = [failure for failure in failures(reader, run, 10 * MOST) if _is_news(failure, run, steps)]
+        told = sorted(shown, key=lambda failure: steps[failure.step].handled)[:MOST]
         instances = Instances(reader, run)
         names = [instances.name(failure.step, failure.sequence, failure.recovery) for failure in told]
     for name, failure in zip(names, told, strict=True):
@@ -38,3 +35,11 @@ def tell_end(location: str, run_id: str | None) -> None:
     action = next_action(run, location)
     if action is not None:
         click.echo(action)
+
+
+def _is_news(failure: InstanceView, run: RunView, steps: Mapping[str, StoredStep]) -> bool:
+    """Whether it says something, of a step of the program; what earlier recoveries handled is old news."""
+    step = steps.get(failure.step)
+    if step is None or step.is_hidden or failure.error is None:
+        return False
+    return failure.recovery == run.recovery or not step.handled

@@ -8,13 +8,14 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 
 import cloudpickle
 import msgspec
 
 from eventcore.define.classes import script_is
-from eventcore.errors import EventcoreError
+from eventcore.define.error_text import error_text, headline
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import capturing
 from eventcore.run.runner import Runner
@@ -49,8 +50,8 @@ def parse_target(text: str) -> Target:
         path = Path(head)
         if not _is_file(path):
             raise TargetError(f"there is no file {head}; give the path of a Python file with a flow")
-        return Target(text, file=path, name=name)
-    if separator and head and all(part.isidentifier() for part in head.split(".")):
+        return Target(text if name else head, file=path, name=name or None)
+    if name and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
     raise TargetError(
         f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
@@ -104,24 +105,23 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
     raise TargetError(f"{target.text}: it ended without running a flow; name one in it, as {target.text}:NAME")
 
 
+def is_of_a_program(error: BaseException) -> bool:
+    """Whether the code of the user's program raised it, which is executed while its target is loaded."""
+    return any(frame.filename == __file__ for frame in extract_tb(error.__traceback__))
+
+
+def last_words(error: BaseException) -> str:
+    """What an exception says, and in which line of which file it was raised."""
+    where = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    at = f" ({where[-1].filename}, line {where[-1].lineno})" if where else ""
+    return f"{headline(error_text(error))}{at}"
+
+
 def as_recorded(target: Target) -> str:
     """The target as stores record it."""
     if target.file is None:
         return target.text
     return str(target.file.resolve()) + (f":{target.name}" if target.name else "")
-
-
-def parameters_of_run(target: Target, store: str | None, run_id: str | None) -> dict[str, str]:
-    """The parameters that the run was built with, where the same target built it; a store brings its own along."""
-    location = store or (str(store_beside(target.file)) if target.file is not None else None)
-    file = None if target.store is not None or location is None else backend_of(location).file
-    if file is None or not file.is_file():
-        return {}
-    try:
-        stored, known = _source_of(file, run_id)
-    except EventcoreError:
-        return {}
-    return known if as_recorded(stored) == as_recorded(target) else {}
 
 
 def store_beside(file: Path) -> Path:

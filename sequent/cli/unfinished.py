@@ -14,7 +14,6 @@ from eventcore.record.reading import reading
 from eventcore.record.views import RunView
 from eventcore.run.next_action import stored_at
 from eventcore.run.runner import Runner
-from sequent.cli.chosen import chosen_store
 from sequent.cli.target import as_recorded, parse_target
 
 #: the states of runs that a mode serves; one that was cancelled or paused on purpose stays so
@@ -34,9 +33,8 @@ def own_runs(target: str, location: str) -> list[RunView]:
     ]  # fmt: skip
 
 
-def tell_left(mode: RunMode, target: str, store: str | None) -> None:
+def tell_left(mode: RunMode, target: str, location: str) -> None:
     """Say in a line which of your runs before the latest the command could have served, too."""
-    location = chosen_store(parse_target(target), store)
     _tell(mode, own_runs(target, location)[:-1], location)
 
 

@@ -88,7 +88,7 @@ def test_a_verb_whose_reader_goes_ends_without_a_word(stored: Path, verb: str) -
     assert len(done.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("verb", ["runs", "status", "logs", "status --json"])
+@pytest.mark.parametrize("verb", ["runs", "status", "logs", "status --json", "serve"])
 def test_a_verb_whose_output_has_no_room_says_so_in_one_line(stored: Path, verb: str) -> None:
     done = shell(f"SEQUENT {verb} flow.py >/dev/full", stored)
     assert (done.returncode, done.stderr) == (1, "sequent: the output: No space left on device\n")

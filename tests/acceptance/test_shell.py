@@ -386,6 +386,7 @@ def test_status_takes_a_path_and_filters(folder: Path) -> None:
     failed = sequent(folder, "status", "many.py", "box", "--failed").stdout
     assert "2 steps: 1 failure, 1 success" in failed
     assert "good" not in failed
+    assert "── 1 step: 1 failure" in sequent(folder, "status", "many.py", "box/in", "--failed").stdout
     active = sequent(folder, "status", "many.py", "--active").stdout.splitlines()
     assert active[1] == "└── 102 steps: 4 failure, 98 success"
     assert active[2].startswith("fix the problem, then run: sequent recover many.run.db") and len(active) == 3

@@ -45,7 +45,7 @@ def build(  # type: ignore[no-untyped-def]
         ("flag", "0", False),
         ("maybe", "off", False), ("maybe", "null", None), ("on", "n", False),
         ("names", '["a", "b"]', ["a", "b"]), ("names", "[a, b]", ["a", "b"]),
-        ("names", "[1, 2026-11-21]", ["1", "2026-11-21"]),
+        ("names", "[1, 2026-11-21]", ["1", "2026-11-21"]), ("names", "[2026-02-30]", ["2026-02-30"]),
         ("sizes", '{"a": 1}', {"a": 1}), ("sizes", "{a: 1, b: 2}", {"a": 1, "b": 2}),
         ("days", "[2026-11-21]", (datetime.date(2026, 11, 21),)),
         ("text", "[a]", "[a]"), ("text", "yes", "yes"), ("bare", "[3, 4]", (3, 4)),
@@ -55,7 +55,13 @@ def test_parameters_are_read_as_people_write_them(name: str, text: str, value: o
     assert typed_parameters(build, {name: text}, "flow.py:build") == {name: value}
 
 
-@pytest.mark.parametrize(("name", "text"), [("flag", "maybe"), ("names", "a,b"), ("sizes", "{a: x}"), ("names", "[a")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flag", "maybe"), ("names", "a,b"), ("sizes", "{a: x}"), ("names", "[a"), ("days", "[2026-02-30]"),
+        ("sizes", "{a: !!int x}"), pytest.param("names", "[" * 3000, id="deep"),
+    ],
+)  # fmt: skip
 def test_what_is_none_of_these_is_an_error_that_names_the_parameter(name: str, text: str) -> None:
     with pytest.raises(TargetError, match=f"--param {name}="):
         typed_parameters(build, {name: text}, "flow.py:build")
@@ -106,6 +112,16 @@ def test_a_script_that_cannot_be_loaded_is_one_line(folder: Path) -> None:
     assert "broken.py, line 2" in error
     (folder / "leaves.py").write_text("import sys\nsys.exit('no licence')\n")
     assert "no licence" in one_line_error(folder, "check", "leaves.py")
+
+
+def test_clean_leaves_the_logs_of_a_run_whose_id_goes_on_as_another_does(folder: Path) -> None:
+    for name in ("one.two", "one"):
+        sequent(folder, "run", "flow.py:build", "--run-id", name, "--detach")
+        sequent(folder, "watch", "flow.run.db", "--run-id", name)
+    told = sequent(folder, "clean", "flow.run.db", "--keep", "0", "--logs", "--dry-run").stdout.splitlines()
+    assert told[0].startswith("would delete  one  ")
+    assert "flow.run.one.2" in told[0]
+    assert "one.two" not in told[0]
 
 
 def test_clean_deletes_what_engines_in_the_background_said(folder: Path) -> None:

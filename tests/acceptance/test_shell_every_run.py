@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -84,6 +85,24 @@ def test_recover_all_recovers_every_failed_run_and_goes_on_after_one_that_fails_
     assert set(states(folder).values()) == {"success"}
 
 
+def test_recover_all_goes_on_after_a_run_whose_program_cannot_be_built(folder: Path) -> None:
+    for name in ("a", "b", "c"):
+        (folder / f"down-{name}").touch()
+        begin(folder, name, code=1)
+        (folder / f"down-{name}").unlink()
+    flow = (folder / "flow.py").read_text()
+    gone = """-> seq.Sequent:
+    if name == "a": raise ValueError("no data\\nfor a")
+    if name == "b": raise SystemExit("no licence")"""
+    (folder / "flow.py").write_text(flow.replace("-> seq.Sequent:", gone))
+    done = sequent(folder, "recover", "-q", "flow.run.db", "--all", code=1)
+    assert states(folder) == {"a": "failure", "b": "failure", "c": "success"}
+    assert "sequent: run a: ValueError: no data" in done.stderr
+    assert "flow.py, line 11)" in done.stderr
+    assert "sequent: run b: SystemExit: no licence" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_was_cancelled_on_purpose_is_left(folder: Path) -> None:
     (folder / "wait-a").touch()
     begin(folder, "a", "--max-loops", "1")
@@ -104,7 +123,40 @@ def test_a_line_says_which_runs_were_left(folder: Path) -> None:
     assert "left" not in sequent(folder, "continue", "flow.run.db", code=3).stderr
 
 
+def test_a_script_is_loaded_once_however_many_runs_are_left(tmp_path: Path) -> None:
+    flow = (
+        FLOW[: FLOW.index("def build")]
+        + """
+print("loaded")
+flow = seq.Sequent("flow", "own.db", config={"task_construct": "invoke"})
+flow.add_step("first", work, args=("a",))
+flow.run()
+"""
+    )
+    (tmp_path / "flow.py").write_text(flow)
+    (tmp_path / "down-a").touch()
+    for _ in range(2):
+        sequent(tmp_path, "run", "-q", "flow.py", code=1)
+    (tmp_path / "down-a").unlink()
+    done = sequent(tmp_path, "recover", "-q", "flow.py")
+    assert done.stdout.count("loaded") == 1
+    assert "left as they are: " in done.stderr
+
+
 def test_all_is_not_for_one_run(folder: Path) -> None:
     begin(folder, "a")
     assert "--run-id" in one_line_error(folder, "continue", "flow.run.db", "--all", "--run-id", "a")
     assert "--dry-run" in one_line_error(folder, "recover", "flow.run.db", "--all", "--dry-run")
+
+
+@pytest.mark.parametrize("verb", ["recover", "rerun"])
+def test_a_run_in_a_store_of_the_programs_own_choice_keeps_its_parameters(folder: Path, verb: str) -> None:
+    flow = FLOW.replace('Sequent("flow", ', 'Sequent("flow", "own.db", ').replace("def build", "def other")
+    (folder / "flow.py").write_text(flow + FLOW[FLOW.index("def build") :].replace('"flow", ', '"more", "own.db", '))
+    (folder / "down-a").touch()
+    sequent(folder, "run", "-q", "flow.py:other", "--param", "name=a", code=1)
+    (folder / "down-a").unlink()
+    sequent(folder, "run", "-q", "flow.py:build", "--param", "name=b")
+    again = sequent(folder, verb, "-q", "flow.py:other", *(["first"] if verb == "rerun" else [])).stdout
+    assert again.startswith("work a\n")
+    assert json.loads(sequent(folder, "status", "flow.py:other", "--json").stdout)["parameters"] == {"name": "a"}

@@ -70,6 +70,13 @@ def test_a_loop_that_cannot_be_computed_is_handled_where_the_flow_says_so_and_no
         assert ("the failure is handled" in sequent(tmp_path, "why", "flow.run.db", path).stdout) is word
 
 
+def test_the_failure_that_ends_a_run_is_told_before_those_that_were_handled(tmp_path: Path) -> None:
+    many = MENDED.replace('flow.add_step("step", bad)', 'flow.add_step("step", bad, loop=range(60))')
+    (tmp_path / "flow.py").write_text(many + 'flow.add_step("last", bad, require=((step, seq.STEP_FAILURE),))\n')
+    told = sequent(tmp_path, "run", "-q", "flow.py", code=1).stdout.splitlines()
+    assert told[:2] == ["failed: last@1: ValueError: bad", "failed, and handled: step@1.1 [0]: ValueError: bad"]
+
+
 def test_a_rerun_of_one_step_tells_nothing_of_failures_that_were_handled_before(tmp_path: Path) -> None:
     (tmp_path / "flow.py").write_text(MENDED)
     assert "failed, and handled: step@1" in sequent(tmp_path, "run", "-q", "flow.py").stdout

@@ -68,3 +68,26 @@ def test_the_advice_can_be_given_to_a_shell(ran: tuple[Path, str]) -> None:
     assert AGAIN in ran[1]
     words = subprocess.run(["bash", "-c", f"printf '%s|' {AGAIN}"], capture_output=True, text=True, check=True).stdout
     assert words.split("|")[-2] == f"run{ODD}"
+
+
+def test_so_can_the_way_to_what_a_command_printed(tmp_path: Path) -> None:
+    (tmp_path / "make.py").write_text(
+        f"import sequent as seq\nflow = seq.Sequent()\nflow.add_step({f'all{ODD}'!r}, seq.shell('echo no; exit 3'))\n"
+    )
+    sequent(tmp_path, "run", "-q", "make.py", "--run-id", f"run{ODD}", code=1)
+    last = sequent(tmp_path, "why", "make.py", f"all{ODD}").stdout.splitlines()[-1]
+    assert "\x1b" not in last
+    command = last.partition("sequent ")[2]
+    words = subprocess.run(["bash", "-c", f"printf '%s|' {command}"], capture_output=True, text=True, check=True).stdout
+    assert "no\n" in sequent(tmp_path, *words.split("|")[:-1]).stdout
+
+
+@pytest.mark.parametrize("verb", ["runs", "status"])
+def test_names_are_shown_whatever_the_locale_can_encode(
+    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flow.py").write_text("import sequent as seq\nflow = seq.Sequent('größe')\nflow.add_step('größe')\n")
+    sequent(tmp_path, "run", "-q", "flow.py")
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert "größe" in sequent(tmp_path, verb, "flow.py").stdout

@@ -66,6 +66,16 @@ def build(region: str) -> seq.Sequent:
     assert "in memory" in one_line_error(folder, "status", "sqlite://")
 
 
+def test_the_run_of_a_program_that_names_its_store_by_a_url_is_drawn(folder: Path) -> None:
+    url = f"sqlite:///{folder}/named.db"
+    (folder / "named.py").write_text(
+        f"import sequent as seq\nflow = seq.Sequent('flow', {url!r})\nflow.add_step('a')\n"
+    )
+    assert "success" not in sequent(folder, "graph", "named.py").stdout
+    sequent(folder, "run", "-q", "named.py")
+    assert "success" in sequent(folder, "graph", "named.py").stdout
+
+
 def test_a_store_that_only_the_parameters_would_tell_is_asked_for(folder: Path) -> None:
     (folder / "parted.py").write_text("""
 import sequent as seq
@@ -107,3 +117,15 @@ def test_a_file_that_does_not_say_which_flow_is_answered_with_what_to_name(
     with pytest.raises(TargetError) as refused:
         load_program(parse_target(str(tmp_path / "odd.py")), dict(text.split("=", 1) for text in parameters))
     assert str(refused.value).replace(f"{tmp_path}/", "").endswith(said)
+
+
+def test_a_name_that_is_left_out_is_none(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(FLOW)
+    assert parse_target(f"{tmp_path}/odd.py:") == parse_target(f"{tmp_path}/odd.py")
+    with pytest.raises(TargetError, match="is not a file"):
+        parse_target("package.module:")
+
+
+@pytest.mark.parametrize("verb", ["runs", "serve", "status"])
+def test_a_text_too_long_for_a_path_is_no_target(tmp_path: Path, verb: str) -> None:
+    assert "is not a file" in one_line_error(tmp_path, verb, "x" * 300)

@@ -134,7 +134,9 @@ def test_a_browser_finds_what_it_searches_for_and_asks_nobody_else(site: Path, b
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(f"{own}index.html")
-        tab.locator(".md-search__input").fill("idempotency key")
+        tab.locator(".md-search__input").click()
+        tab.get_by_text("Type to start searching").wait_for()  # what is written before that is not heard
+        tab.locator(".md-search__input").press_sequentially("idempotency key")
         found = tab.locator(".md-search-result__item").first.inner_text()
         tab.close()
     finally:

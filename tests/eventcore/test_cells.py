@@ -94,6 +94,11 @@ class Add:
     assert code_of(partial(defined(FUNCTION), 3)) == code_of(defined(FUNCTION))
 
 
+def test_a_number_may_be_of_any_size() -> None:
+    source = "SIZE = 1 << 50_000\ndef work():\n    return SIZE\n"
+    assert code_of(defined(source)) != code_of(defined(source.replace("1 <<", "3 <<"))) is not None
+
+
 def test_functions_that_call_each_other_come_to_an_end() -> None:
     source = "def even(n):\n    return n == 0 or odd(n - 1)\ndef odd(n):\n    return n != 0 and even(n - 1)\n"
     assert code_of(defined(source, "even")) != code_of(defined(source.replace("n != 0", "n > 0"), "even"))

@@ -106,6 +106,22 @@ def test_an_executor_that_babbles_fails_its_steps_and_not_the_engine(
     assert "could not be closed" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [{"traceback": ValueError()}, {"raised": None}, {"raised": (("loaded", "1", 2),)}, {"raised": ((None, "1"),)}],
+    ids=str,
+)
+def test_an_executor_whose_outcome_has_odd_parts_fails_its_step_and_not_the_engine(odd: dict[str, Any]) -> None:
+    class Odd(MyExecutor):
+        def start(self, ticket: int, call: Call, timeout: float | None) -> None:
+            self.report(ticket, Outcome(True, **odd))
+
+    ev = eventor(task_construct=Odd)
+    start(ev, ev.add_step("a", int))
+    assert not ev.run()
+    assert "which is no Outcome of texts and numbers" in str(ev.tasks("a")[0].error)
+
+
 class Refusing(MyExecutor):
     """Starts no call."""
 

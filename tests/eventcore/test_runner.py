@@ -13,6 +13,8 @@ import eventcore as evr
 import sequent as seq
 from eventcore import errors
 from eventcore.errors import ConfigError, EventcoreError, RunExistsError, RunHeldError, RunNotFoundError
+from eventcore.record import requests
+from eventcore.record.store import Store
 from tests.support import boom, eventor, rows, run_script, start
 
 
@@ -218,6 +220,37 @@ def test_an_error_leaves_the_object_usable(tmp_path: Path) -> None:
         ev.run()
     assert ev.run(store=tmp_path / "run.db")
     assert ran == ["s"]
+
+
+def test_an_error_on_the_way_into_a_run_leaves_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> set[str]:
+        raise errors.StoreError("disk I/O error")
+
+    program = eventor(str(tmp_path / "s.db"))
+    start(program, program.add_step("a"))
+    monkeypatch.setattr(requests, "asked_sequences", unreadable)
+    with pytest.raises(errors.StoreError, match="disk I/O error"):
+        program.run()
+    monkeypatch.undo()
+    assert program.run()
+
+
+def test_a_run_that_could_not_be_left_can_be_continued_by_the_same_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise errors.StoreError("the disk is full")
+
+    path = str(tmp_path / "s.db")
+    program = eventor(path)
+    start(program, program.add_step("a"))
+    monkeypatch.setattr(Store, "leave_run", full)
+    with pytest.raises(errors.StoreError, match="the disk is full"):
+        program.run()
+    monkeypatch.undo()
+    again = eventor(path)
+    start(again, again.add_step("a"))
+    assert again.run(run_mode=evr.RunMode.continue_)
 
 
 def test_the_seeds_recovery_example_works_as_written(tmp_path: Path) -> None:

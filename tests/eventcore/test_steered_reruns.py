@@ -8,7 +8,7 @@ import pytest
 
 import eventcore as evr
 import sequent as seq
-from eventcore.errors import ConfigError
+from eventcore.errors import ConfigError, ProgramError
 from tests.eventcore.gates import Gate, outcome, refused, running
 from tests.support import eventor, flow, rows, start
 
@@ -33,6 +33,16 @@ def test_a_rerun_of_a_stopped_run_is_carried_out_at_once(store: str) -> None:
     assert "no instance of a@7 to run again" in refused(program.rerun("a", 7))
     with pytest.raises(ConfigError, match="unknown extent 'all'; choose one of also, downstream, only"):
         program.rerun("a", extent="all")  # type: ignore[arg-type]
+
+
+def test_a_rerun_of_a_program_that_cannot_be_built_raises_though_there_was_one_before(store: str) -> None:
+    program = flow(store)
+    a = program.add_step("a", int)
+    program.run()
+    assert program.rerun("a").is_done
+    program.add_step("b", int, require=((a, seq.STEP_SUCCESS), ("nowhere", seq.STEP_SUCCESS)))
+    with pytest.raises(ProgramError, match="nowhere"):
+        program.rerun("a")
 
 
 def test_a_rerun_of_a_raw_step_takes_no_step_along_whose_name_begins_alike(store: str) -> None:

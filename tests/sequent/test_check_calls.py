@@ -25,6 +25,11 @@ from tests.support import ROOT, boom, flow, run_script
 Pair = namedtuple("Pair", "a b")
 
 
+def large(size: int = 1 << 50_000) -> int:
+    """A function with a default that Python refuses to write."""
+    return size
+
+
 def two(a: int, b: int) -> int:
     return a + b
 
@@ -207,6 +212,7 @@ def test_a_flow_can_still_be_copied() -> None:
         ),
         (lambda f: f.add_step("s", functools.partial(two, 1), args=(1, 2)), "too many positional arguments"),
         (lambda f: f.add_step("s", Holder(1), args=(1,)), "its function Holder.* too many positional arguments"),
+        (lambda f: f.add_step("s", large, args=(1, 2)), r"its function large\(...\) .* too many positional arguments"),
         (lambda f: f.add_step("s", seq.shell("ls {0}")), "missing a required argument: 'argument_0'"),
         (
             lambda f: f.add_step("s", seq.shell("ls {a}")),

@@ -267,7 +267,8 @@ def test_programs_steer_with_the_token_as_bearer(done: Served) -> None:
 
 @pytest.mark.parametrize(("path", "body", "status"), [
     (f"{RUN}/cancel", '{"path": 1}', 409), (f"{RUN}/cancel", '{"step": "later"}', 409), (f"{RUN}/pause", "[1]", 409),
-    (f"{RUN}/pause", "{", 400), (f"{RUN}/pause", '{"path": "later"}', 409), ("/stores/1/runs/7/pause", "{}", 404),
+    (f"{RUN}/pause", "{", 400), (f"{RUN}/pause", '{"\\ud800": "x"}', 409), (f"{RUN}/pause", '{"path": "later"}', 409),
+    ("/stores/1/runs/7/pause", "{}", 404),
     (f"{RUN}/clean", "{}", 404), (f"{RUN}/trigger", '{"event": "none"}', 409), (f"{RUN}/trigger", "{}", 409),
     (f"{RUN}/cancel", f'{{"path": "{"x" * 5000}"}}', 413), (f"{RUN}/rerun", '{"path": "none"}', 409),
     (f"{RUN}/rerun", '{"path": "later", "sequence": "1@1"}', 409),

@@ -158,7 +158,8 @@ def test_as_many_levels_are_closed_as_it_takes() -> None:
             for k in range(7):
                 middle.add_step(f"inner{k}", delay=k).add_step("work", delay=i)
     assert draw(flow).graph.root.size == 48
-    assert draw(flow).graph.root.boxes[0].nodes[0].about == ("7 steps inside",)
+    for depth in (None, 3, 2):
+        assert draw(flow, depth=depth).graph.root.boxes[0].nodes[0].about == ("7 steps inside",)
 
 
 def test_alternatives_of_many_are_folded_with_them() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import sequent as seq
+from tests.support import boom
 from tests.visual.drawings import QUIET, nested
 from visual import PictureError, draw
 from visual.graph.direction import ranked
@@ -117,6 +118,17 @@ def test_containers_are_closed_from_a_depth_on() -> None:
     assert (c.id, c.about) == ("a/b/c", ("1 step inside",))
     with pytest.raises(PictureError, match="depth of 0"):
         draw(flow, depth=0)
+
+
+def test_a_closed_container_names_what_failed_by_where_it_is_inside(tmp_path: Path) -> None:
+    flow = seq.Sequent("flow", tmp_path / "run.db", config=QUIET)
+    outer = flow.add_step("outer")
+    for name in ("a", "b"):
+        outer.add_step(name).add_step("load", boom)
+    outer.add_step("load", int)
+    flow.run()
+    (closed,) = draw(tmp_path / "run.db", depth=1).graph.root.nodes
+    assert closed.said[-2:] == ("2 failure, 1 success", "failed: a/load, b/load")
 
 
 def test_a_run_is_drawn_in_part(tmp_path: Path) -> None:

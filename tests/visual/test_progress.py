@@ -13,9 +13,10 @@ import sequent as seq
 from eventcore.record.reading import reading
 from tests.support import boom
 from visual import draw
-from visual.live import look, picture
+from visual.live import changes, look, picture
 from visual.live.items import items_of
 from visual.live.moment import Moment
+from visual.notebook.view import view_of
 from visual.reading import standings
 from visual.report.build import report_data
 from visual.standing import Standing
@@ -112,3 +113,47 @@ def test_an_empty_loop_is_done_and_one_that_cannot_be_computed_has_failed(tmp_pa
     known = seen(store)[1]
     assert known["none#body"].text == "success 0/0"
     assert known["never#body"].state == "failure"
+
+
+def test_why_a_loop_could_not_be_computed_is_said_wherever_a_run_is_watched(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    flow = seq.Sequent("flow", store, config=CONFIG)
+    flow.add_step("box", loop=boom).add_step("inner", int)
+    flow.add_step("own", int, loop=boom)
+    flow.run()
+    moment = seen(store)[0]
+    why = "@1: its loop could not be computed: ValueError: boom"
+    watched = list(changes(None, moment))
+    notebook = view_of(moment, time.time(), []).bundle["text/plain"]
+    for path in ("box", "own"):
+        assert [line.endswith(why) for line in watched if f" {path}: " in line] == [True]
+        assert f"{path}{why}" in notebook.splitlines()
+    assert [item.about.endswith(why) for item in items_of(moment, time.time())] == [True, True]
+
+
+def test_a_notebook_counts_all_failures_and_names_the_items_of_those_it_shows(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    flow = seq.Sequent("flow", store, config=CONFIG)
+    flow.add_step("each", boom, ("down",), loop=[f"day {number}" for number in range(1, 61)])
+    flow.add_step("box", loop=[1, 2]).add_step("inner", boom)
+    flow.run()
+    shown = view_of(seen(store)[0], time.time(), [])
+    assert len({line.partition("@")[2] for line, _ in shown.failures}) == 3
+    assert all("[" in line for line, _ in shown.failures)
+    assert shown.more == "and 59 more: flow.tasks() has them all"
+
+
+def test_the_failure_that_ends_a_run_is_told_however_many_were_handled(tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    flow = seq.Sequent("flow", store, config=CONFIG)
+    box = flow.add_step("box", loop=range(60))
+    tried = box.add_step("tried", boom, ("odd",))
+    box.add_step("instead", int, require=((tried, seq.STEP_FAILURE),))
+    flow.add_step("last", boom, ("the reason",), require=((box, seq.STEP_SUCCESS),))
+    flow.run()
+    moment = seen(store)[0]
+    assert [line.partition(" last: ")[2] for line in changes(None, moment)][-1] == "failure, @1: ValueError: the reason"
+    assert [line for line, _ in view_of(moment, time.time(), []).failures] == [
+        "last@1: ValueError: the reason", "box/tried@1.1 [0], handled: ValueError: odd",
+        "box/tried@1.2 [1], handled: ValueError: odd",
+    ]  # fmt: skip

@@ -177,3 +177,14 @@ def test_what_is_due_within_a_second_is_due_now(left: float, told: str, store: P
     with reading(str(store)) as reader:
         known = Known(reader, reader.run(None, 0.0), 1000.0)
         assert known.due(1000.0 + left).startswith(told)
+
+
+def test_the_failure_that_ended_the_run_is_named_however_many_were_handled(store: Path) -> None:
+    program = flow(store, stop_on_exception=False)
+    tried = program.add_step("tried", boom, loop=range(201))
+    program.add_step("instead", int, require=((tried, STEP_FAILURE),))
+    last = program.add_step("last", boom, ("the reason",), require=((tried, STEP_FAILURE),))
+    program.add_step("never", int, require=((last, STEP_SUCCESS),))
+    program.run()
+    (found,) = why(store, "never")
+    assert found.reasons[-1].text == "the run ended with failure of last@1: ValueError: the reason"

@@ -200,12 +200,13 @@ def test_a_raw_program_is_reported_too(tmp_path: Path) -> None:
 def test_a_node_of_the_picture_names_its_step_whatever_steps_are_called(tmp_path: Path) -> None:
     ev = evr.Eventor("raw", tmp_path / "raw.run.db", config={"task_construct": "invoke", "console": False})
     begin = ev.add_event("begin")
-    for name in ("x", "step x", "#x"):
+    for name in ("x", "step x", "#x", "x&lt;y", "x<y", "odd\x1b\n"):
         ev.add_assoc(begin, ev.add_step(name))
     ev.trigger_event(begin, 1)
     assert ev.run()
     page = parsed(tmp_path / "raw.run.db")
-    assert [a["data-step"] for _, a in page.tags if "data-step" in a] == ["x", "step x", "#x"]
+    assert [a["data-step"] for _, a in page.tags if "data-step" in a] == ["x", "step x", "#x", "x&lt;y", "x<y"]
+    assert [a["data-state"] for _, a in page.tags if "data-state" in a] == ["success"] * 6
 
 
 def test_a_store_or_run_that_is_not_there_is_an_expected_error(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def test_an_array_in_a_file_is_told_by_its_size() -> None:
 def test_what_no_codec_wrote_is_shown_as_it_is() -> None:
     for text in ('{"$":"codec","v":[', '{"$":"codec","v":["x"', '{"$":"codec","v":7}', '["numpy.ndarray","x"'):
         assert shown_value(text, 100)
+    for text in ('{"$":"dict","v":[1]}', '{"$":"dataclass","v":["x"]}', '{"$":"enum","v":[]}'):
+        assert shown_value(text, 100) == text
 
 
 def test_nothing_is_imported_to_show_a_value(monkeypatch: pytest.MonkeyPatch) -> None:

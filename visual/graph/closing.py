@@ -34,10 +34,12 @@ def shut(box: Box) -> Node:
     return Node(box.id, box.name, "closed", about, (*box.said, *said), box.state or state, box.path)
 
 
-def _nodes(box: Box) -> Iterator[Node]:
-    yield from box.nodes
+def _nodes(box: Box, around: str = "") -> Iterator[Node]:
+    """The nodes inside, of a flow with names from there on."""
+    for node in box.nodes:
+        yield msgspec.structs.replace(node, name=around + node.name)
     for inner in box.boxes:
-        yield from _nodes(inner)
+        yield from _nodes(inner, around if inner.path is None else f"{around}{inner.name}/")
 
 
 def _ids(box: Box) -> Iterator[str]:

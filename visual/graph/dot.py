@@ -6,6 +6,7 @@ import html
 
 import graphviz
 
+from eventcore.define.plain import plain
 from visual.graph.direction import ranked
 from visual.graph.looks import INK, MUTED, look_of
 from visual.graph.ranks import Ranks
@@ -118,17 +119,23 @@ class _Writer:
 
 def _node(node: Node) -> dict[str, str]:
     look = look_of(node.state)
-    drawn = {"id": graphviz.escape(_clean(node.id)), "fillcolor": look.fill, "color": look.border}
+    drawn = {"id": _id(node), "fillcolor": look.fill, "color": look.border}
     if look.width != 1:
         drawn["penwidth"] = f"{look.width:g}"
     drawn |= _kinds.get(node.kind, {})
     return drawn | {"label": node.name if node.kind in ("and", "or") else _label(node, "center")}
 
 
+def _id(item: Node | Box) -> str:
+    """As SVG has it, see `plain`: what cannot be printed is no XML, and Graphviz takes `&lt;` for `<`."""
+    found: str = graphviz.escape(plain(item.id).replace("&", "&amp;"))
+    return found
+
+
 def _cluster(box: Box) -> dict[str, str]:
     look = look_of(box.state, box=True)
     return {
-        "label": _label(box, "left"), "id": graphviz.escape(_clean(box.id)), "style": "rounded,filled",
+        "label": _label(box, "left"), "id": _id(box), "style": "rounded,filled",
         "fillcolor": look.fill, "color": look.border, "penwidth": f"{look.width:g}", "fontname": FONT,
         "fontsize": "11", "fontcolor": INK, "labeljust": "l", "margin": "12",
     }  # fmt: skip

@@ -31,13 +31,16 @@ _nouns = {
 Item = Node | Box
 
 
-def folded(graph: Graph) -> Graph:
-    """The graph with the larger groups of alike folded, and where it is crowded, with closed containers."""
-    made = _alike(graph)
-    depth = graph.root.depth
-    while made.root.size > CROWD and depth > 0:
-        made = _alike(closed(graph, depth))
+def folded(graph: Graph, depth: int | None = None) -> Graph:
+    """The graph with the larger groups of alike folded, and where it is crowded, with closed containers.
+
+    With a depth, containers that have `depth` - 1 others around them are closed in any case.
+    """
+    made = _alike(graph if depth is None else closed(graph, depth))
+    depth = min(graph.root.depth + 1, depth or graph.root.depth + 1)
+    while made.root.size > CROWD and depth > 1:
         depth -= 1
+        made = _alike(closed(graph, depth))
     return made
 
 

@@ -37,9 +37,10 @@ def graph_of(program: StoredProgram, title: str, standings: Mapping[str, Standin
             layout.add(node, graph.root)
     if path is not None:
         graph = part_of(graph, path)
-    if depth is not None:
-        graph = closed(graph, depth if path is None else depth + 1)
-    return graph if unfold else folded(graph)
+        depth = None if depth is None else depth + 1
+    if not unfold:
+        return folded(graph, depth)
+    return graph if depth is None else closed(graph, depth)
 
 
 class _Layout:

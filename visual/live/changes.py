@@ -39,7 +39,7 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
     if standing.counts:
         counter, _ = progress(moment.standings, node, around)
         parts.append(f"{standing.state} {counter}" if counter else standing.shade)
-        if counter and not node.is_container and standing.counts.get("active"):
+        if counter and not node.is_container and moment.run.is_held and standing.counts.get("active"):
             parts.append(f"{standing.counts['active']} active")
         parts += standing.troubles if counter else []
     for wait in () if moment.is_over else moment.waits.get(node.path, [])[:1]:
@@ -47,9 +47,8 @@ def _line(moment: Moment, node: StepNode, around: int | None) -> Iterator[tuple[
         parts.append(
             f"{moment.named(wait.step, wait.sequence)}: {what} at {datetime.fromtimestamp(wait.due):%Y-%m-%d %H:%M:%S}"
         )
-    for failure in moment.failures.get(node.kernel_name, [])[:1]:
-        if failure.error and not node.is_container:
-            parts.append(f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error))}")
+    for failure in moment.failed(node)[:1]:
+        parts.append(f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error or ''))}")
     yield node.path, ", ".join(parts)
     inner = total_of(moment.standings, node, around)
     for child in node.children:

@@ -80,9 +80,8 @@ def _about(moment: Moment, node: StepNode, standing: Standing, now: float, *, is
     yield from standing.left_behind
     if waits := [] if moment.is_over else moment.waits.get(node.path, []):
         yield _waiting(waits, now)
-    for failure in moment.failures.get(node.kernel_name, [])[:1]:
-        if failure.error and not node.is_container:
-            yield f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error))}"
+    for failure in moment.failed(node)[:1]:
+        yield f"{moment.named(failure.step, failure.sequence)}: {printable(headline(failure.error or ''))}"
 
 
 def _active(moment: Moment, active: Sequence[InstanceView], count: int, now: float, *, is_single: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -13,7 +13,7 @@ from eventcore.record.reading import Reader
 from eventcore.record.views import InstanceView, RunView
 from visual.instances import Instances
 from visual.outline import StepNode, outline_of
-from visual.reading import standings
+from visual.reading import failures, standings
 from visual.standing import Standing
 
 MOST = 50  #: active instances, failures or retries that are read
@@ -44,6 +44,10 @@ class Moment(msgspec.Struct, frozen=True):
         """An instance without its path, such as `@1.2 [tue]`."""
         return f"@{self.items.get((step, sequence), sequence)}"
 
+    def failed(self, node: StepNode) -> list[InstanceView]:
+        """The failures of a step that say why; that of a whole loop does where its items could not be computed."""
+        return [task for name in node.kernel_names for task in self.failures.get(name, ()) if task.error]
+
     @property
     def is_over(self) -> bool:
         """Whether no engine works on it."""
@@ -60,21 +64,24 @@ def look(reader: Reader, run_id: str | None, now: float) -> Moment:
     run = reader.run(run_id, now)
     nodes = outline_of(reader.program(run))
     known = standings(reader, run)
-    active, failures = (_by_step(reader, run, known, word) for word in (TaskStatus.active, TaskStatus.failure))
+    present = {word for standing in known.values() for word in standing.counts}
+    running = (TaskStatus.active,)
+    active = _by_step(
+        reader.instances(run, statuses=running, since=run.counts_from, limit=MOST) if "active" in present else ()
+    )
+    failed = _by_step(failures(reader, run, MOST) if "failure" in present else ())
     waits = _waits(reader, run, nodes, known)
-    named = [(task.step, task.sequence) for tasks in active.values() for task in tasks]
-    named += [(tasks[0].step, tasks[0].sequence) for tasks in failures.values()]
+    reached = (*active.values(), *failed.values())
+    named = [(task.step, task.sequence) for tasks in reached for task in tasks]
     named += [(found[0].step, found[0].sequence) for found in waits.values()]
     instances = Instances(reader, run)
-    return Moment(now, run, nodes, known, active, waits, failures, {place: instances.at(*place) for place in named})
+    return Moment(now, run, nodes, known, active, waits, failed, {place: instances.at(*place) for place in named})
 
 
-def _by_step(reader: Reader, run: RunView, known: Mapping[str, Standing],
-             status: TaskStatus) -> dict[str, list[InstanceView]]:  # fmt: skip
+def _by_step(tasks: Iterable[InstanceView]) -> dict[str, list[InstanceView]]:
     found: dict[str, list[InstanceView]] = defaultdict(list)
-    if any(standing.counts.get(status.value) for standing in known.values()):
-        for task in reader.instances(run, statuses=(status,), since=run.counts_from, limit=MOST):
-            found[task.step].append(task)
+    for task in tasks:
+        found[task.step].append(task)
     return dict(found)
 
 

@@ -86,7 +86,8 @@ def error_lines(run: RunView, nodes: Iterable[StepNode], failures: Iterable[Inst
 
 def _counts(counts: Mapping[str, int]) -> Text:
     """`5,000 steps: 7 failure, 4,993 success`."""
-    line = Text(f"{sum(counts.values()):,} steps: ")
+    total = sum(counts.values())
+    line = Text(f"{total:,} step{'' if total == 1 else 's'}: ")
     parts = [Text(f"{counts[word]:,} {word}", style=STYLES[word]) for word in ORDER if word in counts]
     return line.append_text(Text(", ").join(parts))
 

@@ -21,6 +21,7 @@ from eventcore.run.next_action import next_action
 from visual.live.items import printable
 from visual.live.moment import Moment
 from visual.live.screen import picture
+from visual.outline import handled_steps
 
 WIDTH, HEIGHT = 100, 40  #: columns and lines of the tree
 MOST = 3  #: failures that are shown with their tracebacks
@@ -78,19 +79,29 @@ def view_of(moment: Moment | None, now: float, words: Sequence[str], said: str =
     """
     if moment is None:
         return View(tuple(words), None, (), "", "")
-    paths = {node.kernel_name: node.path for top in moment.nodes for node in top.walk() if not node.is_container}
-    failed = [task for step, tasks in moment.failures.items() if step in paths for task in tasks if task.error]
-    failed.sort(key=lambda task: task.ended or now)
+    failed = [(node.path, task) for top in moment.nodes for node in top.walk() for task in moment.failed(node)]
+    handled = handled_steps(moment.nodes)
+    failed.sort(key=lambda one: (one[1].step in handled, one[1].ended or now))
     failures = tuple(
         (
-            f"{paths[task.step]}{moment.named(task.step, task.sequence)}: {printable(headline(task.error or ''))}",
+            f"{path}{moment.named(task.step, task.sequence)}{', handled' if task.step in handled else ''}: "
+            f"{printable(headline(task.error or ''))}",
             in_cells(task.traceback or ""),
         )
-        for task in failed[:MOST]
+        for path, task in failed[:MOST]
     )
-    more = f"and {len(failed) - MOST} more: {flow}.tasks() has them all" if len(failed) > MOST else ""
+    left = len(failed) - len(failures) + _unread(moment)
+    more = f"and {left} more: {flow}.tasks() has them all" if left else ""
     tree = picture(moment, now, WIDTH, HEIGHT, said=said)
     return View(tuple(words), tree, failures, more, _advice(moment.run, flow) if moment.is_over else "")
+
+
+def _unread(moment: Moment) -> int:
+    """How many failures there are besides those that were read."""
+    steps = [node for top in moment.nodes for node in top.walk() if not node.is_container]
+    counted = [moment.standings[node.kernel_name].counts for node in steps if node.kernel_name in moment.standings]
+    read = [moment.failures.get(node.kernel_name) or moment.failures.get(node.step.name, []) for node in steps]
+    return max(0, sum(counts.get("failure", 0) for counts in counted) - sum(map(len, read)))
 
 
 def in_cells(traceback: str) -> str:

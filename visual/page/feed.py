@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -123,7 +124,9 @@ class Feed:
     def _look(self, followed: _Followed) -> None:
         began = time.monotonic()
         followed.due = began + INTERVAL
-        stamp = followed.topic.stamp()
+        stamp = None
+        with suppress(Exception):  # the look says what is wrong
+            stamp = followed.topic.stamp()
         if not followed.is_live and stamp is not None and stamp == followed.stamp:
             return
         followed.stamp = stamp

@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 
+from visual.errors import PortError
 from visual.page.access import Access
 from visual.page.app import Pages
 from visual.page.engines import Engines
@@ -34,11 +35,14 @@ class _Server(uvicorn.Server):
 def serve(stores: Stores, engines: Engines, port: int, tell: Callable[[str], None]) -> None:
     """Serve the runs of some stores until Ctrl-C; `tell` gets the address, which carries the token.
 
-    Port 0 is any that is free. Raises `OSError` where the port is taken.
+    Port 0 is any that is free. Raises `PortError` where the port is taken.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
+        try:
+            listening.bind((HOST, port))
+        except OSError as error:
+            raise PortError(f"port {port} is not available: {error.strerror}; give another --port") from None
         listening.listen(64)
         port = listening.getsockname()[1]
         token, feed = secrets.token_urlsafe(32), Feed()

@@ -90,7 +90,7 @@ def _checked(verb: str, named: Any) -> dict[str, str]:
     given = {key: value for key, value in named.items() if value is not None}
     known = {*possible, needed}
     if unknown := given.keys() - known:
-        raise RequestError(f"{verb} takes no {', '.join(sorted(unknown))}")
+        raise RequestError(f"{verb} takes no {', '.join(map(repr, sorted(unknown)))}")
     if wrong := [key for key, value in given.items() if not _is_text(value) or not value]:
         raise RequestError(f"{verb}: {', '.join(wrong)} must be non-empty text")
     if needed is not None and needed not in given:

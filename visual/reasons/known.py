@@ -19,6 +19,7 @@ from eventcore.record.views import DelayView, InstanceView, IterationView, RunVi
 from eventcore.run.next_action import NextAction, next_action
 from visual.instances import Instances
 from visual.outline import StepNode, flat_outline_of
+from visual.reading import failures
 from visual.standing import duration
 
 #: what is said of a task in a state, where that is more than that it is in it
@@ -36,7 +37,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `condition`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`,
-    `engine`, `run`, `running`, `error`, `ended`, `before` or `traceback`.
+    `engine`, `run`, `running`, `error`, `ended`, `before`, `traceback` or `logs`.
     """
 
     kind: str
@@ -123,7 +124,7 @@ class Known:
     @cached_property
     def unhandled(self) -> list[InstanceView]:
         """The failures that nothing handles, the first few."""
-        failed = self.reader.instances(self.run, statuses=(TaskStatus.failure,), since=self.run.counts_from, limit=200)
+        failed = failures(self.reader, self.run, 200)
         return [task for task in failed if not self._is_silent(task.step) and not self.steps[task.step].handled]
 
     def _is_silent(self, step: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 
 from eventcore.define.error_text import headline
+from eventcore.define.plain import quoted
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredStep
@@ -148,8 +148,8 @@ def _output(known: Known, task: InstanceView) -> list[Reason]:
     """Where to look, because there is no traceback."""
     if task.step not in known.steps:
         return []
-    instance = shlex.quote(f"{known.steps[task.step].path}@{task.sequence}")
-    run = f"{stored_at(known.reader.location)} {instance} --run-id {shlex.quote(known.run.run_id)}"
+    instance = quoted(f"{known.steps[task.step].path}@{task.sequence}")
+    run = f"{stored_at(known.reader.location)} {instance} --run-id {quoted(known.run.run_id)}"
     return [Reason("logs", f"what it printed, if anything: sequent logs {run}")]
 
 

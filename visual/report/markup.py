@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree
 
+from eventcore.define.plain import plain
 from visual.graph.layout import Box, Graph
 
 SVG = "http://www.w3.org/2000/svg"
@@ -65,12 +66,12 @@ def _states(box: Box) -> Iterator[tuple[str, str]]:
         if isinstance(item, Box):
             yield from _states(item)
         if isinstance(item, Box) or item.kind not in ("and", "or", "event"):
-            yield item.id, item.state or ""
+            yield plain(item.id), item.state or ""
 
 
 def _paths(box: Box) -> Iterator[tuple[str, str]]:
     for item in box.members:
         if isinstance(item, Box):
             yield from _paths(item)
-        if item.path is not None:
-            yield item.id, item.path
+        if item.path is not None and item.path == plain(item.path):  # else XML may not be able to hold it
+            yield plain(item.id), item.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from eventcore.act.envelope import is_plain, portable, travels_by_name
@@ -65,7 +66,10 @@ def _misfit(callee: Callee, signature: inspect.Signature | None) -> str | None:
         signature.bind(*callee.args, **callee.kwargs)
     except TypeError as error:
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
-        called = f"{name}, which takes {signature}," if name.endswith(")") else f"{name}{signature}"
+        takes = "(...)"
+        with suppress(Exception):  # a default's own repr
+            takes = str(signature)
+        called = f"{name}, which takes {takes}," if name.endswith(")") else f"{name}{takes}"
         return f"step {callee.path!r}: its {callee.what} {called} does not fit its arguments: {error}"
     return None
 

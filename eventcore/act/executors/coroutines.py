@@ -7,25 +7,28 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from eventcore.act.alarms import Alarms
 from eventcore.act.envelope import Call, Outcome, failed, perform_async
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 
-#: How long `close` lets cancelled coroutines put things in order, and how long a loop that is to end a call may take to
-#: hear of it, in seconds.
+#: Seconds in which a loop must hear of a call that is to end, and in which calls must end that are out of time or ended
+#: by `close`.
 GRACE = 2.0
 
 
 class AsyncExecutor(Executor):
     """For steps that mostly wait for the network; a plain function runs, too, but blocks the others.
 
-    A call that is to end while its loop is blocked is given up, and later calls get another loop.
+    A call that is to end while its loop is blocked is given up; those that this loop has not begun, and later ones, get
+    another loop. A call that is out of time and goes on when it is cancelled is given up, too.
     """
 
     def __init__(self, report: Report, setting: Setting) -> None:
         super().__init__(report, setting)
         self._lock = threading.Lock()  # guards all below
-        self._open: dict[int, _Loop] = {}  #: started and not reported
+        self._open: dict[int, _Started] = {}  #: those not reported
         self._loops: list[_Loop] = []
         self._loop: _Loop | None = None  #: the one for the next call
         self._closed = False
@@ -35,20 +38,16 @@ class AsyncExecutor(Executor):
         """Hand the call to the loop, which is started with the first one."""
         with self._lock:
             if not self._closed:
-                if self._loop is None:
-                    self._loop = _Loop()
-                    self._loops.append(self._loop)
-                loop = self._open[ticket] = self._loop
-                loop.tell(lambda: self._begin(loop, ticket, call, timeout))
+                self._hand_over(ticket, call, timeout)
                 return
         self.report(ticket, CANCELLED)
 
     def cancel(self, ticket: int) -> None:
         """Cancel the call at its next await; it is given up if the loop is blocked."""
         with self._lock:
-            loop = None if self._closed else self._open.get(ticket)
-        if loop is not None:
-            self._end(loop, ticket, CANCELLED)
+            started = None if self._closed else self._open.get(ticket)
+        if started is not None:
+            self._end(ticket, started, CANCELLED)
 
     def close(self) -> None:
         """Cancel what runs and stop the loops; a call that blocks one is not waited for."""
@@ -65,41 +64,76 @@ class AsyncExecutor(Executor):
         for ticket in list(self._open):
             self._report_once(ticket, CANCELLED)
 
-    def _begin(self, loop: "_Loop", ticket: int, call: Call, timeout: float | None) -> None:
-        """Run the call, in the loop's thread; its timeout is kept from outside, too, since the loop may be blocked."""
-        late = None
+    def _hand_over(self, ticket: int, call: Call, timeout: float | None) -> None:
+        """Have the present loop begin the call. Needs the lock."""
+        if self._loop is None:
+            self._loop = _Loop()
+            self._loops.append(self._loop)
+        started = self._open[ticket] = _Started(self._loop, call, timeout)
+        self._loop.tell(lambda: self._begin(ticket, started))
+
+    def _begin(self, ticket: int, started: "_Started") -> None:
+        """Run the call, in the loop's thread, unless it was given up or handed to another loop meanwhile."""
+        with self._lock:
+            if self._open.get(ticket) is not started:
+                return
+            started.has_begun = True
+        late, timeout = None, started.timeout
         if timeout is not None:
-            too_late = timed_out(timeout)
-            late = self._alarms.set(timeout, lambda: self._end(loop, ticket, too_late, by_timeout=True))
+            late = self._alarms.set(timeout, lambda: self._time_out(ticket, started))
 
         def done(task: asyncio.Task[Outcome]) -> None:
             self._alarms.cancel(late)
-            self._report_once(ticket, CANCELLED if task.cancelled() else task.result())
+            self._report_once(ticket, started.verdict or (CANCELLED if task.cancelled() else task.result()))
 
-        loop.begin(ticket, _run(call, timeout), done)
+        started.loop.begin(ticket, _run(started.call), done)
 
-    def _end(self, loop: "_Loop", ticket: int, outcome: Outcome, *, by_timeout: bool = False) -> None:
-        """Have the loop end the call; if it does not hear of this in time, report `outcome`."""
-        alarm = self._alarms.set(GRACE, lambda: self._give_up(loop, ticket, outcome))
+    def _time_out(self, ticket: int, started: "_Started") -> None:
+        late = started.verdict = Outcome(False, error=f"timed out after {started.timeout:g} s")
+        self._end(ticket, started, late)
+
+    def _end(self, ticket: int, started: "_Started", outcome: Outcome) -> None:
+        """Have the loop end the call; if it does not hear of this in time, or is late and goes on, report `outcome`."""
+        has_heard = threading.Event()
 
         def heard() -> None:
-            self._alarms.cancel(alarm)
-            if not by_timeout:  # the loop has a timer of its own for that
-                loop.cancel(ticket)
+            has_heard.set()
+            if started.verdict is None:
+                self._alarms.cancel(alarm)
+            started.loop.cancel(ticket)
 
-        loop.tell(heard)
+        alarm = self._alarms.set(GRACE, lambda: self._give_up(ticket, started.loop, outcome, has_heard.is_set()))
+        started.loop.tell(heard)
 
-    def _give_up(self, loop: "_Loop", ticket: int, outcome: Outcome) -> None:
-        with self._lock:
-            if loop is self._loop:
-                self._loop = None
+    def _give_up(self, ticket: int, loop: "_Loop", outcome: Outcome, is_alive: bool) -> None:
+        if not is_alive:
+            self._abandon(loop, ticket)
         self._report_once(ticket, outcome)
+
+    def _abandon(self, blocked: "_Loop", ticket: int) -> None:
+        """Have another loop begin what this one has not begun, apart from the call that is given up."""
+        with self._lock:
+            if blocked is self._loop:
+                self._loop = None
+            for other, started in list(self._open.items()):
+                if started.loop is blocked and not started.has_begun and other != ticket:
+                    self._hand_over(other, started.call, started.timeout)
 
     def _report_once(self, ticket: int, outcome: Outcome) -> None:
         with self._lock:
             if self._open.pop(ticket, None) is None:
                 return
         self.report(ticket, outcome)
+
+
+class _Started(msgspec.Struct):
+    """A call that was started."""
+
+    loop: "_Loop"
+    call: Call
+    timeout: float | None
+    has_begun: bool = False
+    verdict: Outcome | None = None  #: that it is out of time
 
 
 class _Loop:
@@ -143,17 +177,9 @@ class _Loop:
         self._loop.close()
 
 
-def timed_out(timeout: float) -> Outcome:
-    """The outcome of a call that has taken longer than so many seconds."""
-    return Outcome(False, error=f"timed out after {timeout:g} s")
-
-
-async def _run(call: Call, timeout: float | None) -> Outcome:
+async def _run(call: Call) -> Outcome:
     try:
-        async with asyncio.timeout(timeout):
-            return await perform_async(call)
-    except TimeoutError:
-        return timed_out(timeout or 0.0)
+        return await perform_async(call)
     except asyncio.CancelledError:
         return CANCELLED
     except BaseException as error:  # raised out of the loop, it would end all calls

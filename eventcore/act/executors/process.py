@@ -31,7 +31,7 @@ STARTING_AT_ONCE = os.cpu_count() or 1
 #: Seconds after which a worker that has not said that it is ready gets a call all the same, whose time then counts.
 LONGEST_START = 10.0
 
-#: How many workers in a row may die while they start before their deaths fail the calls that wait for one.
+#: The worker in a row that dies while it starts and fails a call that waits for one; each one after it does, too.
 TRIES = 3
 
 #: How long `close` lets idle workers run their exit handlers, in seconds.
@@ -84,7 +84,7 @@ class ProcessExecutor(Executor):
         self._selector.register(self._wake_end, selectors.EVENT_READ)
         self._watcher = threading.Thread(target=self._watch, name="eventcore-workers", daemon=True)
         self._watcher.start()
-        _forget_in_forks(self)
+        _executors.add(self)
 
     @classmethod
     def capacity(cls, max_concurrent: int) -> int | None:
@@ -156,7 +156,7 @@ class ProcessExecutor(Executor):
     def _check_prepared(self) -> None:
         """At the first call, dismiss a prepared worker that was started in other surroundings. Needs the lock."""
         worker, self._prepared = self._prepared, None
-        if worker is not None and not worker.is_up_to_date():
+        if worker in self._workers and not worker.is_up_to_date():  # it may have died
             worker.end("cancelled")  # its burial makes room
             if worker in self._idle:
                 self._idle.remove(worker)
@@ -339,12 +339,13 @@ class ProcessExecutor(Executor):
                 _log.exception("the outcome of call %s could not be reported", ticket)
 
 
-def _forget_in_forks(executor: ProcessExecutor) -> None:
-    """Keep processes that the engine forks from holding the pipes by which workers notice its end."""
-    reference = weakref.ref(executor)
+_executors: weakref.WeakSet[ProcessExecutor] = weakref.WeakSet()
 
-    def forget() -> None:
-        if (alive := reference()) is not None:
-            alive.forget_workers()
 
-    os.register_at_fork(after_in_child=forget)
+def _forget_in_a_fork() -> None:
+    """Keep a process that the engine forks from holding the pipes by which workers notice the engine's end."""
+    for executor in list(_executors):
+        executor.forget_workers()
+
+
+os.register_at_fork(after_in_child=_forget_in_a_fork)

@@ -1,5 +1,6 @@
 """What a step finds around it in a reused process, and what is put back when it has left something there."""
 
+import logging
 import os
 import resource
 import signal
@@ -27,17 +28,17 @@ _mask: Callable[[int, Any], set[int]] = _plain.pthread_sigmask
 class Surroundings:
     """The state of a process as it is now, for the steps that come.
 
-    A step's environment, working folder, umask, signal handlers, blocked signals, alarms, limits and recursion limit
-    are put back. Where that fails, and where a step left threads or other standard streams, the process is not fit for
-    another one.
+    A step's environment, working folder, umask, signal handlers, blocked signals, alarms, limits, recursion limit and
+    the root logger's level are put back. Where that fails, and where a step left threads, other standard streams or
+    other handlers of the root logger, the process is not fit for another one.
     """
 
     def __init__(self) -> None:
         self._environment = dict(os.environ)
         self._raw = dict(_raw_environment())
-        self._folder = None
-        with suppress(OSError):  # it was removed
-            self._folder = os.getcwd()  # noqa: PTH109  it is set again after every step
+        self._folder: int | None = None
+        with suppress(OSError):  # this user may not enter it
+            self._folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._handlers = list(map(_handler_of, SIGNALS))
@@ -46,6 +47,8 @@ class Surroundings:
         self._recursion = sys.getrecursionlimit()
         self._threads = threading.active_count()
         self._streams = _streams()
+        self._level, self._disabled = logging.root.level, logging.root.manager.disable
+        self._logs_to = list(logging.root.handlers)
 
     @contextmanager
     def extended(self, environment: Mapping[str, str]) -> Iterator[None]:
@@ -62,19 +65,23 @@ class Surroundings:
         for timer in TIMERS:
             signal.setitimer(timer, 0)
         self._restore_environment()
-        if self._folder is not None:
-            with suppress(OSError):
-                os.chdir(self._folder)
+        if self._folder is None:
+            return False
         os.umask(self._umask)
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
+        if (logging.root.level, logging.root.manager.disable) != (self._level, self._disabled):
+            logging.root.setLevel(self._level)
+            logging.disable(self._disabled)
         try:
+            os.fchdir(self._folder)
             self._restore_signals()
             self._restore_limits()
         except (OSError, TypeError, ValueError):
             return False
         has_streams = all(now is before for now, before in zip(_streams(), self._streams, strict=True))
-        return has_streams and threading.active_count() <= self._threads
+        has_handlers = logging.root.handlers == self._logs_to
+        return has_streams and has_handlers and threading.active_count() <= self._threads
 
     def _restore_signals(self) -> None:
         if list(map(_handler_of, SIGNALS)) != self._handlers:

@@ -48,10 +48,10 @@ class WorkerProcess:
     """
 
     def __init__(self, level: int, module: str | None = None) -> None:
-        calls, calls_end = os.pipe()
-        leash, leash_end = os.pipe()
-        self.outcomes, outcomes = os.pipe()
-        try:
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            calls, calls_end = _pipe(theirs, ours)
+            leash, leash_end = _pipe(theirs, ours)
+            self.outcomes, outcomes = _pipe(ours, theirs)
             arguments = (calls, outcomes, leash, level, module)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT.format(path=list(map(str, sys.path)), arguments=arguments)],
@@ -59,13 +59,7 @@ class WorkerProcess:
                 pass_fds=(calls, outcomes, leash),
                 start_new_session=True,
             )
-        except BaseException:
-            for end in (calls_end, leash_end, self.outcomes):
-                os.close(end)
-            raise
-        finally:
-            for end in (calls, leash, outcomes):
-                os.close(end)
+            ours.pop_all()  # they stay open
         self._calls = open(calls_end, "wb", buffering=0)  # noqa: SIM115, PTH123  a worker is no block, a descriptor no path
         self._leash = open(leash_end, "wb", buffering=0)  # noqa: SIM115, PTH123
         for end in (self.outcomes, calls_end):  # a worker may be stopped at any time
@@ -77,7 +71,7 @@ class WorkerProcess:
         self._given_at = 0.0
         self.is_ready = False  #: it has started
         self._surroundings = _surroundings()
-        self._log: str | None = None  #: the log file of its first job that has one
+        self._logs: str | None = None  #: the folder of its jobs' logs
         self.deadline: float | None = None  #: by the monotonic clock
         self.verdict: str | None = None  #: why the engine ended this worker
         self.gone = False  #: dead, and to be buried
@@ -88,7 +82,8 @@ class WorkerProcess:
         self._unsent = memoryview(HEADER.pack(len(job.message)) + job.message)
         self.push()
         self.job, self._given_at = job, time.monotonic()
-        self._log = self._log or job.log_file
+        if self._logs is None and job.log is not None:
+            self._logs = job.log.folder
         if job.timeout is not None:
             self.deadline = time.monotonic() + job.timeout
 
@@ -160,8 +155,8 @@ class WorkerProcess:
             self._kill_group()
         code = self._process.wait()
         self.let_go()
-        if self._log is not None:
-            rescue(self._log, self._process.pid, None if self.job is None else self.job.log_file)
+        if self._logs is not None:
+            rescue(self._logs, self._process.pid, None if self.job is None else self.job.log_file)
         os.close(self.outcomes)
         if self.death is not None:
             os.close(self.death)
@@ -174,6 +169,14 @@ class WorkerProcess:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """A new pipe; each of its ends is closed by whom it is handed to."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    writer.callback(os.close, write)
+    return read, write
 
 
 def _surroundings() -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -27,7 +27,7 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     from sequent.cli.execution import settings_of
     from sequent.cli.output import print_json
     from sequent.cli.parameters import TargetError, pairs
-    from sequent.cli.target import load_program, parse_target
+    from sequent.cli.target import last_words, load_program, parse_target
 
     parsed, given = parse_target(target), pairs(parameters, "--param")
     try:
@@ -35,30 +35,24 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     except EventcoreError:
         raise
     except (Exception, SystemExit) as error:
-        raise TargetError(f"{target} cannot be loaded: {_last_words(error)}") from None
+        raise TargetError(f"{target} cannot be loaded: {last_words(error)}") from None
     program.configure(settings_of(settings))
     found = findings(program)
     if as_json:
-        print_json(_data(found))
+        print_json(msgspec.structs.asdict(found))
     else:
-        for warning in found.warnings:
-            click.echo(f"warning: {warning}")
-        if not found.errors:
-            click.echo(found.text)
-    for wrong in () if as_json else found.errors:
-        click.echo(f"sequent: {wrong}", err=True)
+        _print(found)
     return EXIT_USAGE if found.errors else 0
 
 
-def _last_words(error: BaseException) -> str:
-    """What an exception says, and in which line of which file it was raised."""
-    from traceback import extract_tb
-
-    from eventcore.define.error_text import error_text, headline
-
-    where = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    at = f" ({where[-1].filename}, line {where[-1].lineno})" if where else ""
-    return f"{headline(error_text(error))}{at}"
+def _print(found: Findings) -> None:
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}")
+    for wrong in found.errors:
+        click.echo(f"sequent: {wrong}", err=True)
+    if not found.errors:
+        click.echo(f"{_counted(found.steps or 0, 'step')}, {_counted(found.containers or 0, 'container')}: "
+                   f"{_counted(len(found.warnings), 'warning') if found.warnings else 'nothing wrong'}")  # fmt: skip
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -69,14 +63,6 @@ class Findings(msgspec.Struct, frozen=True):
     containers: int | None
     errors: list[str]
     warnings: list[str]
-
-    @property
-    def text(self) -> str:
-        """The summary in a line."""
-        size = f"{_counted(self.steps or 0, 'step')}, {_counted(self.containers or 0, 'container')}"
-        wrong = [_counted(len(found), word) for found, word in ((self.errors, "error"), (self.warnings, "warning"))
-                 if found]  # fmt: skip
-        return f"{size}: {' and '.join(wrong) or 'nothing wrong'}"
 
 
 def findings(runner: Runner) -> Findings:
@@ -103,14 +89,6 @@ def findings(runner: Runner) -> Findings:
     warnings += _pools(built.program, runner)
     containers = sum(node.is_container for node in nodes)
     return Findings(runner.name, len(nodes) - containers, containers, errors, warnings)
-
-
-def _data(found: Findings) -> dict[str, Any]:
-    """The findings for programs."""
-    return {
-        "program": found.program, "steps": found.steps, "containers": found.containers, "errors": found.errors,
-        "warnings": found.warnings,
-    }  # fmt: skip
 
 
 def _pools(program: Program, runner: Runner) -> list[str]:

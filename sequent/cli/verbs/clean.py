@@ -132,14 +132,15 @@ def _logs(run: RunView, location: str) -> list[Path]:
 
     from eventcore.act.steplog import LogFolder
     from eventcore.record.registry import backend_of
-    from sequent.cli.background import log_name, log_stem
+    from sequent.cli.background import LOG_END, log_name, log_stem
 
     file, logdir = backend_of(location).file, run.origin.get("logdir")
     beside = [] if file is None else [file.absolute().parent]
-    name = f"{escape(log_name(log_stem(run.program, file), run.run_id, ''))}*-*.log"
+    start = log_name(log_stem(run.program, file), run.run_id, "")
     found = []
     if isinstance(logdir, str):
         folder = Path(LogFolder(logdir, run.program, run.run_id).path)
         found += [folder] if os.access(folder, os.W_OK) else []
         beside.append(Path(logdir).absolute())
-    return [*found, *(path for where in dict.fromkeys(beside) for path in sorted(where.glob(name)))]
+    logs = (path for where in dict.fromkeys(beside) for path in sorted(where.glob(f"{escape(start)}*")))
+    return [*found, *(path for path in logs if re.fullmatch(LOG_END, path.name.removeprefix(start)))]

@@ -21,11 +21,7 @@ def command(every: bool, **options: Any) -> int:
     from eventcore.define.status import RunMode
     from sequent.cli.every_run import run_every
     from sequent.cli.execution import run_program
-    from sequent.cli.unfinished import tell_left
 
     if every:
         return run_every(RunMode.continue_, **options)
-    code = run_program(RunMode.continue_, **options)
-    if options["run_id"] is None and not options["detach"]:
-        tell_left(RunMode.continue_, options["target"], options["store"])
-    return code
+    return run_program(RunMode.continue_, tells_left=not options["detach"], **options)

@@ -59,6 +59,7 @@ class Wanted(msgspec.Struct, frozen=True):
     def picture(self) -> Picture:
         """The run of the target's store where there is one and the flow was not asked for by itself."""
         from eventcore.errors import RunNotFoundError
+        from eventcore.record.registry import backend_of
         from sequent.cli.chosen import chosen_run, chosen_store
         from sequent.cli.parameters import pairs
         from sequent.cli.target import load_program, parse_target
@@ -68,7 +69,8 @@ class Wanted(msgspec.Struct, frozen=True):
         if not self.program_only and not self.parameters:
             location = chosen_store(parsed, self.store)
             named = self.store is not None or self.run_id is not None or parsed.store is not None
-            if named or Path(location).is_file():
+            file = backend_of(location).file
+            if named or (file is not None and file.is_file()):
                 with suppress(*([] if named else [RunNotFoundError])):
                     location, run_id = chosen_run(self.target, self.store, self.run_id)
                     return draw(location, run_id, **self.options)

@@ -35,11 +35,7 @@ def command(every: bool, dry_run: bool, as_json: bool, **options: Any) -> int:
         raise click.UsageError("--json is for --dry-run; read a recovered run with `sequent status --json`")
     from sequent.cli.every_run import run_every
     from sequent.cli.execution import run_program
-    from sequent.cli.unfinished import tell_left
 
     if every:
         return run_every(RunMode.recover, **options)
-    code = run_program(RunMode.recover, **options)
-    if options["run_id"] is None and not options["detach"]:
-        tell_left(RunMode.recover, options["target"], options["store"])
-    return code
+    return run_program(RunMode.recover, tells_left=not options["detach"], **options)

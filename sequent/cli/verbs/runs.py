@@ -19,19 +19,20 @@ from sequent.cli.options import json_option, store_option, target_argument
 @json_option
 def command(target: str, store: str | None, as_json: bool) -> int:
     """List the runs of TARGET, the latest first; those of all stores in it where TARGET is a folder."""
-    from sequent.cli.chosen import chosen_store
+    from sequent.cli.chosen import chosen_store, folder_at
     from sequent.cli.output import print_json, run_data
     from sequent.cli.target import parse_target
 
-    if Path(target).is_dir() and store is None:
-        found, nothing = list(_in_folder(Path(target))), f"folder {target} has no store with runs"
+    folder = None if store is not None else folder_at(target)
+    if folder is not None:
+        found, nothing = list(_in_folder(folder)), f"folder {target} has no store with runs"
     else:
         location = chosen_store(parse_target(target), store)
         found, nothing = list(_in_store(location)), f"store {location} has no runs"
     if as_json:
         print_json([run_data(one.run, one.store, *one.outstanding) for one in found])
     elif found:
-        _print_table(found, with_stores=Path(target).is_dir())
+        _print_table(found, with_stores=folder is not None)
     else:
         click.echo(nothing, err=True)
     return 0 if found else EXIT_NOTHING

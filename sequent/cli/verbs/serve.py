@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,8 @@ from sequent.cli.exit_codes import EXIT_NOTHING
 from sequent.cli.options import store_option, target_argument
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from visual.page.engines import Engines
     from visual.page.stores import Stores
 
@@ -34,9 +36,11 @@ def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
         raise click.UsageError(
             f"serve needs {error.name}, which is not installed; run: pip install 'sequent-flow[live]'"
         ) from None
-    folder = Path(target).absolute()
-    if folder.is_dir() and store is None:
-        stores, engines = _of_folder(folder)
+    from sequent.cli.chosen import folder_at
+
+    folder = None if store is not None else folder_at(target)
+    if folder is not None:
+        stores, engines = _of_folder(folder.absolute())
         if not stores.all():
             click.echo(f"sequent: nothing to serve: folder {target} has no store", err=True)
             return EXIT_NOTHING
@@ -44,12 +48,8 @@ def command(target: str, store: str | None, port: int, is_opened: bool) -> int:
     else:
         stores, engines = _of_program(target, store)
         what = stores.at(1)
-    try:
+    with suppress(KeyboardInterrupt):
         serve(stores, engines, port, lambda address: _tell(what, address, is_opened=is_opened))
-    except OSError as error:
-        raise click.UsageError(f"port {port} is not available: {error.strerror}; give another --port") from None
-    except KeyboardInterrupt:
-        pass
     return 0
 
 

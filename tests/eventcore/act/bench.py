@@ -84,10 +84,11 @@ class Bench:
         timeout: float | None = None,
         env: dict[str, str] | None = None,
         log: LogTarget | None = None,
+        step: str = "load",
     ) -> int:
         """Start a call; returns its ticket."""
         ticket = next(self._tickets)
-        view = Current("load", "1.2", recovery=0, try_number=1, run_id="r")
+        view = Current(step, "1.2", recovery=0, try_number=1, run_id="r")
         self.executor.start(ticket, Call(function, args, {}, view, env or {}, log), timeout)
         return ticket
 

@@ -271,6 +271,62 @@ def test_calls_end_though_a_plain_function_blocks_their_loop(bench: Bench, tmp_p
     over.touch()
 
 
+@every("async")
+def test_a_call_that_waits_for_a_blocked_loop_gets_another_one(bench: Bench) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        over.wait()
+
+    blocking = bench.start(block, timeout=0.2)
+    assert begun.wait(60)
+    waiting = bench.start(abs, -1)
+    assert bench.reports.wait(blocking).error == "timed out after 0.2 s"
+    assert bench.reports.wait(waiting).result == "1"
+    over.set()
+
+
+@every("async")
+def test_what_a_blocked_loop_had_not_begun_at_close_never_runs(bench: Bench) -> None:
+    begun, over, ran, last = threading.Event(), threading.Event(), threading.Event(), threading.Event()
+
+    async def block() -> None:
+        begun.set()
+        over.wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            last.set()
+
+    bench.start(block)
+    assert begun.wait(60)
+    waiting = bench.start(ran.set)
+    bench.executor.close()
+    assert bench.reports.of(waiting) == CANCELLED
+    over.set()
+    assert last.wait(60)
+    assert not ran.is_set()
+
+
+@every("async")
+def test_a_coroutine_that_goes_on_when_it_is_out_of_time_has_failed(bench: Bench) -> None:
+    over = threading.Event()
+
+    async def stubborn(ends: bool) -> None:
+        while not over.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                if ends:
+                    return
+
+    assert bench.run(stubborn, True, timeout=0.2).error == "timed out after 0.2 s"
+    assert bench.run(stubborn, False, timeout=0.2).error == "timed out after 0.2 s"
+    over.set()
+
+
 @every(*CONSTRUCTS)
 def test_cancelling_a_call_that_is_over_or_unknown_does_nothing(bench: Bench) -> None:
     ticket = bench.start(abs, -1)

@@ -247,6 +247,20 @@ def test_ctrl_c_is_logged_with_what_is_still_running(running: int, said: str, ca
     assert caplog.messages == [said]
 
 
+def test_whatever_names_users_give_a_line_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    odd = "load\x1b[31m\nall"
+    caplog.set_level(logging.INFO)
+    for notice in (
+        TaskEnded(AT, RUN, odd, odd, TaskStatus.failure, 1, None, None),
+        ProgramChanged(AT, RUN, f"added: {odd}"),
+        RequestTaken(AT, RUN, "cancel", {"path": odd, "sequence": None}, f"refused: no step {odd}"),
+        RunFinished(AT, RUN, Verdict.stalled, 1, None, (odd,), (odd,), False),
+    ):
+        LogLines().notify(notice)
+    assert len(caplog.messages) == 6
+    assert [line for line in caplog.messages if not line.isprintable()] == []
+
+
 def test_requests_are_told_with_their_answers_and_so_is_pausing(tmp_path: Path) -> None:
     store, command = str(tmp_path / "run.db"), str(Path(sys.executable).with_name("sequent"))
     recorder = Recorder(RequestTaken, RunPaused, RunResumed)
@@ -284,6 +298,21 @@ def test_a_run_that_its_engine_must_leave_is_abandoned(monkeypatch: pytest.Monke
 
 
 # how it is told
+
+
+def test_an_interrupted_run_is_abandoned_and_it_is_told_what_can_be_done() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    recorder = Recorder(RunAbandoned)
+    ev = eventor(task_construct="invoke")
+    ev.add_observer(recorder)
+    start(ev, ev.add_step("a", interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        ev.run()
+    assert recorder.of(RunAbandoned)[0].error == (
+        f"KeyboardInterrupt: run {ev.run_id!r} was interrupted and its running steps were ended; run() continues it"
+    )
 
 
 def test_only_what_somebody_wants_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

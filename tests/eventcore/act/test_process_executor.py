@@ -3,6 +3,7 @@
 The functions are defined inside the tests, so they travel by value and the module need not be importable.
 """
 
+import errno
 import os
 import re
 import signal
@@ -30,6 +31,31 @@ def test_workers_start_only_when_there_is_work_for_them(tmp_path: Path) -> None:
         assert len({bench.value(os.getpid) for _ in range(5)}) == 1
     finally:
         bench.executor.close()
+
+
+def test_a_worker_that_cannot_be_started_costs_its_call_and_leaves_no_file_open(
+    lone: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pipe() -> tuple[int, int]:
+        if len(os.listdir("/proc/self/fd")) > before:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real()
+
+    real, before = os.pipe, len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "pipe", pipe)
+    assert "no worker process could be started" in str(lone.run(abs, -1).error)
+    assert len(os.listdir("/proc/self/fd")) == before
+    monkeypatch.undo()
+    assert lone.value(abs, -1) == 1
+
+
+@pytest.mark.usefixtures("bench")
+def test_later_executors_leave_no_hook_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    hooks = list[object]()
+    monkeypatch.setattr(os, "register_at_fork", lambda **hook: hooks.append(hook))
+    for _ in range(3):
+        Bench().executor.close()
+    assert hooks == []
 
 
 def test_more_calls_than_workers_wait_their_turn(bench: Bench) -> None:

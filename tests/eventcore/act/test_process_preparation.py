@@ -46,6 +46,19 @@ def test_a_prepared_worker_is_not_used_when_what_it_started_with_has_changed(
     assert eventually(lambda: not alive(prepared))
 
 
+def test_a_prepared_worker_that_has_died_is_not_killed_once_more(lone: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = list[int]()
+    before = children()
+    lone.executor.prepare(abs)
+    (prepared,) = children() - before
+    os.kill(prepared, signal.SIGKILL)
+    assert eventually(lambda: not Path(f"/proc/{prepared}").exists())
+    monkeypatch.setenv("SET_SINCE", "1")
+    monkeypatch.setattr(os, "killpg", lambda group, _: killed.append(group))
+    assert lone.value(abs, -1) == 1
+    assert killed == []  # another process may have its number by now
+
+
 def test_a_prepared_worker_has_imported_the_module_of_the_first_function(
     lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

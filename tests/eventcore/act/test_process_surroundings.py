@@ -6,6 +6,7 @@ The functions are defined inside the tests, so they travel by value and the modu
 import atexit
 import importlib
 import io
+import logging
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import pytest
 from eventcore.act.steplog import LogTarget
 from tests.eventcore.act.bench import LOG, Bench, eventually
 from tests.eventcore.act.processes import alive
+from tests.support import eventor, start
 
 
 def test_the_environment_is_the_calls_own_while_it_runs(lone: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +49,21 @@ def test_what_a_step_does_to_its_environment_and_folder_does_not_reach_the_next(
 
     lone.run(spoil, str(tmp_path))
     assert lone.value(look) == [False, os.environ["PATH"], os.getcwd()]
+
+
+def test_the_folder_is_put_back_though_the_step_removed_it(
+    lone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def remove() -> None:
+        os.chdir("/")
+        folder.rmdir()
+
+    assert lone.run(remove).ok
+    assert "FileNotFoundError" in str(lone.run(os.getcwd).error)
 
 
 def test_a_worker_imports_what_the_engine_can_import(
@@ -119,6 +137,59 @@ def test_what_is_written_past_python_is_in_the_log_though_the_process_dies_of_it
         assert eventually(partial(_says, log, "last words\n"))
 
 
+def test_what_is_written_past_python_is_in_the_log_though_an_earlier_call_could_not_begin(
+    lone: Bench, tmp_path: Path
+) -> None:
+    class Unreadable:
+        def __reduce__(self) -> Any:
+            return importlib.import_module, ("a_module_that_is_not_there",)
+
+    def step() -> None:
+        os.write(2, b"last words\n")
+        os._exit(3)
+
+    log = LogTarget(str(tmp_path))
+    assert "ModuleNotFoundError" in str(lone.run(abs, Unreadable(), log=log, step="first/load").error)
+    lone.run(step, log=log, step="second/load")
+    assert eventually(partial(_says, tmp_path / "second" / LOG, "last words\n"))
+
+
+def test_what_threads_of_a_step_print_and_log_is_in_its_log(lone: Bench, tmp_path: Path) -> None:
+    def speak(number: int) -> None:
+        for _ in range(50):
+            print(f"printed by {number}")
+            logging.getLogger().warning("logged by %d", number)
+
+    def step() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(speak, [1, 2]))
+
+    assert lone.run(step, log=LogTarget(str(tmp_path))).ok
+    lines = (tmp_path / LOG).read_text().splitlines()
+    assert [sum(word in line for line in lines) for word in ("printed by 1", "printed by 2")] == [50, 50]
+    assert sum("[ Task-load(1.2) ][ WARNING ][ logged by" in line for line in lines) == len(lines) - 100 == 100
+
+
+@pytest.mark.parametrize("construct", ["invoke", "thread"])
+def test_a_flow_that_runs_in_a_step_does_not_write_to_its_log_nor_take_it_away(
+    lone: Bench, tmp_path: Path, construct: str
+) -> None:
+    def step(folder: Path) -> None:
+        print("before")
+        inner = eventor(folder / "inner.run.db", task_construct=construct, logdir=folder, console=False)
+        start(inner, inner.add_step("s", print, ("inside",)))
+        assert inner.run(run_id="one")
+        with (folder / "file").open("w"):
+            print("after")
+
+    outer = tmp_path / "outer"
+    assert lone.run(step, tmp_path, log=LogTarget(str(outer))).ok
+    lines = [line for line in (outer / LOG).read_text().splitlines() if not line.startswith("[")]
+    assert lines == ["before", "after"]
+    assert (tmp_path / "program" / "one" / "s@1.1.log").read_text() == "inside\n"
+    assert (tmp_path / "file").read_text() == ""
+
+
 def test_a_silent_step_leaves_no_file_whatever_becomes_of_it(lone: Bench, tmp_path: Path) -> None:
     log = LogTarget(str(tmp_path / "folder"))
     assert lone.run(abs, -1, log=log).ok
@@ -150,6 +221,11 @@ def spoil(what: str) -> int:
         threading.Thread(target=time.sleep, args=(300,), daemon=True).start()
     elif what == "a standard stream":
         sys.stdout = io.StringIO()
+    elif what == "a level of logging":
+        logging.getLogger().setLevel(logging.ERROR)
+        logging.disable(logging.WARNING)
+    elif what == "other handlers of logging":
+        logging.basicConfig(force=True)
     elif what == "a lower hard limit":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if os.geteuid() == 0:  # who may raise it again
@@ -166,6 +242,8 @@ def around() -> list[Any]:
     handlers = [str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGALRM)]
     threads = [thread.name for thread in threading.enumerate()]
     kept = [sys.getrecursionlimit(), list(signal.getitimer(0)), type(sys.stdout).__name__]
+    kept += [logging.getLogger().isEnabledFor(level) for level in (logging.INFO, logging.WARNING)]
+    kept += [type(handler).__name__ for handler in logging.getLogger().handlers]
     return [umask, blocked, limits, handlers, threads, kept]
 
 
@@ -180,6 +258,8 @@ def around() -> list[Any]:
         ("a umask", True),
         ("a thread", False),
         ("a standard stream", False),
+        ("a level of logging", True),
+        ("other handlers of logging", False),
         ("a lower hard limit", False),
     ],
 )
