@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from hashlib import sha256
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from eventcore.define.values import REMEDY
 from eventcore.errors import StoreError
+
+NAME = re.compile(r"[0-9a-f]{32}\.json")  #: of a result's file, which a row of the store tells
 
 
 class ResultFiles:
@@ -49,7 +52,9 @@ class ResultFiles:
             ) from error
 
     def read(self, run_id: str, name: str) -> str:
-        """The text of a file that `write` named; raises `StoreError` where it is gone or damaged."""
+        """The text of a file that `write` named; raises `StoreError` where it is gone, damaged or named otherwise."""
+        if not NAME.fullmatch(name):
+            raise StoreError(f"its file cannot be called {name!r:.80}; {REMEDY}")
         file = self._of_run(run_id) / name
         try:
             return file.read_text(encoding="utf-8")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,17 @@ def test_a_result_that_cannot_be_read_is_a_failure_of_the_step_that_uses_it(tmp_
     assert errors(store)[-1].startswith("StoreError: the result of step 'made' at 1 cannot be used: ")
     statuses = rows(store, "select step, status from {tasks} where recovery = 1 order by step")
     assert statuses == [("made", "skipped"), ("used", "failure")]
+
+
+def test_a_store_cannot_have_other_files_read_as_results(tmp_path: Path) -> None:
+    store, other = tmp_path / "s.db", tmp_path / "other.json"
+    other.write_text('"secret"')
+    assert not uses_a_large_result(store, evr.RunMode.restart, works=False)
+    for name in (str(other), "../../other.json"):
+        with closing(sqlite3.connect(store)) as connection, connection:
+            connection.execute("update eventcore_results set file = ? where file is not null", (name,))
+        with pytest.raises(StoreError, match="its file cannot be called"):
+            evr.stored_run(store).result("made")
 
 
 def test_the_entries_of_new_folders_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
