@@ -62,6 +62,21 @@ def test_a_result_that_cannot_be_kept_is_kept_by_a_later_try(tmp_path: Path) -> 
     assert rows(store, "select value is null, file is not null from {results}") == [(1, 1)]
 
 
+def test_the_result_of_a_later_try_counts(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+
+    def work() -> str:
+        if evr.current().try_number == 2:
+            return "small"
+        evr.current().trigger("unknown")
+        return "x" * 101
+
+    ev = eventor(store, max_result_size=100, retries=1)
+    start(ev, ev.add_step("work", work))
+    assert ev.run()
+    assert ev.result("work") == "small"
+
+
 def test_the_results_folder_of_another_user_fails_the_step_alone(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         not_there("only root can act as another user")

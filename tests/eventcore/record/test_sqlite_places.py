@@ -83,7 +83,7 @@ def test_a_link_to_a_store_is_the_store(tmp_path: Path) -> None:
 
 
 def test_the_home_folder_of_nobody_is_refused() -> None:
-    with pytest.raises(StoreError, match="store ~nobody-at-all/s.db: .*; give a path without ~"):
+    with pytest.raises(StoreError, match=r"store ~nobody-at-all/s.db: .*; give a path without ~"):
         opened("~nobody-at-all/s.db")
 
 
