@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum
 from pathlib import Path
 from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -230,6 +231,16 @@ def test_reading_imports_nothing_and_makes_only_dataclasses_and_enums(name: str)
     with pytest.raises(ValueError, match="import it"):
         decode(text)
     assert "antigravity" not in sys.modules
+
+
+def test_reading_does_not_have_a_module_import_what_it_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    offering = ModuleType("offering")
+    vars(offering)["__getattr__"] = asked.append
+    monkeypatch.setitem(sys.modules, "offering", offering)
+    with pytest.raises(ValueError, match="import it"):
+        decode(json.dumps({"$": "dataclass", "v": ["offering:Flyer", {"x": 1}]}))
+    assert asked == []
 
 
 class Rude:
