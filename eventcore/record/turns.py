@@ -29,7 +29,7 @@ from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
 DONE, REFUSED = RequestStatus.done.value, RequestStatus.refused.value
-Offload = Callable[[Task, str, Mapping[str, bytes]], str | None]
+Offload = Callable[[str, Mapping[str, bytes]], str | None]
 
 
 class TurnWriter:
@@ -70,7 +70,7 @@ class TurnWriter:
 
         Raises `StoreError` where it cannot be kept.
         """
-        self._kept[task.key] = self._offload(task, result, files)  # instead of a try's that failed after all
+        self._kept[task.key] = self._offload(result, files)  # instead of a try's that failed after all
 
     def holds(self) -> bool:
         """Whether the run is still this engine's."""

@@ -159,9 +159,9 @@ class SqliteFile(_Sqlite):
         """Identity, size and time of the database file and of its log."""
         return tuple(_stat(file) for file in (self._path, self._log))
 
-    def keep_result(self, run_id: str, key: tuple[str, str, int], text: str) -> str:
+    def keep_result(self, run_id: str, text: str) -> str:
         """In a file of its own."""
-        return self._results.write(run_id, key, text)
+        return self._results.write(run_id, text)
 
     def kept_result(self, run_id: str, name: str) -> str:
         """From its file."""
