@@ -200,10 +200,10 @@ class SqliteFile(_Sqlite):
 
     def _connected_for_reading(self) -> sqlite3.Connection:
         """A connection that leaves no trace; where nobody has the file open for writing, it needs no other file."""
-        if _stat(self._log)[1] == 0:
-            how = "immutable=1"
-        elif self._shared_memory.exists():
+        if self._log.exists() and self._shared_memory.exists():
             how = "mode=ro"
+        elif _stat(self._log)[1] == 0:
+            how = "immutable=1"
         else:
             raise StoreError(
                 f"store {self.name} is read-only, and its last changes are still in {self._log}, which has to be "

@@ -138,6 +138,24 @@ def test_a_store_on_read_only_media_is_not_written_to(medium: Path) -> None:
         a_run(store)
 
 
+def test_what_another_user_writes_meanwhile_is_not_overlooked(medium: Path, tmp_path: Path) -> None:
+    store, seen = medium / "s.db", tmp_path / "seen"
+    seen.mkdir()
+    a_run(store)
+    with closing(sqlite3.connect(store)) as writer:
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        assert (medium / "s.db-wal").stat().st_size == 0
+        subprocess.run(["mount", "--bind", str(medium), str(seen)], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", str(seen)], check=True)
+            with closing(opened(str(seen / "s.db"), create=False)) as found:
+                writer.execute("UPDATE eventcore_runs SET run_id = 'changed'")
+                writer.commit()
+                assert found.find_run("program", "changed").run_id == "changed"
+        finally:
+            subprocess.run(["umount", "--lazy", str(seen)], check=True)
+
+
 def test_changes_that_a_read_only_medium_holds_apart_are_not_overlooked(medium: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     a_run(store)
