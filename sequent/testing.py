@@ -1,11 +1,13 @@
-"""For tests of flows: run a flow in the test's own process, in no time, and assert what it did.
+"""For tests of flows: run a flow in the test's own process, and assert what it did.
 
-from sequent.testing import run_flow
+    from sequent.testing import run_flow
 
-def test_a_failed_load_is_reported():
-    ran = run_flow(nightly.build(source="broken.csv"))
-    assert ran.statuses["load@1"] is TaskStatus.failure
-    assert ran.result("report") == "load failed"
+    def test_a_failed_load_is_reported():
+        ran = run_flow(nightly.build(source="broken.csv"))
+        assert ran.statuses["load@1"] is TaskStatus.failure
+        assert ran.result("report") == "load failed"
+
+Delays and the waits between tries take no time.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ def class_named(name: str, base: type) -> Any:
     module, _, qualname = name.partition(":")
     for place in _modules_named(module):
         found: Any = place
-        for part in qualname.split("."):
-            found = getattr(found, part, None)
+        for part in qualname.split("."):  # not by getattr, at which modules import and objects compute what they offer
+            found = vars(found).get(part) if isinstance(found, (ModuleType, type)) else None
         if isinstance(found, type) and (issubclass(found, base) if base is not object else is_record(found)):
             return found
     raise ValueError(f"a stored value is of class {qualname} of module {module}, which is not imported here; import it")

@@ -8,6 +8,7 @@ A worker, which need not import what registered a codec, is offered the engine's
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -98,7 +99,7 @@ def register_codec(
     """
     _check(cls, name, suffix)
     known = _by_name.get(name)
-    if known is not None and class_name(known.cls).split(":")[1] != cls.__qualname__:
+    if known is not None and not _is_same(known.cls, cls):
         raise ProgramError(f"codec {name!r}: class {class_name(known.cls)} has this name; choose another one")
     _add(Codec(cls, name, encode, decode, suffix))
 
@@ -118,6 +119,15 @@ def _check(cls: type, name: str, suffix: str) -> None:
             f"codec {name!r}: class {cls.__qualname__} of module {cls.__module__} cannot have a codec; register a "
             "class of your own"
         )
+
+
+def _is_same(known: type, cls: type) -> bool:
+    """Whether they can be one class: that of a script is made anew under each name that the script is loaded by."""
+    if known.__qualname__ != cls.__qualname__:
+        return False
+    modules = known.__module__, cls.__module__
+    files = {getattr(sys.modules.get(module), "__file__", None) for module in modules}
+    return "__main__" in modules or None in files or len(files) == 1
 
 
 def _add(codec: Codec) -> None:

@@ -45,7 +45,8 @@ def _written(array: np.ndarray[Any, Any]) -> bytes:
 def decode_array(parts: dict[str, Any]) -> np.ndarray[Any, Any]:
     """What `encode_array` wrote."""
     if "npy" in parts:
-        loaded: np.ndarray[Any, Any] = np.load(io.BytesIO(parts["npy"]), allow_pickle=False)
+        content = parts["npy"]  # whose header is long if the array has many fields
+        loaded: np.ndarray[Any, Any] = np.load(io.BytesIO(content), allow_pickle=False, max_header_size=len(content))
         return loaded
     dtype, values = np.dtype(parts["dtype"]), parts["values"]
     if dtype.kind in "mM":

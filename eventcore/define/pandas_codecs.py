@@ -193,9 +193,16 @@ def _missing(values: list[Any]) -> str | None:
         raise NotStorableError(f"holds objects of different types, {names}; convert all to one type")
     if float in missing and any(value == value for value in values if type(value) is float):
         raise NotStorableError("holds numbers as objects; convert it with astype(float)")
-    if kinds == {Decimal} and len({value.as_tuple().exponent for value in values if type(value) is Decimal}) > 1:
-        raise NotStorableError("holds decimals with different numbers of places; quantize them")
+    if kinds == {Decimal}:
+        _check_decimals([value for value in values if type(value) is Decimal])
     return "nan" if missing == {float} else "None" if missing else None
+
+
+def _check_decimals(values: list[Decimal]) -> None:
+    if any(not value.is_finite() for value in values):
+        raise NotStorableError("holds decimals that are infinite or no numbers, which Parquet does not keep")
+    if len({value.as_tuple().exponent for value in values}) > 1:
+        raise NotStorableError("holds decimals with different numbers of places; quantize them")
 
 
 def _read(file: bytes, beside: list[Any]) -> Iterator[tuple[str, Any]]:

@@ -59,7 +59,7 @@ def _possible(program: Program, started: Iterable[str]) -> set[str]:
         for target in followers.get(name, ()):
             agenda += [target.name] if isinstance(target, Event) else [event.name for event in _raised(target)]
         for event in dependents.get(name, ()):
-            if event.expr is not None and _holds(event.expr, found, held):
+            if event.name not in found and event.expr is not None and _holds(event.expr, found, held):
                 agenda.append(event.name)
     return found
 

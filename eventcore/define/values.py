@@ -4,8 +4,9 @@ A tagged value is the object `{"$": tag, "v": ...}`; a plain mapping that happen
 not text, is written as a tagged list of pairs. Enums, dataclasses and structs of msgspec are written with the name of
 their class, and read back only when the module of that class is already imported: what a store holds never causes an
 import, but for NumPy and pandas where a value is theirs. A program's script is the same module whether it runs as
-`__main__` or was loaded under its own name. Time zones are kept as their offset, and the fold of a local time is not.
-Values may be nested `DEEPEST` levels deep.
+`__main__` or was loaded under its own name. Fields of a dataclass that its `__init__` does not take are left out, so
+they are as the class makes them. Time zones are kept as their offset, and the fold of a local time is not. Values may
+be nested `DEEPEST` levels deep.
 
 What a codec has written is `{"$": "codec", "v": [name, text, value]}`: the codec's name, a short text for readers that
 do not have the codec, and what the codec made of the value. Large bytes in there are in a file beside the store, whose
@@ -59,7 +60,7 @@ _writers: dict[type, tuple[str, Callable[[Any], Any]]] = {
     Decimal: ("decimal", str),
     UUID: ("uuid", str),
     bytes: ("bytes", lambda v: b64encode(v).decode("ascii")),
-    complex: ("complex", lambda v: [v.real, v.imag]),
+    complex: ("complex", lambda v: [repr(v.real), repr(v.imag)]),  # numbers in JSON are finite
 }
 
 _readers: dict[str, Callable[[Any], Any]] = {
@@ -71,7 +72,7 @@ _readers: dict[str, Callable[[Any], Any]] = {
     "uuid": UUID,
     "path": Path,
     "bytes": b64decode,
-    "complex": lambda v: complex(*v),
+    "complex": lambda v: complex(*map(float, v)),
     "float": float,
     "int": lambda v: int(v, 16),
     "text": str,
@@ -149,6 +150,10 @@ class _Writer:
             return self.write(value, "the value")
         except NotStorableError as error:
             raise NotStorableError(str(error)) from error.__cause__
+        except RecursionError:
+            raise
+        except Exception as error:  # whatever a user's object raises when it is looked at
+            raise NotStorableError(f"a part of the value cannot be read: {type(error).__name__}: {error}") from error
 
     def write(self, value: Any, where: str) -> Any:
         kind = type(value)
@@ -167,6 +172,11 @@ class _Writer:
             self._room += 1
             return made
         if kind in _writers:
+            if kind is time and value.tzinfo is not None and value.utcoffset() is None:
+                raise NotStorableError(
+                    f"{where} is a time in {value.tzinfo}, whose offset depends on the date; return a datetime, or the "
+                    "name of the zone beside the time"
+                )
             if kind is bytes and self._codec is not None and self._is_too_large(len(value)):
                 return self._file(value, self._codec.suffix)
             tag, write = _writers[kind]

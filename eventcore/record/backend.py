@@ -161,11 +161,12 @@ class Backend(ABC):
 
     # large results
 
-    def keep_result(self, run_id: str, key: tuple[str, str, int], text: str) -> str | None:
+    def keep_result(self, run_id: str, text: str) -> str | None:
         """Put a large result where it outlives a crash before its turn is committed; returns the name of it there.
 
-        The key is step, sequence and recovery. None: the backend keeps results of all sizes in their rows. Raises
-        `StoreError` where the result cannot be kept; its step then fails, and the run goes on.
+        Each call puts it elsewhere, since the run may be another engine's by now. None: the backend keeps results of
+        all sizes in their rows. Raises `StoreError` where the result cannot be kept; its step then fails, and the run
+        goes on.
         """
         return None
 

@@ -24,6 +24,8 @@ def found_process(pid: int) -> Process | None:
 
     Where processes of other users are hidden (`/proc` mounted with `hidepid`), it is still told that they run.
     """
+    if not 0 < pid < 2**31:  # as a damaged store may say; a signal to 0 or below would be to several
+        return None
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 
 from eventcore.define.values import REMEDY
 from eventcore.errors import StoreError
 
+NAME = re.compile(r"[0-9a-f]{32}\.json")  #: of a result's file, which a row of the store tells
+
 
 class ResultFiles:
-    """The results under one folder; file names are digests, because steps and runs may have any name."""
+    """The results under one folder, in which each run has one that is named by a digest: its id may be any text."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._entered: set[Path] = set()  #: folders of runs whose own entries are on disk
 
-    def write(self, run_id: str, key: tuple[str, str, int], text: str) -> str:
+    def write(self, run_id: str, text: str) -> str:
         """Write the text, so that it is on disk before the commit that mentions it; returns the file's name.
 
+        No other file has this name: an engine that was stopped may write when another one has taken over its run.
         Raises `StoreError` where that fails, and leaves no part of it behind.
         """
-        name = f"{_digest(*map(str, key))[:32]}.json"
+        name = f"{token_hex(16)}.json"
         self._put(run_id, name, text.encode(), f"the result, {len(text)} characters long,")
         return name
 
@@ -49,7 +54,9 @@ class ResultFiles:
             ) from error
 
     def read(self, run_id: str, name: str) -> str:
-        """The text of a file that `write` named; raises `StoreError` where it is gone or damaged."""
+        """The text of a file that `write` named; raises `StoreError` where it is gone, damaged or named otherwise."""
+        if not NAME.fullmatch(name):
+            raise StoreError(f"its file cannot be called {name!r:.80}; {REMEDY}")
         file = self._of_run(run_id) / name
         try:
             return file.read_text(encoding="utf-8")
@@ -62,7 +69,7 @@ class ResultFiles:
         shutil.rmtree(self._of_run(run_id), ignore_errors=True)
 
     def _of_run(self, run_id: str) -> Path:
-        return self._folder / _digest(run_id)[:16]
+        return self._folder / sha256(run_id.encode()).hexdigest()[:16]
 
     def _sync_entries(self, folder: Path) -> None:
         """Have the file's entry on disk and, once, those of the folders around it: who made them may have died."""
@@ -75,7 +82,7 @@ class ResultFiles:
 
 def _write(file: Path, content: bytes) -> None:
     """Write a file that replaces another one, or appears, when it is on disk."""
-    begun = file.with_name(f"{file.name}.part")
+    begun = file.with_name(f"{file.name}.{token_hex(4)}.part")
     try:
         with begun.open("wb") as out:
             out.write(content)
@@ -95,7 +102,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _digest(*texts: str) -> str:
-    return sha256("\0".join(texts).encode()).hexdigest()

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, CursorResult, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.rerunning import Rerun
-from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.values import Content
 from eventcore.errors import RunExistsError, RunNotFoundError
@@ -167,12 +166,12 @@ class Store:
     def writer(self, row: RunRow, holder: lease.Holder, max_result_size: int) -> TurnWriter:
         """What records the turns of an engine that holds the run."""
 
-        def offload(task: Task, text: str, files: Mapping[str, bytes]) -> str | None:
+        def offload(text: str, files: Mapping[str, bytes]) -> str | None:
             for name, content in files.items():
                 self.backend.keep_file(row.run_id, name, content)
             if len(text) <= max_result_size:
                 return None
-            return self.backend.keep_result(row.run_id, (task.step.name, task.sequence, row.recovery), text)
+            return self.backend.keep_result(row.run_id, text)
 
         return TurnWriter(self._connection, row.id, row.recovery, holder.token, offload)
 

@@ -29,7 +29,7 @@ from eventcore.record.backend import Backend, backend_at
 from eventcore.record.statements import Row, Statement
 
 DONE, REFUSED = RequestStatus.done.value, RequestStatus.refused.value
-Offload = Callable[[Task, str, Mapping[str, bytes]], str | None]
+Offload = Callable[[str, Mapping[str, bytes]], str | None]
 
 
 class TurnWriter:
@@ -41,7 +41,7 @@ class TurnWriter:
         self._recovery = recovery
         self._holder = holder
         self._offload = offload
-        self._kept: dict[tuple[str, str], str] = {}  #: where large results are whose turn is not written yet
+        self._kept: dict[tuple[str, str], str | None] = {}  #: files of results whose turn is not written yet
         self._backend = backend_at(connection)
         self._statements = _statements(type(self._backend))
 
@@ -70,9 +70,7 @@ class TurnWriter:
 
         Raises `StoreError` where it cannot be kept.
         """
-        file = self._offload(task, result, files)
-        if file is not None:
-            self._kept[task.key] = file
+        self._kept[task.key] = self._offload(result, files)  # instead of a try's that failed after all
 
     def holds(self) -> bool:
         """Whether the run is still this engine's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 
@@ -22,13 +23,15 @@ def _to_version_3(connection: Connection) -> None:
     """Leases tell the machine and the namespace of their holder; inner events are called internal."""
     programs = connection.exec_driver_sql("SELECT id, document FROM eventcore_programs").all()
     for number, document in programs:
-        told = msgspec.json.decode(document)
-        for event in told["events"]:
-            event["kind"] = "internal" if event["kind"] == "inner" else event["kind"]
-        renamed = msgspec.json.encode(told).decode()
-        values = {"document": renamed, "digest": sha256(renamed.encode()).hexdigest(), "id": number}
-        connection.execute(text("UPDATE eventcore_programs SET document = :document, digest = :digest "
-                                   "WHERE id = :id AND document != :document"), values)  # fmt: skip
+        with suppress(ValueError, TypeError, LookupError, AttributeError):  # whoever reads a damaged one is told so
+            told = msgspec.json.decode(document)
+            for event in told["events"]:
+                if event.get("kind") == "inner":
+                    event["kind"] = "internal"
+            renamed = msgspec.json.encode(told).decode()
+            values = {"document": renamed, "digest": sha256(renamed.encode()).hexdigest(), "id": number}
+            connection.execute(text("UPDATE eventcore_programs SET document = :document, digest = :digest "
+                                       "WHERE id = :id AND document != :document"), values)  # fmt: skip
     for column in ("holder_boot TEXT", "holder_namespace TEXT", "heartbeat_since_boot FLOAT"):
         connection.exec_driver_sql(f"ALTER TABLE eventcore_runs ADD COLUMN {column}")
 

@@ -22,9 +22,13 @@ SHELL = "/bin/sh"
 CHUNK = 1 << 16  #: bytes of output that are copied at once
 PATIENCE = 100  #: milliseconds for which the output of a command that has ended is waited for
 
-_PLACE = r"\{(?P<name>\d+|[^\W\d]\w*)\}"
-_PLAIN = re.compile(rf"""\\.|'(?P<literal>[^']*)'?|\$\{{\w*|\$?\(|[)"]|(?<![^\s;&|(])\#[^\n]*|{_PLACE}""", re.DOTALL)
-_IN_QUOTES = re.compile(rf"""\\.|\$\{{\w*|\$\(|"|{_PLACE}""", re.DOTALL)
+_PLACE = r"\{(?P<name>0|[1-9][0-9]?|[^\W\d]\w*)\}"
+_HERE = r"""(?<!<)<<-?[ \t]*(?:'[^'\n]*'|"[^"\n]*"|\\?[^\s;&|<>()'"`$\\]+)"""  #: what begins a here-document
+_PLAIN = re.compile(
+    rf"""\\.|'(?P<literal>[^']*)'?|{_HERE}|\$\{{\w*|\$\(\(|\$?\(|[)"`\n]|(?<![^\s;&|(])\#[^\n]*|{_PLACE}""", re.DOTALL
+)
+_IN_QUOTES = re.compile(rf"""\\.|\$\{{\w*|\$\(\(|\$\(|["`]|{_PLACE}""", re.DOTALL)
+_IN_DOCUMENT = re.compile(rf"\\.|\$\{{\w*|{_PLACE}", re.DOTALL)
 
 
 class Place(NamedTuple):
@@ -77,20 +81,51 @@ class ShellCommand:
     def _parsed(self, command: str) -> Iterator[str | Place]:
         """The command's text, and the places in it."""
         around, at = "", 0  #: the quotes and parentheses that are open
+        documents: list[str] = []  #: how those begin that are to follow on the next line
         while (found := (_IN_QUOTES if around.endswith('"') else _PLAIN).search(command, at)) is not None:
-            token, name = found[0], found["name"]
+            token = found[0]
             yield command[at : found.start()]
-            yield token if name is None else Place(name, around.endswith('"'))
+            yield self._token(found, around)
             at = found.end()
-            if token == '"':
-                around = around[:-1] if around.endswith('"') else f'{around}"'
-            elif token.endswith("(") and not token.startswith("\\"):
-                around += "("
-            elif token == ")":
-                around = around.removesuffix("(")
+            if token == "\n":
+                for beginning in documents:
+                    document = _document(beginning, command, at)
+                    yield from self._in_document(document, is_literal=any(mark in beginning for mark in "'\"\\"))
+                    at += len(document)
+                documents.clear()
+            elif token.startswith("<<") and not around.endswith("+"):
+                documents.append(token)
             elif token.startswith("'"):
-                self._literals.update(match["name"] for match in re.finditer(_PLACE, token))
+                self._note_literals(token)
+            else:
+                around = _around_after(token, around)
         yield command[at:]
+
+    def _token(self, found: re.Match[str], around: str) -> str | Place:
+        name = found["name"]
+        if name is None or not (name.isidentifier() or name.isdecimal()):
+            return found[0]
+        if around.endswith("+"):
+            raise FlowError(
+                f"shell: {{{name}}} is in $((...)), where the shell would compute with whatever it contains; compute "
+                "the number in a function, and pass that"
+            )
+        return Place(name, around.endswith('"'))
+
+    def _in_document(self, text: str, *, is_literal: bool) -> Iterator[str | Place]:
+        """What is in a here-document: its places are as between double quotes, unless the shell replaces nothing."""
+        at = 0
+        if is_literal:
+            self._note_literals(text)
+        else:
+            for found in _IN_DOCUMENT.finditer(text):
+                yield text[at : found.start()]
+                yield self._token(found, '"')
+                at = found.end()
+        yield text[at:]
+
+    def _note_literals(self, text: str) -> None:
+        self._literals.update(match["name"] for match in re.finditer(_PLACE, text))
 
     def _filled(self, given: dict[str, Any]) -> tuple[str, list[str]]:
         """The text for the shell, and the words that it names by number: so nothing in them is ever interpreted."""
@@ -113,12 +148,33 @@ def shell(command: str) -> ShellCommand:
     """A command of `/bin/sh` as the function of a step.
 
     `{name}` in it stands for the keyword argument of that name, `{0}` for the first positional one. Each is passed as
-    one word whatever it contains, and a list or tuple as one word for each item. Other braces mean what they mean to
-    the shell. Output goes to the step's log; an exit code other than 0 fails the step; the result is None.
+    one word whatever it contains, and a list or tuple as one word for each item; a here-document has it as it is. Other
+    braces mean what they mean to the shell. Output goes to the step's log; an exit code other than 0 fails the step;
+    the result is None.
 
         flow.add_step("dump", seq.shell("pg_dump {0} > {file}"), args=("sales",), kwargs={"file": days.item})
     """
     return ShellCommand(command)
+
+
+def _around_after(token: str, around: str) -> str:
+    """What is open after the token: double quotes, parentheses, "`", and "++" for the parentheses of arithmetic."""
+    mark = '"' if token == '\\"' and '"`' in around else token
+    if mark in ('"', "`"):
+        return around[:-1] if around.endswith(mark) else around + mark
+    if mark == "$((":
+        return f"{around}++"
+    if mark in ("(", "$("):
+        return f"{around}("
+    return around[:-1] if mark == ")" and around.endswith(("(", "+")) else around
+
+
+def _document(beginning: str, command: str, at: int) -> str:
+    """The here-document that begins so and whose lines stand there, its last line included."""
+    indent, word = (r"\t*", beginning[3:]) if beginning.startswith("<<-") else ("", beginning[2:])
+    word = re.escape(word.strip("'\"\\ \t"))
+    last = re.compile(rf"^{indent}{word}$", re.MULTILINE).search(command, at)
+    return command[at:] if last is None else command[at : last.end()]
 
 
 def _words(name: str, value: Any) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -242,3 +245,21 @@ def test_a_codec_that_cannot_be_loaded_says_why() -> None:
         decode('{"$":"codec","v":["money","Money(5)",5]}')
     with pytest.raises(NotStorableError, match=message):
         encode(Money(5))
+
+
+@pytest.mark.parametrize(("modules", "is_refused"), [
+    ({"bank": "/bank.py", "shop": "/shop.py"}, True), ({"bank": "/bank.py", "the.bank": "/bank.py"}, False),
+    ({"bank": "/bank.py", "__main__": "/worker.py"}, False), ({"bank": "/bank.py", "nowhere": None}, False),
+])  # fmt: skip
+def test_classes_of_two_modules_cannot_have_one_name(
+    modules: dict[str, str | None], is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes: list[Any] = []
+    for name, file in modules.items():
+        module = ModuleType(name)
+        vars(module)["__file__"] = file
+        monkeypatch.setitem(sys.modules, name, module)
+        classes.append(type("Money", (), {"__module__": name}))
+    anyhow(classes[0], name="money", encode=str, decode=classes[0])
+    with pytest.raises(ProgramError, match="class bank:Money has this name") if is_refused else nullcontext():
+        anyhow(classes[1], name="money", encode=str, decode=classes[1])

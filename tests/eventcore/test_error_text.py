@@ -30,6 +30,9 @@ def noted(error: BaseException, *notes: str) -> BaseException:
             "LookupError: no such table: jobs\n\n[SQL: select 1]\n(Background: a link)",
             "LookupError: no such table: jobs",
         ),
+        (ValueError("\n\n  no table\n  jobs\n"), "ValueError: no table\n\n  jobs", "ValueError: no table"),
+        (ValueError(" \n "), "ValueError:", "ValueError:"),
+        (ValueError("one of:\na"), "ValueError: one of:\n\na", "ValueError: one of:"),
         (
             noted(ValueError("first\nsecond"), "while loading orders", "ask Ann\nor Bob", ""),
             "ValueError: first\nwhile loading orders\nask Ann\nor Bob\n\nsecond",

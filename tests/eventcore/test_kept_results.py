@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,21 @@ def test_a_result_that_cannot_be_kept_is_kept_by_a_later_try(tmp_path: Path) -> 
     start(ev, ev.add_step("large", work))
     assert ev.run()
     assert rows(store, "select value is null, file is not null from {results}") == [(1, 1)]
+
+
+def test_the_result_of_a_later_try_counts(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+
+    def work() -> str:
+        if evr.current().try_number == 2:
+            return "small"
+        evr.current().trigger("unknown")
+        return "x" * 101
+
+    ev = eventor(store, max_result_size=100, retries=1)
+    start(ev, ev.add_step("work", work))
+    assert ev.run()
+    assert ev.result("work") == "small"
 
 
 def test_the_results_folder_of_another_user_fails_the_step_alone(tmp_path: Path) -> None:
@@ -130,15 +147,26 @@ def test_a_result_that_cannot_be_read_is_a_failure_of_the_step_that_uses_it(tmp_
     assert statuses == [("made", "skipped"), ("used", "failure")]
 
 
+def test_a_store_cannot_have_other_files_read_as_results(tmp_path: Path) -> None:
+    store, other = tmp_path / "s.db", tmp_path / "other.json"
+    other.write_text('"secret"')
+    assert not uses_a_large_result(store, evr.RunMode.restart, works=False)
+    for name in (str(other), "../../other.json"):
+        with closing(sqlite3.connect(store)) as connection, connection:
+            connection.execute("update eventcore_results set file = ? where file is not null", (name,))
+        with pytest.raises(StoreError, match="its file cannot be called"):
+            evr.stored_run(store).result("made")
+
+
 def test_the_entries_of_new_folders_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(result_files, "_sync", synced.append)
     folder = tmp_path / "s.db.results"
-    result_files.ResultFiles(folder).write("run", ("s", "1", 0), "x")
+    result_files.ResultFiles(folder).write("run", "x")
     [of_run] = folder.iterdir()
     assert synced == [of_run, folder, tmp_path]
     synced.clear()
     files = result_files.ResultFiles(folder)  # of another process, whose forerunner may have died before it synced
-    for number in ("2", "3"):
-        files.write("run", ("s", number, 0), "x")
+    for text in ("y", "z"):
+        files.write("run", text)
     assert synced == [of_run, folder, tmp_path, of_run]

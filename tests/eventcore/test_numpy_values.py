@@ -76,6 +76,11 @@ def test_few_elements_are_legible_in_the_store_and_many_are_not_listed() -> None
     assert json.loads(encode(np.zeros((30, 40))))["v"][1] == "float64 array, 30 x 40"
 
 
+def test_an_array_of_many_fields_comes_back() -> None:
+    array = np.arange(1200.0).view([(f"measurement {number}", "f8") for number in range(600)])
+    assert_same(decode(encode(array)), array)
+
+
 def test_an_array_that_is_read_can_be_changed() -> None:
     for array in (np.arange(3), np.arange(1000)):
         text, files = encode_result(array, True, 1)

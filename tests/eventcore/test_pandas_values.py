@@ -216,6 +216,7 @@ def test_there_is_one_missing_time_and_one_missing_value() -> None:
      (pd.Series([None, np.nan, "x"], dtype=object), "different types, NoneType and float and str"),
      (pd.Series([1.5], dtype=object), "numbers as objects"),
      ([Decimal("1.5"), Decimal("1.50")], "different numbers of"),
+     ([Decimal("NaN")], "decimals that are infinite or no numbers"), ([Decimal("Infinity"), None], "infinite or"),
      ([1 + 2j], "Parquet has no such type"), (pd.arrays.SparseArray([0, 1]), "Sparse"),
      (pd.interval_range(0, 2), "interval.*Parquet has no such type"),
      (pd.Series([2**70], dtype=object), "too large")],

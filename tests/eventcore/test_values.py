@@ -13,8 +13,10 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum
 from pathlib import Path
 from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -232,6 +234,16 @@ def test_reading_imports_nothing_and_makes_only_dataclasses_and_enums(name: str)
     assert "antigravity" not in sys.modules
 
 
+def test_reading_does_not_have_a_module_import_what_it_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    offering = ModuleType("offering")
+    vars(offering)["__getattr__"] = asked.append
+    monkeypatch.setitem(sys.modules, "offering", offering)
+    with pytest.raises(ValueError, match="import it"):
+        decode(json.dumps({"$": "dataclass", "v": ["offering:Flyer", {"x": 1}]}))
+    assert asked == []
+
+
 class Rude:
     """Even its text is refused."""
 
@@ -239,17 +251,53 @@ class Rude:
         raise RuntimeError("no")
 
 
+@dataclass(frozen=True, repr=False)
+class RudeKey(Rude):
+    """An item at this key has a place that cannot be named."""
+
+    number: int = 1
+
+
+@dataclass(slots=True)
+class Record:
+    """A class whose objects may lack their field."""
+
+    number: int
+
+
+EMPTIED = Record(1)
+del EMPTIED.number
+
+
 ITSELF: list[Any] = []
 ITSELF.append(ITSELF)
 
 
+IN_TOKYO = time(12, tzinfo=ZoneInfo("Asia/Tokyo"))
+
+
 @pytest.mark.parametrize(
-    ("value", "kept"), [(print, "<built-in function print>"), (Rude(), "<Rude>"), (ITSELF, "[[...]]")]
+    ("value", "kept"),
+    [
+        (print, "<built-in function print>"),
+        (Rude(), "<Rude>"),
+        (ITSELF, "[[...]]"),
+        ({RudeKey(): 1}, "<dict>"),
+        (EMPTIED, "<Record>"),
+        (IN_TOKYO, repr(IN_TOKYO)),
+    ],
 )
 def test_a_result_that_cannot_be_stored_is_kept_as_its_text_unless_it_is_needed(value: Any, kept: str) -> None:
     assert decode(encode_result(value, needed=False).text) == kept
     with pytest.raises(NotStorableError, match="a later step refers to this step's result"):
         encode_result(value, needed=True)
+
+
+def test_what_is_stored_is_json_also_where_numbers_are_not_finite() -> None:
+    value = {"a": [math.nan, -math.inf, complex(math.nan, -math.inf)], "b": complex(-0.0, 1.5)}
+    text = encode(value)
+    json.loads(text, parse_constant=pytest.fail)
+    assert repr(decode(text)) == repr(value)
 
 
 @dataclass

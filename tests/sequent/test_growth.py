@@ -153,14 +153,14 @@ def test_continuing_is_linear_in_steps_and_edges(shape: Callable[[seq.Sequent, i
     assert_linear(prepared)
 
 
+@pytest.mark.parametrize("joined", [seq.and_, seq.or_])
 @pytest.mark.parametrize("turned", [False, True])
-def test_looking_for_what_is_never_reached_is_linear_in_events(turned: bool) -> None:
+def test_looking_for_what_is_never_reached_is_linear_in_events(joined: Callable[..., Any], turned: bool) -> None:
     def prepared(size: int) -> Callable[[], object]:
         made = eventor()
         events = [made.add_event(f"e{number}") for number in range(size)]
-        for number, event in enumerate(events):
-            start(made, made.add_step(f"s{number}", triggers={STEP_SUCCESS: event}))
-        made.add_assoc(made.add_event("all", events[::-1] if turned else events), made.add_step("last"))
+        start(made, made.add_step("first", triggers={STEP_SUCCESS: events}))
+        made.add_assoc(made.add_event("joined", joined(*events[:: -1 if turned else 1])), made.add_step("last"))
         built = made.built()
         return lambda: warnings(built.program, built.starts) == [] or pytest.fail("everything can be reached")
 

@@ -11,7 +11,7 @@ import pytest
 
 import sequent as seq
 from eventcore.act.observer import AttemptFailed
-from sequent.errors import CommandError
+from sequent.errors import CommandError, FlowError
 from tests.support import Recorder, flow, run_script
 
 EVIL = 'it\'s "$(touch evil)" `touch evil`; touch evil #*'
@@ -32,7 +32,11 @@ def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("place", ["{0}", '"{0}"', '"$(printf %s {0})"', "$(printf %s {0} | cat -)", "`true`{0}"])
+@pytest.mark.parametrize(
+    "place",
+    ["{0}", '"{0}"', '"$(printf %s {0})"', "$(printf %s {0} | cat -)", "`true`{0}", '"`printf %s {0}`"',
+     '"`printf %s \\"{0}\\"`"', '"`true`"{0}'],
+)  # fmt: skip
 def test_an_argument_is_a_word_of_its_own_and_nothing_in_it_is_interpreted(place: str) -> None:
     value = "a" if place.startswith("$(") else EVIL  # what a substitution yields without quotes is split by the shell
     assert printed(f"printf '%s' {place}", value) == value
@@ -53,10 +57,31 @@ def test_arguments_have_names_and_lists_are_several_words() -> None:
         ("echo {} {a,b}", (), "{} {a,b}\n"),
         ('true # it\'s {nothing}\necho "(" {0}', ("x",), "( x\n"),
         ("case a in a) echo {0};; esac", ("x",), "x\n"),
+        ("echo {00} {0} {100} {1000000000} {²}", ("x",), "{00} x {100} {1000000000} {²}\n"),
     ],
 )
 def test_other_braces_belong_to_the_shell(command: str, args: tuple[str, ...], text: str) -> None:
     assert printed(command, *args) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ('cat <<EOF\n<{0}> "{0}" \\{0}\n EOF\nEOF\nprintf %s {0}', '<a  *> "a  *" \\{0}\n EOF\na  *'),
+        ("cat <<-END - <<X\n\tit's\n\tEND\nX {0}\nX\nprintf %s {0}", "X a  *\na  *"),
+        ("cat <<'EOF'\n{1}\nEOF\nprintf %s {0}", "{1}\na  *"),
+        ("echo $((1 << 2)) {0}\nprintf %s {0}", "4 a  *\na  *"),
+        ("cat <<EOF\n{0}", "a  *"),
+    ],
+)
+def test_a_here_document_has_arguments_as_they_are(command: str, text: str) -> None:
+    assert printed(command, "a  *") == text
+
+
+@pytest.mark.parametrize("command", ["echo $((1 + {0}))", 'echo "$((1 + {0}))"', "echo $(((2) * {0}))"])
+def test_the_shell_computes_with_no_argument(command: str) -> None:
+    with pytest.raises(FlowError, match="where the shell would compute with whatever it contains; compute the number"):
+        seq.shell(command)
 
 
 @pytest.mark.parametrize("construct", EXECUTORS)

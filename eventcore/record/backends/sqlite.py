@@ -133,7 +133,10 @@ class SqliteFile(_Sqlite):
                 f"store {location}: a URL of SQLite takes no options after '?'; in a file's name, write it as %3F, or "
                 "give the file's path"
             )
-        self._path = Path(unquote(path) if separator else path).expanduser()
+        try:
+            self._path = Path(unquote(path) if separator else path).expanduser()
+        except RuntimeError as error:
+            raise StoreError(f"store {location}: {error}; give a path without ~") from None
 
     @property
     def file(self) -> Path:
@@ -156,9 +159,9 @@ class SqliteFile(_Sqlite):
         """Identity, size and time of the database file and of its log."""
         return tuple(_stat(file) for file in (self._path, self._log))
 
-    def keep_result(self, run_id: str, key: tuple[str, str, int], text: str) -> str:
+    def keep_result(self, run_id: str, text: str) -> str:
         """In a file of its own."""
-        return self._results.write(run_id, key, text)
+        return self._results.write(run_id, text)
 
     def kept_result(self, run_id: str, name: str) -> str:
         """From its file."""
@@ -178,11 +181,16 @@ class SqliteFile(_Sqlite):
 
     @cached_property
     def _results(self) -> ResultFiles:
-        return ResultFiles(self._path.with_name(f"{self._path.name}.results"))
+        return ResultFiles(self._beside(".results"))
 
     @property
     def _log(self) -> Path:
-        return self._path.with_name(f"{self._path.name}-wal")
+        return self._beside("-wal")
+
+    def _beside(self, ending: str) -> Path:
+        """What has the name of the database file and an ending, next to the file itself and not to a link to it."""
+        file = self._path.resolve()
+        return file.with_name(f"{file.name}{ending}")
 
     def _is_read_only(self) -> bool:
         """Whether the file is there, and this process can write neither to it nor beside it, as on read-only media."""
@@ -192,10 +200,10 @@ class SqliteFile(_Sqlite):
 
     def _connected_for_reading(self) -> sqlite3.Connection:
         """A connection that leaves no trace; where nobody has the file open for writing, it needs no other file."""
-        if _stat(self._log)[1] == 0:
-            how = "immutable=1"
-        elif self._shared_memory.exists():
+        if self._log.exists() and self._shared_memory.exists():
             how = "mode=ro"
+        elif _stat(self._log)[1] == 0:
+            how = "immutable=1"
         else:
             raise StoreError(
                 f"store {self.name} is read-only, and its last changes are still in {self._log}, which has to be "
@@ -206,7 +214,7 @@ class SqliteFile(_Sqlite):
 
     @property
     def _shared_memory(self) -> Path:
-        return self._path.with_name(f"{self._path.name}-shm")
+        return self._beside("-shm")
 
     def _check_path(self, create: bool) -> None:
         path = self._path

@@ -13,6 +13,7 @@ from contextlib import closing
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,6 +96,14 @@ def test_large_results_of_two_runs_are_kept_apart(place: Place) -> None:
         assert chained(place.program(run_id=run_id, max_result_size=10), partial(str.__mul__, run_id, 20)).run()
     for run_id in ("one", "two"):
         assert result(place, run_id) == run_id * 20
+
+
+def test_an_engine_that_has_lost_its_run_does_not_replace_what_the_next_one_has_kept(place: Place) -> None:
+    assert chained(place.program(max_result_size=10), lambda: "that of the next one").run()
+    late = place.store.writer(place.store.find_run(None, "run"), lease.this_engine("late"), 10)
+    task: Any = SimpleNamespace(key=("s1", "1"), step=SimpleNamespace(name="s1"), sequence="1")
+    late.keep(task, '"that of the late one"', {})
+    assert result(place, "run") == "that of the next one"
 
 
 def content(place: Place, run_id: str, name: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import sequent as seq
 from eventcore.define.stored import read
 from eventcore.errors import StoreError
+from eventcore.record import lease
 from eventcore.record.reading import reading
 from tests.support import boom, flow
 
@@ -71,6 +73,43 @@ CONTRADICTIONS: dict[str, Callable[[Any], object]] = {
     "an association with an unknown event": lambda told: told["associations"][0].update(event="odd"),
     "two steps of one name": lambda told: told["steps"].append(told["steps"][0]),
 }
+
+
+def with_lease(store: Path, **values: Any) -> None:
+    """Have the run held by this process, as far as the values do not say otherwise."""
+    me = lease.this_engine("me")
+    row = {
+        "holder": me.token,
+        "holder_host": me.host,
+        "holder_pid": me.pid,
+        "holder_started": me.started,
+        "holder_boot": "this",
+        "heartbeat": time.time(),
+        "lease_term": 30.0,
+        "heartbeat_since_boot": 1.0,
+    } | values
+    changed(store, f"UPDATE eventcore_runs SET {', '.join(f'{name} = ?' for name in row)}", *row.values())
+
+
+@pytest.mark.parametrize("part", ["holder_pid", "lease_term", "heartbeat_since_boot"])
+def test_a_lease_of_which_a_part_is_missing_is_reported(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "this_boot", lambda: "this")
+    monkeypatch.setattr(lease, "this_namespace", lambda: None)
+    store = a_store(tmp_path)
+    with_lease(store, **{part: None})
+    said = r"is damaged: run '\S+' has a part of a lease only"
+    with pytest.raises(StoreError, match=said), reading(str(store)) as reader:
+        reader.runs(time.time())
+
+
+@pytest.mark.parametrize("pid", [2**40, 0, -1])
+def test_no_process_can_have_an_odd_number(tmp_path: Path, pid: int) -> None:
+    store = a_store(tmp_path)
+    with_lease(store, holder_pid=pid, holder_boot=None)
+    with reading(str(store)) as reader:
+        assert not reader.runs(time.time())[0].is_held
 
 
 @pytest.mark.parametrize("what", CONTRADICTIONS)

@@ -15,8 +15,10 @@ import pytest
 
 from eventcore.errors import StoreError
 from eventcore.record.reading import reading
+from eventcore.record.registry import backend_of
 from eventcore.record.store import opened
 from eventcore.run.next_action import next_action
+from eventcore.run.stored_run import stored_run
 from sequent.cli.target import parse_target
 from tests.support import boom, eventor, start
 from tests.system import not_there
@@ -65,6 +67,24 @@ def test_a_url_names_a_file_with_percent_signs_for_what_urls_cannot_hold(tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.results"}
     assert is_there(url)
     assert parse_target(url).store == tmp_path / name
+
+
+def test_a_link_to_a_store_is_the_store(tmp_path: Path) -> None:
+    store, link = tmp_path / "real.db", tmp_path / "links" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(store)
+    a_run(link)
+    assert {path.name for path in tmp_path.iterdir()} == {"links", "real.db", "real.db.results"}
+    assert [stored_run(path).result("s") for path in (store, link)] == ["x" * 100, "x" * 100]
+    with closing(opened(str(store))) as opener:
+        before = backend_of(str(link)).stamp()
+        opener.connection.exec_driver_sql("UPDATE eventcore_runs SET wake = 1")
+        assert backend_of(str(link)).stamp() != before
+
+
+def test_the_home_folder_of_nobody_is_refused() -> None:
+    with pytest.raises(StoreError, match=r"store ~nobody-at-all/s.db: .*; give a path without ~"):
+        opened("~nobody-at-all/s.db")
 
 
 def test_a_url_with_options_is_refused_instead_of_cut(tmp_path: Path) -> None:
@@ -116,6 +136,24 @@ def test_a_store_on_read_only_media_is_not_written_to(medium: Path) -> None:
     protect(medium)
     with pytest.raises(StoreError, match=r"s\.db: attempt to write a readonly database"):
         a_run(store)
+
+
+def test_what_another_user_writes_meanwhile_is_not_overlooked(medium: Path, tmp_path: Path) -> None:
+    store, seen = medium / "s.db", tmp_path / "seen"
+    seen.mkdir()
+    a_run(store)
+    with closing(sqlite3.connect(store)) as writer:
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        assert (medium / "s.db-wal").stat().st_size == 0
+        subprocess.run(["mount", "--bind", str(medium), str(seen)], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", str(seen)], check=True)
+            with closing(opened(str(seen / "s.db"), create=False)) as found:
+                writer.execute("UPDATE eventcore_runs SET run_id = 'changed'")
+                writer.commit()
+                assert found.find_run("program", "changed").run_id == "changed"
+        finally:
+            subprocess.run(["umount", "--lazy", str(seen)], check=True)
 
 
 def test_changes_that_a_read_only_medium_holds_apart_are_not_overlooked(medium: Path, tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Connection, MetaData, Text, select, update
 
 import eventcore as evr
+from eventcore.define.program import EventKind
 from eventcore.define.status import RunMode
+from eventcore.define.stored import read
 from eventcore.errors import RunHeldError, StoreError, StoreVersionError
 from eventcore.record import lease, schema
 from eventcore.record.database import transaction
@@ -67,6 +70,43 @@ def test_an_upgrade_keeps_what_the_store_has(place: Place) -> None:
     assert after == before
     colours = place.store.connection.exec_driver_sql(f"SELECT colour FROM {schema.runs.name}").scalars().all()
     assert colours == ["red"]
+
+
+def as_version_2(store: Store, document: Callable[[str], str]) -> None:
+    """Bring a store of version 3 back to what version 2 wrote."""
+    for column in ("holder_boot", "holder_namespace", "heartbeat_since_boot"):
+        store.connection.exec_driver_sql(f"ALTER TABLE eventcore_runs DROP COLUMN {column}")
+    for number, written in store.connection.exec_driver_sql("SELECT id, document FROM eventcore_programs").all():
+        store.connection.execute(
+            update(schema.programs).where(schema.programs.c.id == number).values(document=document(written))
+        )
+    store.connection.execute(update(schema.schema_version).values(version=2))
+
+
+def test_a_store_of_version_2_keeps_its_programs(place: Place) -> None:
+    programs = place.everything()[schema.programs.name]
+    as_version_2(place.store, lambda written: written)
+    prepare(place.store.connection)
+    assert version(place.store) == [schema.VERSION]
+    assert place.everything()[schema.programs.name] == programs
+    assert chained(place.program(RunMode.recover), int).run()
+
+
+def test_inner_events_of_version_2_are_internal(place: Place) -> None:
+    as_version_2(place.store, lambda written: written.replace('{"name":"go"}', '{"name":"go","kind":"inner"}'))
+    prepare(place.store.connection)
+    (row,) = place.store.connection.execute(select(schema.programs)).all()
+    assert read(row.document).event_named["go"].kind is EventKind.internal
+    assert row.digest == sha256(row.document.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"events":[1]}', "\x00"])
+def test_a_damaged_program_does_not_keep_a_store_from_its_upgrade(place: Place, damaged: str) -> None:
+    as_version_2(place.store, lambda _: damaged)
+    prepare(place.store.connection)
+    assert version(place.store) == [schema.VERSION]
+    with place.reader() as reader, pytest.raises(StoreError, match="damaged"):
+        reader.program(place.run())
 
 
 def test_upgrades_are_made_one_after_another(place: Place) -> None:
