@@ -90,5 +90,5 @@ def run_script(source: str, folder: Path, *arguments: str, **environment: str) -
     return subprocess.run(
         [sys.executable, "-W", "error", str(script), *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=600, check=False,
     )  # fmt: skip

@@ -65,7 +65,7 @@ def test_what_another_engine_has_finished_meanwhile_does_not_run_again(scripts: 
     assert other.stdout.split() == ["True"], other.stderr
     count = len(ran.read_text().split())
     frozen.send_signal(signal.SIGCONT)
-    out, err = frozen.communicate(timeout=60)
+    out, err = frozen.communicate(timeout=600)
     assert "True" not in out
     assert "another engine took over this run" in err
     eventually(scripts.all_gone, "the end of the workers")
@@ -193,7 +193,7 @@ def test_an_engine_in_another_namespace_keeps_its_run(tmp_path: Path) -> None:
         assert socket.gethostname() in refused.stderr
     finally:
         (tmp_path / "go").touch()
-        out, err = inside.communicate(timeout=60)
+        out, err = inside.communicate(timeout=600)
     assert out.split() == ["True"], err
 
 

@@ -39,7 +39,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "sequent_command.py").write_text("from sequent.cli.command import main\nmain()\n")
     return subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], cwd=folder, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{folder}"}, timeout=120,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{folder}"}, timeout=600,
     )  # fmt: skip
 
 

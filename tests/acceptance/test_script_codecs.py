@@ -73,7 +73,7 @@ def started(folder: Path, how: str, verb: str, mode: str, construct: str) -> Non
         (folder / name).write_text(textwrap.dedent(source))
     command = [verb if part == "VERB" else part for part in STARTS[how]]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CONSTRUCT": construct, "MODE": mode}
-    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=120)
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=600)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_classes_of_results_are_known_in_workers_that_have_not_imported_them(
     for how, verb, mode in ((first, "run", "restart"), (then, "recover", "recover")):
         command = [verb if part == "VERB" else part for part in STARTS[how]]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "MODE": mode}
-        subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=120)
+        subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=600)
         (tmp_path / "ready").touch()
     assert rows(tmp_path / "flow.run.db", "select error from {attempts} where recovery = 1") == []
     query = "select step, value from {results} where recovery = 1 and step in ('loop/use', 'show') order by step"

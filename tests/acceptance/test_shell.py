@@ -72,7 +72,7 @@ def folder(tmp_path: Path) -> Path:
 def sequent(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TMPDIR": str(folder)}
     done = subprocess.run(
-        [COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done

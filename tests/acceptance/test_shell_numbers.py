@@ -37,7 +37,7 @@ import sequent as seq
 
 meet = threading.Barrier(4)
 
-def wait(): meet.wait(timeout=60); threading.Event().wait(0.1)
+def wait(): meet.wait(timeout=600); threading.Event().wait(0.1)
 
 flow = seq.Sequent(config={"task_construct": "thread", "max_concurrent": 4})
 box = flow.add_step("box", loop=range(4), concurrent=4)

@@ -270,7 +270,7 @@ def test_a_live_run_says_what_each_step_waits_for_and_what_it_says(folder: Path)
         assert follower.stdout.readline() == "==> holder@1 (try 1, active) <==\n"
         assert follower.stdout.readline() == "begin holder\n"
         (folder / "release").touch()
-        assert follower.communicate(timeout=30)[0] == "end holder\n"
+        assert follower.communicate(timeout=600)[0] == "end holder\n"
         assert follower.returncode == 0
         engine.kill()
         engine.wait()

@@ -61,7 +61,7 @@ class Shell:
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
-            [COMMAND, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
+            [COMMAND, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600,
             check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
@@ -75,7 +75,7 @@ class Shell:
 
     def ended(self) -> tuple[int, str]:
         assert self.running is not None
-        output, _ = self.running.communicate(timeout=60)
+        output, _ = self.running.communicate(timeout=600)
         return self.running.returncode, output
 
     def status(self, target: str = "flow.run.db") -> dict[str, str]:

@@ -89,7 +89,7 @@ def run_session(block: Block, folder: Path, environment: dict[str, str]) -> None
 def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command of the shell."""
     return subprocess.run(
-        ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

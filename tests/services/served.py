@@ -38,7 +38,7 @@ class Served:
         )  # fmt: skip
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert "http://" in line, line + self.process.communicate(timeout=60)[1]
+        assert "http://" in line, line + self.process.communicate(timeout=600)[1]
         self.address = line.split()[-1]
         self.origin = self.address.partition("/?")[0]
         self.token = self.address.partition("token=")[2]
@@ -47,7 +47,7 @@ class Served:
     def interrupt(self) -> tuple[int, str]:
         """Ctrl-C: its exit code and what it said on standard error."""
         self.process.send_signal(signal.SIGINT)
-        _, complaints = self.process.communicate(timeout=60)
+        _, complaints = self.process.communicate(timeout=600)
         return self.process.returncode, complaints
 
     def end(self) -> None:

@@ -301,7 +301,7 @@ def test_on_a_phone_the_list_and_the_questions_are_no_wider_than_the_page(
 
 def test_a_folder_without_stores_has_nothing_to_serve(tmp_path: Path) -> None:
     said = subprocess.run(
-        [COMMAND, "serve", "."], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        [COMMAND, "serve", "."], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
     )
     assert said.returncode == 3
     assert said.stderr == "sequent: nothing to serve: folder . has no store\n"

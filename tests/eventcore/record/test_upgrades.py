@@ -239,7 +239,7 @@ def test_two_processes_that_open_at_once_upgrade_once(
         eventually((tmp_path / name).exists, name)
     (tmp_path / "go").touch()
     for process in both:
-        assert process.communicate(timeout=60)[0] == "ready\n"
+        assert process.communicate(timeout=600)[0] == "ready\n"
     assert (tmp_path / "log").read_text() == "began\n"
 
 
