@@ -34,17 +34,19 @@ class FlowReference(Reference):
             "start only when=... it is true; join conditions with &, | and ~"
         )
 
-    def __iter__(self) -> NoReturn:
-        raise FlowError(
-            f"{self._unknown}, so it cannot be iterated over yet; give it to a step as its loop, or pass it as an "
-            "argument, args=(...,) for one, and iterate in the function"
-        )
+    if not TYPE_CHECKING:  # for mypy, it is no iterable
 
-    def __len__(self) -> NoReturn:
-        raise FlowError(f"{self._unknown}, so it has no length yet; pass it as an argument")
+        def __iter__(self) -> NoReturn:
+            raise FlowError(
+                f"{self._unknown}, so it cannot be iterated over yet; give it to a step as its loop, or pass it as an "
+                "argument, args=(...,) for one, and iterate in the function"
+            )
 
-    def __contains__(self, part: object) -> NoReturn:
-        raise FlowError(f"{self._unknown}, nor what it contains; pass it as an argument and look in the function")
+        def __len__(self) -> NoReturn:
+            raise FlowError(f"{self._unknown}, so it has no length yet; pass it as an argument")
+
+        def __contains__(self, part: object) -> NoReturn:
+            raise FlowError(f"{self._unknown}, nor what it contains; pass it as an argument and look in the function")
 
     def __getitem__(self, key: str | int | slice) -> PartReference:
         if isinstance(key, bool) or not isinstance(key, (str, int, slice)):

@@ -80,6 +80,9 @@ flow.add_step("d", loop={"a": 1}, recovery={seq.StateStatus.complete: seq.STEP_R
 flow.add_step("e", loop=names, repeat=None, acquires=((licences, 1), (tapes, 2)), releases=[])
 flow.add_step("f", loop=by_name, config={"task_construct": threading.Thread})
 flow.add_step("g", loop=lines, config={"task_construct": multiprocessing.Process, "retry_delay": [0.1, 1]})
+flow.add_step("p", print, args=(a.result["x"].rows[0][1:], b.previous().result, seq.previous("p", 2, b).result.x))
+flow.add_step("q", when=(a.result == "full") & ~(b.previous(loop="b").result["n"] > 0) | a.result.ready)
+flow.add_step("r", loop=a.result.rows, when=names)
 flow.add_step("h", loop=a.result, config={"task_construct": seq.Invoke})
 flow.add_step("i", load, repeats=range(3), recovery={seq.TaskStatus.ready: skip, seq.TaskStatus.active: skip})
 done = flow.add_event(((a, seq.STEP_SUCCESS), (b, seq.STEP_COMPLETE)))
@@ -159,8 +162,10 @@ flow.add_step("f", recovery={"success": seq.STEP_SKIP})  # arg-type
 flow.add_step("f", recovery={seq.STEP_SUCCESS: seq.STEP_SUCCESS})  # arg-type
 flow.add_step("g", config=[("retries", 1)])  # arg-type
 flow.add_step("h", delay="1")  # arg-type
-flow.add_step("i", print, args=(a.result["x"],))  # index
-flow.add_step("j", loop=a.result.rows)  # attr-defined
+flow.add_step("i", print, args=(a.result[1.5],))  # index
+flow.add_step("j", print, args=a.result)  # arg-type
+flow.add_step("k", when="full")  # arg-type
+flow.add_step("l", when=(a.result == 1) & 2)  # operator
 flow.result(1)  # arg-type
 flow.step(nmae="x")  # call-arg
 seq.shell(["ls"])  # arg-type
