@@ -78,10 +78,11 @@ class Sequent(Runner, Container):
     def _doubtful(self) -> list[str]:
         """What would only show in the run."""
         from eventcore.act.executors.callees import Callee, problems
+        from sequent.language.mistakes import mistakes
 
         found, called = list[str](), list[Callee]()
         for step in self.walk():
-            found += step.mistakes()
+            found += mistakes(step)
             construct = self.config.of_step(step.config, "task_construct")
             if step.func is not None:
                 called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eventcore.define.reference import Lookup
+from eventcore.define.reference import Lookup, LoopKeys
 
 
 class Results(Lookup):
@@ -22,7 +22,15 @@ class Results(Lookup):
         """See `Lookup`."""
         raise NotImplementedError
 
-    def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
+    def keys(self, container: str, sequence: str) -> LoopKeys:
+        """See `Lookup`."""
+        raise NotImplementedError
+
+    def results_in(self, step: str, around: str) -> Mapping[str, Any]:
+        """See `Lookup`."""
+        raise NotImplementedError
+
+    def keys_in(self, container: str, around: str) -> Mapping[str, LoopKeys]:
         """See `Lookup`."""
         raise NotImplementedError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from eventcore.act.console import Console
@@ -15,7 +16,7 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
 from eventcore.define.program import Loop, Role, Step
-from eventcore.define.reference import has_references, resolved
+from eventcore.define.reference import LoopKeys, has_references, resolved
 from eventcore.define.sealed import Sealed, value_or_sealed
 from eventcore.define.values import Content
 from eventcore.errors import StoreError
@@ -27,6 +28,9 @@ class Record(ItemRecord, Protocol):
 
     def result(self, step: str, sequence: str) -> str | None:
         """A task's result as tagged JSON."""
+
+    def results_in(self, step: str, around: str) -> Iterator[tuple[str, Callable[[], str | None]]]:
+        """The sequences inside `around` at which a step has results, with what reads each of them."""
 
     def result_file(self, name: str) -> Content:
         """What a result has in a file of that name; raises `StoreError` where that cannot be read."""
@@ -97,12 +101,18 @@ class CallMaker:
 
     def result(self, step: str, sequence: str) -> Any:
         """A recorded result, read back or sealed (see `eventcore.define.reference.Lookup`)."""
+        return self._value(step, sequence, lambda: self._record.result(step, sequence))
+
+    def results_in(self, step: str, around: str) -> dict[str, Any]:
+        """See `eventcore.define.reference.Lookup`."""
+        return {at: self._value(step, at, read) for at, read in self._record.results_in(step, around)}
+
+    def _value(self, step: str, sequence: str, read: Callable[[], str | None]) -> Any:
+        """A result from its text, sealed if a codec is needed to read it."""
         what = f"the result of step {step!r} at {sequence}"
         try:
-            text = self._record.result(step, sequence)
-            if text is None:
-                return None
-            return self._noted(value_or_sealed(text, what, self._record.result_file))
+            text = read()
+            return None if text is None else self._noted(value_or_sealed(text, what, self._record.result_file))
         except (StoreError, ValueError) as error:
             raise StoreError(f"{what} cannot be used: {error}") from None
 
@@ -110,9 +120,13 @@ class CallMaker:
         """See `eventcore.define.reference.Lookup`."""
         return self._noted(self._items.value(self._loop(container), sequence, key))
 
-    def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
+    def keys(self, container: str, sequence: str) -> LoopKeys:
         """See `eventcore.define.reference.Lookup`."""
         return self._items.keys(self._loop(container), sequence)
+
+    def keys_in(self, container: str, around: str) -> Mapping[str, LoopKeys]:
+        """See `eventcore.define.reference.Lookup`."""
+        return self._items.keys_in(self._loop(container), around)
 
     def key_before(self, container: str, sequence: str, key: str, back: int) -> str | None:
         """See `eventcore.define.reference.Lookup`."""

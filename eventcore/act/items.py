@@ -11,6 +11,7 @@ import msgspec
 from eventcore.decide.archive import ItemCount
 from eventcore.decide.loop_keys import keys_in
 from eventcore.define.program import Loop, Slice
+from eventcore.define.reference import LoopKeys
 from eventcore.define.sealed import values_or_sealed
 
 
@@ -22,6 +23,12 @@ class ItemRecord(Protocol):
 
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The items that the step computed, from the slice that has number `first`."""
+
+    def item_keys(self, step: str, around: str) -> Iterator[tuple[str, int, str | None]]:
+        """The slices that the step computed at `around` and inside it: sequence, size, and keys as a JSON list.
+
+        Those of one sequence follow each other in their order.
+        """
 
     def iteration_number(self, scope: str, sequence: str) -> int | None:
         """Which iteration of its loop stands at the sequence, from 1."""
@@ -71,7 +78,7 @@ class LoopItems:
         assert part.keys is not None
         return part.keys[number - part.first]
 
-    def keys(self, loop: Loop, sequence: str) -> tuple[list[str], bool]:
+    def keys(self, loop: Loop, sequence: str) -> LoopKeys:
         """All keys of a loop, and whether they are those of a mapping."""
         items = loop.items or ""
         count = self._record.item_count(items, sequence)
@@ -80,6 +87,14 @@ class LoopItems:
         if not count.keyed:
             return [str(number) for number in range(1, count.size + 1)], False
         return list(keys_in(self._record.item_slices(items, sequence, 1))), True
+
+    def keys_in(self, loop: Loop, around: str) -> dict[str, LoopKeys]:
+        """What `keys` has at `around` and inside it, by sequence; one read for all."""
+        found: dict[str, LoopKeys] = {}
+        for sequence, size, text in self._record.item_keys(loop.items or "", around):
+            keys, _ = found.setdefault(sequence, ([], text is not None))
+            keys += map(str, range(len(keys) + 1, len(keys) + size + 1)) if text is None else json.loads(text)
+        return found
 
     def _with(self, loop: Loop, sequence: str, key: str) -> _Read:
         """The slice that has the key's item."""

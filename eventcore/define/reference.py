@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import NoneType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
 from eventcore.define.resident import Resident
+
+LoopKeys: TypeAlias = tuple[list[str], bool]  #: of all iterations, and whether they are those of a mapping
 
 
 class Lookup(Protocol):
@@ -22,8 +24,14 @@ class Lookup(Protocol):
     def item(self, container: str, sequence: str, key: str) -> Any:
         """The item of one iteration of a container's loop; the caller must not change it."""
 
-    def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
+    def keys(self, container: str, sequence: str) -> LoopKeys:
         """The keys of all iterations of a container's loop, and whether they are those of a mapping."""
+
+    def results_in(self, step: str, around: str) -> Mapping[str, Any]:
+        """The recorded results of a step at all sequences inside the sequence `around`, by sequence."""
+
+    def keys_in(self, container: str, around: str) -> Mapping[str, LoopKeys]:
+        """What `keys` has for the container's loop at `around` and inside it, by sequence, where it was computed."""
 
     def key_before(self, container: str, sequence: str, key: str, back: int) -> str | None:
         """The key of the iteration `back` iterations before the one with this key; None where there is none."""

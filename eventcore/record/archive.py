@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import ColumnElement, Table, and_, func, select
 
@@ -11,6 +11,7 @@ from eventcore.define.program import Slice
 from eventcore.define.status import TaskStatus
 from eventcore.define.values import Content
 from eventcore.record import schema as t
+from eventcore.record.latest import is_inside
 from eventcore.record.rows import RunRow
 from eventcore.record.store import Store
 
@@ -28,6 +29,10 @@ class StoreArchive(Archive):
         """A task's recorded result."""
         return self._store.result(self._row, step, sequence)
 
+    def results_in(self, step: str, around: str) -> Iterator[tuple[str, Callable[[], str | None]]]:
+        """The sequences inside `around` at which a step has results, with what reads each of them: one query."""
+        return self._store.results_in(self._row, step, around)
+
     def result_file(self, name: str) -> Content:
         """A file that a result speaks of."""
         return self._store.result_file(self._row, name)
@@ -42,6 +47,21 @@ class StoreArchive(Archive):
         )
         size, keyed = self._connection.execute(query).one()
         return ItemCount(int(size), keyed > 0)
+
+    def item_keys(self, step: str, around: str) -> Iterator[tuple[str, int, str | None]]:
+        """The slices that the step recorded last at `around` and inside it: sequence, size, keys."""
+        items = t.items
+        counted = (items.c.recovery <= self._upto) | (items.c.recovery == self._row.recovery)
+        query = (
+            select(items.c.sequence, items.c.recovery, items.c.size, items.c["keys"])
+            .where(items.c.run == self._row.id, items.c.step == step, counted)
+            .where((items.c.sequence == around) | is_inside(items, around))
+            .order_by(items.c.sequence, items.c.recovery.desc(), items.c.first)
+        )
+        last: dict[str, int] = {}
+        for sequence, recovery, size, keys in self._connection.execute(query):
+            if last.setdefault(sequence, recovery) == recovery:
+                yield sequence, size, keys
 
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The recorded items from the slice that has number `first`, read one slice at a time."""
@@ -89,8 +109,8 @@ class StoreArchive(Archive):
         iterations = t.iterations
         query = select(iterations.c.number).where(
             iterations.c.run == self._row.id,
-            iterations.c.sequence > f"{around}.", iterations.c.sequence < f"{around}/",
-            iterations.c.scope == scope, iterations.c.clean, iterations.c.recovery < self._row.recovery,
+            is_inside(iterations, around), iterations.c.scope == scope, iterations.c.clean,
+            iterations.c.recovery < self._row.recovery,
         )  # fmt: skip
         return iter(self._connection.execution_options(yield_per=1000).execute(query).scalars())
 

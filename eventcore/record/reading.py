@@ -6,12 +6,12 @@ Nothing here needs the user's program: a run carries what it ran as data.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
@@ -22,6 +22,7 @@ from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.damage import damage, damaged, diagnosed
 from eventcore.record.database import open_database, reported
+from eventcore.record.latest import is_latest
 from eventcore.record.pausing import last_word
 from eventcore.record.registry import shared_backend
 from eventcore.record.reruns import last_whole
@@ -126,7 +127,7 @@ class Reader:
         if statuses:
             chosen = chosen.where(tasks.c.status.in_([status.value for status in statuses]))
         if run.recovery > since:
-            chosen = chosen.where(_is_latest(tasks, ("sequence", "step")))
+            chosen = chosen.where(is_latest(tasks, ("sequence", "step")))
         order = (tasks.c.created.desc(), tasks.c.started.desc()) if last_first else (tasks.c.created, tasks.c.started)
         found = chosen.order_by(*order).limit(limit).subquery()
         tried = (
@@ -251,7 +252,7 @@ class Reader:
         if sequence is not None:
             query = query.where(tasks.c.sequence == sequence)
         if run.recovery:
-            query = query.where(_is_latest(tasks, ("sequence", "step")))
+            query = query.where(is_latest(tasks, ("sequence", "step")))
         return [
             (at, value if file is None else self._kept(run, f"{step}@{at}", file))
             for at, value, file in self._connection.execute(query)
@@ -377,13 +378,6 @@ def reading(location: str) -> Iterator[Reader]:
 
 def _reached(task: TaskView) -> tuple[int, float, float]:
     return task.recovery, task.created, task.started or 0.0
-
-
-def _is_latest(table: Table, names: Sequence[str]) -> ColumnElement[bool]:
-    """Whether no later recovery has a row of the same instance."""
-    later = table.alias()
-    same = and_(later.c.run == table.c.run, *(later.c[name] == table.c[name] for name in names))
-    return ~select(later.c.run).where(same, later.c.recovery > table.c.recovery).exists()
 
 
 def _run_view(row: Any, now: float) -> RunView:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, CursorResult, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Select, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.rerunning import Rerun
@@ -19,6 +20,7 @@ from eventcore.record import identity, lease, requests, reruns
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
+from eventcore.record.latest import is_inside, is_latest
 from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
 from eventcore.record.whose import own_latest, unknown_run
@@ -210,21 +212,30 @@ class Store:
 
     def result(self, row: RunRow, step: str, sequence: str) -> str | None:
         """A task's result as tagged JSON: that of its latest recovery, None where it is not done there."""
-        tasks, results = t.tasks, t.results
-        same = and_(*(results.c[name] == tasks.c[name] for name in ("run", "sequence", "step", "recovery")))
-        query = (
-            select(tasks.c.status, results.c.value, results.c.file)
-            .select_from(tasks.outerjoin(results, same))
-            .where(tasks.c.run == row.id, tasks.c.sequence == sequence, tasks.c.step == step)
-            .order_by(tasks.c.recovery.desc())
-            .limit(1)
+        tasks = t.tasks
+        query = _with_results(tasks.c.status).where(
+            tasks.c.run == row.id, tasks.c.sequence == sequence, tasks.c.step == step
         )
-        found = self._connection.execute(query).first()
+        found = self._connection.execute(query.order_by(tasks.c.recovery.desc()).limit(1)).first()
         if found is None or not TaskStatus(found.status).is_done:
             return None
-        if found.file is not None:
-            return self.backend.kept_result(row.run_id, str(found.file))
-        return None if found.value is None else str(found.value)
+        return self._text(row, found.value, found.file)
+
+    def results_in(self, row: RunRow, step: str, around: str) -> Iterator[tuple[str, Callable[[], str | None]]]:
+        """The sequences inside `around` at which a step is done in its latest recovery, with what reads its result."""
+        tasks = t.tasks
+        query = _with_results(tasks.c.sequence).where(
+            tasks.c.run == row.id, is_inside(tasks, around), tasks.c.step == step,
+            tasks.c.status.in_([status.value for status in TaskStatus if status.is_done]),
+        )  # fmt: skip
+        if row.recovery:
+            query = query.where(is_latest(tasks, ("sequence", "step")))
+        for sequence, value, file in self._connection.execution_options(yield_per=1000).execute(query):
+            yield sequence, partial(self._text, row, value, file)
+
+    def _text(self, row: RunRow, value: str | None, file: str | None) -> str | None:
+        """A result, which may be in a file of its own."""
+        return value if file is None else self.backend.kept_result(row.run_id, file)
 
     def result_file(self, row: RunRow, name: str) -> Content:
         """A file that a result speaks of; raises `StoreError` where it cannot be read."""
@@ -248,6 +259,13 @@ class Store:
         ).scalars().all()  # fmt: skip
         due = [when for _, when in open_tasks if when is not None] + list(waits)
         return sum(step not in containers for step, _ in open_tasks) + len(waits), min(due, default=None)
+
+
+def _with_results(column: ColumnElement[Any]) -> Select[Any]:
+    """A column of tasks, with their results of the same recovery: `value` and `file`."""
+    tasks, results = t.tasks, t.results
+    same = and_(*(results.c[name] == tasks.c[name] for name in ("run", "sequence", "step", "recovery")))
+    return select(column, results.c.value, results.c.file).select_from(tasks.outerjoin(results, same))
 
 
 def _new_id(made: CursorResult[Any]) -> int:

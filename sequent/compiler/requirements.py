@@ -14,11 +14,15 @@ from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.results import ContainerResults, results_asked
 from sequent.language.stand_in import FlowReference, sources_in
 from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
 SEARCHES = 20  #: errors for which similar names are looked for, among all that there are
+
+
+RESULTS = "refers to results in"
 
 
 def requirement_errors(root: Container) -> list[FlowError]:
@@ -134,17 +138,28 @@ class _Finder:
                 named = step_of(reference)
                 found[named.path] = named
                 self._check_result(named)
+            elif isinstance(reference, ContainerResults):
+                container, _, is_inside = results_asked(reference)
+                assert isinstance(container, FlowStep)
+                if not is_inside:
+                    self._check_reach(container, RESULTS)
+                    found[container.path] = container
             elif isinstance(reference, (ItemReference, KeyReference)):
                 self._check_item(reference)
         return found
 
     def _read(self, references: Iterable[FlowReference]) -> Iterator[str]:
-        """The paths of the steps whose results in earlier iterations are referred to."""
+        """The paths of the steps whose results in other iterations are referred to."""
         for reference in references:
             if isinstance(reference, PreviousResult):
                 named = place_of(reference).step
                 assert isinstance(named, FlowStep)
                 self._check_result(named, is_earlier=True)
+                yield named.path
+            elif isinstance(reference, ContainerResults):
+                _, named, _ = results_asked(reference)
+                assert isinstance(named, FlowStep)
+                self._check_no_container(named)
                 yield named.path
 
     def _by_name(self, name: str) -> FlowStep:
@@ -173,19 +188,25 @@ class _Finder:
             return
         container = next(c for c in named.containers if c.parent in self.around)
         hint = (
-            f"require {container.path!r} instead"
+            f"write {container.path}.results(...) for all of them"
+            if verb is RESULTS
+            else f"require {container.path!r} instead"
             if container is not self.step and container not in self.containers
             else f"move the clause to a step inside {container.path!r}"
         )
         raise RequireError(f"{said} {named.path!r}, which is inside container {container.path!r}; {hint}")
 
     def _check_result(self, named: FlowStep, *, is_earlier: bool = False) -> None:
-        if named.children:
-            raise FlowError(
-                f"step {self.step.path!r} refers to the result of container {named.path!r}, which has none; "
-                "refer to one of its steps from inside, or let it write where this step can read"
-            )
+        self._check_no_container(named)
         self._check_reach(named, "refers to the result of", is_earlier=is_earlier)
+
+    def _check_no_container(self, named: FlowStep) -> None:
+        if named.children:
+            inside = next((step for step in named.walk() if not step.children), None)
+            raise FlowError(
+                f"step {self.step.path!r} refers to the result of container {named.path!r}, which has none; refer to "
+                f"those of one of its steps, {named.path}.results({'...' if inside is None else inside.path})"
+            )
 
     def _check_item(self, reference: ItemReference | KeyReference) -> None:
         looped = step_of(reference)

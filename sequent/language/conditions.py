@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from eventcore.define.reference import Lookup, Reference, has_references, mapped, resolved
+from eventcore.define.reference import Lookup, has_references, mapped, resolved
 from eventcore.define.sealed import Computed, Sealed, opened
 from sequent.errors import ConditionError, FlowError
 from sequent.language.parts import described
@@ -72,7 +72,7 @@ class Comparison(Condition):
     def _sources(self) -> Iterator[FlowReference]:
         return sources_in((self._left, self._right))
 
-    def _mapped(self, replace: Callable[[Reference], Any]) -> Any:
+    def _mapped(self, replace: Callable[[FlowReference], FlowReference]) -> Any:
         return Comparison(_replaced(self._left, replace), self._symbol, _replaced(self._right, replace))
 
 
@@ -94,7 +94,7 @@ class Not(Condition):
     def _sources(self) -> Iterator[FlowReference]:
         return self._part._sources()
 
-    def _mapped(self, replace: Callable[[Reference], Any]) -> Any:
+    def _mapped(self, replace: Callable[[FlowReference], FlowReference]) -> Any:
         return Not(self._part._mapped(replace))
 
 
@@ -140,7 +140,7 @@ class Joined(Condition):
     def _sources(self) -> Iterator[FlowReference]:
         return sources_in(self._parts)
 
-    def _mapped(self, replace: Callable[[Reference], Any]) -> Any:
+    def _mapped(self, replace: Callable[[FlowReference], FlowReference]) -> Any:
         return Joined(self._symbol, tuple(part._mapped(replace) for part in self._parts))
 
 
@@ -160,7 +160,7 @@ class Truth(Condition):
     def _sources(self) -> Iterator[FlowReference]:
         return self._part._sources()
 
-    def _mapped(self, replace: Callable[[Reference], Any]) -> Any:
+    def _mapped(self, replace: Callable[[FlowReference], FlowReference]) -> Any:
         return as_condition(self._part._mapped(replace))
 
 
@@ -213,7 +213,7 @@ def _said(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _replaced(operand: Any, replace: Callable[[Reference], Any]) -> Any:
+def _replaced(operand: Any, replace: Callable[[FlowReference], FlowReference]) -> Any:
     return mapped(operand, lambda found: found._mapped(replace) if isinstance(found, FlowReference) else found)
 
 

@@ -95,10 +95,8 @@ class PreviousResult(FlowReference):
     def __repr__(self) -> str:
         return f"{self._previous!r}.result"
 
-
-def placed_in(reference: PreviousResult, asker: Placed, *, own: bool) -> PreviousResult:
-    """The reference as the one of step `asker`; for `own`, see `Previous.place`."""
-    return PreviousResult(reference._previous, asker, own=own)
+    def _of(self, asker: Placed, *, own: bool) -> FlowReference:
+        return PreviousResult(self._previous, asker, own=own)
 
 
 def place_of(reference: PreviousResult) -> Place:

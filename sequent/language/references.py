@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventcore.define.reference import Lookup
 from sequent.language.placed import Placed
 from sequent.language.stand_in import FlowReference
+
+if TYPE_CHECKING:
+    from sequent.language.results import ContainerResults
 
 SCALARS = frozenset((str, int, float, bool, type(None)))  #: what need not be copied
 
@@ -69,7 +72,7 @@ class KeyReference(FlowReference):
         return f"{self._step.path}.key"
 
 
-def placed_of(reference: ResultReference | ItemReference | KeyReference) -> Placed:
+def placed_of(reference: ResultReference | ItemReference | KeyReference | ContainerResults) -> Placed:
     """The step that a reference speaks of."""
     return reference._step
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from eventcore.define.reference import Lookup, Reference, references_in
 from sequent.errors import FlowError
 from sequent.language.parts import Part, taken
+from sequent.language.placed import Placed
 
 if TYPE_CHECKING:
     from sequent.language.conditions import Comparison, Condition
@@ -101,11 +102,15 @@ class FlowReference(Reference):
     def _no_text(self) -> str:
         return f"{self._unknown}, so it has no text yet; pass {self!r} as an argument and make the text in the function"
 
+    def _of(self, asker: Placed, *, own: bool) -> FlowReference:
+        """It as the reference of step `asker`, which may need it; `own` says whether its own loop is the nearest."""
+        return self
+
     def _sources(self) -> Iterator[FlowReference]:
         """The references without parts and conditions of which it is made."""
         yield self
 
-    def _mapped(self, replace: Callable[[Reference], Any]) -> Any:
+    def _mapped(self, replace: Callable[[FlowReference], FlowReference]) -> Any:
         """It with `replace` applied to its sources."""
         return replace(self)
 
@@ -127,7 +132,7 @@ class PartReference(FlowReference):
     def _sources(self) -> Iterator[FlowReference]:
         return self._whole._sources()
 
-    def _mapped(self, replace: Callable[[Reference], Any]) -> Any:
+    def _mapped(self, replace: Callable[[FlowReference], FlowReference]) -> Any:
         return PartReference(self._whole._mapped(replace), self._parts)
 
 

@@ -23,11 +23,11 @@ from sequent.language.arguments import known_arguments_only
 from sequent.language.conditions import Condition
 from sequent.language.loops import StaticLoop, is_static, static_items
 from sequent.language.placed import Placed
-from sequent.language.previous import Previous, PreviousResult, placed_in
+from sequent.language.previous import Previous
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference, placed_of
 from sequent.language.require import Clause, FlowEvent, as_tree
-from sequent.language.shell import ShellCommand
-from sequent.language.stand_in import FlowReference, source_of, sources_in
+from sequent.language.results import ContainerResults
+from sequent.language.stand_in import FlowReference, source_of
 from sequent.language.when import as_when
 from sequent.language.written import Loop, Requirement, When
 
@@ -242,6 +242,14 @@ class FlowStep(Container, Resident):
         """
         return Previous(self, n, loop)
 
+    def results(self, step: FlowStep) -> ContainerResults:
+        """A stand-in for the results of a step inside this container: a list over its iterations, or a mapping.
+
+        From outside, it implies the order, and is nested as the loops between the two are; from inside, it has the
+        iterations before the present one.
+        """
+        return ContainerResults(self, step)
+
     @property
     def is_container(self) -> bool:
         """Whether it has iterations: steps of its own, or a loop."""
@@ -305,33 +313,6 @@ class FlowStep(Container, Resident):
                 "so set it on the steps inside, or set concurrent to limit iterations"
             )
 
-    def mistakes(self) -> Iterator[str]:
-        """What can be run, but was hardly meant; for `check`."""
-        if self.children:
-            return
-        if self.is_none:
-            yield (
-                f"step {self.path!r}: its function is None; pass the function itself (work, not work()), or leave it "
-                "out for a step that does nothing"
-            )
-        elif self.func is None and (self.args or self.kwargs):
-            yield f"step {self.path!r}: it has arguments, but no function that gets them; pass one, or leave them out"
-        for reference in sources_in((self.args, self.kwargs, self.loop, self.when)):
-            if isinstance(reference, ResultReference) and (reason := step_of(reference).why_no_result) is not None:
-                yield f"step {self.path!r}: it uses {reference!r}, but step {step_of(reference).path!r} {reason}"
-
-    @property
-    def why_no_result(self) -> str | None:
-        """Why its result is always None; None if it may be something else, and for a container."""
-        if isinstance(self.func, ShellCommand):
-            return (
-                "runs a command, whose result is always None; let it write to a file, or run the command in a function "
-                "that returns the output"
-            )
-        if self.func is None and not self.children:
-            return "has no function that could return something"
-        return None
-
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:
             raise FlowError(
@@ -351,10 +332,10 @@ class FlowStep(Container, Resident):
     def _placed(self, reference: Any, *, own: bool) -> Any:
         """The reference, or what is none, as it is for this step; `own` says whether its own loop is the nearest."""
 
-        def placed(source: Reference) -> Reference:
+        def placed(source: FlowReference) -> FlowReference:
             if isinstance(source, NearestItem):
                 return self._nearest_item([self, *self.containers] if own else self.containers)
-            return placed_in(source, self, own=own) if isinstance(source, PreviousResult) else source
+            return source._of(self, own=own)
 
         return reference._mapped(placed) if isinstance(reference, FlowReference) else reference
 
@@ -394,7 +375,7 @@ class FlowStep(Container, Resident):
         return concurrent
 
 
-def step_of(named: Clause | ResultReference | ItemReference | KeyReference) -> FlowStep:
+def step_of(named: Clause | ResultReference | ItemReference | KeyReference | ContainerResults) -> FlowStep:
     """The step that a clause, in which it is no name any more, or a reference speaks of."""
     step = named.step if isinstance(named, Clause) else placed_of(named)
     assert isinstance(step, FlowStep)

@@ -83,6 +83,7 @@ flow.add_step("g", loop=lines, config={"task_construct": multiprocessing.Process
 flow.add_step("p", print, args=(a.result["x"].rows[0][1:], b.previous().result, seq.previous("p", 2, b).result.x))
 flow.add_step("q", when=(a.result == "full") & ~(b.previous(loop="b").result["n"] > 0) | a.result.ready)
 flow.add_step("r", loop=a.result.rows, when=names)
+flow.add_step("s", print, args=(b.results(b.children["c"])["x"],), loop=b.results(b.children["c"]))
 flow.add_step("h", loop=a.result, config={"task_construct": seq.Invoke})
 flow.add_step("i", load, repeats=range(3), recovery={seq.TaskStatus.ready: skip, seq.TaskStatus.active: skip})
 done = flow.add_event(((a, seq.STEP_SUCCESS), (b, seq.STEP_COMPLETE)))

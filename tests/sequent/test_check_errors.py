@@ -136,7 +136,7 @@ BAD: dict[str, tuple[Callable[[seq.Sequent], Any], type[Exception], list[str]]] 
                                                       ["'b/s'", "'a/leaf'", "require 'a' instead"]),
     "a clause that reaches in by a path": (_reaching_in_by_path, RequireError, ["'a/leaf'", "require 'a' instead"]),
     "a result from inside a container": (_result_from_inside, RequireError, ["'s'", "'a/leaf'", "'a'"]),
-    "the result of a container": (_result_of_a_container, FlowError, ["'s'", "container 'a'", "from inside"]),
+    "the result of a container": (_result_of_a_container, FlowError, ["'s'", "container 'a'", "a.results(a/leaf)"]),
     "an item from outside its loop": (_item_from_outside, LoopError, ["'s'", "a.item", "does not contain it"]),
     "steps that wait for each other": (_cycle_by_name, CycleError, ["'a'", "'b'", "'c'", "remove one of these"]),
     "a cycle through a container": (_cycle_through_a_container, CycleError, ["'a'", "'c/leaf'"]),
