@@ -395,7 +395,7 @@ def check_call(step: str, func: Any, args: Any, kwargs: Any) -> None:
     """Raise `ProgramError` for a function, arguments or keywords that could not be called."""
     if func is not None and not callable(func):
         raise ProgramError(f"step {step!r}: func must be callable or None, not {func!r}")
-    if type(args) is not tuple and (isinstance(args, (str, bytes)) or not isinstance(args, Iterable)):
+    if type(args) is not tuple and (isinstance(args, (str, bytes, Reference)) or not isinstance(args, Iterable)):
         raise ProgramError(f"step {step!r}: args must be a tuple of arguments, not {args!r}; write ({args!r},) for one")
     if type(kwargs) is dict and not kwargs:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eventcore.define.expression import Expression, leaves, normalized
+from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus
 from sequent.errors import RequireError
 from sequent.language.placed import Placed
@@ -131,13 +132,15 @@ def as_tree(written: Any, where: str) -> Expression | None:
                 f"{where}: a step needs a status; write ({part.path}, STEP_SUCCESS), and for one requirement "
                 "require=((step, STEP_SUCCESS),)"
             )
+        if isinstance(part, Reference):
+            raise RequireError(f"{where}: {part!r} is a value, not a pair of a step and a status; write when={part!r}")
         if isinstance(part, (StepStatus, str)):
             raise RequireError(f"{where}: {part!r} is not a pair; write pairs such as ((step, STEP_SUCCESS),)")
         return None
 
     if written is None or (isinstance(written, (tuple, list, set, frozenset)) and not written):
         return None
-    if not isinstance(written, (Expression, tuple, list)):
+    if not isinstance(written, (Expression, Reference, tuple, list)):
         try:
             written = tuple(written)
         except TypeError:

@@ -35,7 +35,7 @@ class FlowReference(Reference):
             "start only when=... it is true; join conditions with &, | and ~"
         )
 
-    if not TYPE_CHECKING:  # for mypy, it is no iterable
+    if not TYPE_CHECKING:  # mypy is to find such a use by itself
 
         def __iter__(self) -> NoReturn:
             raise FlowError(

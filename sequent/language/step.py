@@ -93,7 +93,9 @@ class Container(Placed):
         if hosts is not None:
             raise FlowError(f"step {name!r}: hosts: this version runs flows on one machine; leave hosts out")
         loops = [given for given in (loop, repeat, repeats) if given is not None]
-        requirements = [given for given in (require, requires) if given is not None and given != ()]
+        requirements = [
+            given for given in (require, requires) if not (given is None or (type(given) is tuple and not given))
+        ]
         if len(loops) > 1 or len(requirements) > 1:
             raise FlowError(f"step {name!r}: loop and require are given twice, under two spellings; give each once")
         self._check_new_child(name)
@@ -373,6 +375,10 @@ class FlowStep(Container, Resident):
                 f"step {self.path!r}: concurrent must be a number of iterations, 1 or more, not {concurrent!r}"
             )
         return concurrent
+
+
+def _is_empty(given: object) -> bool:
+    return type(given) is tuple and not given
 
 
 def step_of(named: Clause | ResultReference | ItemReference | KeyReference | ContainerResults) -> FlowStep:

@@ -191,6 +191,12 @@ def test_what_is_no_condition_is_refused_with_a_remedy(when: Any, said: str) -> 
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("require", [a, a == 1, (a,), [a == 1], ((flow().add_step("b"), seq.STEP_SUCCESS), a)])
+def test_a_value_among_requirements_is_refused_with_the_argument_it_belongs_to(require: Any) -> None:
+    with pytest.raises(seq.FlowError, match=r"step 'x', require: a\.result.* is a value, .*; write when=a\.result"):
+        flow().add_step("x", require=require)
+
+
 def test_a_condition_is_checked_before_anything_runs() -> None:
     made, other = flow(), flow()
     foreign = other.add_step("foreign", dict)

@@ -207,6 +207,17 @@ def test_parts_are_copied_but_not_pickled_and_do_not_pass_for_values() -> None:
             use(part)
 
 
+def test_a_reference_is_neither_all_arguments_nor_a_function() -> None:
+    made = flow()
+    found = made.add_step("s", print).result
+    with pytest.raises(
+        ProgramError, match=r"'x': args must be a tuple .*, not s\.result; write \(s\.result,\) for one"
+    ):
+        made.add_step("x", print, args=found)  # type: ignore[arg-type]
+    with pytest.raises(ProgramError, match=r"'x': func must be callable or None, not s\.result"):
+        made.add_step("x", found)  # type: ignore[arg-type]
+
+
 def test_parts_are_checked_as_what_they_are_parts_of() -> None:
     made, other = flow(), flow()
     foreign = other.add_step("foreign", dict)
