@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventcore.decide import delays, expressions, halting, loops, recovery, slots, tasks
+from eventcore.decide import deadlines, delays, expressions, halting, loops, recovery, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
@@ -60,6 +60,8 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
         recovery.skip(context, step, at, past)
         return
     task = tasks.create(context, step, at)
+    if step.config.deadline is not None and not step.is_container:
+        deadlines.begin(context, task)
     context.raise_triggers(task, StepStatus.ready)
     slots.make_ready(context, task)
 

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import msgspec
+from msgspec.structs import replace
 
 from eventcore.define.config import Config, StepConfig
 from eventcore.define.expression import And, Expression, as_data, rebuilt
@@ -102,7 +102,7 @@ class _Compiler:
                 path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
                 result_needed=step.path in self.graph.referred, **self._surroundings(step, step),
             ),
-            self._config_of(step, self.graph.ends_the_run(step)), Role.body,
+            replace(self._config_of(step, self.graph.ends_the_run(step)), deadline=None), Role.body,
         )  # fmt: skip
         self.program.add_assoc(begin, (body,))
 
@@ -198,7 +198,7 @@ class _Compiler:
         """The step that computes the container's items; the container has it reached when it starts."""
         scope, name = step.parent.path, f"{step.path}#items"
         over = self.event(f"{step.path}#items-over", scope, EventKind.items)
-        config = self._config_of(step, False)
+        config = replace(self._config_of(step, False), deadline=None)
         known: Items | None = None
         func: ComputedItems | None = None
         args: tuple[Any, ...] = ()
@@ -206,7 +206,7 @@ class _Compiler:
         if isinstance(step.loop, StaticLoop):
             known = step.loop.items
         elif isinstance(step.loop, Reference):
-            config = msgspec.structs.replace(config, task_construct="invoke", timeout=None)
+            config = replace(config, task_construct="invoke", timeout=None)
             func, args = ComputedItems(None), (step.loop,)
         else:
             func, surroundings = ComputedItems(step.loop), self._surroundings(step, step.parent)
@@ -244,10 +244,10 @@ class _Compiler:
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:
         config = step.config
         if step.is_container and step.children:
-            config = msgspec.structs.replace(config, max_concurrent=None)
+            config = replace(config, max_concurrent=None)
         if stops_the_run == self.graph.stops(step):
             return config
-        return msgspec.structs.replace(config, stop_on_exception=stops_the_run)
+        return replace(config, stop_on_exception=stops_the_run)
 
     def _surroundings(self, step: FlowStep, inside: Container) -> dict[str, Any]:
         """What a step can know of the nearest loop around it."""

@@ -161,6 +161,18 @@ def test_a_store_that_an_engine_works_on_is_not_upgraded(place: Place) -> None:
     assert version(place.store) == [NEXT]
 
 
+def test_a_store_of_version_3_keeps_its_tasks_and_gets_deadlines(place: Place) -> None:
+    connection = place.store.connection
+    before = connection.execute(select(schema.tasks)).all()
+    connection.exec_driver_sql(f"ALTER TABLE {schema.tasks.name} DROP COLUMN deadline")
+    connection.execute(update(schema.schema_version).values(version=3))
+    connection.commit()
+    prepare(connection)
+    assert version(place.store) == [schema.VERSION]
+    assert connection.execute(select(schema.tasks)).all() == before
+    assert chained(place.program(RunMode.recover), int).run()
+
+
 # processes
 
 
