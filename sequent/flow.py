@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
 from eventcore.uncollected import uncollected
@@ -128,7 +130,8 @@ class Sequent(Runner, Container):
 
     def _check_step(self, step: FlowStep) -> None:
         step.check_as_built()
-        self.step_config(step.config, step.func, step.path)
+        own = step.config if step.loop is None else replace(step.config, deadline=None)  # it is the whole loop's
+        self.step_config(own, step.func, step.path)
 
 
 @contextmanager

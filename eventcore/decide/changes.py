@@ -47,6 +47,7 @@ class Changes(msgspec.Struct):
     carried: list[tuple[Task, int]] = []  #: skipped tasks, and the recovery of their result
     results: dict[tuple[str, str], str] = {}
     attempts: list[Attempt] = []
+    deadlines: list[tuple[Task, float]] = []  #: tasks whose deadline is fixed now, and when it is
     delays_begun: list[Delay] = []
     delays_over: list[Delay] = []
     starts: list[Task] = []
@@ -60,7 +61,7 @@ class Changes(msgspec.Struct):
         """True when there is something to record."""
         return bool(
             self.facts or self.created or self.updated or self.begun or self.over or self.loops or self.attempts
-            or self.delays_begun or self.delays_over or self.answers or self.leftovers
+            or self.deadlines or self.delays_begun or self.delays_over or self.answers or self.leftovers
         )  # fmt: skip
 
     def touched(self, task: Task) -> None:

@@ -9,6 +9,7 @@ from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
+from eventcore.decide.ranking import Ranks
 from eventcore.decide.state import Iteration, Limit, PoolState, State, Task
 from eventcore.define.program import Event
 from eventcore.define.status import StepStatus
@@ -17,8 +18,10 @@ from eventcore.define.status import StepStatus
 class Context:
     """One run as decisions see it; `now` is UTC in seconds."""
 
-    def __init__(self, plan: Plan, history: History, archive: Archive, capacities: Mapping[str, int | None]) -> None:
+    def __init__(self, plan: Plan, history: History, archive: Archive, capacities: Mapping[str, int | None],
+                 ranks: Ranks | None = None) -> None:  # fmt: skip
         self.plan = plan
+        self.ranks = ranks  #: None where steps go in the order in which they become ready
         self.history = history
         self.archive = archive
         self.state = State()

@@ -1,12 +1,13 @@
-"""Delayed associations: the due time is stored, survives the process, and is kept by recovery."""
+"""Timers, and delayed associations: the due time is stored, survives the process, and is kept by recovery."""
 
 from __future__ import annotations
 
 import heapq
 
 from eventcore.decide.context import Context
-from eventcore.decide.state import Delay, Iteration, Task
+from eventcore.decide.state import Deadline, Delay, Iteration, Task
 from eventcore.define.program import Association
+from eventcore.define.status import TaskStatus
 
 
 def begin(context: Context, association: Association, at: Iteration) -> bool:
@@ -28,19 +29,19 @@ def begin(context: Context, association: Association, at: Iteration) -> bool:
     return False
 
 
-def set_timer(context: Context, due: float, what: Delay | Task) -> None:
-    """Have a delay, or the next try of a task, come up at a time, UTC in seconds."""
+def set_timer(context: Context, due: float, what: Delay | Task | Deadline) -> None:
+    """Have a delay, the next try of a task or its deadline come up at a time, UTC in seconds."""
     context.state.timer_count += 1
     heapq.heappush(context.state.timers, (due, context.state.timer_count, what))
 
 
-def taken_due(context: Context) -> list[Delay | Task]:
+def taken_due(context: Context) -> list[Delay | Task | Deadline]:
     """Everything that is due, earliest first; dropped and ended entries are discarded."""
-    found: list[Delay | Task] = []
+    found: list[Delay | Task | Deadline] = []
     timers = context.state.timers
     while timers and timers[0][0] <= context.now:
         what = heapq.heappop(timers)[2]
-        if isinstance(what, Task):
+        if not isinstance(what, Delay):
             found.append(what)
         elif not what.dropped:
             _over(context, what)
@@ -49,15 +50,33 @@ def taken_due(context: Context) -> list[Delay | Task]:
 
 
 def next_due(context: Context) -> float | None:
-    """When the next delay or retry is due, UTC in seconds; None if there is none."""
+    """When the next delay, retry or deadline is due, UTC in seconds; None if there is none."""
     timers = context.state.timers
     while timers:
-        what = timers[0][2]
-        stale = what.dropped if isinstance(what, Delay) else (what.status.is_over or what.due is None)
-        if not stale:
+        if not _is_stale(timers[0][2]):
             return timers[0][0]
         heapq.heappop(timers)
     return None
+
+
+def next_deadline(context: Context) -> float | None:
+    """The next deadline of what is active, UTC in seconds: a stopped run waits for nothing else."""
+    return min(
+        (
+            due
+            for due, _, what in context.state.timers
+            if isinstance(what, Deadline) and what.task.status is TaskStatus.active and not _is_stale(what)
+        ),
+        default=None,
+    )
+
+
+def _is_stale(what: Delay | Task | Deadline) -> bool:
+    if isinstance(what, Delay):
+        return what.dropped
+    if isinstance(what, Task):
+        return what.status.is_over or what.due is None
+    return what.task.status.is_over or what.task.ending is not None
 
 
 def drop(context: Context, delay: Delay) -> None:

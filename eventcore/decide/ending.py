@@ -31,12 +31,10 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
             "trigger one that is"
         )
     attempts = context.changes.attempts
-    if task.ending and not ok:
-        cancelled = "cancelled on request"
-        attempts.append(
-            Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, cancelled, None)
-        )
-        task_over(context, task, TaskStatus.cancelled)
+    if task.ending is not None and not ok:
+        how, why = task.ending
+        attempts.append(Attempt(task, task.try_number, how, task.started, context.now, why, None))
+        task_over(context, task, how)
         return
     status = TaskStatus.success if ok else TaskStatus.failure
     if not ok or task.try_number > 1:  # a first try that succeeds has no row but its task's
@@ -61,9 +59,10 @@ def omit(context: Context, task: Task, reason: str) -> None:
 def engine_ended(
     context: Context, task: Task, status: TaskStatus, error: str | None = None, traceback: str | None = None
 ) -> None:
-    """End a task that no worker has; an error is recorded as that of its one try."""
+    """End a task that no worker has; an error is recorded as that of its try, which perhaps never began."""
     if error is not None:
-        context.changes.attempts.append(Attempt(task, 1, status, task.started, context.now, error, traceback))
+        began = task.started if task.status is TaskStatus.active else None
+        context.changes.attempts.append(Attempt(task, task.try_number, status, began, context.now, error, traceback))
     task_over(context, task, status)
 
 
@@ -77,7 +76,7 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
             context.changes.results[task.key] = result
     if status in (TaskStatus.cancelled, TaskStatus.omitted):
         resources.withdraw(context, task)
-    elif task.holds or task.step.releases:
+    elif task.step.acquires or task.step.releases:
         resources.give_back(context, task)
     if status is TaskStatus.success:
         context.raise_triggers(task, StepStatus.success, StepStatus.complete, StepStatus.over)

@@ -76,6 +76,7 @@ def forecast(
     told = Forecast(found)
     turn = _Walk(plan, history, archive, {})
     turn.context.state.limits["all"] = Limit(None)
+    turn.context.state.is_forecast = True
     for event, sequence in starts:
         turn.start(plan.events[event], sequence)
     more, passed_over = True, set[tuple[str, str]]()

@@ -38,13 +38,14 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
         error = f"its loop could not be computed: {why or 'see its log'}"
         _end_unwalked(context, task, TaskStatus.failure, error, traceback)
     else:
-        _end_unwalked(context, task, TaskStatus.cancelled)
+        members.none_came(context, task)
+        _ended_early(context, task)
 
 
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    ended = task.ending or (task.at.halted and not task.step.place.survives)
+    ended = task.ending is not None or (task.at.halted and not task.step.place.survives)
     may_begin = not (progress.broken or progress.cancelled or ended or context.starts_nothing)
     while may_begin and progress.begun < progress.size and progress.begun - progress.over < loop.concurrent:
         progress.begun += 1
@@ -61,10 +62,11 @@ def advance(context: Context, task: Task) -> None:
         members.count(context, progress, goes_on=goes_on)
     if progress.over < progress.begun:
         return
-    if progress.failed:
+    if progress.failed and not _is_late(task):
         _finish(context, task, TaskStatus.failure)
     elif ended or progress.cancelled:
-        _finish(context, task, TaskStatus.cancelled)
+        del context.state.progress[task.key]
+        _ended_early(context, task)
     elif progress.begun == progress.size:
         task.clean = progress.clean
         _finish(context, task, TaskStatus.success)
@@ -154,6 +156,19 @@ def _close(context: Context, iteration: Iteration, task: Task) -> None:
     task.at.inner.pop((iteration.scope, iteration.sequence), None)
     for gate in iteration.gates.values():
         expressions.forget(context, gate)
+
+
+def _ended_early(context: Context, task: Task) -> None:
+    """End a container that does not come to the end of its loop."""
+    if task.ending is not None and _is_late(task):
+        ending.engine_ended(context, task, *task.ending)
+    else:
+        ending.engine_ended(context, task, TaskStatus.cancelled)
+
+
+def _is_late(task: Task) -> bool:
+    """Whether it is being ended as a failure, because its deadline has passed."""
+    return task.ending is not None and task.ending.status is TaskStatus.failure
 
 
 def _finish(context: Context, task: Task, status: TaskStatus) -> None:

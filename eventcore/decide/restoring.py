@@ -12,7 +12,20 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eventcore.decide import carrying, delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
+from eventcore.decide import (
+    carrying,
+    deadlines,
+    delays,
+    ending,
+    halting,
+    loops,
+    recovery,
+    resources,
+    scheduling,
+    slots,
+    tasks,
+    triggering,
+)
 from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
@@ -35,6 +48,7 @@ class StoredTask(msgspec.Struct, frozen=True):
     clean: bool | None
     lost: int = 0  #: tries that ended with their engine
     scope: str = ""
+    deadline: float | None = None
 
 
 class StoredIteration(msgspec.Struct, frozen=True):
@@ -125,6 +139,8 @@ def _restore_iteration(context: Context, at: Iteration, rows: Iterable[tuple[Ste
         task.raised, task.clean = row.raised, row.clean
         if not task.status.is_over:
             context.state.live[task.key] = task
+            if step.config.deadline is not None:
+                deadlines.resume(context, task, row.deadline)
     return list(at.tasks.values())
 
 
@@ -202,16 +218,11 @@ def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, 
             context.state.stopped |= context.plan.config.of_step(step.config, "stop_on_exception")
     kept = [(step, count) for step, status, count in ended if status not in (TaskStatus.cancelled, TaskStatus.omitted)]
     for step, count in kept:
-        _count_taken(context, step, count)
+        resources.count_taken(context, step, count)
     for step, count in kept:  # a step may return what another one has taken
         for pool, units in step.releases:
             state = context.state.pools[pool.name]
             state.taken = max(0, state.taken - count * units)
-
-
-def _count_taken(context: Context, step: Step, tasks: int) -> None:
-    for pool, units in step.acquires:
-        context.state.pools[pool.name].taken += tasks * units
 
 
 def _wait_again(context: Context, task: Task) -> None:
@@ -223,7 +234,7 @@ def _wait_again(context: Context, task: Task) -> None:
 
 def _take_up(context: Context, task: Task) -> None:
     if task.step.is_container:
-        _hold_again(context, task)
+        resources.hold(context, task)  # what it had when its engine died
         if task.key in context.state.progress:
             loops.advance(context, task)
         else:
@@ -234,17 +245,10 @@ def _take_up(context: Context, task: Task) -> None:
         Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, lost, None)
     )
     if recovery.replay(task.step, TaskStatus.active) is StepReplay.skip:
-        _hold_again(context, task)
+        resources.hold(context, task)
         ending.task_over(context, task, TaskStatus.success)
         return
     task.try_number += 1
     task.lost += 1
     tasks.set_status(context, task, TaskStatus.ready)
     slots.make_ready(context, task)
-
-
-def _hold_again(context: Context, task: Task) -> None:
-    """Give the task the units that it had when its engine died."""
-    if task.step.acquires:
-        task.holds = True
-        _count_taken(context, task.step, 1)

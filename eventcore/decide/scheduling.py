@@ -1,11 +1,11 @@
-"""Which ready task starts next: first come, first served, within the limits that apply to it.
+"""Which ready task starts next: first come, first served among those of one rank, within the limits that apply to it.
 
 Containers and steps without a function take no slot: they run as part of the decision.
 """
 
 from __future__ import annotations
 
-from eventcore.decide import ending, loops, resources, slots, tasks, triggering
+from eventcore.decide import deadlines, ending, loops, resources, slots, tasks, triggering
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.status import StepStatus, TaskStatus
@@ -29,6 +29,8 @@ def start_next(context: Context) -> bool:
             continue
         if step.func is not None and not slots.take_slots(context, task):
             continue
+        if state.reserved:
+            resources.begun(context, task)
         tasks.set_status(context, task, TaskStatus.active)
         context.raise_triggers(task, StepStatus.active)
         if step.func is not None:
@@ -43,6 +45,8 @@ def _run_here(context: Context, task: Task) -> None:
     """Run a step that needs no worker."""
     step = task.step
     if step.loop is not None:
+        if step.config.deadline is not None:
+            deadlines.begin(context, task)
         start_container(context, task)
         return
     if step.items is not None:

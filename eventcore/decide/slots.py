@@ -1,6 +1,7 @@
 """Slots: how many tasks may run at once, in all, in each executor and of each step.
 
-A task that finds a limit full is parked there and comes back, in its old order, when a slot is free.
+A task that finds a limit full is parked there and comes back, in its old order, when a slot is free. The order is that
+of `arrival`: becoming ready, or where the program ranks its steps, their rank and then becoming ready.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from eventcore.define.program import Step
 
 
 def make_ready(context: Context, task: Task) -> None:
-    """Queue the task for its start, behind all tasks that are already ready."""
-    context.state.arrivals += 1
-    task.arrival = context.state.arrivals
-    context.state.ready.push(task)
+    """Queue the task for its start, behind all tasks of the same rank that are already ready."""
+    state = context.state
+    state.arrivals += 1
+    task.arrival = state.arrivals if context.ranks is None else (context.ranks.of(task, state.progress), state.arrivals)
+    state.ready.push(task)
 
 
 def take_slots(context: Context, task: Task) -> bool:
@@ -38,8 +40,14 @@ def free_slots(context: Context, task: Task) -> None:
             context.state.roomy.append(limit)
 
 
+def forget(context: Context, task: Task) -> None:
+    """Take a ready task out of the queue that it is in."""
+    if not context.state.ready.discard(task):
+        any(limit.parked.discard(task) for limit in limits_of(context, task.step))
+
+
 def unpark(context: Context) -> None:
-    """Return the task that has waited longest for a slot, of each limit that has one free, to the ready ones."""
+    """Return the task that goes first, of each limit that has a free slot, to the ready ones."""
     roomy = [limit for limit in context.state.roomy if limit.parked and not limit.is_full]
     for limit in roomy:
         context.state.ready.push(limit.parked.pop())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,13 @@ from eventcore.decide.gates import Gate
 from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Association, AssociationKey, Step
 from eventcore.define.status import TaskStatus
+
+
+class Ending(NamedTuple):
+    """What becomes of a task whose worker, or whose inside, is being ended."""
+
+    status: TaskStatus
+    error: str
 
 
 class Task:
@@ -30,11 +37,11 @@ class Task:
         self.status = status
         self.try_number = 1
         self.lost = 0  #: tries that ended with their engine: they are no failures
-        self.arrival = 0  #: its place among the ready ones
+        self.arrival: Arrival = 0  #: its place among the ready ones
         self.due: float | None = None  #: when its next try may start, UTC in seconds
         self.started: float | None = None
         self.ended: float | None = None
-        self.ending = False  #: it is being ended, because a user asked for that
+        self.ending: Ending | None = None  #: it is being ended, because a user or its deadline wants that
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
@@ -129,13 +136,17 @@ class Progress:
         self.walked: dict[int, Walked] = {}  #: by number, the iterations of which later ones may ask something
 
 
+#: a task's place in every queue: a number, or its rank and a number; the least goes first. All of one run are alike
+Arrival: TypeAlias = Any
+
+
 class Queue:
-    """Tasks in the order in which they became ready, whenever they come in."""
+    """Tasks in the order of their arrival, whenever they come in; by default that in which they became ready."""
 
     __slots__ = ("_heap",)
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, Task]] = []
+        self._heap: list[tuple[Arrival, Task]] = []
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -145,8 +156,22 @@ class Queue:
         heapq.heappush(self._heap, (task.arrival, task))
 
     def pop(self) -> Task:
-        """Take out the task that became ready first."""
+        """Take out the task that goes first."""
         return heapq.heappop(self._heap)[1]
+
+    def discard(self, task: Task) -> bool:
+        """Take out one task, wherever it is; False if it is not there."""
+        kept = [entry for entry in self._heap if entry[1] is not task]
+        is_found = len(kept) < len(self._heap)
+        if is_found:
+            heapq.heapify(kept)
+            self._heap = kept
+        return is_found
+
+    @property
+    def first(self) -> Task:
+        """The task that goes first."""
+        return self._heap[0][1]
 
 
 class Limit:
@@ -174,11 +199,17 @@ class PoolState:
         self.name = pool.name
         self.limit = pool.limit
         self.taken = 0
-        self.waiting: deque[Task] = deque()
+        self.waiting = Queue()
 
     def has_free(self, count: int) -> bool:
         """Whether so many units are free."""
         return self.limit is None or self.taken + count <= self.limit
+
+
+class Deadline(msgspec.Struct, frozen=True, eq=False):
+    """A task's deadline, among the timers."""
+
+    task: Task
 
 
 class Cancelling(msgspec.Struct, frozen=True):
@@ -203,7 +234,8 @@ class State(msgspec.Struct):
     limits: dict[str, Limit] = {}  #: of all that run, and of each executor
     limits_by_step: dict[str, list[Limit]] = {}  #: all that apply to a step, its own included
     pools: dict[str, PoolState] = {}
-    timers: list[tuple[float, int, Delay | Task]] = []  #: a heap by due time
+    reserved: dict[tuple[str, str], Task] = {}  #: where steps have ranks: those that have units and have not begun
+    timers: list[tuple[float, int, Delay | Task | Deadline]] = []  #: a heap by due time
     timer_count: int = 0
     pending_delays: int = 0
     recorded_delays: Mapping[tuple[AssociationKey, str], tuple[float, bool]] = {}
@@ -215,4 +247,5 @@ class State(msgspec.Struct):
     cancelled: bool = False  #: a user ended the run
     cancelling: list[Cancelling] = []  #: what users cancelled and has not ended yet
     held_back: int = 0  #: how many steps were reached and may not run, because only others are to run again
+    is_forecast: bool = False  #: nothing runs, and no deadline passes
     has_evicted: bool = False  #: quiet iterations have left memory; one that is not in memory may be in the store

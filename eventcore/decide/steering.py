@@ -12,12 +12,14 @@ from typing import Any
 
 from eventcore.decide import halting
 from eventcore.decide.context import Context
-from eventcore.decide.state import Cancelling, Task
+from eventcore.decide.state import Cancelling, Ending
 from eventcore.define.answer import FRESH
 from eventcore.define.program import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus
 from eventcore.errors import ProgramError
+
+ON_REQUEST = Ending(TaskStatus.cancelled, "cancelled on request")
 
 
 def take_up(context: Context, request: int, verb: str, argument: Mapping[str, Any]) -> None:
@@ -124,8 +126,8 @@ def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Canc
     halting.halt_run(context)
     for task in list(state.live.values()):
         if task.status is TaskStatus.active or not halting.outlives(task):
-            _end(context, task)
-    return Cancelling(request, "", [task for task in state.live.values() if task.ending])
+            halting.end(context, task, ON_REQUEST)
+    return Cancelling(request, "", [task for task in state.live.values() if task.ending is not None])
 
 
 def _cancel_instances(context: Context, request: int, path: str, sequence: str | None) -> Cancelling:
@@ -138,40 +140,11 @@ def _cancel_instances(context: Context, request: int, path: str, sequence: str |
     where = path if sequence is None else f"{path}@{sequence}"
     if not found:
         raise ProgramError(f"no instance of {where} is ready or active")
-    if all(task.ending for task in found):
+    if all(task.ending is not None for task in found):
         raise ProgramError(f"{where} is already being cancelled")
     for task in found:
         if task.step.is_container and task.status is TaskStatus.active:
-            _end_inside(context, task)
+            halting.end_inside(context, task, ON_REQUEST, ON_REQUEST)
         else:
-            _end(context, task)
+            halting.end(context, task, ON_REQUEST)
     return Cancelling(request, where, found)
-
-
-def _end(context: Context, task: Task) -> None:
-    """Cancel a ready task, or have the worker of an active one ended: it is cancelled when its end is reported."""
-    if task.status is TaskStatus.ready:
-        halting.cancel(context, task)
-    elif task.key in context.state.running and not task.ending:
-        task.ending = True
-        context.changes.cancels.append(task)
-
-
-def _end_inside(context: Context, container: Task) -> None:
-    """Let nothing new start in a container, and end what runs there; its own end follows from theirs."""
-    container.ending = True
-    for iteration in list(container.at.inner.values()):
-        if iteration.container is container:
-            halting.halt(context, iteration)
-    loop = container.step.loop
-    items = None if loop is None else container.at.tasks.get(loop.items or "")
-    for task in [one for one in context.state.live.values() if one is items or _is_inside(one, container)]:
-        _end(context, task)
-
-
-def _is_inside(task: Task, container: Task) -> bool:
-    """Whether the task belongs to an iteration of the container, at whatever depth."""
-    around = task.at.container
-    while around is not None and around is not container:
-        around = around.at.container
-    return around is container

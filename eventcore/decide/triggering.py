@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eventcore.decide import (
     carrying,
+    deadlines,
     delays,
     expressions,
     halting,
@@ -81,6 +82,8 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
         recovery.skip(context, step, at, past)
         return
     task = tasks.create(context, step, at)
+    if step.config.deadline is not None and not step.is_container:
+        deadlines.begin(context, task)
     context.raise_triggers(task, StepStatus.ready)
     slots.make_ready(context, task)
 

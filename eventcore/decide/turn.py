@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventcore.decide import delays, ending, retrying, scheduling, steering, tasks, triggering
+from eventcore.decide import deadlines, delays, ending, retrying, scheduling, steering, tasks, triggering
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.context import Context
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
-from eventcore.decide.state import Delay, Task
+from eventcore.decide.ranking import Ranks
+from eventcore.decide.state import Deadline, Delay, Task
 from eventcore.define.program import Event
 
 
@@ -26,8 +27,9 @@ class Turn:
     STARTS_A_TURN = 1_000  #: a commit comes at the latest after so many starts, so that memory stays bounded
     QUIET_ITERATIONS = 4_096  #: so many quiet iterations of a raw program stay in memory
 
-    def __init__(self, plan: Plan, history: History, archive: Archive, capacities: Mapping[str, int | None]) -> None:
-        self.context = Context(plan, history, archive, capacities)
+    def __init__(self, plan: Plan, history: History, archive: Archive, capacities: Mapping[str, int | None],
+                 ranks: Ranks | None = None) -> None:  # fmt: skip
+        self.context = Context(plan, history, archive, capacities, ranks)
         self._sweep_at = self.QUIET_ITERATIONS
 
     # what may happen
@@ -65,6 +67,8 @@ class Turn:
         for due in delays.taken_due(context):
             if isinstance(due, Delay):
                 triggering.follow(context, due.association.target, due.at)
+            elif isinstance(due, Deadline):
+                deadlines.passed(context, due.task)
             else:
                 retrying.due_again(context, due)
 

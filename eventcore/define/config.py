@@ -57,10 +57,12 @@ class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     envvar_prefix: str | None = None
     allow_failure: bool | None = None  #: a failure of the step counts as handled; not inherited
     must_run: bool | None = None  #: where the step is not reached, it fails; in flows, not inherited
+    priority: int | None = None  #: who goes first when places are scarce: the highest; 0 where it is not set
+    deadline: float | None = None  #: seconds for all tries and waits of the step together; not inherited
 
 
 #: what a container's config says of the container alone
-OF_ITS_OWN: Mapping[str, None] = {"max_concurrent": None, "allow_failure": None, "must_run": None}
+OF_ITS_OWN: Mapping[str, None] = dict.fromkeys(("max_concurrent", "allow_failure", "must_run", "deadline"))
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`, see `eventcore.act.own_folder`
     task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
     max_concurrent: int = 1  #: how many steps may run at once; below 1: no limit
+    order: Literal["ready", "longest"] = "ready"  #: who goes first among steps of the same priority
     stop_on_exception: bool = True  #: nothing new starts after an unhandled failure
     sleep_between_loops: float = 1.0  #: seconds between two passes of `run(max_loops=n)`
     shared_db: bool = False  #: others use the store, too: to recover or continue a run, its `run_id` must be given
@@ -229,6 +232,7 @@ def _check_ranges(config: Config | StepConfig, where: str) -> None:
 
     check("retries", lambda v: v >= 0, "a number of retries, 0 or more")
     check("timeout", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
+    check("deadline", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
     check("sleep_between_loops", lambda v: 0 <= v < INFINITE, "a number of seconds, 0 or more")
     check("lease_term", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
     check("max_result_size", lambda v: v > 0, "a number of characters above 0")

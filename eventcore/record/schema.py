@@ -6,7 +6,7 @@ Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.defi
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 PREFIX = "eventcore_"
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -111,6 +111,7 @@ tasks = _table(
     Column("ended", Float),
     Column("raised", Text),  # the events that its function raised, as a JSON list of names and sequences
     Column("clean", Boolean),  # of a container: whether everything inside succeeded
+    Column("deadline", Float),  # when it fails unless it is over
 )
 
 #: one row for each iteration of a container that was walked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from eventcore.decide.restoring import Snapshot, StoredIteration, StoredProgress, StoredTask
@@ -34,8 +36,10 @@ def snapshot(connection: Connection, row: RunRow) -> Snapshot:
         .scalar_subquery()
     )
     read = connection.execute
+    columns: list[ColumnElement[Any]]
     columns = [tasks.c[name] for name in ("step", "sequence", "status", "try", "due", "started", "raised", "clean")]
-    task_rows = read(select(*columns, lost, tasks.c.scope).where(mine(tasks), (tasks.c.scope == "") | open_iteration))
+    columns += [lost, tasks.c.scope, tasks.c.deadline]
+    task_rows = read(select(*columns).where(mine(tasks), (tasks.c.scope == "") | open_iteration))
     begun = select(*(iterations.c[name] for name in ("scope", "sequence", "number", "halted")))
     walked = [loops.c[n] for n in ("items", "begun", "over", "failed", "cancelled", "broken", "clean")]
     active = and_(_same_task(loops, tasks), tasks.c.run == row.id, tasks.c.status == TaskStatus.active.value)

@@ -89,6 +89,8 @@ class TurnWriter:
         if changes.created:
             yield "task", [(*self._key(task), task.step.place.scope, now, *_standing(task))
                            for task in changes.created.values()]  # fmt: skip
+        if changes.deadlines:
+            yield "deadline", [(due, *self._key(task)) for task, due in changes.deadlines]
         if changes.loops:
             yield from self._loops(changes.loops.values())
         if changes.results:
@@ -216,6 +218,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
         "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
         "task update": updated(t.tasks, STANDING, KEY),
+        "deadline": updated(t.tasks, ("deadline",), KEY),
         "task gone": updated(t.tasks, ("status", "ended"), KEY),
         "iteration gone": updated(t.iterations, ("status", "ended"), PLACE),
         "result": inserted(results, *KEY, "value", "file"),

@@ -123,6 +123,7 @@ class InstanceView(msgspec.Struct, frozen=True):
     ended: float | None
     error: str | None
     traceback: str | None
+    deadline: float | None = None  #: when it fails unless it is over
 
     def counts_in(self, run: RunView) -> bool:
         """Whether its status still says how the run stands.

@@ -36,11 +36,12 @@ class Checked(Resident):
     def step_config(self, own: StepConfig, func: object, name: str) -> StepConfig:
         """A step's own config, checked beside the program's; raises `ConfigError` and `ProgramError`."""
         own = with_construct(own, f"step {name!r}, config")
-        if func is not None and self._config.of_step(own, "timeout") is not None:
+        limited = "deadline" if own.deadline is not None else "timeout"
+        if func is not None and (own.deadline or self._config.of_step(own, "timeout")) is not None:
             construct = self._config.of_step(own, "task_construct")
             if not executor_class(construct).keeps_time:
                 raise ProgramError(
-                    f"step {name!r}: a step run by {construct!r} cannot have a timeout; use 'process', 'thread' or "
+                    f"step {name!r}: a step run by {construct!r} cannot have a {limited}; use 'process', 'thread' or "
                     "'async'"
                 )
         return own

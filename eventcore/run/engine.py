@@ -142,7 +142,7 @@ class Engine:
         """Let the decision know what happened."""
         if isinstance(what, Ended):
             task = self._dispatcher.taken_back(what.ticket)
-            if task is not None and what.outcome.is_late and not task.ending:
+            if task is not None and what.outcome.is_late and task.ending is None:
                 self._tenure.check(again=True)
                 self._dispatcher.start(task, self._tenure.end)
             elif task is not None:
@@ -182,8 +182,9 @@ class Engine:
             self._dispatcher.cancel(task)
 
     def _next_due(self) -> float | None:
-        """When the next delay or retry is due; None where a stopped run awaits none."""
-        return None if self.turn.context.starts_nothing else delays.next_due(self.turn.context)
+        """When the next delay, retry or deadline is due; where nothing starts any more, deadlines alone are awaited."""
+        context = self.turn.context
+        return delays.next_deadline(context) if context.starts_nothing else delays.next_due(context)
 
     def _tell_pausing(self) -> None:
         paused = self.turn.context.state.paused

@@ -33,6 +33,7 @@ from eventcore.act.waker import Waker
 from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
+from eventcore.decide.ranking import ranks_of
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
 from eventcore.decide.turn import Turn
@@ -47,6 +48,7 @@ from eventcore.errors import ConfigError, ProgramChangedError, ProgramError, Run
 from eventcore.record import identity, lease, pausing, requests, reruns
 from eventcore.record.archive import StoreArchive
 from eventcore.record.damage import diagnosed
+from eventcore.record.durations import durations
 from eventcore.record.history import is_straight_so_far, looks_back_to, read_history
 from eventcore.record.rows import RunRow
 from eventcore.record.snapshot import snapshot
@@ -328,7 +330,9 @@ class Session:
         capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
         upto, rerun = looks_back_to(store.connection, row)
         archive = StoreArchive(store, row, upto)
-        turn = Turn(plan, self._history(row, plan, document, upto, rerun), archive, capacities)
+        known = durations(store.connection, row) if self._config.order == "longest" else {}
+        history = self._history(row, plan, document, upto, rerun)
+        turn = Turn(plan, history, archive, capacities, ranks_of(plan, known))
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))

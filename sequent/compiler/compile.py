@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import msgspec
+from msgspec.structs import replace
 
 from eventcore.define.config import OF_ITS_OWN, Config, StepConfig
 from eventcore.define.expression import And, AtLeast, Expression, as_data, rebuilt
@@ -116,7 +116,7 @@ class _Compiler:
                 path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
                 result_needed=step.path in self.graph.referred, **self._surroundings(step, step),
             ),
-            self._config_of(step, self.graph.ends_the_run(step)), Role.body,
+            replace(self._config_of(step, self.graph.ends_the_run(step)), deadline=None), Role.body,
         )  # fmt: skip
         self.program.add_assoc(begin, (body,))
 
@@ -181,11 +181,11 @@ class _Compiler:
         if guarded.place.void is not None:
             self.program.add_assoc(fails, (guarded.place.void,))
             self.program.add_assoc(gone, (guarded.place.void,))
-        config = msgspec.structs.replace(self._config_of(step, False), **OF_ITS_OWN)
+        config = replace(self._config_of(step, False), **OF_ITS_OWN)
         args: tuple[Any, ...] = ()
         surroundings: dict[str, Any] = {}
         if isinstance(step.when, Reference):
-            config = msgspec.structs.replace(config, task_construct="invoke", timeout=None)
+            config = replace(config, task_construct="invoke", timeout=None)
             func, args = Evaluated(None), (step.when,)
         else:
             func, surroundings = Evaluated(step.when), self._surroundings(step, step.parent)
@@ -281,7 +281,7 @@ class _Compiler:
         """The step that computes the container's items; the container has it reached when it starts."""
         scope, name = step.parent.path, f"{step.path}#items"
         over = self.events.event(f"{step.path}#items-over", scope, EventKind.items)
-        config = self._config_of(step, False)
+        config = replace(self._config_of(step, False), deadline=None)
         known: Items | None = None
         func: ComputedItems | None = None
         args: tuple[Any, ...] = ()
@@ -289,7 +289,7 @@ class _Compiler:
         if isinstance(step.loop, StaticLoop):
             known = step.loop.items
         elif isinstance(step.loop, Reference):
-            config = msgspec.structs.replace(config, task_construct="invoke", timeout=None)
+            config = replace(config, task_construct="invoke", timeout=None)
             func, args = ComputedItems(None), (step.loop,)
         else:
             func, surroundings = ComputedItems(step.loop), self._surroundings(step, step.parent)
@@ -343,10 +343,10 @@ class _Compiler:
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:
         config = step.config
         if step.is_container and step.children:
-            config = msgspec.structs.replace(config, max_concurrent=None)
+            config = replace(config, max_concurrent=None)
         if stops_the_run == self.graph.stops(step):
             return config
-        return msgspec.structs.replace(config, stop_on_exception=stops_the_run)
+        return replace(config, stop_on_exception=stops_the_run)
 
     def _surroundings(self, step: FlowStep, inside: Container) -> dict[str, Any]:
         """What a step can know of the nearest loop around it."""

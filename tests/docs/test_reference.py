@@ -47,8 +47,10 @@ def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
 
 def test_every_configuration_key_is_in_the_guides_table_and_no_other() -> None:
     rows = [line.split("|") for line in CONFIGURATION.splitlines() if line.startswith("| `")]
-    assert {row[1].strip(" `") for row in rows} == set(Config.__struct_fields__)
-    assert {row[1].strip(" `") for row in rows if "yes" in row[4]} == set(StepConfig.__struct_fields__)
+    of_steps = {row[1].strip(" `"): row[4].strip() for row in rows if row[4].strip()}
+    assert {row[1].strip(" `") for row in rows} == {*Config.__struct_fields__, *StepConfig.__struct_fields__}
+    assert of_steps.keys() == set(StepConfig.__struct_fields__)
+    assert {key for key, word in of_steps.items() if word == "only"} == {*of_steps} - {*Config.__struct_fields__}
 
 
 def test_the_tables_are_those_of_the_schema() -> None:

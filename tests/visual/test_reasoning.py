@@ -188,3 +188,32 @@ def test_the_failure_that_ended_the_run_is_named_however_many_were_handled(store
     program.run()
     (found,) = why(store, "never")
     assert found.reasons[-1].text == "the run ended with failure of last@1: ValueError: the reason"
+
+
+def test_a_deadline_is_told_beside_what_is_waited_for(store: Path) -> None:
+    f = flow(store, task_construct="thread")
+    f.add_step("s", boom, config={"retries": 1, "retry_delay": 600, "deadline": 1000})
+    assert f.run(max_loops=1)
+    (found,) = why(store, "s")
+    assert [reason.kind for reason in found.reasons] == ["retry", "engine", "deadline"]
+    assert found.reasons[2].text.startswith("its deadline is due in 16 min ")
+
+
+def test_who_is_of_higher_priority_is_told_to_what_waits(store: Path) -> None:
+    told: dict[str, list[str]] = {}
+    f, pool = flow(store, task_construct="thread"), seq.ResourcePool("p", 2)
+
+    def looks() -> None:
+        for path in ("low", "lower"):
+            told[path] = [reason.text for one in why(store, path) for reason in one.reasons]
+
+    looking = f.add_step("looking", looks, config={"priority": 9})
+    f.add_step("lower", str, config={"priority": -1}, acquires=[(pool, 1)])
+    f.add_step("low", str)
+    f.add_step("high", str, acquires=[(pool, 1)], config={"priority": 1})
+    assert f()
+    assert looking.path == "looking"
+    assert told == {
+        "low": ["it waits for a free slot under max_concurrent; active: looking@1; of higher priority: high@1"],
+        "lower": ["others are ahead of it in the queue for 'p': high@1"],
+    }

@@ -37,7 +37,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `condition`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`,
-    `engine`, `run`, `running`, `error`, `ended`, `before`, `traceback` or `logs`.
+    `engine`, `run`, `deadline`, `running`, `error`, `ended`, `before`, `traceback` or `logs`.
     """
 
     kind: str
@@ -142,6 +142,17 @@ class Known:
         """Whether a worker runs the task, so that it takes a slot."""
         step = self.steps.get(task.step)
         return step is not None and step.function is not None
+
+    def priority(self, task: InstanceView) -> int:
+        """The task's priority: who goes first when places are scarce."""
+        step = self.steps.get(task.step)
+        return int(step.config.get("priority", 0)) if step is not None else 0
+
+    def ahead(self, task: InstanceView) -> list[InstanceView]:
+        """The tasks that wait like this one and are of higher priority."""
+        mine = self.priority(task)
+        waiting = (one for one in self.live if one.status is TaskStatus.ready and one.due is None)
+        return [one for one in waiting if self.priority(one) > mine]
 
     def due(self, time: float) -> str:
         """When something is due, or was: `is due in 2 min 5 s (at ...)`."""

@@ -28,9 +28,9 @@ _stood = {
 def why_it_stands(known: Known, task: InstanceView) -> list[Reason]:
     """The reasons for a task's status."""
     if task.status is TaskStatus.ready:
-        return _ready(known, task)
+        return [*_ready(known, task), *_deadline(known, task)]
     if task.status is TaskStatus.active:
-        return _active(known, task)
+        return [*_active(known, task), *_deadline(known, task)]
     return _over(known, task)
 
 
@@ -77,6 +77,11 @@ def _ready(known: Known, task: InstanceView) -> list[Reason]:
     return [_slot(known, task)]
 
 
+def _deadline(known: Known, task: InstanceView) -> list[Reason]:
+    """When it fails, if it is not over by then."""
+    return [] if task.deadline is None else [Reason("deadline", f"its deadline {known.due(task.deadline)}")]
+
+
 def _slot(known: Known, task: InstanceView) -> Reason:
     running = [other for other in known.live if other.status is TaskStatus.active and known.does_work(other)]
     own = [other for other in running if other.step == task.step]
@@ -86,7 +91,9 @@ def _slot(known: Known, task: InstanceView) -> Reason:
         return Reason("slot", f"it waits for a free slot: its own max_concurrent is {most}; active: {names}")
     if running:
         names = listed([known.shown(other) for other in running])
-        return Reason("slot", f"it waits for a free slot under max_concurrent; active: {names}")
+        ahead = listed([known.shown(other) for other in known.ahead(task) if known.does_work(other)])
+        before = f"; of higher priority: {ahead}" if ahead else ""
+        return Reason("slot", f"it waits for a free slot under max_concurrent; active: {names}{before}")
     return Reason("slot", "it is ready, and the engine is about to start it")
 
 

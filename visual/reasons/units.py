@@ -46,12 +46,15 @@ def _holders(known: Known, pool: str) -> list[tuple[str, int]]:
 
 
 def _ahead(known: Known, task: InstanceView, pool: str) -> list[str]:
-    found = []
+    """Those that go before the task: of higher priority, or of the same and reached earlier."""
+    found, mine, is_later = [], known.priority(task), False
     for other in known.live:
         if (other.step, other.sequence) == (task.step, task.sequence):
-            break
-        if other.status is TaskStatus.ready and other.due is None and _taken(known, other, pool):
-            found.append(known.shown(other))
+            is_later = True
+        elif other.status is TaskStatus.ready and other.due is None and _taken(known, other, pool):
+            priority = known.priority(other)
+            if priority > mine or (priority == mine and not is_later):
+                found.append(known.shown(other))
     return found
 
 

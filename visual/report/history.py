@@ -22,6 +22,7 @@ MOST_TASKS = 20_000  #: tasks in a page; beyond, failures and the latest
 ERROR, TRACEBACK, RESULT = 2_000, 20_000, 2_000  #: characters of one
 ERRORS, RESULTS = 3_000_000, 1_500_000  #: characters of all together
 STATUSES = [status.value for status in TaskStatus]
+CONFIG = ("retries", "retry_delay", "timeout", "deadline", "priority")  #: what the page shows of a step's
 
 
 class History:
@@ -201,5 +202,5 @@ def steps_data(program: StoredProgram) -> Iterator[dict[str, Any]]:
             "concurrent": step.concurrent, "delay": step.delay,
             "acquires": [f"{count} of {pool}" for pool, count in step.acquires], "require": in_words(step.require),
             "function": runs.function,
-            "config": {k: v for k, v in runs.config.items() if k in ("retries", "retry_delay", "timeout")},
+            "config": {k: v for k, v in (step.config | runs.config).items() if k in CONFIG},
         }  # fmt: skip

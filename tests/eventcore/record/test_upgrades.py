@@ -72,8 +72,16 @@ def test_an_upgrade_keeps_what_the_store_has(place: Place) -> None:
     assert colours == ["red"]
 
 
+def as_version_3(store: Store) -> None:
+    """Bring a store back to what version 3 wrote."""
+    for table, column in (("tasks", "deadline"), ("tasks", "ticket"), ("facts", "value")):
+        store.connection.exec_driver_sql(f"ALTER TABLE eventcore_{table} DROP COLUMN {column}")
+    store.connection.execute(update(schema.schema_version).values(version=3))
+
+
 def as_version_2(store: Store, document: Callable[[str], str]) -> None:
-    """Bring a store of version 3 back to what version 2 wrote."""
+    """Bring a store back to what version 2 wrote."""
+    as_version_3(store)
     for column in ("holder_boot", "holder_namespace", "heartbeat_since_boot"):
         store.connection.exec_driver_sql(f"ALTER TABLE eventcore_runs DROP COLUMN {column}")
     for number, written in store.connection.exec_driver_sql("SELECT id, document FROM eventcore_programs").all():
@@ -159,6 +167,17 @@ def test_a_store_that_an_engine_works_on_is_not_upgraded(place: Place) -> None:
         connection.execute(update(schema.runs).values(holder_pid=1, holder_started="0"))
     prepare(place.store.connection, NEXT, {NEXT: colour})
     assert version(place.store) == [NEXT]
+
+
+def test_a_store_of_version_3_keeps_its_tasks(place: Place) -> None:
+    connection = place.store.connection
+    before = connection.execute(select(schema.tasks)).all()
+    as_version_3(place.store)
+    connection.commit()
+    prepare(connection)
+    assert version(place.store) == [schema.VERSION]
+    assert connection.execute(select(schema.tasks)).all() == before
+    assert chained(place.program(RunMode.recover), int).run()
 
 
 # processes
