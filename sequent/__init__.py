@@ -36,11 +36,13 @@ if TYPE_CHECKING:
         StepStatus,
         TaskStatus,
     )
-    from eventcore.errors import EventcoreError
+    from eventcore.errors import EventcoreError, Skip
+    from eventcore.run.steering import complete
     from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
+    from sequent.language.poll import poll
     from sequent.language.references import item
     from sequent.language.shell import shell
     from sequent.language.step import FlowStep
@@ -66,6 +68,7 @@ __all__ = [
     "ResourcePool",
     "RunMode",
     "Sequent",
+    "Skip",
     "StateStatus",
     "StepReplay",
     "StepState",
@@ -75,9 +78,11 @@ __all__ = [
     "TaskStatus",
     "UnknownValue",
     "and_",
+    "complete",
     "current",
     "item",
     "or_",
+    "poll",
     "register_codec",
     "shell",
     "stored_run",
@@ -110,11 +115,13 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
                 "StepStatus",
                 "TaskStatus",
             ),
-            "eventcore.errors": ("EventcoreError",),
+            "eventcore.errors": ("EventcoreError", "Skip"),
+            "eventcore.run.steering": ("complete",),
             "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
             "sequent.errors": ("FlowError",),
             "sequent.flow": ("Sequent",),
             "sequent.language.context": ("FlowContext", "current"),
+            "sequent.language.poll": ("poll",),
             "sequent.language.references": ("item",),
             "sequent.language.shell": ("shell",),
             "sequent.language.step": ("FlowStep",),

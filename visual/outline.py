@@ -86,7 +86,7 @@ def _inside(program: StoredProgram, scope: str, parent: str | None, depth: int) 
     return tuple(
         _node(program, step, parent, depth)
         for step in program.members[scope]
-        if step.role in (Role.action, Role.container)
+        if step.role in (Role.action, Role.wait, Role.container)
     )
 
 

@@ -36,12 +36,13 @@ class CallMaker:
     """Makes the calls of one run and recovery from what is recorded."""
 
     def __init__(self, plan: Plan, run_id: str, recovery: int, program: str, record: Record,
-                 console: Console) -> None:  # fmt: skip
+                 console: Console, store: str = "") -> None:  # fmt: skip
         self._plan = plan
         self._config: Config = plan.config
         self._run_id = run_id
         self._recovery = recovery
         self._record = record
+        self._store = store
         root, is_own = log_root(plan.config.logdir)
         folder = LogFolder(root, program, run_id).path
         self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, console)
@@ -79,7 +80,7 @@ class CallMaker:
             step.func,
             args,
             kwargs,
-            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
+            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras, store=self._store),
             environment,
             self._log,
             start_by,

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from eventcore.define.outcome import Deferred
 from eventcore.define.sequence import as_sequence
-from eventcore.errors import NotInStepError
+from eventcore.errors import NotInStepError, ProgramError
 
 
 class Named(Protocol):
@@ -27,6 +28,8 @@ class Current(msgspec.Struct, frozen=True):
     run_id: str
     extras: Mapping[str, Any] = msgspec.field(default_factory=dict)  #: what a layer above adds, such as a loop's item
     raised: list[tuple[str, str | None]] = msgspec.field(default_factory=list)
+    store: str = ""  #: the path or URL of the run's store; empty for one in memory
+    deferred: list[Deferred] = msgspec.field(default_factory=list)  #: what `defer` has noted
 
     @property
     def idempotency_key(self) -> str:
@@ -41,6 +44,26 @@ class Current(msgspec.Struct, frozen=True):
         """
         name = event if isinstance(event, str) else event.name
         self.raised.append((name, None if sequence is None else as_sequence(sequence)))
+
+    def defer(self, timeout: float | None = None) -> str:
+        """Defer the end of this try: when the function has returned, the task stays active without a worker.
+
+        Returns a ticket, a text to hand to whatever does the work: with it `eventcore.complete`, `sequent complete` or
+        an HTTP request to `sequent serve` ends the try, once, also after restarts. What the function returns counts for
+        nothing then; if it raises, the ticket is worthless. After `timeout` seconds without an answer the try has
+        failed. Raises `ProgramError` for a second call and for an impossible timeout.
+        """
+        from eventcore.define.ticket import Ticket, digest_of, new_secret
+
+        if self.deferred:
+            raise ProgramError(f"step {self.name!r} has deferred its end already; use the ticket that it got then")
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))
+                                    or not 0 < timeout < float("inf")):  # fmt: skip
+            raise ProgramError(f"defer: timeout must be a number of seconds above 0, not {timeout!r}")
+        ticket = Ticket(self.store, self.run_id, self.name, self.sequence, self.recovery, self.try_number,
+                        new_secret()).written()  # fmt: skip
+        self.deferred.append(Deferred(digest_of(ticket), None if timeout is None else float(timeout)))
+        return ticket
 
 
 _current: ContextVar[Current] = ContextVar("eventcore_current")

@@ -26,9 +26,10 @@ from eventcore.act.steplog import LogTarget, captured
 from eventcore.act.tracebacks import traceback_text
 from eventcore.act.variables import fits_environment
 from eventcore.define.error_text import error_text
+from eventcore.define.outcome import Again, Outcome, Skipped
 from eventcore.define.sealed import Sealed, opened
 from eventcore.define.values import encode_result
-from eventcore.errors import StoreError
+from eventcore.errors import NotYet, Skip, StoreError
 from eventcore.moment import Moment, is_past
 
 
@@ -47,19 +48,6 @@ class Call(msgspec.Struct, frozen=True):
     has_sealed: bool = False  #: there are sealed values in the arguments or in what the view adds
     variables: Mapping[str, Sealed] = {}  #: of the environment, like `environment`; their texts are not known yet
     codecs: tuple[SentCodec, ...] = ()  #: that the engine has
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How one attempt ended, in a form that always travels."""
-
-    ok: bool
-    result: str | None = None  #: the value as tagged JSON, None for None
-    files: Mapping[str, bytes] = {}  #: that the value speaks of, by their names
-    error: str | None = None  #: see `eventcore.define.error_text`
-    traceback: str | None = None
-    is_late: bool = False  #: the call was not begun, because it was too late for that
-    seconds: float | None = None  #: how long it took, without what came before the call began; None where unknown
-    raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
 
 
 LATE = Outcome(False, error="it was not begun in time", is_late=True)
@@ -87,7 +75,7 @@ def perform(call: Call) -> Outcome:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return failed(error, tuple(call.view.raised), time.monotonic() - began)
+            return _raised(call, error, began)
         finally:
             end_if_forked(process, "step", call.view.name)
 
@@ -110,7 +98,7 @@ async def perform_async(call: Call) -> Outcome:
         except (KeyboardInterrupt, GeneratorExit, asyncio_cancelled()):
             raise
         except BaseException as error:
-            return failed(error, tuple(call.view.raised), time.monotonic() - began)
+            return _raised(call, error, began)
         finally:
             end_if_forked(process, "step", call.view.name)
 
@@ -151,8 +139,21 @@ def _in_a_thread(work: Callable[[], Any]) -> Any:
 
 
 def _succeeded(call: Call, value: Any, began: float) -> Outcome:
+    deferred = call.view.deferred
+    if deferred:
+        return Outcome(True, seconds=time.monotonic() - began, raised=tuple(call.view.raised), instead=deferred[-1])
     result, files = (None, {}) if value is None else encode_result(value, call.result_needed, call.largest)
     return Outcome(True, result, files, seconds=time.monotonic() - began, raised=tuple(call.view.raised))
+
+
+def _raised(call: Call, error: BaseException, began: float) -> Outcome:
+    """The outcome of a call that ended with an exception, which may be no error."""
+    raised, seconds = tuple(call.view.raised), time.monotonic() - began
+    if isinstance(error, Skip):
+        return Outcome(True, seconds=seconds, raised=raised, instead=Skipped(_storable(str(error))))
+    if isinstance(error, NotYet):
+        return Outcome(True, seconds=seconds, raised=raised, instead=Again(error.after))
+    return failed(error, raised, seconds)
 
 
 def _opened(call: Call) -> tuple[Call, Outcome | None]:

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from eventcore.act.envelope import Call, Outcome
+from eventcore.act.envelope import Call
+from eventcore.define.outcome import Outcome
 
 Report = Callable[[int, Outcome], None]
 

@@ -39,9 +39,10 @@ def taken_due(context: Context) -> list[Delay | Task]:
     found: list[Delay | Task] = []
     timers = context.state.timers
     while timers and timers[0][0] <= context.now:
-        what = heapq.heappop(timers)[2]
+        due, _, what = heapq.heappop(timers)
         if isinstance(what, Task):
-            found.append(what)
+            if what.due == due:
+                found.append(what)
         elif not what.dropped:
             _over(context, what)
             found.append(what)
@@ -53,7 +54,7 @@ def next_due(context: Context) -> float | None:
     timers = context.state.timers
     while timers:
         what = timers[0][2]
-        stale = what.dropped if isinstance(what, Delay) else (what.status.is_over or what.due is None)
+        stale = what.dropped if isinstance(what, Delay) else (what.status.is_over or what.due != timers[0][0])
         if not stale:
             return timers[0][0]
         heapq.heappop(timers)

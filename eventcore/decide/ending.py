@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
-from eventcore.decide import failure, halting, resources, retrying, slots, tasks
+from eventcore.decide import failure, halting, resources, retrying, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.items import recorded_items
+from eventcore.define.outcome import Outcome
 from eventcore.define.program import Role
 from eventcore.define.status import StepStatus, TaskStatus
 
-Raised = Iterable[tuple[str, str | None]]
 
-
-def worker_ended(context: Context, task: Task, ok: bool, result: str | None, error: str | None,
-                 traceback: str | None, raised: Raised) -> None:  # fmt: skip
-    """A try has ended: record it, and either try again or end the task.
-
-    `raised` has the events that the function triggered, each with its sequence, None for the task's own.
-    """
-    slots.free_slots(context, task)
+def try_ended(context: Context, task: Task, outcome: Outcome) -> None:
+    """A try has succeeded or failed: record it, and either try again or end the task."""
+    ok, result, error, traceback = outcome.ok, outcome.result, outcome.error, outcome.traceback
+    raised = outcome.raised
     unknown = sorted({event for event, _ in raised if not context.plan.is_public(event)}) if ok and raised else []
     if unknown:
         ok, result, traceback = False, None, None
@@ -32,11 +27,7 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
         )
     attempts = context.changes.attempts
     if task.ending and not ok:
-        cancelled = "cancelled on request"
-        attempts.append(
-            Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, cancelled, None)
-        )
-        task_over(context, task, TaskStatus.cancelled)
+        cancelled(context, task)
         return
     status = TaskStatus.success if ok else TaskStatus.failure
     if not ok or task.try_number > 1:  # a first try that succeeds has no row but its task's
@@ -46,6 +37,23 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
     if raised:
         task.raised = json.dumps([(event, sequence or task.sequence) for event, sequence in raised])
     task_over(context, task, status, result)
+
+
+def cancelled(context: Context, task: Task) -> None:
+    """End an active task because a user asked for that."""
+    why = "cancelled on request"
+    context.changes.attempts.append(
+        Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, why, None)
+    )
+    task_over(context, task, TaskStatus.cancelled)
+
+
+def omit(context: Context, task: Task, reason: str) -> None:
+    """End a task that found that there is nothing to do for it."""
+    context.changes.attempts.append(
+        Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, f"skipped: {reason}", None)
+    )
+    task_over(context, task, TaskStatus.cancelled)
 
 
 def engine_ended(

@@ -1,14 +1,14 @@
 """Halting an iteration: nothing new starts in it.
 
-Running tasks may finish, ready tasks are cancelled, and the `void` event of each step that will not run tells those
-that depend on it. The iterations inside are halted, too.
+Running tasks may finish, ready tasks and waits are cancelled, and the `void` event of each step that will not run tells
+those that depend on it. The iterations inside are halted, too.
 """
 
 from __future__ import annotations
 
 from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
-from eventcore.decide.state import Iteration, Task
+from eventcore.decide.state import SIGNAL, Iteration, Task
 from eventcore.define.program import Step
 from eventcore.define.status import TaskStatus
 
@@ -25,14 +25,14 @@ def halt(context: Context, iteration: Iteration) -> None:
         task = iteration.tasks.get(step.name)
         if task is None:
             void(context, step, iteration)
-        elif task.status is TaskStatus.ready:
+        elif task.status is TaskStatus.ready or task.ticket == SIGNAL:
             cancel(context, task)
     for inner in list(iteration.inner.values()):
         halt(context, inner)
 
 
 def cancel(context: Context, task: Task) -> None:
-    """Cancel a ready task."""
+    """Cancel a ready task, or a wait."""
     tasks.set_status(context, task, TaskStatus.cancelled)
     resources.withdraw(context, task)
     void(context, task.step, task.at)

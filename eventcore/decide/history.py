@@ -22,6 +22,7 @@ class Past(msgspec.Struct, frozen=True):
     clean: bool | None = None
     started: float | None = None
     ended: float | None = None
+    ticket: str | None = None  #: of a task that was deferred, and that nobody can answer any more
 
 
 class Only(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,13 +14,15 @@ from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Association, AssociationKey, Step
 from eventcore.define.status import TaskStatus
 
+SIGNAL = "signal"  #: stands for the ticket of a wait, which anybody may answer who can use the store
+
 
 class Task:
     """One step at one sequence in this recovery."""
 
     __slots__ = (
-        "arrival", "at", "clean", "due", "ended", "ending", "holds", "key", "lost", "raised", "sequence",
-        "started", "status", "step", "try_number",
+        "arrival", "at", "clean", "due", "ended", "ending", "holds", "is_asking", "key", "lost", "raised", "sequence",
+        "started", "status", "step", "ticket", "try_number",
     )  # fmt: skip
 
     def __init__(self, step: Step, at: Iteration, status: TaskStatus) -> None:
@@ -35,6 +38,8 @@ class Task:
         self.started: float | None = None
         self.ended: float | None = None
         self.ending = False  #: it is being ended, because a user asked for that
+        self.ticket: str | None = None  #: of a deferred task: the digest of its ticket, or `SIGNAL`
+        self.is_asking = False  #: it has asked for something in this try, and has to ask again
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
@@ -184,6 +189,9 @@ class State(msgspec.Struct):
     gates_under: dict[tuple[str, str], dict[str, Gate]] = {}
     live: dict[tuple[str, str], Task] = {}  #: every task that is not over
     running: dict[tuple[str, str], Task] = {}  #: those that a worker has
+    deferred: dict[tuple[str, str], Task] = {}  #: by path and sequence: active without a worker, until an answer comes
+    early: list[tuple[int, Mapping[str, Any]]] = []  #: requests whose tickets are of functions that still run
+    overdue: list[Task] = []  #: deferred tasks whose time is up, unless an answer comes in the same turn
     ready: Queue = msgspec.field(default_factory=Queue)
     arrivals: int = 0
     roomy: list[Limit] = []  #: limits that got a free slot while a task waits for one

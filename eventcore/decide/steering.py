@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import halting
+from eventcore.decide import deferring, ending, halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Cancelling, Task
 from eventcore.define.answer import FRESH
@@ -22,13 +22,17 @@ from eventcore.errors import ProgramError
 
 def take_up(context: Context, request: int, verb: str, argument: Mapping[str, Any]) -> None:
     """Do what a request asks, and note that it is done or why it is refused; once, however often it is handed in."""
-    known = [request for request, _ in context.changes.answers] + [one.request for one in context.state.cancelling]
+    known = [one.request for one in context.state.cancelling]
+    known += [request for request, _ in (*context.changes.answers, *context.state.early)]
     if request in known:
         return
     try:
         _check(context, verb, argument)
         if verb == "cancel":
             context.state.cancelling.append(_cancel(context, request, argument))
+            return
+        if verb == "complete" and not deferring.complete(context, request, argument):
+            context.state.early.append((request, argument))
             return
         _do(context, request, verb, argument)
     except ProgramError as error:
@@ -96,7 +100,9 @@ def _do(context: Context, request: int, verb: str, argument: Mapping[str, Any]) 
             context.changes.moved.append((request, {**argument, "sequence": free}))
             sequence = free
         trigger(context, argument["event"], sequence)
-    else:
+    elif verb == "signal":
+        deferring.signal(context, request, argument)
+    elif verb != "complete":
         raise ProgramError(f"this engine does not know the request {verb!r}")
 
 
@@ -146,9 +152,11 @@ def _cancel_instances(context: Context, request: int, path: str, sequence: str |
 
 
 def _end(context: Context, task: Task) -> None:
-    """Cancel a ready task, or have the worker of an active one ended: it is cancelled when its end is reported."""
+    """Cancel a task that no worker has, or have its worker ended: it is cancelled when that is reported."""
     if task.status is TaskStatus.ready:
         halting.cancel(context, task)
+    elif task.ticket is not None:
+        ending.cancelled(context, task)
     elif task.key in context.state.running and not task.ending:
         task.ending = True
         context.changes.cancels.append(task)

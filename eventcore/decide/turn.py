@@ -7,16 +7,17 @@ raised, associations and expressions in the order of their definition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import delays, ending, retrying, scheduling, steering, tasks, triggering
+from eventcore.decide import deferring, delays, outcomes, retrying, scheduling, steering, tasks, triggering
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.context import Context
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Delay, Task
+from eventcore.define.outcome import Outcome
 from eventcore.define.program import Event
 
 
@@ -40,12 +41,11 @@ class Turn:
         """An event is raised from outside; raises `ProgramError` for one that the program does not have."""
         steering.trigger(self.context, event, sequence)
 
-    def ended(self, task: Task, ok: bool, result: str | None, error: str | None, traceback: str | None,
-              raised: Iterable[tuple[str, str | None]], seconds: float | None = None) -> None:  # fmt: skip
-        """A worker has finished the task's current try, which took so many seconds if that is known."""
-        if seconds is not None:
-            tasks.took(self.context, task, seconds)
-        ending.worker_ended(self.context, task, ok, result, error, traceback, raised)
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        """A worker has finished with the task for now; `outcome.seconds` are those of the context's clock."""
+        if outcome.seconds is not None:
+            tasks.took(self.context, task, outcome.seconds)
+        outcomes.worker_ended(self.context, task, outcome)
 
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:
         """A user asks something of the run, see `eventcore.decide.steering`."""
@@ -61,12 +61,18 @@ class Turn:
         for due in delays.taken_due(context):
             if isinstance(due, Delay):
                 triggering.follow(context, due.association.target, due.at)
-            else:
+            elif due.ticket is None:
                 retrying.due_again(context, due)
+            else:
+                context.state.overdue.append(due)
 
     def settle(self) -> bool:
         """Follow everything to its consequences; True when more is left that needs another turn at once."""
         context, starts = self.context, 0
+        if context.state.early:
+            deferring.take_up_early(context)
+        if context.state.overdue:
+            deferring.time_out(context)
         while True:
             if context.agenda:
                 triggering.spread(context)

@@ -77,6 +77,7 @@ class Role(StrEnum):
     container = "container"  #: it walks the iterations of a scope of its own
     items = "items"  #: it computes the items of a container's loop
     body = "body"  #: the function of a step with a loop of its own
+    wait = "wait"  #: it has no function, and ends with a signal
 
 
 class Slice(NamedTuple):
@@ -101,6 +102,14 @@ class Items(Protocol):
 
     def slices(self) -> Iterator[Slice]:
         """The slices in order, the same each time."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """What a wait does when its signal does not come."""
+
+    timeout: float | None = None  #: seconds; None waits for ever
+    has_default: bool = False  #: it then succeeds with the default, and fails otherwise
+    default: str | None = None  #: as tagged JSON; None for None
 
 
 class Loop(msgspec.Struct, frozen=True, eq=False):
@@ -153,6 +162,7 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     role: Role = Role.action
     loop: Loop | None = None  #: of a container
     items: Items | None = None  #: of a step that hands over what is known beforehand
+    wait: Wait | None = None  #: of a wait
     path: str = ""  #: the name that users see
     handles_failure: bool = False  #: whether something in the program handles its failure
     is_container: bool = False
@@ -236,6 +246,7 @@ class Program:
         role: Role = Role.action,
         loop: Loop | None = None,
         items: Items | None = None,
+        wait: Wait | None = None,
     ) -> Step:
         """Declare a step; raises `ProgramError` if it could not run as written."""
         self._check_name("step", name, self.steps)
@@ -249,7 +260,7 @@ class Program:
                 )
         step = self.steps[name] = Step(
             name, func, tuple(args), dict(kwargs), self._triggers(name, triggers), takes, gives,
-            replay_policy(name, recovery), config, place, role, loop, items,
+            replay_policy(name, recovery), config, place, role, loop, items, wait,
         )  # fmt: skip
         return step
 

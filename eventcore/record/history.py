@@ -17,7 +17,7 @@ from eventcore.uncollected import uncollected
 def read_history(connection: Connection, row: RunRow, upto: int, *, walk_all: bool) -> History:
     """What recoveries 0 to `upto` left; without `walk_all`, the inside of what ended clean is passed over."""
     tasks, delays, over = t.tasks, t.delays, t.iterations
-    names = ("step", "sequence", "status", "recovery", "raised", "clean", "started", "ended")
+    names = ("step", "sequence", "status", "recovery", "raised", "clean", "started", "ended", "ticket")
     query = (
         select(*(tasks.c[name] for name in names))
         .where(tasks.c.run == row.id, tasks.c.recovery <= upto)

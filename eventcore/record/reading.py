@@ -117,7 +117,7 @@ class Reader:
                   last_first: bool = False) -> list[InstanceView]:  # fmt: skip
         """Tasks in their latest recovery, if that is `since` or later, as they were reached, or the last first."""
         tasks, attempts = t.tasks, t.attempts
-        names = ("run", "step", "sequence", "recovery", "status", "try", "due", "created", "started", "ended")
+        names = ("run", "step", "sequence", "recovery", "status", "try", "due", "created", "started", "ended", "ticket")
         chosen = select(*(tasks.c[name] for name in names)).where(tasks.c.run == run.id, tasks.c.recovery >= since)
         if step is not None:
             chosen = chosen.where(tasks.c.step == step)
@@ -135,7 +135,10 @@ class Reader:
             & (attempts.c["try"] == found.c["try"])
         )  # fmt: skip
         query = select(
-            *(found.c[name] for name in names[1:] if name != "created"), attempts.c.error, attempts.c.traceback
+            *(found.c[name] for name in names[1:] if name not in ("created", "ticket")),
+            attempts.c.error,
+            attempts.c.traceback,
+            found.c.ticket,
         ).outerjoin_from(found, attempts, tried)
         outer = (found.c.created, found.c.started)
         query = query.order_by(*((column.desc() for column in outer) if last_first else outer))

@@ -6,7 +6,7 @@ Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.defi
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 PREFIX = "eventcore_"
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -94,6 +94,7 @@ facts = _table(
     Column("recovery", Integer, primary_key=True),
     Column("scope", Text, nullable=False),
     Column("at", Float, nullable=False),
+    Column("value", Text),  # of an event that was emitted in the middle of a step
 )
 
 tasks = _table(
@@ -111,6 +112,7 @@ tasks = _table(
     Column("ended", Float),
     Column("raised", Text),  # the events that its function raised, as a JSON list of names and sequences
     Column("clean", Boolean),  # of a container: whether everything inside succeeded
+    Column("ticket", Text),  # of a deferred task: the digest of its ticket, or "signal"
 )
 
 #: one row for each iteration of a container that was walked

@@ -35,7 +35,9 @@ def snapshot(connection: Connection, row: RunRow) -> Snapshot:
     )
     read = connection.execute
     columns = [tasks.c[name] for name in ("step", "sequence", "status", "try", "due", "started", "raised", "clean")]
-    task_rows = read(select(*columns, lost, tasks.c.scope).where(mine(tasks), (tasks.c.scope == "") | open_iteration))
+    task_rows = read(
+        select(*columns, lost, tasks.c.scope, tasks.c.ticket).where(mine(tasks), (tasks.c.scope == "") | open_iteration)
+    )
     begun = select(*(iterations.c[name] for name in ("scope", "sequence", "number", "halted")))
     walked = [loops.c[n] for n in ("items", "begun", "over", "failed", "cancelled", "broken", "clean")]
     active = and_(_same_task(loops, tasks), tasks.c.run == row.id, tasks.c.status == TaskStatus.active.value)

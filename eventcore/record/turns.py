@@ -170,7 +170,8 @@ def _ended(iteration: Iteration, now: float) -> float | None:
 
 
 def _standing(task: Task) -> Row:
-    return task.status._value_, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
+    t = task
+    return t.status._value_, t.try_number, t.due, t.started, t.ended, t.raised, t.clean, t.ticket
 
 
 def _progress(progress: Progress) -> Row:
@@ -179,7 +180,7 @@ def _progress(progress: Progress) -> Row:
 
 
 KEY = ("run", "sequence", "step", "recovery")
-STANDING = ("status", "try", "due", "started", "ended", "raised", "clean")
+STANDING = ("status", "try", "due", "started", "ended", "raised", "clean", "ticket")
 PLACE = ("run", "sequence", "scope", "recovery")
 PROGRESS = ("begun", "over", "failed", "cancelled", "broken", "clean")
 WAIT = ("run", "sequence", "event", "kind", "target", "recovery")

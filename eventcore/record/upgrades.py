@@ -33,9 +33,15 @@ def _to_version_3(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE eventcore_runs ADD COLUMN {column}")
 
 
+def _to_version_4(connection: Connection) -> None:
+    """Tasks can be deferred, and events can have values."""
+    for table, column in (("tasks", "ticket TEXT"), ("facts", "value TEXT")):
+        connection.exec_driver_sql(f"ALTER TABLE eventcore_{table} ADD COLUMN {column}")
+
+
 #: the function under number n brings a store of version n - 1 to version n. It speaks of tables by the names that they
 #: had then, not by `schema`, and can be begun again where a database does not undo changes of its schema
-UPGRADES: Mapping[int, Upgrade] = {3: _to_version_3}
+UPGRADES: Mapping[int, Upgrade] = {3: _to_version_3, 4: _to_version_4}
 
 OLDEST = 2  #: the oldest version that was released
 

@@ -123,6 +123,7 @@ class InstanceView(msgspec.Struct, frozen=True):
     ended: float | None
     error: str | None
     traceback: str | None
+    ticket: str | None = None  #: of one that is active without a worker, until somebody answers
 
     def counts_in(self, run: RunView) -> bool:
         """Whether its status still says how the run stands.

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from types import NoneType
 
 from eventcore.act.calls import CallMaker
-from eventcore.act.envelope import Outcome, failed
+from eventcore.act.envelope import failed
 from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
 from eventcore.define.config import Config, Construct
+from eventcore.define.outcome import Again, Deferred, Outcome, Skipped
 from eventcore.define.program import Step
 from eventcore.define.values import FILE_NAME
 from eventcore.errors import EventcoreError
@@ -80,6 +81,7 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.result, (str, NoneType))
         and isinstance(outcome.error, (str, NoneType))
         and isinstance(outcome.seconds, (float, int, NoneType))
+        and isinstance(outcome.instead, (Skipped, Again, Deferred, NoneType))
         and (outcome.files == {} or _are_files(outcome.files))
     ):
         return outcome

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import msgspec
 
 from eventcore.act.clock import Clock
-from eventcore.act.envelope import Outcome
+from eventcore.define.outcome import Outcome
 
 
 class Ended(msgspec.Struct, frozen=True):

@@ -130,7 +130,8 @@ class _Compiler:
         if step.is_container:
             kernel_step = self._add_container(step, triggers, place, config)
         else:
-            kernel_step = self._add_step(step.path, step, triggers, place, config)
+            role = Role.action if step.wait is None else Role.wait
+            kernel_step = self._add_step(step.path, step, triggers, place, config, role)
         self._connect(step, begin, kernel_step)
 
     def _trouble(self, container: Container, scope: str, stops: bool) -> Event:
@@ -224,7 +225,7 @@ class _Compiler:
             name, step.func if runs else None, step.args if runs else (), step.kwargs if runs else {},
             {status: tuple(dict.fromkeys(triggers[status])) for status in _STATUSES if status in triggers},
             step.acquires if owns_units else (), step.releases if owns_units else None,
-            step.recovery, config, place, role, loop,
+            step.recovery, config, place, role, loop, wait=step.wait,
         )  # fmt: skip
 
     def _picture(self, step: FlowStep) -> Picture:

@@ -54,6 +54,10 @@ class FlowContext(msgspec.Struct, frozen=True):
         """The same text in every try and recovery of this instance."""
         return self.kernel.idempotency_key
 
+    def defer(self, timeout: float | None = None) -> str:
+        """Defer the end of this try until somebody completes it with the ticket returned; see `eventcore.Current`."""
+        return self.kernel.defer(timeout)
+
 
 def current() -> FlowContext:
     """What the running step can know about itself; raises `eventcore.errors.NotInStepError` outside a step."""

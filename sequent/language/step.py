@@ -11,7 +11,7 @@ from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.expression import Expression
 from eventcore.define.items import RecordedItems
 from eventcore.define.pools import as_units
-from eventcore.define.program import check_call
+from eventcore.define.program import Wait, check_call
 from eventcore.define.reference import Reference, mapped, references_in
 from eventcore.define.replay import as_replays
 from eventcore.define.resident import Resident
@@ -26,6 +26,7 @@ from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree
 from sequent.language.shell import ShellCommand
+from sequent.language.waits import NOTHING_GIVEN, as_wait
 from sequent.language.written import Loop, Requirement
 
 RESERVED = "/@#"
@@ -94,6 +95,32 @@ class Container:
             self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
             delay, concurrent, acquires, releases, recovery, config,
         )  # fmt: skip
+        self.children[name] = step
+        return step
+
+    def add_wait(
+        self,
+        name: str,
+        require: Requirement | None = (),
+        *,
+        timeout: float | None = None,
+        default: object = NOTHING_GIVEN,
+        delay: float = 0,
+        recovery: Recovery = {},
+    ) -> FlowStep:
+        """Add a step that waits for a signal from outside, such as somebody's approval; its value is its result.
+
+        It has no function and needs no worker. `flow.signal`, `eventcore.steer`, `sequent signal` or the button on the
+        page answers it, also after restarts; who did and when is recorded. After `timeout` seconds without a signal it
+        fails or, where there is a `default`, succeeds with that. `require`, `delay` and `recovery` are those of
+        `add_step`. Raises a `FlowError` if the wait could not work as written.
+
+            approved = flow.add_wait("approved", require=((report, seq.STEP_SUCCESS),), timeout=3600, default=False)
+            flow.add_step("send", send, args=(approved.result,))
+        """
+        wait = as_wait(timeout, default, name)
+        self._check_new_child(name)
+        step = FlowStep(self, name, nothing, (), {}, require, None, delay, 1, (), None, recovery, {}, wait)
         self.children[name] = step
         return step
 
@@ -180,9 +207,11 @@ class FlowStep(Container, Placed, Resident):
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
         kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
         acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
+        wait: Wait | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
+        self.wait = wait
         self.name = name
         self.path = f"{parent.path}/{name}" if parent.path else name
         self.depth = parent.depth + 1  #: how many keys the sequences of its instances have
@@ -292,7 +321,7 @@ class FlowStep(Container, Placed, Resident):
                 "runs a command, whose result is always None; let it write to a file, or run the command in a function "
                 "that returns the output"
             )
-        if self.func is None and not self.children:
+        if self.func is None and self.wait is None and not self.children:
             return "has no function that could return something"
         return None
 
@@ -301,6 +330,8 @@ class FlowStep(Container, Placed, Resident):
             raise FlowError(
                 f"step {self.path!r} has a function, so it cannot contain {name!r}; add the function as a step"
             )
+        if self.wait is not None:
+            raise FlowError(f"step {self.path!r} is a wait, so it cannot contain {name!r}; add that beside it")
         super()._check_new_child(name)
 
     def _with_items(self, arguments: Any) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from eventcore.define.program import Role
 from eventcore.define.stored import StoredProgram, Tree
 from visual.graph.closing import closed
 from visual.graph.folding import folded
-from visual.graph.kernel import kernel_graph
+from visual.graph.kernel import WAITS, kernel_graph
 from visual.graph.part import part_of
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.outline import StepNode, outline_of
@@ -95,7 +96,7 @@ class _Layout:
 
 def _about(node: StepNode) -> tuple[str, ...]:
     step = node.step
-    lines = []
+    lines = [WAITS] if step.role is Role.wait else []
     if step.loop is not None:
         lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))
     if step.delay and step.require is None:

@@ -12,6 +12,7 @@ import msgspec
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, StoredStep
+from eventcore.record.answering import answers
 from eventcore.record.pending import last_pause, pending_delays
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
@@ -35,7 +36,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`, `engine`, `run`,
-    `running`, `error`, `ended`, `before` or `traceback`.
+    `running`, `answer`, `error`, `ended`, `before` or `traceback`.
     """
 
     kind: str
@@ -115,6 +116,11 @@ class Known:
         return next_action(self.run, self.reader.location)
 
     @cached_property
+    def answers(self) -> Mapping[tuple[str, str], tuple[str, float]]:
+        """Who answered waits and deferred steps, and when, by path and sequence."""
+        return answers(self.reader.connection, self.run.id)
+
+    @cached_property
     def tallies(self) -> Mapping[str, Tally]:
         """All instances counted, by kernel step."""
         return self.reader.tallies(self.run)
@@ -141,6 +147,10 @@ class Known:
         step = self.steps.get(task.step)
         return step is not None and step.function is not None
 
+    def at(self, time: float) -> str:
+        """A time: `at 2026-11-21 02:00:00`."""
+        return f"at {datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}"
+
     def due(self, time: float) -> str:
         """When something is due, or was: `is due in 2 min 5 s (at ...)`."""
         at, left = datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S"), time - self.now
@@ -151,7 +161,12 @@ class Known:
 
 def state_of(task: InstanceView, run: RunView) -> str:
     """The state of a task in a word."""
-    if task.status is TaskStatus.active and not run.is_held and run.verdict is not Verdict.pending:
+    if (
+        task.status is TaskStatus.active
+        and task.ticket is None
+        and not run.is_held
+        and run.verdict is not Verdict.pending
+    ):
         return "interrupted"
     return task.status.value
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed
+from eventcore.act.envelope import Call, failed
 from eventcore.act.executor import Executor, Report, Setting
 from eventcore.act.executors.registry import make_executor
 from eventcore.act.programs import occupy_standard_descriptors
 from eventcore.define.config import Config
+from eventcore.define.outcome import Outcome
 
 log = logging.getLogger("eventcore")
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from eventcore.act.alarms import Alarms
-from eventcore.act.envelope import Call, Outcome, failed, perform_async
+from eventcore.act.envelope import Call, failed, perform_async
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.define.outcome import Outcome
 
 #: How long `close` lets cancelled coroutines put things in order, and how long a loop that is to end a call may take to
 #: hear of it, in seconds.

@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from eventcore.act.alarms import Alarms
-from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
+from eventcore.act.envelope import Call, failed, pack, perform, perform_packed
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
+from eventcore.define.outcome import Outcome
 from eventcore.errors import ConfigError
 
 log = logging.getLogger("eventcore")

@@ -15,10 +15,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed, pack, portable, travels_by_name
+from eventcore.act.envelope import Call, failed, pack, portable, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.executors.worker import LEAVING, READY, RETIRED
 from eventcore.act.executors.worker_process import Job, WorkerProcess
+from eventcore.define.outcome import Outcome
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, perform
+from eventcore.act.envelope import Call, perform
 from eventcore.act.executors.futures import FuturesExecutor
+from eventcore.define.outcome import Outcome
 
 
 class Threads(FuturesApi):

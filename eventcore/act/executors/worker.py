@@ -15,9 +15,10 @@ import sys
 from contextlib import suppress
 from typing import BinaryIO
 
-from eventcore.act.envelope import Outcome, failed, perform_packed
+from eventcore.act.envelope import failed, perform_packed
 from eventcore.act.executors.surroundings import Surroundings
 from eventcore.act.routing import installed
+from eventcore.define.outcome import Outcome
 
 #: Each message, in both directions, is its length followed by so many bytes.
 HEADER = struct.Struct("!Q")

@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from eventcore.act.current import Current
-from eventcore.act.envelope import Call, Outcome
+from eventcore.act.envelope import Call
 from eventcore.act.executor import Setting
 from eventcore.act.executors.registry import make_executor
 from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
+from eventcore.define.outcome import Outcome
 
 DEADLINE = 60.0
 LOG = "load@1.2.1.log"  #: the log file of every call here
