@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import msgspec
@@ -103,6 +103,11 @@ def handled_steps(nodes: Iterable[StepNode]) -> set[str]:
     return {step.name for step in steps if step is not None and step.handled}
 
 
+def leaf_word(leaf: Mapping[str, str]) -> str:
+    """What a clause asks of its step: a status, or an event that the step emits."""
+    return f"event {plain(leaf['event'])}" if "event" in leaf else leaf["status"]
+
+
 def in_words(tree: Tree, *, inner: bool = False) -> str:
     """An expression over events, or a requirement over steps and statuses, as text; empty for none."""
     if tree is None:
@@ -110,7 +115,7 @@ def in_words(tree: Tree, *, inner: bool = False) -> str:
     if isinstance(tree, str):
         return plain(tree)
     if "step" in tree:
-        return f"{plain(tree['step'])} {tree['status']}"
+        return f"{plain(tree['step'])} {leaf_word(tree)}"
     word, parts = next(iter(tree.items()))
     text = f" {word} ".join(in_words(part, inner=True) for part in parts)
     return f"({text})" if inner and len(parts) > 1 else text

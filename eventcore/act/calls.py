@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from eventcore.act.console import Console
@@ -10,7 +12,7 @@ from eventcore.act.envelope import Call
 from eventcore.act.items import ItemRecord, LoopItems
 from eventcore.act.own_folder import log_root
 from eventcore.act.steplog import LogFolder, LogTarget
-from eventcore.act.variables import fits_environment
+from eventcore.act.variables import STEP_VARIABLE, fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
@@ -21,12 +23,17 @@ from eventcore.define.values import Content
 from eventcore.errors import StoreError
 from eventcore.moment import Moment
 
+NO_EVENTS: Mapping[str, str] = {}
+
 
 class Record(ItemRecord, Protocol):
     """What calls are made from, as recorded."""
 
     def result(self, step: str, sequence: str) -> str | None:
         """A task's result as tagged JSON."""
+
+    def emitted(self, event: str, sequence: str) -> str | None:
+        """The value with which an event was emitted, as tagged JSON."""
 
     def result_file(self, name: str) -> Content:
         """What a result has in a file of that name; raises `StoreError` where that cannot be read."""
@@ -64,6 +71,8 @@ class CallMaker:
             f"{prefix}STEP_SEQUENCE": task.sequence,
             f"{prefix}STEP_RECOVERY": str(self._recovery),
         }
+        if step.place.own and self._store:
+            environment[STEP_VARIABLE] = self._address(task)
         extras = step.place.extras
         variables: dict[str, Sealed] = {}
         if extras:
@@ -80,7 +89,16 @@ class CallMaker:
             step.func,
             args,
             kwargs,
-            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras, store=self._store),
+            Current(
+                step.path,
+                task.sequence,
+                self._recovery,
+                task.try_number,
+                self._run_id,
+                extras,
+                store=self._store,
+                own={own.name: own.event.name for own in step.place.own} if step.place.own else NO_EVENTS,
+            ),
             environment,
             self._log,
             start_by,
@@ -89,6 +107,11 @@ class CallMaker:
             self._has_sealed,
             variables,
         )
+
+    def _address(self, task: Task) -> str:
+        """How a program that the step starts finds the run and the step's events."""
+        events = {own.name: own.event.name for own in task.step.place.own}
+        return json.dumps([self._store, self._run_id, task.step.path, task.sequence, events])
 
     def _has_references(self, step: Step) -> bool:
         found = self._refers.get(step.name)
@@ -104,6 +127,15 @@ class CallMaker:
             if text is None:
                 return None
             return self._noted(value_or_sealed(text, what, self._record.result_file))
+        except (StoreError, ValueError) as error:
+            raise StoreError(f"{what} cannot be used: {error}") from None
+
+    def value(self, event: str, sequence: str) -> Any:
+        """See `eventcore.define.reference.Lookup`."""
+        what = f"the value of event {event!r} at {sequence}"
+        text = self._record.emitted(event, sequence)
+        try:
+            return None if text is None else self._noted(value_or_sealed(text, what, self._record.result_file))
         except (StoreError, ValueError) as error:
             raise StoreError(f"{what} cannot be used: {error}") from None
 

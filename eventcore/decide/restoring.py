@@ -183,7 +183,7 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
     recorded = []
     for name, sequence in facts:
         event = context.plan.events.get(name)
-        if event is not None:
+        if event is not None and (not event.scope or (event.scope, sequence) in context.state.iterations):
             at = context.iteration(event.scope, sequence)
             at.facts.add(name)
             recorded.append((event, at))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import deferring, ending, halting
+from eventcore.decide import deferring, emitting, ending, halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Cancelling, Task
 from eventcore.define.answer import FRESH
@@ -102,6 +102,8 @@ def _do(context: Context, request: int, verb: str, argument: Mapping[str, Any]) 
         trigger(context, argument["event"], sequence)
     elif verb == "signal":
         deferring.signal(context, request, argument)
+    elif verb == "emit":
+        emitting.asked(context, argument)
     elif verb != "complete":
         raise ProgramError(f"this engine does not know the request {verb!r}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventcore.decide import delays, expressions, halting, loops, recovery, slots, tasks
+from eventcore.decide import delays, emitting, expressions, halting, loops, recovery, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
@@ -20,11 +20,14 @@ def spread(context: Context) -> None:
         kind = event.kind
         if name in at.facts or at.status.is_over or (kind is EventKind.void and _was_reached(context, event, at)):
             continue
+        if kind is EventKind.missed and plan.missed[name] in at.facts:
+            continue
         at.facts.add(name)
         if name in at.gates:
             expressions.forget(context, at.gates.pop(name))
-        if kind is EventKind.public:
-            context.changes.facts.append((event.scope, name, at.sequence))
+        if kind is EventKind.public or kind is EventKind.own:
+            value = context.values.pop((name, at.sequence), None) if context.values else None
+            context.changes.facts.append((event.scope, name, at.sequence, value))
         if name in plan.followers or name in plan.dependents:
             consequences(context, event, at)
         if kind in _governing:
@@ -52,6 +55,8 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
     if step.name in at.tasks or at.halted:
         return
     history = context.history
+    if history.emitted and step.place.own:
+        emitting.carry_over(context, step, at)
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None
     if history.only is not None and not history.only.covers(step.name, at.sequence):
         recovery.leave(context, step, at, past)

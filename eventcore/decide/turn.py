@@ -10,14 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import deferring, delays, outcomes, retrying, scheduling, steering, tasks, triggering
+from eventcore.decide import (
+    deferring,
+    delays,
+    emitting,
+    outcomes,
+    retrying,
+    scheduling,
+    steering,
+    tasks,
+    triggering,
+)
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.context import Context
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Delay, Task
-from eventcore.define.outcome import Outcome
+from eventcore.define.outcome import Emission, Outcome
 from eventcore.define.program import Event
 
 
@@ -33,13 +43,20 @@ class Turn:
 
     # what may happen
 
-    def start(self, event: Event, sequence: str) -> None:
+    def start(self, event: Event, sequence: str, value: str | None = None) -> None:
         """An event of the program's start is raised; one that is triggered there already changes nothing."""
-        self.context.raise_event(event, sequence)
+        if value is None:
+            self.context.raise_event(event, sequence)
+        else:
+            emitting.come(self.context, event, self.context.iteration(event.scope, sequence), value)
 
     def trigger(self, event: str, sequence: str) -> None:
         """An event is raised from outside; raises `ProgramError` for one that the program does not have."""
         steering.trigger(self.context, event, sequence)
+
+    def emitted(self, task: Task, emission: Emission) -> None:
+        """The task's function has triggered or emitted an event that is to come at once."""
+        emitting.emitted(self.context, task, emission)
 
     def ended(self, task: Task, outcome: Outcome) -> None:
         """A worker has finished with the task for now; `outcome.seconds` are those of the context's clock."""

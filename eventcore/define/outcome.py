@@ -29,6 +29,14 @@ class Deferred(msgspec.Struct, frozen=True):
     timeout: float | None = None  #: seconds after which the try has failed
 
 
+class Emission(msgspec.Struct, frozen=True):
+    """An event that the step's function has triggered, or emitted, and that is to come at once."""
+
+    event: str  #: the kernel's name of it
+    sequence: str | None  #: None for the task's own
+    value: str  #: as tagged JSON
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """How one attempt ended."""
 
@@ -40,4 +48,5 @@ class Outcome(msgspec.Struct, frozen=True):
     is_late: bool = False  #: the call was not begun, because it was too late for that
     seconds: float | None = None  #: how long it took, without what came before the call began; None where unknown
     raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
+    emitted: tuple[Emission, ...] = ()  #: what could not be told before, because the executor has no way to do that
     instead: Skipped | Again | Deferred | None = None  #: what it came to instead of a success or a failure

@@ -28,8 +28,9 @@ DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
 class EventKind(StrEnum):
     """What an event is for.
 
-    Only public events are recorded as facts and can be triggered by users. All others are internal: a layer above
-    declares them, and they are derived again from the states of tasks and iterations when a run continues.
+    Only public events, and those that steps emit, are recorded as facts, and only the public ones can be triggered by
+    users. All others are internal: a layer above declares them, and they are derived again from the states of tasks and
+    iterations when a run continues.
     """
 
     public = "public"  #: declared by a user
@@ -39,6 +40,8 @@ class EventKind(StrEnum):
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
     flawed = "flawed"  #: one that lets the rest of its iteration go on
     items = "items"  #: a container's items are computed, or never will be
+    own = "own"  #: a step emits it while it runs; it is recorded, too
+    missed = "missed"  #: the step is over, or will not run, and has not emitted its event
 
 
 class Event(Expression):
@@ -133,6 +136,14 @@ class Picture(msgspec.Struct, frozen=True):
     require: Any = None  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
 
 
+class OwnEvent(msgspec.Struct, frozen=True):
+    """An event that a step may emit while it runs."""
+
+    name: str  #: as its function names it
+    event: Event  #: in the step's scope
+    missed: Event | None = None  #: triggered when it can no longer come, where something asks for that
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a step stands in a layer above the kernel; raw programs leave it as it is."""
 
@@ -144,6 +155,7 @@ class Place(msgspec.Struct, frozen=True):
     extras: Mapping[str, Reference] = {}  #: what `current()` shows besides, by name
     environment: Mapping[str, Reference] = {}  #: more variables; references out of `extras`
     picture: Picture | None = None
+    own: tuple[OwnEvent, ...] = ()  #: the events that it may emit
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):

@@ -75,6 +75,7 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     recovery: dict[str, str] = {}
     config: dict[str, Any] = {}
     handled: bool = False
+    events: dict[str, str] = {}  #: that it may emit: the kernel's names of them by its user's
 
     @property
     def is_hidden(self) -> bool:
@@ -225,6 +226,8 @@ def _check_step(program: StoredProgram, step: StoredStep, events: Container[str]
             raise ValueError(f"the inside of step {step.path!r} is not in its scope")
     if step.role is Role.items:
         _known(step.path, program.container_paths, "container")
+    for emitted in step.events.values():
+        _known(emitted, events, "event")
     for status, raised in step.triggers.items():
         StepStatus(status)
         for name in raised:
@@ -245,7 +248,7 @@ def _check_tree(tree: Tree, events: Container[str], paths: Container[str]) -> No
         return
     if isinstance(tree, str):
         _known(tree, events, "event")
-    elif isinstance(tree, dict) and tree.keys() == {"step", "status"}:
+    elif isinstance(tree, dict) and tree.keys() - {"event"} == {"step", "status"}:
         _known(tree["step"], paths, "step")
         StepStatus(tree["status"])
     elif isinstance(tree, dict) and len(tree) == 1 and isinstance(parts := tree.get("and", tree.get("or")), list):
@@ -300,6 +303,7 @@ def _step(step: Step, code: str | None) -> StoredStep:
         {} if step.replay is DEFAULT_REPLAY else _policy(step.replay),
         _config_data(step.config),
         step.handles_failure,
+        {own.name: own.event.name for own in step.place.own},
     )
 
 

@@ -83,7 +83,8 @@ class TurnWriter:
         """What a turn writes, by statement; iterations come before the tasks in them."""
         run, recovery = self._run, self._recovery
         if changes.facts:
-            yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
+            yield "fact", [(run, sequence, event, recovery, scope, now, value)
+                           for scope, event, sequence, value in changes.facts]  # fmt: skip
         if changes.over or changes.begun:
             yield from self._iterations(changes, now)
         if changes.updated:
@@ -216,7 +217,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
     delay_over = update(t.delays).where(where(t.delays, *WAIT)).values(over=literal_column("1"))
     return {
         "lease": Statement(held, positional, ["b_id", "b_holder"]),
-        "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
+        "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at", "value"),
         "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
         "task update": updated(t.tasks, STANDING, KEY),
         "task gone": updated(t.tasks, ("status", "ended"), KEY),

@@ -38,7 +38,7 @@ from eventcore.run.dispatcher import Dispatcher
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Ended, Happening, Interrupted, Mailbox, Triggered
+from eventcore.run.waiting import Asked, Emitted, Ended, Happening, Interrupted, Mailbox, Triggered
 
 
 class Engine:
@@ -154,7 +154,13 @@ class Engine:
                 outcome = self._kept(task, what.outcome)
                 if self._clock.is_simulated:
                     outcome = replace(outcome, seconds=None)
+                for emission in outcome.emitted:
+                    self.turn.emitted(task, emission)
                 self.turn.ended(task, outcome)
+        elif isinstance(what, Emitted):
+            task = self._dispatcher.having(what.ticket)
+            if task is not None:
+                self.turn.emitted(task, what.emission)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
         elif isinstance(what, Asked):

@@ -177,6 +177,8 @@ class Session:
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                 for event, sequence in (*starts, *self._triggered_before(row)):
                     engine.turn.start(self._program.events[event], sequence)
+                for event, sequence, value in self._emitted_before(engine):
+                    engine.turn.start(self._program.events[event], sequence, value)
                 self._pass_on_triggered()
                 engine.post(Asked())
                 waker.listen(lambda: engine.post(Asked()))
@@ -302,6 +304,12 @@ class Session:
         if upto < 0:
             return []
         return self._program.recorded(requests.triggered(self._store.connection, row.id, upto))
+
+    def _emitted_before(self, engine: Engine) -> list[tuple[str, str, str]]:
+        """What steps of the kernel triggered at once in earlier recoveries, with values."""
+        emitted = engine.turn.context.history.emitted
+        kept = set(self._program.recorded(emitted)) if emitted else set()
+        return [(event, at, value) for (event, at), value in emitted.items() if (event, at) in kept]
 
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
         found = differences(read(self._store.document(row, row.recovery)), read(document))

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from eventcore.decide.rerunning import Extent
 from eventcore.define.answer import Answer
 from eventcore.define.program import Event
-from eventcore.errors import ConfigError, TicketError
+from eventcore.errors import ConfigError, ProgramError, TicketError
 
 PATIENCE = 10.0  #: seconds to wait for the answer of the run's engine
 
@@ -30,6 +30,10 @@ class Steering:
     def __init__(self, run_id: str, ask: Ask) -> None:
         self.run_id = run_id
         self._ask = ask
+
+    def ask(self, verb: str, argument: Mapping[str, Any]) -> Answer:
+        """Make a request that has no method here."""
+        return self._ask(verb, argument)
 
     def pause(self) -> Answer:
         """Pause the run: nothing new starts until it is resumed; running steps continue."""
@@ -103,6 +107,26 @@ def complete(ticket: str, value: object = None, *, error: str | None = None, sto
     if not location:
         raise TicketError("the ticket is of a run in memory; complete it with the program object's method `complete`")
     return steer(location, said.run_id, patience=patience).complete(ticket, value, error=error)
+
+
+def emit(address: str, event: str, value: object = None, *, patience: float = PATIENCE) -> Answer:
+    """Emit an event of the running step at an address, which programs that it starts find in their environment.
+
+    Raises `ProgramError` for an event that the step does not have, and for what is no address.
+    """
+    import json
+
+    from eventcore.define.values import encode
+
+    try:
+        store, run_id, path, sequence, events = json.loads(address)
+        known = {str(name): str(event) for name, event in events.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise ProgramError("the variable that says which step started this program is damaged") from None
+    if event not in known:
+        raise ProgramError(f"step {path!r} has no event {event!r}; it has {', '.join(map(repr, known))}")
+    argument = {"event": event, "emits": known[event], "path": path, "sequence": sequence, "value": encode(value)}
+    return steer(store, run_id, patience=patience).ask("emit", argument)
 
 
 def steer(store: str | Path, run_id: str | None = None, *, patience: float = PATIENCE) -> Steering:

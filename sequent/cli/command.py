@@ -36,6 +36,7 @@ VERBS = {
     "trigger": "Trigger an event in a run.",
     "signal": "Answer a wait in a run.",
     "complete": "Complete a step that has deferred its end.",
+    "emit": "Emit an event of the step that started this program.",
     "rerun": "Rerun a step that has already succeeded.",
     "clean": "Delete old runs.",
 }

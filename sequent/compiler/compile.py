@@ -19,14 +19,14 @@ import msgspec
 
 from eventcore.define.config import Config, StepConfig
 from eventcore.define.expression import And, Expression, as_data, rebuilt
-from eventcore.define.program import Event, EventKind, Items, Loop, Picture, Place, Program, Role, Step
+from eventcore.define.program import Event, EventKind, Items, Loop, OwnEvent, Picture, Place, Program, Role, Step
 from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus
 from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import ComputedItems
-from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
-from sequent.language.require import Clause
+from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name, event_name
+from sequent.language.require import Clause, StepEvent
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 ROOT_SEQUENCE = "1"
@@ -77,6 +77,23 @@ class _Compiler:
         """The event that says that the step can no longer reach the status."""
         return self.event(f"{step.path}#never-{status.value}", step.parent.path)
 
+    def holds(self, leaf: Any) -> Event:
+        """The event that says that a clause holds."""
+        if isinstance(leaf, StepEvent):
+            return self.own(_step(leaf), leaf.name)
+        return self.came(_step(leaf), _status(leaf))
+
+    def cannot_hold(self, leaf: Any) -> Event:
+        """The event that says that a clause can no longer hold."""
+        if isinstance(leaf, StepEvent):
+            step = _step(leaf)
+            return self.event(f"{event_name(step.path, leaf.name)}-missed", step.parent.path, EventKind.missed)
+        return self.never(_step(leaf), _status(leaf))
+
+    def own(self, step: FlowStep, name: str) -> Event:
+        """The event that the step emits under a name."""
+        return self.event(event_name(step.path, name), step.parent.path, EventKind.own)
+
     # the tree
 
     def compile_inside(self, container: Container, begin: Event) -> None:
@@ -120,10 +137,17 @@ class _Compiler:
             triggers[StepStatus.complete].append(self.event(f"{step.path}#over", scope))
             if step.path not in self.graph.handled:
                 triggers[StepStatus.failure].append(self._trouble(step.parent, scope, self.graph.stops(step)))
+        own = []
+        for event in step.events.values():
+            missed = self.cannot_hold(event) if step.path in self.graph.voidable else None
+            own.append(OwnEvent(event.name, self.own(step, event.name), missed))
+            if missed is not None:
+                triggers[StepStatus.complete].append(missed)
         void = self._void(step, begin) if step.path in self.graph.voidable else None
         surroundings = {} if step.is_container else self._surroundings(step, step.parent)
         place = Place(
             path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step), picture=self._picture(step),
+            own=tuple(own),
             result_needed=step.path in self.graph.referred and not step.is_container, **surroundings,
         )  # fmt: skip
         config = self._config_of(step, self.graph.ends_the_run(step))
@@ -145,9 +169,9 @@ class _Compiler:
         if tree is None:
             source = begin
         elif (single := self._single(step, tree)) is not None:
-            source = self.came(_step(single), single.status)
+            source = self.holds(single)
         else:
-            expr = self._at_home(step, begin, rebuilt(tree, lambda leaf: self.came(_step(leaf), _status(leaf))))
+            expr = self._at_home(step, begin, rebuilt(tree, self.holds))
             source = self.program.add_event(
                 f"{step.path}#require", expr, scope=step.parent.path, kind=EventKind.internal
             )
@@ -159,14 +183,15 @@ class _Compiler:
         tree = self.graph.requirement(step)
         expr = source = None
         if tree is not None and (single := self._single(step, tree)) is not None:
-            source = self.never(_step(single), single.status)
+            source = self.cannot_hold(single)
         elif tree is not None:
-            dual = rebuilt(tree, lambda leaf: self.never(_step(leaf), _status(leaf)), dual=True)
+            dual = rebuilt(tree, self.cannot_hold, dual=True)
             expr = self._at_home(step, begin, dual)
         void = self.program.add_event(f"{step.path}#void", expr, scope=scope, kind=EventKind.void)
         if source is not None:
             self.program.add_assoc(source, (void,))
         follows = [self.never(step, status) for status in self.graph.never_asked_of(step)]
+        follows += [self.cannot_hold(event) for event in step.events.values()]
         if isinstance(step.parent, FlowStep):
             follows.append(self.event(f"{step.path}#over", scope))
         self.program.add_assoc(void, follows)
@@ -266,6 +291,8 @@ def _step(clause: Any) -> FlowStep:
 
 
 def _clause_data(leaf: Any) -> dict[str, str]:
+    if isinstance(leaf, StepEvent):
+        return {"step": _step(leaf).path, "status": _status(leaf).value, "event": leaf.name}
     return {"step": _step(leaf).path, "status": _status(leaf).value}
 
 

@@ -19,7 +19,7 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.requirements import Requirement
 from sequent.errors import CycleError
 from sequent.language.references import ItemReference, ResultReference
-from sequent.language.require import clauses
+from sequent.language.require import StepEvent, clauses
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
 Moment: TypeAlias = tuple[str, str]
@@ -76,7 +76,9 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
     asked: dict[Moment, set[StepStatus]] = {}
     for clause in clauses(requirement.tree):
         at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
-        asked.setdefault((step_of(clause).path, at), set()).add(clause.status)
+        statuses = asked.setdefault((step_of(clause).path, at), set())
+        if not isinstance(clause, StepEvent):
+            statuses.add(clause.status)
     for source, statuses in asked.items():
         graph.add_edge(
             source, (path, START), kind="refers" if source[0] in requirement.implied else "requires",

@@ -12,8 +12,8 @@ from eventcore.define.expression import And, Expression, rebuilt
 from eventcore.define.reference import Reference, references_in
 from eventcore.define.status import StepStatus
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
-from sequent.language.references import ItemReference, KeyReference, ResultReference
-from sequent.language.require import Clause, clauses
+from sequent.language.references import ItemReference, KeyReference, ResultReference, ValueReference
+from sequent.language.require import Clause, StepEvent, clauses
 from sequent.language.step import Container, FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
@@ -63,17 +63,32 @@ class _Finder:
         written = None if step.require is None else rebuilt(step.require, self._found)
         if not (step.args or step.kwargs) and step.loop is None:
             return Requirement(written, frozenset(), frozenset())
-        results = self._results(references_in((step.args, step.kwargs, step.loop)))
-        named = {clause.step for clause in clauses(written)}
+        references = list(references_in((step.args, step.kwargs, step.loop)))
+        results, events = self._results(references), self._events(references)
+        written_clauses = clauses(written)
+        named = {clause.step for clause in written_clauses if not isinstance(clause, StepEvent)}
         implied = [other for other in results.values() if other not in named]
-        parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]
+        parts: list[Expression] = [] if written is None else [written]
+        parts += [Clause(other, StepStatus.success) for other in implied]
+        parts += [event for event in events if event not in written_clauses]
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
         return Requirement(tree, frozenset(results), frozenset(other.path for other in implied))
+
+    def _events(self, references: Iterable[Reference]) -> list[StepEvent]:
+        """The events whose values are referred to."""
+        found: dict[StepEvent, None] = {}
+        for reference in references:
+            if isinstance(reference, ValueReference):
+                self._check_reach(step_of(reference), "refers to an event of")
+                found[step_of(reference).event(reference.name)] = None
+        return list(found)
 
     def _found(self, leaf: Expression) -> Clause:
         assert isinstance(leaf, Clause)
         named = self._by_name(leaf.step) if isinstance(leaf.step, str) else step_of(leaf)
         self._check_reach(named, "requires")
+        if isinstance(leaf, StepEvent):
+            return leaf
         return Clause(named, leaf.status)
 
     def _results(self, references: Iterable[Reference]) -> dict[str, FlowStep]:

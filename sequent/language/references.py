@@ -72,6 +72,21 @@ class ResultReference(FlowReference):
         return f"{self.step.path}.result"
 
 
+class ValueReference(FlowReference):
+    """`event.value`: the value with which the step that belongs to the one that asks has emitted its event."""
+
+    def __init__(self, step: Placed, name: str) -> None:
+        self.step = step
+        self.name = name
+
+    def resolve(self, lookup: Lookup, sequence: str) -> Any:
+        """See `Reference`."""
+        return lookup.value(event_name(self.step.path, self.name), ".".join(sequence.split(".")[: self.step.depth]))
+
+    def __repr__(self) -> str:
+        return f"{self.step.path}.event({self.name!r}).value"
+
+
 class ItemReference(FlowReference):
     """`container.item`: the item of the iteration that encloses the step that asks."""
 
@@ -109,6 +124,11 @@ class KeyReference(FlowReference):
 
     def __repr__(self) -> str:
         return f"{self.step.path}.key"
+
+
+def event_name(path: str, name: str) -> str:
+    """The kernel's name of an event that the step at a path emits."""
+    return f"{path}#event-{name}"
 
 
 def body_name(path: str) -> str:

@@ -23,8 +23,8 @@ from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
-from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
-from sequent.language.require import Clause, FlowEvent, as_tree
+from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference, ValueReference
+from sequent.language.require import Clause, FlowEvent, StepEvent, as_tree
 from sequent.language.shell import ShellCommand
 from sequent.language.waits import NOTHING_GIVEN, as_wait
 from sequent.language.written import Loop, Requirement
@@ -212,6 +212,7 @@ class FlowStep(Container, Placed, Resident):
         super().__init__()
         self.parent = parent
         self.wait = wait
+        self.events: dict[str, StepEvent] = {}
         self.name = name
         self.path = f"{parent.path}/{name}" if parent.path else name
         self.depth = parent.depth + 1  #: how many keys the sequences of its instances have
@@ -239,6 +240,28 @@ class FlowStep(Container, Placed, Resident):
     def result(self) -> ResultReference:
         """A stand-in for this step's result, for other steps' args, kwargs and loop; it implies the order."""
         return ResultReference(self)
+
+    def event(self, name: str) -> StepEvent:
+        """An event that the step's function emits while it runs, with `sequent.current().emit(name, value)`.
+
+        Other steps may require it, alone or among clauses, and take its `value` as an argument. Asking for the same
+        name again returns the same event. Raises a `FlowError` for a name that cannot be one, and for a step that has
+        a loop or no function of its own.
+
+            load = flow.add_step("load", load_all)
+            half = load.event("half")
+            flow.add_step("preview", show, args=(half.value,), require=half)
+        """
+        if not is_name(name) or any(mark in name for mark in RESERVED):
+            raise FlowError(
+                f"step {self.path!r}: event name {name!r}: a name must be non-empty text without {', '.join(RESERVED)}"
+            )
+        if self.loop is not None:
+            raise FlowError(
+                f"step {self.path!r} has a loop, so event {name!r} would come in each of its iterations, out of which "
+                "no other step can see; add the function as a step inside, and the steps that require its event beside"
+            )
+        return self.events.setdefault(name, StepEvent(self, name))
 
     @property
     def item(self) -> ItemReference:
@@ -292,6 +315,9 @@ class FlowStep(Container, Placed, Resident):
 
     def check_as_built(self) -> None:
         """Find what only shows when the step has all its children; raises `FlowError`."""
+        if self.events and (self.children or self.func is None or self.wait is not None):
+            what = "a container" if self.children else "a wait" if self.wait is not None else "without a function"
+            raise FlowError(f"step {self.path!r} is {what}, so it cannot emit event {next(iter(self.events))!r}")
         if self.children and self._config.max_concurrent is not None:
             raise FlowError(
                 f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
@@ -382,7 +408,7 @@ class FlowStep(Container, Placed, Resident):
         return concurrent
 
 
-def step_of(named: Clause | ResultReference | ItemReference | KeyReference) -> FlowStep:
+def step_of(named: Clause | ResultReference | ItemReference | KeyReference | ValueReference) -> FlowStep:
     """The step that a clause, in which it is no name any more, or a reference speaks of."""
     assert isinstance(named.step, FlowStep)
     return named.step

@@ -27,10 +27,16 @@ flow.add_step("send", print, args=("sent", job.result), require=((days, seq.STEP
 """
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment of commands, in which `sequent` is that of the tests."""
+    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "TMPDIR": str(folder), "PATH": path}
+
+
 def sequent(folder: Path, *arguments: str) -> tuple[int, str]:
     """The exit code, and what it said."""
     done = subprocess.run(
-        [COMMAND, *arguments], cwd=folder, env={**os.environ, "TMPDIR": str(folder), "USER": "ann"},
+        [COMMAND, *arguments], cwd=folder, env=surroundings(folder),
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
@@ -71,3 +77,27 @@ def test_what_is_no_ticket_and_what_is_no_json_are_told(tmp_path: Path) -> None:
     sequent(tmp_path, "run", "flow.py", "--max-loops", "1")
     code, said = sequent(tmp_path, "signal", "flow.run.db", "days/approved@1.1", "--value", "yes")
     assert (code, "write a text in quotes, as '\"yes\"'" in said) == (2, True)
+
+
+EMITTING = """
+import sequent as seq
+
+COMMAND = "sequent emit half --value '{\\"rows\\": 5}' && while [ ! -e seen ]; do sleep 0.1; done; ! sequent emit hlaf"
+
+def preview(value):
+    print("preview", value)
+    open("seen", "w").close()
+
+flow = seq.Sequent(config={"max_concurrent": 2})
+dump = flow.add_step("dump", seq.shell(COMMAND))
+flow.add_step("preview", preview, args=(dump.event("half").value,))
+"""
+
+
+def test_a_command_emits_an_event_of_its_step_while_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(EMITTING)
+    code, said = sequent(tmp_path, "run", "flow.py")
+    assert (code, "preview {'rows': 5}" in said) == (0, True), said
+    assert "step 'dump' has no event 'hlaf'; it has 'half'" in said
+    code, said = sequent(tmp_path, "emit", "half")
+    assert (code, "emit works in programs that a step has started" in said) == (2, True)

@@ -188,7 +188,7 @@ def test_what_left_memory_is_read_back_and_not_done_again() -> None:
     turn.settle()
     changes = turn.taken_changes()
     assert not changes.created
-    assert ("", "both", "1.2") in changes.facts
+    assert ("", "both", "1.2", None) in changes.facts
 
 
 def test_many_starts_are_recorded_bit_by_bit() -> None:

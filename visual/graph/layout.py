@@ -11,7 +11,7 @@ from visual.graph.folding import folded
 from visual.graph.kernel import WAITS, kernel_graph
 from visual.graph.part import part_of
 from visual.graph.shapes import Box, Edge, Graph, Node
-from visual.outline import StepNode, outline_of
+from visual.outline import StepNode, leaf_word, outline_of
 from visual.standing import Standing
 from visual.totals import progress, total_of
 
@@ -77,7 +77,7 @@ class _Layout:
         """A conjunction at the top is one arrow for each part; what is nested gets a junction of its own."""
         for part in tree.get("and", [tree]):
             if "step" in part:
-                self._graph.edges.append(Edge(part["step"], target, part["status"], delay))
+                self._graph.edges.append(Edge(part["step"], target, leaf_word(part), delay))
             else:
                 self._junction(part, target, box, delay)
 
@@ -89,7 +89,7 @@ class _Layout:
         self._graph.edges.append(Edge(name, target, "", delay))
         for part in parts:
             if "step" in part:
-                self._graph.edges.append(Edge(part["step"], name, part["status"]))
+                self._graph.edges.append(Edge(part["step"], name, leaf_word(part)))
             else:
                 self._junction(part, name, box)
 

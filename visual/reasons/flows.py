@@ -79,7 +79,16 @@ def _holds(known: Known, tree: Tree, sequence: str) -> bool:
         return all(_holds(known, part, sequence) for part in tree["and"])
     if "or" in tree:
         return any(_holds(known, part, sequence) for part in tree["or"])
+    if "event" in tree:
+        return _emitted(known, tree, sequence)
     return _came(_named(known, tree, sequence), tree["status"])
+
+
+def _emitted(known: Known, leaf: Tree, sequence: str) -> bool:
+    """Whether a step has emitted the event that a clause asks for."""
+    node = known.nodes[leaf["step"]]
+    name = node.step.events.get(leaf["event"])
+    return (name, _enclosing(known, leaf, sequence)) in known.facts
 
 
 def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
@@ -113,7 +122,8 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
     else:
-        yield f"{name} {passed(task, known.run)}"
+        without = " without emitting it" if "event" in tree and task.status.is_over else ""
+        yield f"{name} {passed(task, known.run)}{without}"
 
 
 def _delay(known: Known, node: StepNode, sequence: str) -> list[Reason]:

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from eventcore.act.alarms import Alarms
-from eventcore.act.envelope import Call, failed, perform_async
+from eventcore.act.envelope import Call, Tell, failed, perform_async
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.define.outcome import Outcome
 
@@ -77,7 +78,7 @@ class AsyncExecutor(Executor):
             self._alarms.cancel(late)
             self._report_once(ticket, CANCELLED if task.cancelled() else task.result())
 
-        loop.begin(ticket, _run(call, timeout), done)
+        loop.begin(ticket, _run(call, timeout, partial(self.report, ticket)), done)
 
     def _end(self, loop: "_Loop", ticket: int, outcome: Outcome, *, by_timeout: bool = False) -> None:
         """Have the loop end the call; if it does not hear of this in time, report `outcome`."""
@@ -149,10 +150,10 @@ def timed_out(timeout: float) -> Outcome:
     return Outcome(False, error=f"timed out after {timeout:g} s")
 
 
-async def _run(call: Call, timeout: float | None) -> Outcome:
+async def _run(call: Call, timeout: float | None, tell: Tell) -> Outcome:
     try:
         async with asyncio.timeout(timeout):
-            return await perform_async(call)
+            return await perform_async(call, tell)
     except TimeoutError:
         return timed_out(timeout or 0.0)
     except asyncio.CancelledError:

@@ -16,7 +16,7 @@ from eventcore.act.executor import Setting
 from eventcore.act.executors.registry import make_executor
 from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
-from eventcore.define.outcome import Outcome
+from eventcore.define.outcome import Emission, Outcome
 
 DEADLINE = 60.0
 LOG = "load@1.2.1.log"  #: the log file of every call here
@@ -39,9 +39,13 @@ class Reports:
         self._changed = threading.Condition()
         self._outcomes: dict[int, Outcome] = {}
         self._twice: list[int] = []
+        self.emitted: list[tuple[int, Emission]] = []
         self.then: Callable[[int], None] | None = None  #: called after each report
 
-    def __call__(self, ticket: int, outcome: Outcome) -> None:
+    def __call__(self, ticket: int, outcome: Outcome | Emission) -> None:
+        if isinstance(outcome, Emission):
+            self.emitted.append((ticket, outcome))
+            return
         with self._changed:
             if ticket in self._outcomes:
                 self._twice.append(ticket)
