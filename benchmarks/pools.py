@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from eventcore.act.current import Current  # noqa: E402
-from eventcore.act.envelope import Call, Outcome, pack, perform_packed  # noqa: E402
+from eventcore.act.envelope import Call, pack, perform_packed  # noqa: E402
+from eventcore.define.outcome import Emission, Outcome  # noqa: E402
 
 WORKERS, CHAIN, FAN, RUNS = 2, 1000, 2000, 5
 Submit = Callable[..., "Future[Any]"]
@@ -72,7 +73,8 @@ def ours() -> Submit:
     futures: dict[int, Future[Any]] = {}
     tickets = itertools.count()
 
-    def report(ticket: int, outcome: Outcome) -> None:
+    def report(ticket: int, outcome: Outcome | Emission) -> None:
+        assert isinstance(outcome, Outcome)
         future = futures.pop(ticket)
         if outcome.ok:
             future.set_result(outcome.result and json.loads(outcome.result))

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
         TaskStatus,
         Verdict,
     )
-    from eventcore.errors import EventcoreError
+    from eventcore.errors import EventcoreError, NotYet, Skip
     from eventcore.run.eventor import Eventor
-    from eventcore.run.steering import Steering, steer
+    from eventcore.run.steering import Steering, complete, steer
     from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
 
 __all__ = [
@@ -65,11 +65,13 @@ __all__ = [
     "EventcoreError",
     "Eventor",
     "Invoke",
+    "NotYet",
     "Observer",
     "RequestStatus",
     "Resource",
     "ResourcePool",
     "RunMode",
+    "Skip",
     "Steering",
     "Step",
     "StateStatus",
@@ -83,6 +85,7 @@ __all__ = [
     "UnknownValue",
     "Verdict",
     "and_",
+    "complete",
     "current",
     "or_",
     "register_codec",
@@ -123,9 +126,9 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
                 "TaskStatus",
                 "Verdict",
             ),
-            "eventcore.errors": ("EventcoreError",),
+            "eventcore.errors": ("EventcoreError", "NotYet", "Skip"),
             "eventcore.run.eventor": ("Eventor",),
-            "eventcore.run.steering": ("Steering", "steer"),
+            "eventcore.run.steering": ("Steering", "complete", "steer"),
             "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
         },
     )

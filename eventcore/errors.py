@@ -11,7 +11,10 @@
     ├── RunExistsError      the run id is taken
     ├── RunHeldError        another engine is working on the run
     ├── LeaseLostError      another engine took over the run while this one was silent
+    ├── TicketError         a ticket is none, or nothing waits for it any more
     └── NotInStepError      `current()` was called outside a running step
+
+`Skip` and `NotYet` are no errors: a step's function raises them to say how it ends.
 
 Each message says what is wrong, where, and what to do about it. The shell prints it as one line.
 """
@@ -64,5 +67,30 @@ class LeaseLostError(EventcoreError):
         super().__init__("another engine took over this run; this engine stops without recording anything more")
 
 
+class TicketError(EventcoreError):
+    """A ticket is none, or is not of the store at hand."""
+
+
 class NotInStepError(EventcoreError):
     """`current()` was called outside a running step."""
+
+
+class Skip(Exception):  # noqa: N818  it is no error
+    """Raised by a step's function: there is nothing to do for it. The step is no failure, and no success either.
+
+    if not rows:
+        raise Skip("no new rows")
+    """
+
+
+class NotYet(Exception):  # noqa: N818  it is no error
+    """Raised by a step's function: what it waits for has not happened; it is called again after so many seconds.
+
+    Until then it takes no slot and holds no resources, and no try is counted.
+    """
+
+    def __init__(self, after: float) -> None:
+        super().__init__(after)
+        if isinstance(after, bool) or not isinstance(after, (int, float)) or not 0 <= after < float("inf"):
+            raise ProgramError(f"NotYet: give a number of seconds, 0 or more, not {after!r}")
+        self.after = float(after)

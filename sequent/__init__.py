@@ -37,11 +37,13 @@ if TYPE_CHECKING:
         StepStatus,
         TaskStatus,
     )
-    from eventcore.errors import EventcoreError
+    from eventcore.errors import EventcoreError, Skip
+    from eventcore.run.steering import complete
     from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
+    from sequent.language.poll import poll
     from sequent.language.previous import Previous, previous
     from sequent.language.references import item
     from sequent.language.require import all_of, any_of, at_least
@@ -71,6 +73,7 @@ __all__ = [
     "ResourcePool",
     "RunMode",
     "Sequent",
+    "Skip",
     "StateStatus",
     "StepReplay",
     "StepState",
@@ -83,9 +86,11 @@ __all__ = [
     "and_",
     "any_of",
     "at_least",
+    "complete",
     "current",
     "item",
     "or_",
+    "poll",
     "previous",
     "register_codec",
     "shell",
@@ -120,11 +125,13 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
                 "StepStatus",
                 "TaskStatus",
             ),
-            "eventcore.errors": ("EventcoreError",),
+            "eventcore.errors": ("EventcoreError", "Skip"),
+            "eventcore.run.steering": ("complete",),
             "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
             "sequent.errors": ("FlowError",),
             "sequent.flow": ("Sequent",),
             "sequent.language.context": ("FlowContext", "current"),
+            "sequent.language.poll": ("poll",),
             "sequent.language.previous": ("Previous", "previous"),
             "sequent.language.references": ("item",),
             "sequent.language.require": ("all_of", "any_of", "at_least"),

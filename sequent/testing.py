@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from eventcore.act.observer import Notice, Observer, TaskStarted
+from eventcore.act.observer import Notice, Observer, TaskStarted, TurnRecorded
 from eventcore.act.virtual_clock import VirtualClock
 from eventcore.define.status import RunMode, TaskStatus, Verdict
 from eventcore.define.suggestions import suggestion
@@ -80,21 +80,25 @@ class FlowFacts(msgspec.Struct, frozen=True):
 
 
 def run_flow(
-    flow: Sequent, *, replace: Mapping[str, Callable[..., object]] = {}, config: Mapping[str, object] = {}
-) -> FlowFacts:
+    flow: Sequent, *, replace: Mapping[str, Callable[..., object]] = {}, answers: Mapping[str, object] = {},
+    config: Mapping[str, object] = {},
+) -> FlowFacts:  # fmt: skip
     """Run a flow and return what it did; the flow itself, its store and its settings stay as they are.
 
     The run is a new one in memory. `replace` gives steps, by path, other functions for this run; they get the same
     arguments. Patching the name of a step's function has no effect once the flow is built: the step has the function
     itself. Names that functions look up while they run can be patched, for steps run in threads of this process; one
-    that has a `task_construct` of its own keeps it. Delays and the waits between tries take no time. Logs are thrown
-    away. `config` is laid over the flow's configuration. Raises what `run` raises, and a `FlowError` if `replace` names
-    something that is not a step with a function.
+    that has a `task_construct` of its own keeps it. Delays and the waits between tries take no time. `answers` has the
+    values with which the waits of the flow, by path, are answered as soon as they wait; others end by their timeouts,
+    and a run that only waits for an answer is pending. Logs are thrown away. `config` is laid over the flow's
+    configuration. Raises what `run` raises, and a `FlowError` if `replace` names something that is not a step with a
+    function, or `answers` something that is not a wait.
     """
     started = _Starts()
+    observers: list[Observer] = [started, *([_Answers(flow, answers)] if answers else [])]
     with TemporaryDirectory(prefix="sequent-test-") as logs:
         settings = {"task_construct": "thread", "logdir": logs, **config}
-        with _replaced(flow, replace), apart(flow, settings, VirtualClock(), [started]):
+        with _replaced(flow, replace), apart(flow, settings, VirtualClock(), observers):
             ok = flow.run(run_mode=RunMode.restart)
             paths = [step.path for step in flow.walk() if not step.children]
             tasks = flow.tasks()
@@ -102,6 +106,28 @@ def run_flow(
             verdict = flow.verdict
     order = [name for name in started.names if name.rpartition("@")[0] in values]
     return FlowFacts(ok, verdict, tasks, order, values)
+
+
+class _Answers(Observer):
+    """Answers the waits that have an answer, as soon as they wait."""
+
+    kinds = (TurnRecorded,)
+
+    def __init__(self, flow: Sequent, answers: Mapping[str, object]) -> None:
+        waits = [step.path for step in flow.walk() if step.wait is not None]
+        for path in answers:
+            if path not in waits:
+                raise FlowError(f"answers: the flow has no wait {path!r}; {suggestion(path, waits, 'no waits')}")
+        self._flow = flow
+        self._left = answers
+        self._given: set[str] = set()
+
+    def notify(self, notice: Notice) -> None:
+        for task in self._flow.tasks():
+            is_open = task.path in self._left and task.status is TaskStatus.active
+            if is_open and task.instance not in self._given:
+                self._given.add(task.instance)
+                self._flow.signal(task.path, self._left[task.path], task.sequence)
 
 
 @contextmanager

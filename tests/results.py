@@ -18,6 +18,10 @@ class Results(Lookup):
         self.asked.append(step)
         return self.known[step]
 
+    def value(self, event: str, sequence: str) -> Any:
+        """See `Lookup`."""
+        raise NotImplementedError
+
     def item(self, container: str, sequence: str, key: str) -> Any:
         """See `Lookup`."""
         raise NotImplementedError

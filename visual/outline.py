@@ -87,7 +87,7 @@ def _inside(program: StoredProgram, scope: str, parent: str | None, depth: int) 
     return tuple(
         _node(program, step, parent, depth)
         for step in program.members[scope]
-        if step.role in (Role.action, Role.container)
+        if step.role in (Role.action, Role.wait, Role.container)
     )
 
 
@@ -126,6 +126,8 @@ def clause_in_words(leaf: Tree) -> str:
         return _level_in_words(plain(leaf["rest"]) or "the flow", status)
     if "members" in leaf:
         return f"{how_many(leaf)} {plain(leaf['members'])} {status}"
+    if "event" in leaf:
+        return f"{plain(leaf['step'])} event {plain(leaf['event'])}"
     return f"{plain(leaf['step'])} {status}{before(leaf)}"
 
 

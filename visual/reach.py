@@ -69,6 +69,8 @@ class _Reach:
         if node.path in self._lost:
             return True
         counts = self._counts(node.step.name)
+        if "event" in tree:
+            return False  # it may have been emitted, whatever has become of the step
         return self._is_over(node) and not any(counts.get(state) for state in GIVEN.get(tree["status"], OVER))
 
     def _is_over(self, node: StepNode) -> bool:

@@ -35,7 +35,8 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     """
     program = reader.program(run)
     handled = {step.name for step in program.steps if step.handled}
-    found = {step: _standing(tally, run, step in handled) for step, tally in reader.tallies(run).items()}
+    waits = {step.name for step in program.steps if step.role is Role.wait}
+    found = {step: _standing(tally, run, step in handled, step in waits) for step, tally in reader.tallies(run).items()}
     containers = [step.name for step in program.steps if step.role is Role.container and step.name in found]
     for container, seconds in (reader.spans(run, containers) if containers else {}).items():
         if found[container].seconds is not None:
@@ -89,13 +90,13 @@ def _looped(loop: Standing, body: Standing | None) -> Standing:
     return msgspec.structs.replace(body, state=loop.state if is_done else body.state, progress=loop.progress)
 
 
-def _standing(tally: Tally, run: RunView, is_handled: bool) -> Standing:
+def _standing(tally: Tally, run: RunView, is_handled: bool, is_wait: bool) -> Standing:
     before = tuple(Before(word.value, at, count) for (at, word), count in sorted(tally.before.items()))
     if not tally.counts:
         return msgspec.structs.replace(unreached(run), before=before)
     state = next(status for status in ORDER if tally.counts.get(status)).value
     counts = {status.value: tally.counts[status] for status in ORDER if tally.counts.get(status)}
-    if state == TaskStatus.active.value and not run.is_held and run.verdict is not Verdict.pending:
+    if state == TaskStatus.active.value and not is_wait and not run.is_held and run.verdict is not Verdict.pending:
         state = INTERRUPTED
     if state == TaskStatus.skipped.value:
         state = TaskStatus.success.value

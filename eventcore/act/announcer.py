@@ -20,7 +20,7 @@ from eventcore.act.observer import (
 )
 from eventcore.decide.changes import Attempt, Changes
 from eventcore.decide.state import Task
-from eventcore.define.answer import FRESH
+from eventcore.define.answer import UNTOLD
 from eventcore.define.program import Step
 from eventcore.define.status import TaskStatus
 
@@ -56,7 +56,7 @@ class Announcer:
         for request, refusal in changes.answers:
             if request in asked:
                 verb, argument = asked[request]
-                told = {key: value for key, value in moved.get(request, argument).items() if key != FRESH}
+                told = {key: value for key, value in moved.get(request, argument).items() if key not in UNTOLD}
                 self.tell(RequestTaken, now, verb, told, "done" if refusal is None else f"refused: {refusal}")
         if TaskEnded in self._observers:
             self._tasks_ended(changes, now)

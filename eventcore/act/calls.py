@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from eventcore.act.envelope import Call
 from eventcore.act.items import ItemRecord, LoopItems
 from eventcore.act.own_folder import log_root
 from eventcore.act.steplog import LogFolder, LogTarget
-from eventcore.act.variables import fits_environment
+from eventcore.act.variables import STEP_VARIABLE, fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
@@ -21,6 +22,8 @@ from eventcore.define.sealed import Sealed, value_or_sealed
 from eventcore.define.values import Content
 from eventcore.errors import StoreError
 from eventcore.moment import Moment
+
+NO_EVENTS: Mapping[str, str] = {}
 
 
 class Record(ItemRecord, Protocol):
@@ -32,6 +35,9 @@ class Record(ItemRecord, Protocol):
     def results_in(self, step: str, around: str) -> Iterator[tuple[str, Callable[[], str | None]]]:
         """The sequences inside `around` at which a step has results, with what reads each of them."""
 
+    def emitted(self, event: str, sequence: str) -> str | None:
+        """The value with which an event was emitted, as tagged JSON."""
+
     def result_file(self, name: str) -> Content:
         """What a result has in a file of that name; raises `StoreError` where that cannot be read."""
 
@@ -40,12 +46,13 @@ class CallMaker:
     """Makes the calls of one run and recovery from what is recorded."""
 
     def __init__(self, plan: Plan, run_id: str, recovery: int, program: str, record: Record,
-                 console: Console) -> None:  # fmt: skip
+                 console: Console, store: str = "") -> None:  # fmt: skip
         self._plan = plan
         self._config: Config = plan.config
         self._run_id = run_id
         self._recovery = recovery
         self._record = record
+        self._store = store
         root, is_own = log_root(plan.config.logdir)
         folder = LogFolder(root, program, run_id).path
         self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, console)
@@ -67,6 +74,8 @@ class CallMaker:
             f"{prefix}STEP_SEQUENCE": task.sequence,
             f"{prefix}STEP_RECOVERY": str(self._recovery),
         }
+        if step.place.own and self._store:
+            environment[STEP_VARIABLE] = self._address(task)
         extras = step.place.extras
         variables: dict[str, Sealed] = {}
         if extras:
@@ -83,7 +92,16 @@ class CallMaker:
             step.func,
             args,
             kwargs,
-            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
+            Current(
+                step.path,
+                task.sequence,
+                self._recovery,
+                task.try_number,
+                self._run_id,
+                extras,
+                store=self._store,
+                own={own.name: own.event.name for own in step.place.own} if step.place.own else NO_EVENTS,
+            ),
             environment,
             self._log,
             start_by,
@@ -92,6 +110,11 @@ class CallMaker:
             self._has_sealed,
             variables,
         )
+
+    def _address(self, task: Task) -> str:
+        """How a program that the step starts finds the run and the step's events."""
+        events = {own.name: own.event.name for own in task.step.place.own}
+        return json.dumps([self._store, self._run_id, task.step.path, task.sequence, events])
 
     def _has_references(self, step: Step) -> bool:
         found = self._refers.get(step.name)
@@ -112,6 +135,15 @@ class CallMaker:
         what = f"the result of step {step!r} at {sequence}"
         try:
             text = read()
+            return None if text is None else self._noted(value_or_sealed(text, what, self._record.result_file))
+        except (StoreError, ValueError) as error:
+            raise StoreError(f"{what} cannot be used: {error}") from None
+
+    def value(self, event: str, sequence: str) -> Any:
+        """See `eventcore.define.reference.Lookup`."""
+        what = f"the value of event {event!r} at {sequence}"
+        text = self._record.emitted(event, sequence)
+        try:
             return None if text is None else self._noted(value_or_sealed(text, what, self._record.result_file))
         except (StoreError, ValueError) as error:
             raise StoreError(f"{what} cannot be used: {error}") from None

@@ -26,9 +26,10 @@ from eventcore.act.steplog import LogTarget, captured
 from eventcore.act.tracebacks import traceback_text
 from eventcore.act.variables import fits_environment
 from eventcore.define.error_text import error_text
+from eventcore.define.outcome import Again, Emission, Outcome, Skipped
 from eventcore.define.sealed import Sealed, opened
 from eventcore.define.values import encode_result
-from eventcore.errors import EventcoreError
+from eventcore.errors import EventcoreError, NotYet, Skip
 from eventcore.moment import Moment, is_past
 
 
@@ -49,24 +50,15 @@ class Call(msgspec.Struct, frozen=True):
     codecs: tuple[SentCodec, ...] = ()  #: that the engine has
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """How one attempt ended, in a form that always travels."""
-
-    ok: bool
-    result: str | None = None  #: the value as tagged JSON, None for None
-    files: Mapping[str, bytes] = {}  #: that the value speaks of, by their names
-    error: str | None = None  #: see `eventcore.define.error_text`
-    traceback: str | None = None
-    is_late: bool = False  #: the call was not begun, because it was too late for that
-    seconds: float | None = None  #: how long it took, without what came before the call began; None where unknown
-    raised: tuple[tuple[str, str | None], ...] = ()  #: events from `current().trigger`, with their sequences
-
+Tell = Callable[[Emission], None]
 
 LATE = Outcome(False, error="it was not begun in time", is_late=True)
 
 
-def perform(call: Call) -> Outcome:
+def perform(call: Call, tell: Tell | None = None) -> Outcome:
     """Run the call here and now; whatever happens in it is returned as an `Outcome`.
+
+    `tell` passes on what it emits while it runs; without it, the outcome has that.
 
     A coroutine function is run to its end in an event loop of its own, also where this thread is running one. Only
     `KeyboardInterrupt` is raised: it is meant for the engine.
@@ -77,6 +69,8 @@ def perform(call: Call) -> Outcome:
         call, failure = _opened(call)
         if failure is not None:
             return failure
+    if tell is not None:
+        msgspec.structs.force_setattr(call.view, "tell", tell)
     process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -87,12 +81,12 @@ def perform(call: Call) -> Outcome:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return failed(error, tuple(call.view.raised), time.monotonic() - began)
+            return _raised(call, error, began)
         finally:
             end_if_forked(process, "step", call.view.name)
 
 
-async def perform_async(call: Call) -> Outcome:
+async def perform_async(call: Call, tell: Tell | None = None) -> Outcome:
     """`perform` in a running event loop; raises what cancels it, such as a timeout, too."""
     if call.start_by is not None and is_past(call.start_by):
         return LATE
@@ -100,6 +94,8 @@ async def perform_async(call: Call) -> Outcome:
         call, failure = _opened(call)
         if failure is not None:
             return failure
+    if tell is not None:
+        msgspec.structs.force_setattr(call.view, "tell", tell)
     process, began = os.getpid(), time.monotonic()
     with entered(call.view), captured(call.log, call.view):
         try:
@@ -110,7 +106,7 @@ async def perform_async(call: Call) -> Outcome:
         except (KeyboardInterrupt, GeneratorExit, asyncio_cancelled()):
             raise
         except BaseException as error:
-            return failed(error, tuple(call.view.raised), time.monotonic() - began)
+            return _raised(call, error, began)
         finally:
             end_if_forked(process, "step", call.view.name)
 
@@ -151,8 +147,27 @@ def _in_a_thread(work: Callable[[], Any]) -> Any:
 
 
 def _succeeded(call: Call, value: Any, began: float) -> Outcome:
+    deferred = call.view.deferred
+    if deferred:
+        return Outcome(True, seconds=time.monotonic() - began, raised=tuple(call.view.raised), instead=deferred[-1],
+                       emitted=tuple(call.view.emitted))  # fmt: skip
     result, files = (None, {}) if value is None else encode_result(value, call.result_needed, call.largest)
-    return Outcome(True, result, files, seconds=time.monotonic() - began, raised=tuple(call.view.raised))
+    view = call.view
+    return Outcome(True, result, files, seconds=time.monotonic() - began, raised=tuple(view.raised),
+                   emitted=tuple(view.emitted))  # fmt: skip
+
+
+def _raised(call: Call, error: BaseException, began: float) -> Outcome:
+    """The outcome of a call that ended with an exception, which may be no error."""
+    raised, seconds = tuple(call.view.raised), time.monotonic() - began
+    if isinstance(error, Skip):
+        found = Outcome(True, seconds=seconds, raised=raised, instead=Skipped(_storable(str(error))))
+    elif isinstance(error, NotYet):
+        found = Outcome(True, seconds=seconds, raised=raised, instead=Again(error.after))
+    else:
+        found = failed(error, raised, seconds)
+    emitted = call.view.emitted
+    return msgspec.structs.replace(found, emitted=tuple(emitted)) if emitted else found
 
 
 def _opened(call: Call) -> tuple[Call, Outcome | None]:
@@ -256,7 +271,7 @@ def is_plain(value: object, depth: int = 4) -> bool:
     return len(value) <= 32 and all(is_plain(item, depth - 1) for item in value)
 
 
-def perform_packed(body: bytes, *, owns_environment: bool = False) -> Outcome:
+def perform_packed(body: bytes, *, owns_environment: bool = False, tell: Tell | None = None) -> Outcome:
     """`perform` a packed call; if it cannot be unpacked here, only this call fails.
 
     In a process that runs one call at a time, the call sets the environment variables that only it can know.
@@ -268,7 +283,7 @@ def perform_packed(body: bytes, *, owns_environment: bool = False) -> Outcome:
     take_codecs(call.codecs)
     if owns_environment:
         _set_variables(call)
-    return perform(call)
+    return perform(call, tell)
 
 
 def _set_variables(call: Call) -> None:

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from eventcore.act.envelope import Call, Outcome
+from eventcore.act.envelope import Call
+from eventcore.define.outcome import Emission, Outcome
 
-Report = Callable[[int, Outcome], None]
+Report = Callable[[int, Outcome | Emission], None]
 
 #: The outcome of a call that was cancelled, was pending at `close`, or was started after it.
 CANCELLED = Outcome(False, error="cancelled")
@@ -34,6 +35,8 @@ class Executor(ABC):
 
     - Each started ticket is reported exactly once, by `report(ticket, outcome)`, from any thread, also from within
       `start`, and no later than `close` returns. The engine may start further calls from within `report`.
+    - What a call emits while it runs is reported like its outcome, before it; where that is impossible, the outcome has
+      it.
     - An executor never raises for what a step does, and neither do `start`, `cancel` and `close`: a call that raises,
       ends its worker or cannot even be submitted is reported as failed, harms no other call, and later calls run.
       `KeyboardInterrupt` alone passes where the step runs in the engine's own thread.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+STEP_VARIABLE = "EVENTCORE_STEP"  #: of steps that have events of their own: where the programs they start emit those
 LONGEST_VARIABLE = 100_000  #: bytes; with a longer one in its environment, a step could start no program on Linux
 
 

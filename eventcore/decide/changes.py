@@ -37,7 +37,7 @@ class Leftovers(msgspec.Struct, frozen=True):
 class Changes(msgspec.Struct):
     """Collected while a turn decides."""
 
-    facts: list[tuple[str, str, str]] = []  #: (scope, event, sequence)
+    facts: list[tuple[str, str, str, str | None]] = []  #: (scope, event, sequence, value as tagged JSON)
     created: dict[tuple[str, str], Task] = {}
     updated: dict[tuple[str, str], Task] = {}
     begun: dict[tuple[str, str], Iteration] = {}

@@ -27,6 +27,7 @@ class Context:
         self.state = State()
         self.changes = Changes()
         self.now = 0.0
+        self.values: dict[tuple[str, str], str] = {}  #: of events on the agenda that have one, by name and sequence
         self.agenda: deque[tuple[Event, Iteration]] = deque()
         self.state.pools = {name: PoolState(pool) for name, pool in plan.pools.items()}
         most = plan.config.max_concurrent

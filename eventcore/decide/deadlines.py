@@ -8,7 +8,7 @@ failure like others, except that no retry follows.
 
 from __future__ import annotations
 
-from eventcore.decide import delays, ending, halting
+from eventcore.decide import cancelling, delays, ending
 from eventcore.decide.context import Context
 from eventcore.decide.state import Deadline, Ending, Task
 from eventcore.define.status import TaskStatus
@@ -38,9 +38,9 @@ def passed(context: Context, task: Task) -> None:
     late = Ending(TaskStatus.failure, _error(context, task))
     if task.step.is_container:
         inside = Ending(TaskStatus.cancelled, f"cancelled, because the deadline of {task!r} passed")
-        halting.end_inside(context, task, late, inside)
-    elif task.key in context.state.running:
-        halting.end(context, task, late)
+        cancelling.end_inside(context, task, late, inside)
+    elif task.key in context.state.running or task.ticket is not None:
+        cancelling.end(context, task, late)
     else:
         task.due = None
         ending.engine_ended(context, task, *late)

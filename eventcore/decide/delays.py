@@ -40,8 +40,11 @@ def taken_due(context: Context) -> list[Delay | Task | Deadline]:
     found: list[Delay | Task | Deadline] = []
     timers = context.state.timers
     while timers and timers[0][0] <= context.now:
-        what = heapq.heappop(timers)[2]
-        if not isinstance(what, Delay):
+        due, _, what = heapq.heappop(timers)
+        if isinstance(what, Task):
+            if what.due == due:
+                found.append(what)
+        elif isinstance(what, Deadline):
             found.append(what)
         elif not what.dropped:
             _over(context, what)
@@ -53,7 +56,7 @@ def next_due(context: Context) -> float | None:
     """When the next delay, retry or deadline is due, UTC in seconds; None if there is none."""
     timers = context.state.timers
     while timers:
-        if not _is_stale(timers[0][2]):
+        if not _is_stale(timers[0][2], timers[0][0]):
             return timers[0][0]
         heapq.heappop(timers)
     return None
@@ -65,17 +68,17 @@ def next_deadline(context: Context) -> float | None:
         (
             due
             for due, _, what in context.state.timers
-            if isinstance(what, Deadline) and what.task.status is TaskStatus.active and not _is_stale(what)
+            if isinstance(what, Deadline) and what.task.status is TaskStatus.active and not _is_stale(what, due)
         ),
         default=None,
     )
 
 
-def _is_stale(what: Delay | Task | Deadline) -> bool:
+def _is_stale(what: Delay | Task | Deadline, due: float) -> bool:
     if isinstance(what, Delay):
         return what.dropped
     if isinstance(what, Task):
-        return what.status.is_over or what.due is None
+        return what.status.is_over or what.due != due
     return what.task.status.is_over or what.task.ending is not None
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
-from eventcore.decide import conditions, failure, halting, resources, retrying, slots, tasks
+from eventcore.decide import conditions, failure, halting, resources, retrying, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
-from eventcore.decide.state import Task
+from eventcore.decide.state import Ending, Task
 from eventcore.define.items import recorded_items
+from eventcore.define.outcome import Outcome
 from eventcore.define.program import EventKind, Role
 from eventcore.define.status import StepStatus, TaskStatus
 
-Raised = Iterable[tuple[str, str | None]]
 
-
-def worker_ended(context: Context, task: Task, ok: bool, result: str | None, error: str | None,
-                 traceback: str | None, raised: Raised) -> None:  # fmt: skip
-    """A try has ended: record it, and either try again or end the task.
-
-    `raised` has the events that the function triggered, each with its sequence, None for the task's own.
-    """
-    slots.free_slots(context, task)
+def try_ended(context: Context, task: Task, outcome: Outcome) -> None:
+    """A try has succeeded or failed: record it, and either try again or end the task."""
+    ok, result, error, traceback = outcome.ok, outcome.result, outcome.error, outcome.traceback
+    raised = outcome.raised
     unknown = sorted({event for event, _ in raised if not context.plan.is_public(event)}) if ok and raised else []
     if unknown:
         ok, result, traceback = False, None, None
@@ -32,9 +27,7 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
         )
     attempts = context.changes.attempts
     if task.ending is not None and not ok:
-        how, why = task.ending
-        attempts.append(Attempt(task, task.try_number, how, task.started, context.now, why, None))
-        task_over(context, task, how)
+        cut_short(context, task, task.ending)
         return
     status = TaskStatus.success if ok else TaskStatus.failure
     if not ok or task.try_number > 1:  # a first try that succeeds has no row but its task's
@@ -46,6 +39,13 @@ def worker_ended(context: Context, task: Task, ok: bool, result: str | None, err
     if ok and task.step.role is Role.condition:
         conditions.decided(task, result)
     task_over(context, task, status, result)
+
+
+def cut_short(context: Context, task: Task, how: Ending) -> None:
+    """End an active task because a user, or its deadline, wants that."""
+    attempt = Attempt(task, task.try_number, how.status, task.started, context.now, how.error, None)
+    context.changes.attempts.append(attempt)
+    task_over(context, task, how.status)
 
 
 def omit(context: Context, task: Task, reason: str) -> None:

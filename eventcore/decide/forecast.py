@@ -13,13 +13,14 @@ from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from eventcore.decide import delays, recovery
+from eventcore.decide import deferring, delays, recovery
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.history import History, Past
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Limit, Task
 from eventcore.decide.turn import Turn
+from eventcore.define.outcome import Outcome
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 
@@ -160,8 +161,12 @@ def _assumed(task: Task) -> str | None:
 def _goes_on(turn: Turn, started: list[Task], unknown: list[Task]) -> bool:
     """Let what started succeed, `unknown` loops as if they had no items; if there is none, let a delay be over."""
     for task in started:
-        turn.ended(task, True, NO_ITEMS if task in unknown else _assumed(task), None, None, ())
+        turn.ended(task, Outcome(True, NO_ITEMS if task in unknown else _assumed(task)))
     if started:
+        return True
+    if waiting := list(turn.context.state.deferred.values()):
+        for task in waiting:
+            deferring.answer(turn.context, task)
         return True
     due = delays.next_due(turn.context)
     if due is None:

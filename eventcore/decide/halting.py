@@ -1,16 +1,15 @@
 """Halting an iteration: nothing new starts in it.
 
-Running tasks may finish, ready tasks are cancelled, and the `void` event of each step that will not run tells those
-that depend on it. The iterations inside are halted, too. Steps that survive are left alone with all that is inside
-them: they start when what they require has come, such as the end of the steps that ran. Where a user or a deadline
-wants more, what runs is ended.
+Running tasks may finish, ready tasks and waits are cancelled, and the `void` event of each step that will not run tells
+those that depend on it. The iterations inside are halted, too. Steps that survive are left alone with all that is
+inside them: they start when what they require has come, such as the end of the steps that ran.
 """
 
 from __future__ import annotations
 
 from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
-from eventcore.decide.state import Ending, Iteration, Task
+from eventcore.decide.state import SIGNAL, Iteration, Task
 from eventcore.define.program import Step
 from eventcore.define.status import StepStatus, TaskStatus
 
@@ -31,7 +30,7 @@ def halt(context: Context, iteration: Iteration) -> None:
         task = iteration.tasks.get(step.name)
         if task is None and not _is_being_decided(context, step, iteration):
             void(context, step, iteration)
-        elif task is not None and task.status is TaskStatus.ready:
+        elif task is not None and (task.status is TaskStatus.ready or task.ticket == SIGNAL):
             cancel(context, task)
     for inner in list(iteration.inner.values()):
         if inner.container is None or not inner.container.step.place.survives:
@@ -62,7 +61,7 @@ def outlives(task: Task, ended: Task | None = None) -> bool:
 
 
 def cancel(context: Context, task: Task) -> None:
-    """Cancel a ready task."""
+    """Cancel a ready task, or a wait."""
     tasks.set_status(context, task, TaskStatus.cancelled)
     resources.withdraw(context, task)
     gone(context, task)
@@ -72,36 +71,6 @@ def gone(context: Context, task: Task) -> None:
     """Raise what follows from the end of a task that is cancelled."""
     context.raise_triggers(task, StepStatus.over)
     void(context, task.step, task.at)
-
-
-def end(context: Context, task: Task, how: Ending) -> None:
-    """Cancel a ready task, or have the worker of an active one ended: it ends as `how` says when that is reported."""
-    if task.status is TaskStatus.ready:
-        cancel(context, task)
-    elif task.key in context.state.running and task.ending is None:
-        task.ending = how
-        context.changes.cancels.append(task)
-
-
-def end_inside(context: Context, container: Task, how: Ending, inside: Ending) -> None:
-    """Let nothing new start in a container, and end what runs there; its own end follows from theirs."""
-    container.ending = container.ending or how
-    for iteration in list(container.at.inner.values()):
-        if iteration.container is container:
-            halt(context, iteration)
-    loop = container.step.loop
-    items = None if loop is None else container.at.tasks.get(loop.items or "")
-    for task in [one for one in context.state.live.values() if one is items or _is_inside(one, container)]:
-        if task.status is TaskStatus.active or not outlives(task, container):
-            end(context, task, inside)
-
-
-def _is_inside(task: Task, container: Task) -> bool:
-    """Whether the task belongs to an iteration of the container, at whatever depth."""
-    around = task.at.container
-    while around is not None and around is not container:
-        around = around.at.container
-    return around is container
 
 
 def void(context: Context, step: Step, at: Iteration) -> None:

@@ -22,6 +22,7 @@ class Past(msgspec.Struct, frozen=True):
     clean: bool | None = None
     started: float | None = None
     ended: float | None = None
+    ticket: str | None = None  #: of a task that was deferred, and that nobody can answer any more
 
 
 class Only(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ class History(msgspec.Struct):
 
     tasks: Mapping[tuple[str, str], Past] = {}
     delays: Mapping[DelayKey, float] = {}
+    emitted: Mapping[tuple[str, str], str] = {}  #: the values of events that steps emitted, by name and sequence
     only: Only | None = None  #: where given, nothing else runs
     is_success: bool = False  #: whether the run had succeeded
     same_program: bool = True  #: False if the program changed or successes run again: all is then walked again

@@ -37,6 +37,8 @@ class Plan:
         self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
         self.voided: dict[str, str] = {}  #: the step that will not run, by the event that says so
         self.conditions: dict[str, str] = {}  #: the condition of a step, by the step's name
+        self.emitters: dict[str, str] = {}  #: the step that may emit an event, by the event
+        self.missed: dict[str, str] = {}  #: the event that can no longer come, by the event that says so
         self.served: dict[str, Step] = {}  #: the container, by the event that says that its items are computed
         for step in program.steps.values():
             self.members.setdefault(step.place.scope, []).append(step)
@@ -44,6 +46,10 @@ class Plan:
                 self.voided[step.place.void.name] = step.name
             if step.choice is not None:
                 self.conditions[step.choice.step] = step.name
+            for own in step.place.own:
+                self.emitters[own.event.name] = step.name
+                if own.missed is not None:
+                    self.missed[own.missed.name] = own.event.name
             if step.loop is not None:
                 self.container_of[step.loop.scope.name] = step
                 for one in step.loop.carried:

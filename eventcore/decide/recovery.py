@@ -32,7 +32,7 @@ def replay(step: Step, status: TaskStatus) -> StepReplay:
 
 def skips(step: Step, past: Past, history: History) -> bool:
     """Whether the task is skipped; a container only where walking it again could change nothing."""
-    if replay(step, past.status) is not StepReplay.skip:
+    if past.ticket is not None or replay(step, past.status) is not StepReplay.skip:
         return False
     if not step.is_container:
         return True

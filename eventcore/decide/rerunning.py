@@ -49,8 +49,10 @@ def amended(plan: Plan, history: History, rerun: Rerun) -> History:
     if rerun.extent == "downstream":
         left_out |= set(_downstream(plan, history, wanted))
     tasks = {key: past for key, past in history.tasks.items() if key not in left_out}
+    emitted = {key: value for key, value in history.emitted.items()
+               if (plan.emitters.get(key[0]), key[1]) not in left_out}  # fmt: skip
     only = _only(plan, rerun) if rerun.extent == "only" else None
-    return msgspec.structs.replace(history, tasks=tasks, same_program=False, only=only)
+    return msgspec.structs.replace(history, tasks=tasks, emitted=emitted, same_program=False, only=only)
 
 
 def _only(plan: Plan, rerun: Rerun) -> Only:
@@ -122,6 +124,7 @@ def _led_to(plan: Plan, step: Step, followed: set[str]) -> Iterator[Step]:
     """The steps that the step's triggers lead to, through events alone, except through those followed before."""
     events: list[Event] = [event for group in step.triggers.values() for event in group]
     events += [step.choice.holds, step.choice.fails] if step.choice is not None else []
+    events += [own.event for own in step.place.own]
     while events:
         event = events.pop()
         if event.name in followed:

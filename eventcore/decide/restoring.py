@@ -3,7 +3,8 @@
 The store tells which tasks there are, which iterations are open, how far loops came and which delays are on their way.
 Whatever follows from these is derived again, by the same rules, from how the tasks stand: so what a changed program has
 added to an iteration that is open is reached now, and what was reached before is found to be there. A task that a dead
-engine left active meets its step's policy: rerun means another try, skip counts it as done. A failure stays a failure.
+engine left active meets its step's policy: rerun means another try, skip counts it as done; a deferred one waits on. A
+failure stays a failure.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from eventcore.decide import (
     carrying,
     deadlines,
+    deferring,
     delays,
     ending,
     halting,
@@ -30,7 +32,7 @@ from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
 from eventcore.decide.raised import RAISED_BY
-from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.decide.state import SIGNAL, Iteration, Progress, Task
 from eventcore.define.program import AssociationKey, Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
@@ -49,6 +51,7 @@ class StoredTask(msgspec.Struct, frozen=True):
     lost: int = 0  #: tries that ended with their engine
     scope: str = ""
     deadline: float | None = None
+    ticket: str | None = None  #: of a deferred task
 
 
 class StoredIteration(msgspec.Struct, frozen=True):
@@ -137,6 +140,8 @@ def _restore_iteration(context: Context, at: Iteration, rows: Iterable[tuple[Ste
         task = at.tasks[step.name] = Task(step, at, row.status)
         task.try_number, task.due, task.started, task.lost = row.try_number, row.due, row.started, row.lost
         task.raised, task.clean = row.raised, row.clean
+        if row.ticket is not None and (row.ticket == SIGNAL) is (step.wait is not None):
+            task.ticket = row.ticket
         if not task.status.is_over:
             context.state.live[task.key] = task
             if step.config.deadline is not None:
@@ -189,7 +194,7 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
     recorded = []
     for name, sequence in facts:
         event = context.plan.events.get(name)
-        if event is not None:
+        if event is not None and (not event.scope or (event.scope, sequence) in context.state.iterations):
             at = context.iteration(event.scope, sequence)
             at.facts.add(name)
             recorded.append((event, at))
@@ -201,7 +206,7 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
             context.agenda.append((begin, iteration))
     for task in known:
         context.raise_triggers(task, *RAISED_BY[task.status])
-        if task.status is TaskStatus.ready and task.try_number > 1:
+        if task.status is TaskStatus.ready and (task.try_number > 1 or task.started is not None):
             context.raise_triggers(task, StepStatus.active)
         if task.status in (TaskStatus.cancelled, TaskStatus.omitted):
             halting.void(context, task.step, task.at)
@@ -240,6 +245,11 @@ def _take_up(context: Context, task: Task) -> None:
         else:
             scheduling.start_container(context, task)
         return
+    if task.ticket is not None:
+        resources.hold(context, task)
+        deferring.resume(context, task)
+        return
+    task.due = None
     lost = "the engine that ran this try is gone; how far the step came is not known"
     context.changes.attempts.append(
         Attempt(task, task.try_number, TaskStatus.cancelled, task.started, context.now, lost, None)

@@ -21,6 +21,7 @@ def tries_again(context: Context, task: Task) -> bool:
         return False
     wait = wait_before(config.of_step(task.step.config, "retry_delay"), failures, f"{task!r}")
     task.try_number += 1
+    task.is_asking = False
     task.due = context.now + wait
     tasks.set_status(context, task, TaskStatus.ready)
     if task.at.halted and not task.step.place.survives:
@@ -30,6 +31,19 @@ def tries_again(context: Context, task: Task) -> bool:
         resources.withdraw(context, task)
     delays.set_timer(context, task.due, task)
     return True
+
+
+def asks_again(context: Context, task: Task, after: float) -> None:
+    """Send the task back to ready for so many seconds: what it waits for has not happened, and that is no try."""
+    task.due = context.now + after
+    task.is_asking = True
+    tasks.set_status(context, task, TaskStatus.ready)
+    if task.at.halted:
+        halting.cancel(context, task)
+        return
+    if task.holds:
+        resources.withdraw(context, task)
+    delays.set_timer(context, task.due, task)
 
 
 def due_again(context: Context, task: Task) -> None:

@@ -5,7 +5,7 @@ Containers and steps without a function take no slot: they run as part of the de
 
 from __future__ import annotations
 
-from eventcore.decide import deadlines, ending, loops, resources, slots, tasks, triggering
+from eventcore.decide import deadlines, deferring, ending, loops, resources, slots, tasks, triggering
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.status import StepStatus, TaskStatus
@@ -48,6 +48,9 @@ def _run_here(context: Context, task: Task) -> None:
         if step.config.deadline is not None:
             deadlines.begin(context, task)
         start_container(context, task)
+        return
+    if step.wait is not None:
+        deferring.begin_wait(context, task)
         return
     if step.items is not None:
         context.changes.items.append((task, step.items))

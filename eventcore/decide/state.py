@@ -13,6 +13,8 @@ from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Association, AssociationKey, Step
 from eventcore.define.status import TaskStatus
 
+SIGNAL = "signal"  #: stands for the ticket of a wait, which anybody may answer who can use the store
+
 
 class Ending(NamedTuple):
     """What becomes of a task whose worker, or whose inside, is being ended."""
@@ -25,8 +27,8 @@ class Task:
     """One step at one sequence in this recovery."""
 
     __slots__ = (
-        "arrival", "at", "clean", "due", "ended", "ending", "holds", "key", "lost", "raised", "sequence",
-        "started", "status", "step", "try_number",
+        "arrival", "at", "clean", "due", "ended", "ending", "holds", "is_asking", "key", "lost", "raised", "sequence",
+        "started", "status", "step", "ticket", "try_number",
     )  # fmt: skip
 
     def __init__(self, step: Step, at: Iteration, status: TaskStatus) -> None:
@@ -42,6 +44,8 @@ class Task:
         self.started: float | None = None
         self.ended: float | None = None
         self.ending: Ending | None = None  #: it is being ended, because a user or its deadline wants that
+        self.ticket: str | None = None  #: of a deferred task: the digest of its ticket, or `SIGNAL`
+        self.is_asking = False  #: it has asked for something in this try, and has to ask again
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
         self.clean: bool | None = None  #: of a container: whether everything inside succeeded
@@ -228,6 +232,9 @@ class State(msgspec.Struct):
     gates_under: dict[tuple[str, str], dict[str, Gate]] = {}
     live: dict[tuple[str, str], Task] = {}  #: every task that is not over
     running: dict[tuple[str, str], Task] = {}  #: those that a worker has
+    deferred: dict[tuple[str, str], Task] = {}  #: by path and sequence: active without a worker, until an answer comes
+    early: list[tuple[int, Mapping[str, Any]]] = []  #: requests whose tickets are of functions that still run
+    overdue: list[Task] = []  #: deferred tasks whose time is up, unless an answer comes in the same turn
     ready: Queue = msgspec.field(default_factory=Queue)
     arrivals: int = 0
     roomy: list[Limit] = []  #: limits that got a free slot while a task waits for one

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import halting
+from eventcore.decide import deferring, emitting, halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Cancelling, Ending
 from eventcore.define.answer import FRESH
@@ -24,13 +24,17 @@ ON_REQUEST = Ending(TaskStatus.cancelled, "cancelled on request")
 
 def take_up(context: Context, request: int, verb: str, argument: Mapping[str, Any]) -> None:
     """Do what a request asks, and note that it is done or why it is refused; once, however often it is handed in."""
-    known = [request for request, _ in context.changes.answers] + [one.request for one in context.state.cancelling]
+    known = [one.request for one in context.state.cancelling]
+    known += [request for request, _ in (*context.changes.answers, *context.state.early)]
     if request in known:
         return
     try:
         _check(context, verb, argument)
         if verb == "cancel":
             context.state.cancelling.append(_cancel(context, request, argument))
+            return
+        if verb == "complete" and not deferring.complete(context, request, argument):
+            context.state.early.append((request, argument))
             return
         _do(context, request, verb, argument)
     except ProgramError as error:
@@ -98,7 +102,11 @@ def _do(context: Context, request: int, verb: str, argument: Mapping[str, Any]) 
             context.changes.moved.append((request, {**argument, "sequence": free}))
             sequence = free
         trigger(context, argument["event"], sequence)
-    else:
+    elif verb == "signal":
+        deferring.signal(context, request, argument)
+    elif verb == "emit":
+        emitting.asked(context, argument)
+    elif verb != "complete":
         raise ProgramError(f"this engine does not know the request {verb!r}")
 
 
@@ -126,7 +134,7 @@ def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Canc
     halting.halt_run(context)
     for task in list(state.live.values()):
         if task.status is TaskStatus.active or not halting.outlives(task):
-            halting.end(context, task, ON_REQUEST)
+            cancelling.end(context, task, ON_REQUEST)
     return Cancelling(request, "", [task for task in state.live.values() if task.ending is not None])
 
 
@@ -144,7 +152,7 @@ def _cancel_instances(context: Context, request: int, path: str, sequence: str |
         raise ProgramError(f"{where} is already being cancelled")
     for task in found:
         if task.step.is_container and task.status is TaskStatus.active:
-            halting.end_inside(context, task, ON_REQUEST, ON_REQUEST)
+            cancelling.end_inside(context, task, ON_REQUEST, ON_REQUEST)
         else:
-            halting.end(context, task, ON_REQUEST)
+            cancelling.end(context, task, ON_REQUEST)
     return Cancelling(request, where, found)

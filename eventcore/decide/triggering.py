@@ -6,6 +6,7 @@ from eventcore.decide import (
     carrying,
     deadlines,
     delays,
+    emitting,
     expressions,
     halting,
     levels,
@@ -37,11 +38,14 @@ def spread(context: Context) -> None:
         kind = event.kind
         if name in at.facts or at.status.is_over or (kind is EventKind.void and not _is_void(context, event, at)):
             continue
+        if kind is EventKind.missed and plan.missed[name] in at.facts:
+            continue
         at.facts.add(name)
         if name in at.gates:
             expressions.forget(context, at.gates.pop(name))
         if kind in _recorded:
-            context.changes.facts.append((event.scope, name, at.sequence))
+            value = context.values.pop((name, at.sequence), None) if context.values else None
+            context.changes.facts.append((event.scope, name, at.sequence, value))
         if name in plan.followers or name in plan.dependents:
             consequences(context, event, at)
         if name in plan.carried_from:
@@ -74,6 +78,8 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
         halting.void(context, step, at)
         return
     history = context.history
+    if history.emitted and step.place.own:
+        emitting.carry_over(context, step, at)
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None
     if history.only is not None and not history.only.covers(step.name, at.sequence):
         recovery.leave(context, step, at, past)

@@ -7,10 +7,21 @@ raised, associations and expressions in the order of their definition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import deadlines, delays, ending, retrying, scheduling, steering, tasks, triggering
+from eventcore.decide import (
+    deadlines,
+    deferring,
+    delays,
+    emitting,
+    outcomes,
+    retrying,
+    scheduling,
+    steering,
+    tasks,
+    triggering,
+)
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.context import Context
@@ -18,6 +29,7 @@ from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import Ranks
 from eventcore.decide.state import Deadline, Delay, Task
+from eventcore.define.outcome import Emission, Outcome
 from eventcore.define.program import Event
 
 
@@ -34,20 +46,26 @@ class Turn:
 
     # what may happen
 
-    def start(self, event: Event, sequence: str) -> None:
+    def start(self, event: Event, sequence: str, value: str | None = None) -> None:
         """An event of the program's start is raised; one that is triggered there already changes nothing."""
-        self.context.raise_event(event, sequence)
+        if value is None:
+            self.context.raise_event(event, sequence)
+        else:
+            emitting.come(self.context, event, self.context.iteration(event.scope, sequence), value)
 
     def trigger(self, event: str, sequence: str) -> None:
         """An event is raised from outside; raises `ProgramError` for one that the program does not have."""
         steering.trigger(self.context, event, sequence)
 
-    def ended(self, task: Task, ok: bool, result: str | None, error: str | None, traceback: str | None,
-              raised: Iterable[tuple[str, str | None]], seconds: float | None = None) -> None:  # fmt: skip
-        """A worker has finished the task's current try, which took so many seconds if that is known."""
-        if seconds is not None:
-            tasks.took(self.context, task, seconds)
-        ending.worker_ended(self.context, task, ok, result, error, traceback, raised)
+    def emitted(self, task: Task, emission: Emission) -> None:
+        """The task's function has triggered or emitted an event that is to come at once."""
+        emitting.emitted(self.context, task, emission)
+
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        """A worker has finished with the task for now; `outcome.seconds` are those of the context's clock."""
+        if outcome.seconds is not None:
+            tasks.took(self.context, task, outcome.seconds)
+        outcomes.worker_ended(self.context, task, outcome)
 
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:
         """A user asks something of the run, see `eventcore.decide.steering`."""
@@ -69,12 +87,18 @@ class Turn:
                 triggering.follow(context, due.association.target, due.at)
             elif isinstance(due, Deadline):
                 deadlines.passed(context, due.task)
-            else:
+            elif due.ticket is None:
                 retrying.due_again(context, due)
+            else:
+                context.state.overdue.append(due)
 
     def settle(self) -> bool:
         """Follow everything to its consequences; True when more is left that needs another turn at once."""
         context, starts = self.context, 0
+        if context.state.early:
+            deferring.take_up_early(context)
+        if context.state.overdue:
+            deferring.time_out(context)
         while True:
             if context.agenda:
                 triggering.spread(context)

@@ -39,13 +39,19 @@ def waits_for_resume(context: Context) -> bool:
     return context.state.paused and not context.starts_nothing and bool(context.state.live)
 
 
+def waits_for_answer(context: Context) -> bool:
+    """True when a deferred task or a wait is to be answered; a stopped run waits for none."""
+    return not context.state.stopped and bool(context.state.deferred)
+
+
 def of(context: Context) -> Verdict:
     """The verdict of a run that is idle."""
     if context.state.cancelled:
         return Verdict.cancelled
     if context.state.failures:
         return Verdict.failure
-    if context.agenda or waits_for_time(context) or waits_for_resume(context) or context.state.held_back:
+    is_awaited = waits_for_time(context) or waits_for_resume(context) or waits_for_answer(context)
+    if context.agenda or is_awaited or context.state.held_back:
         return Verdict.pending
     return Verdict.stalled if stalled(context) else Verdict.success
 
@@ -53,7 +59,9 @@ def of(context: Context) -> Verdict:
 def stalled(context: Context) -> list[Wait]:
     """The tasks of an idle run that wait for something that can no longer happen."""
     state = context.state
-    if state.stopped or state.paused or state.held_back or state.running or delays.next_due(context) is not None:
+    if state.stopped or state.paused or state.held_back or state.running or state.deferred:
+        return []
+    if delays.next_due(context) is not None:
         return []
     waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready]
     return [Wait(task, _reason(context, task)) for task in waiting or context.state.live.values()]

@@ -8,6 +8,9 @@ import msgspec
 
 FRESH = "fresh"  #: what the argument of a request to trigger says if its sequence was left to be chosen
 
+#: what notices and logs leave out of the arguments of requests
+UNTOLD = frozenset((FRESH, "ticket", "value", "emits", "error", "recovery", "try"))
+
 
 class RequestStatus(StrEnum):
     """The state of a request."""

@@ -28,8 +28,9 @@ DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
 class EventKind(StrEnum):
     """What an event is for.
 
-    Only public events are recorded as facts and can be triggered by users. All others are internal: a layer above
-    declares them, and they are derived again from the states of tasks and iterations when a run continues.
+    Only public events, and those that steps emit, are recorded as facts, and only the public ones can be triggered by
+    users. All others are internal: a layer above declares them, and they are derived again from the states of tasks and
+    iterations when a run continues.
     """
 
     public = "public"  #: declared by a user
@@ -43,11 +44,13 @@ class EventKind(StrEnum):
     export = "export"  #: it is passed on from inside a container to the level that this is on
     choice = "choice"  #: what a condition has come to
     members = "members"  #: how many members of a container have a status, as far as something asks; it is recorded
+    own = "own"  #: a step emits it while it runs; it is recorded, too
+    missed = "missed"  #: the step is over, or will not run, and has not emitted its event
 
     @property
     def is_recorded(self) -> bool:
         """Whether such events are recorded as facts, because they do not follow from what else is recorded."""
-        return self in (EventKind.public, EventKind.members)
+        return self in (EventKind.public, EventKind.members, EventKind.own)
 
 
 class Event(Expression):
@@ -92,6 +95,7 @@ class Role(StrEnum):
     items = "items"  #: it computes the items of a container's loop
     condition = "condition"  #: it decides whether another step of its scope runs
     body = "body"  #: the function of a step with a loop of its own
+    wait = "wait"  #: it has no function, and ends with a signal
 
     @property
     def is_hidden(self) -> bool:
@@ -142,6 +146,14 @@ class Carried(msgspec.Struct, frozen=True):
     back: int
 
 
+class Wait(msgspec.Struct, frozen=True):
+    """What a wait does when its signal does not come."""
+
+    timeout: float | None = None  #: seconds; None waits for ever
+    has_default: bool = False  #: it then succeeds with the default, and fails otherwise
+    default: str | None = None  #: as tagged JSON; None for None
+
+
 class Loop(msgspec.Struct, frozen=True, eq=False):
     """How a container walks its scope."""
 
@@ -176,6 +188,14 @@ class Picture(msgspec.Struct, frozen=True):
     when: str | None = None  #: the condition, as users read it
 
 
+class OwnEvent(msgspec.Struct, frozen=True):
+    """An event that a step may emit while it runs."""
+
+    name: str  #: as its function names it
+    event: Event  #: in the step's scope
+    missed: Event | None = None  #: triggered when it can no longer come, where something asks for that
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a step stands in a layer above the kernel; raw programs leave it as it is."""
 
@@ -189,6 +209,7 @@ class Place(msgspec.Struct, frozen=True):
     extras: Mapping[str, Reference] = {}  #: what `current()` shows besides, by name
     environment: Mapping[str, Reference] = {}  #: more variables; references out of `extras`
     picture: Picture | None = None
+    own: tuple[OwnEvent, ...] = ()  #: the events that it may emit
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -208,6 +229,7 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     loop: Loop | None = None  #: of a container
     items: Items | None = None  #: of a step that hands over what is known beforehand
     choice: Choice | None = None  #: of a condition
+    wait: Wait | None = None  #: of a wait
     path: str = ""  #: the name that users see
     handles_failure: bool = False  #: whether something in the program handles its failure
     is_container: bool = False
@@ -297,6 +319,7 @@ class Program:
         loop: Loop | None = None,
         items: Items | None = None,
         choice: Choice | None = None,
+        wait: Wait | None = None,
     ) -> Step:
         """Declare a step; raises `ProgramError` if it could not run as written."""
         self._check_name("step", name, self.steps)
@@ -310,7 +333,7 @@ class Program:
                 )
         step = self.steps[name] = Step(
             name, func, tuple(args), dict(kwargs), self._triggers(name, triggers), takes, gives,
-            replay_policy(name, recovery), config, place, role, loop, items, choice,
+            replay_policy(name, recovery), config, place, role, loop, items, choice, wait,
         )  # fmt: skip
         return step
 

@@ -21,6 +21,9 @@ class Lookup(Protocol):
     def result(self, step: str, sequence: str) -> Any:
         """The recorded result of a step at a sequence, None where it has none."""
 
+    def value(self, event: str, sequence: str) -> Any:
+        """The value with which a step emitted an event at a sequence, None where it did not."""
+
     def item(self, container: str, sequence: str, key: str) -> Any:
         """The item of one iteration of a container's loop; the caller must not change it."""
 

@@ -75,6 +75,7 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     config: dict[str, Any] = {}
     handled: bool = False
     when: str | None = None  #: the condition under which it runs, as users read it
+    events: dict[str, str] = {}  #: that it may emit: the kernel's names of them by its user's
 
     @property
     def is_hidden(self) -> bool:
@@ -230,6 +231,8 @@ def _check_step(program: StoredProgram, step: StoredStep, events: Container[str]
             raise ValueError(f"the inside of step {step.path!r} is not in its scope")
     if step.role is Role.items:
         _known(step.path, program.container_paths, "container")
+    for emitted in step.events.values():
+        _known(emitted, events, "event")
     for status, raised in step.triggers.items():
         StepStatus(status)
         for name in raised:
@@ -287,6 +290,7 @@ def _step(step: Step, code: str | None) -> StoredStep:
         _config_data(step.config),
         step.handles_failure,
         picture.when,
+        {own.name: own.event.name for own in step.place.own},
     )
 
 

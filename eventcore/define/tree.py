@@ -9,9 +9,9 @@ from eventcore.define.status import StepStatus
 
 #: A group, `{"and": [...]}`, `{"or": [...]}` or `{"least": count, "of": [...]}`, or a leaf. In an event's expression,
 #: leaves are names of events. In a step's requirement they are `{"step": path, "status": status}`, with `back` and
-#: `loop` for an earlier iteration; `{"rest": path, "status": status, "of": [path, ...]}` for all else on a level;
-#: `{"members": path, "status": status, "least": count or None, "event": name}` for the iterations or steps of a
-#: container, and the event that says that there are so many.
+#: `loop` for an earlier iteration, with `event` for one that the step emits; `{"rest": path, "status":
+#: status, "of": [path, ...]}` for all else on a level; `{"members": path, "status": status, "least": count or None,
+#: "event": name}` for the iterations or steps of a container, and the event that says that there are so many.
 Tree: TypeAlias = Any
 
 
@@ -58,7 +58,7 @@ def check_tree(tree: Tree, events: Container[str], paths: Container[str]) -> Non
 
 
 _LEAVES = (
-    {"step", "status"}, {"step", "status", "back", "loop"}, {"rest", "status", "of"},
+    {"step", "status"}, {"step", "status", "event"}, {"step", "status", "back", "loop"}, {"rest", "status", "of"},
     {"members", "status", "least", "event"},
 )  # fmt: skip
 
@@ -70,7 +70,7 @@ def _check_leaf(leaf: Tree, events: Container[str], paths: Container[str]) -> No
     for key in ("step", "members", "loop"):
         if key in leaf:
             _known(leaf[key], paths, "step")
-    if "event" in leaf:
+    if "members" in leaf:
         _known(leaf["event"], events, "event")
     if "rest" in leaf:
         if leaf["rest"]:

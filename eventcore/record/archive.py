@@ -37,6 +37,16 @@ class StoreArchive(Archive):
         """A file that a result speaks of."""
         return self._store.result_file(self._row, name)
 
+    def emitted(self, event: str, sequence: str) -> str | None:
+        """The value with which an event was emitted, None where it was not."""
+        facts = t.facts
+        query = select(facts.c.value).where(
+            facts.c.run == self._row.id, facts.c.sequence == sequence, facts.c.event == event,
+            (facts.c.recovery <= self._upto) | (facts.c.recovery == self._row.recovery),
+        )  # fmt: skip
+        found: str | None = self._connection.execute(query.order_by(facts.c.recovery.desc()).limit(1)).scalar()
+        return found
+
     def item_count(self, step: str, sequence: str) -> ItemCount | None:
         """How many items the step recorded last at the sequence; None where it never did."""
         items, recovery = t.items, self._items_recovery(step, sequence)

@@ -17,7 +17,7 @@ from eventcore.uncollected import uncollected
 def read_history(connection: Connection, row: RunRow, upto: int, *, walk_all: bool) -> History:
     """What recoveries 0 to `upto` left; without `walk_all`, the inside of what ended clean is passed over."""
     tasks, delays, over = t.tasks, t.delays, t.iterations
-    names = ("step", "sequence", "status", "recovery", "raised", "clean", "started", "ended")
+    names = ("step", "sequence", "status", "recovery", "raised", "clean", "started", "ended", "ticket")
     query = (
         select(*(tasks.c[name] for name in names))
         .where(tasks.c.run == row.id, tasks.c.recovery <= upto)
@@ -42,7 +42,20 @@ def read_history(connection: Connection, row: RunRow, upto: int, *, walk_all: bo
     due = {(tuple(key), sequence): when for *key, sequence, when in connection.execute(waits)}
     verdicts = select(t.recoveries.c.verdict).where(t.recoveries.c.run == row.id, t.recoveries.c.recovery == upto)
     is_success = connection.execute(verdicts).scalar() == Verdict.success.value
-    return History(past, due, same_program=not walk_all, is_success=is_success)
+    emitted = read_emitted(connection, row, upto)
+    return History(past, due, emitted, same_program=not walk_all, is_success=is_success)
+
+
+def read_emitted(connection: Connection, row: RunRow, upto: int) -> dict[tuple[str, str], str]:
+    """The values of the events that steps emitted in recoveries 0 to `upto`, by event and sequence.
+
+    Each recovery has those of the ones before it, but for what was rerun: the latest is the one that counts.
+    """
+    facts = t.facts
+    query = select(facts.c.event, facts.c.sequence, facts.c.value).where(
+        facts.c.run == row.id, facts.c.recovery <= upto, facts.c.value.is_not(None)
+    )
+    return {(event, at): value for event, at, value in connection.execute(query.order_by(facts.c.recovery))}
 
 
 def looks_back_to(connection: Connection, row: RunRow) -> tuple[int, str | None]:

@@ -119,7 +119,7 @@ class Reader:
         """Tasks in their latest recovery, if that is `since` or later, as they were reached, or the last first."""
         tasks, attempts = t.tasks, t.attempts
         names = ("run", "step", "sequence", "recovery", "status", "try", "due", "created", "started", "ended")
-        chosen = select(*(tasks.c[name] for name in names), tasks.c.deadline)
+        chosen = select(*(tasks.c[name] for name in names), tasks.c.deadline, tasks.c.ticket)
         chosen = chosen.where(tasks.c.run == run.id, tasks.c.recovery >= since)
         if step is not None:
             chosen = chosen.where(tasks.c.step == step)
@@ -137,7 +137,7 @@ class Reader:
             & (attempts.c["try"] == found.c["try"])
         )  # fmt: skip
         shown = [found.c[name] for name in names[1:] if name != "created"]
-        query = select(*shown, attempts.c.error, attempts.c.traceback, found.c.deadline)
+        query = select(*shown, attempts.c.error, attempts.c.traceback, found.c.deadline, found.c.ticket)
         query = query.outerjoin_from(found, attempts, tried)
         outer = (found.c.created, found.c.started)
         query = query.order_by(*((column.desc() for column in outer) if last_first else outer))

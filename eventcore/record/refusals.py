@@ -14,14 +14,15 @@ from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
 from eventcore.define.suggestions import no_step, some_of
 from eventcore.errors import ProgramError
+from eventcore.record.answering import no_completion, no_signal
 from eventcore.record.pausing import is_paused
 from eventcore.record.schema import facts, programs, recoveries, tasks
-from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
+from eventcore.record.verbs import CANCEL, COMPLETE, PAUSE, RERUN, RESUME, SIGNAL, TRIGGER
 
 
-def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
-            *, held: bool) -> str | None:  # fmt: skip
-    """Why the request can have no effect; None if it can have one.
+def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any], now: float,
+            *, held: bool, but: int | None = None) -> str | None:  # fmt: skip
+    """Why the request can have no effect; None if it can have one. `but` is its own id, where it is recorded already.
 
     If an engine holds the run, only what the program does not have is refused here: the engine knows the rest.
     """
@@ -29,6 +30,10 @@ def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[
         return _no_trigger(connection, run, argument, held=held)
     if verb == RERUN:
         return _no_rerun(connection, run, argument, held=held)
+    if verb == COMPLETE:
+        return no_completion(connection, run, program_of(connection, run.id, run.recovery), argument, now, held, but)
+    if verb == SIGNAL:
+        return no_signal(connection, run, program_of(connection, run.id, run.recovery), argument, now, held, but)
     if verb == CANCEL and argument and (reason := _no_step(connection, run, argument["path"])) is not None:
         return reason
     return None if held else _no_steering(connection, run, verb, argument)

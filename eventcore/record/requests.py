@@ -27,7 +27,7 @@ from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.refusals import program_of, refusal
 from eventcore.record.schema import delays, facts, iterations, recoveries, requests, runs, tasks
-from eventcore.record.verbs import CANCEL, PAUSE, RERUN, RESUME, TRIGGER
+from eventcore.record.verbs import CANCEL, COMPLETE, EMIT, PAUSE, RERUN, RESUME, SIGNAL, TRIGGER
 
 LOOK = 0.05  #: seconds between looks whether a request is answered
 TAKEN = requests.c.status == RequestStatus.taken.value
@@ -35,6 +35,7 @@ TAKEN = requests.c.status == RequestStatus.taken.value
 NO_ENGINE = "the engine that continues the run will see it"
 NOT_YET = "its engine has not answered yet"
 RECOVERED = "its engine ended before it could be cancelled, and the run has been recovered since"
+ANEW = "the run has been recovered since, and has begun anew what this was for"
 AT_ITS_END = "its engine will do it when the run ends"
 
 
@@ -77,7 +78,7 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
         argument = dict(argument)
         if verb == TRIGGER and argument.get("sequence") is None:
             argument |= {"sequence": fresh_sequence(connection, run), FRESH: True}
-        reason = refusal(connection, row, verb, argument, held=held)
+        reason = refusal(connection, row, verb, argument, now, held=held)
         status = RequestStatus.taken if reason is None else RequestStatus.refused
         if reason is None and not held and _is_done_at_once(verb, argument):
             _do_at_once(connection, row, verb, now)
@@ -108,7 +109,7 @@ def leave(connection: Connection, run: int, now: float) -> None:
     """Answer what an engine that gives up the run has not taken up, as if asked now; in the engine's transaction."""
     row = connection.execute(select(runs).where(runs.c.id == run)).one()
     for request in pending(connection, run):
-        reason = refusal(connection, row, request.verb, request.argument, held=False)
+        reason = refusal(connection, row, request.verb, request.argument, now, held=False, but=request.id)
         if reason is not None:
             put_answer(connection, request.id, RequestStatus.refused, reason, now)
         elif _is_done_at_once(request.verb, request.argument):
@@ -116,11 +117,15 @@ def leave(connection: Connection, run: int, now: float) -> None:
             put_answer(connection, request.id, RequestStatus.done, None, now)
 
 
-def refuse_cancels(connection: Connection, run: int, now: float) -> None:
-    """Refuse what an engine that died was asked to cancel; in the transaction with which the next recovery begins."""
+def refuse_outdated(connection: Connection, run: int, now: float) -> None:
+    """Refuse what was asked about tasks of a recovery that is over; in the transaction with which the next one begins.
+
+    An engine died before it had cancelled something, or nobody continued a run in which something was answered.
+    """
     for request in pending(connection, run):
-        if request.verb == CANCEL:
-            put_answer(connection, request.id, RequestStatus.refused, RECOVERED, now)
+        if request.verb in (CANCEL, COMPLETE, EMIT, SIGNAL):
+            reason = RECOVERED if request.verb == CANCEL else ANEW
+            put_answer(connection, request.id, RequestStatus.refused, reason, now)
 
 
 def put_answer(connection: Connection, request: int, status: RequestStatus, reason: str | None, now: float) -> None:
@@ -223,16 +228,17 @@ def _do_at_once(connection: Connection, run: Row[Any], verb: str, now: float) ->
 def _end(connection: Connection, run: Row[Any], now: float) -> None:
     """Cancel what waits in a run without an engine, and what was being walked.
 
-    A task that its engine left active stays so: only the step's policy knows what that means.
+    A task that its engine left active stays so, unless it was deferred: only the step's policy knows what that means.
     """
     steps = program_of(connection, run.id, run.recovery).steps
     containers = [step.name for step in steps if step.role is Role.container]
     is_open = (tasks.c.status == TaskStatus.ready.value) | (
-        (tasks.c.status == TaskStatus.active.value) & tasks.c.step.in_(containers)
+        (tasks.c.status == TaskStatus.active.value) & (tasks.c.step.in_(containers) | tasks.c.ticket.is_not(None))
     )
     cancelled = {"status": TaskStatus.cancelled.value, "ended": now}
+    task_over = {**cancelled, "ticket": None, "due": None}
     present = tasks.c.run == run.id, tasks.c.recovery == run.recovery
-    connection.execute(update(tasks).where(*present, is_open).values(cancelled))
+    connection.execute(update(tasks).where(*present, is_open).values(task_over))
     walked = iterations.c.run == run.id, iterations.c.recovery == run.recovery
     is_walked = iterations.c.status == TaskStatus.active.value
     connection.execute(update(iterations).where(*walked, is_walked).values(halted=True, **cancelled))

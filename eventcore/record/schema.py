@@ -94,6 +94,7 @@ facts = _table(
     Column("recovery", Integer, primary_key=True),
     Column("scope", Text, nullable=False),
     Column("at", Float, nullable=False),
+    Column("value", Text),  # of an event that was emitted in the middle of a step
 )
 
 tasks = _table(
@@ -112,6 +113,7 @@ tasks = _table(
     Column("raised", Text),  # the events that its function raised, as a JSON list of names and sequences
     Column("clean", Boolean),  # of a container: whether everything inside succeeded
     Column("deadline", Float),  # when it fails unless it is over
+    Column("ticket", Text),  # of a deferred task: the digest of its ticket, or "signal"
 )
 
 #: one row for each iteration of a container that was walked

@@ -38,7 +38,7 @@ def snapshot(connection: Connection, row: RunRow) -> Snapshot:
     read = connection.execute
     columns: list[ColumnElement[Any]]
     columns = [tasks.c[name] for name in ("step", "sequence", "status", "try", "due", "started", "raised", "clean")]
-    columns += [lost, tasks.c.scope, tasks.c.deadline]
+    columns += [lost, tasks.c.scope, tasks.c.deadline, tasks.c.ticket]
     task_rows = read(select(*columns).where(mine(tasks), (tasks.c.scope == "") | open_iteration))
     begun = select(*(iterations.c[name] for name in ("scope", "sequence", "number", "halted")))
     walked = [loops.c[n] for n in ("items", "begun", "over", "failed", "cancelled", "broken", "clean")]

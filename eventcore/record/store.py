@@ -96,7 +96,7 @@ class Store:
             looks_back_to = recovery - 1 if looks_back_to is None else looks_back_to
             text = None if rerun is None else msgspec.json.encode(rerun).decode()
             self._enter(connection, row.id, recovery, looks_back_to, document, now, text)
-            requests.refuse_cancels(connection, row.id, now)
+            requests.refuse_outdated(connection, row.id, now)
             reruns.settle(connection, row.id, recovery - 1, None, now)
             if rerun is not None:
                 reruns.begin(connection, row.id, asked, rerun, recovery, now)

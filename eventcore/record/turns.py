@@ -81,7 +81,8 @@ class TurnWriter:
         """What a turn writes, by statement; iterations come before the tasks in them."""
         run, recovery = self._run, self._recovery
         if changes.facts:
-            yield "fact", [(run, sequence, event, recovery, scope, now) for scope, event, sequence in changes.facts]
+            yield "fact", [(run, sequence, event, recovery, scope, now, value)
+                           for scope, event, sequence, value in changes.facts]  # fmt: skip
         if changes.over or changes.begun:
             yield from self._iterations(changes, now)
         if changes.updated:
@@ -170,7 +171,8 @@ def _ended(iteration: Iteration, now: float) -> float | None:
 
 
 def _standing(task: Task) -> Row:
-    return task.status._value_, task.try_number, task.due, task.started, task.ended, task.raised, task.clean
+    t = task
+    return t.status._value_, t.try_number, t.due, t.started, t.ended, t.raised, t.clean, t.ticket
 
 
 def _progress(progress: Progress) -> Row:
@@ -179,7 +181,7 @@ def _progress(progress: Progress) -> Row:
 
 
 KEY = ("run", "sequence", "step", "recovery")
-STANDING = ("status", "try", "due", "started", "ended", "raised", "clean")
+STANDING = ("status", "try", "due", "started", "ended", "raised", "clean", "ticket")
 PLACE = ("run", "sequence", "scope", "recovery")
 PROGRESS = ("begun", "over", "failed", "cancelled", "broken", "clean")
 WAIT = ("run", "sequence", "event", "kind", "target", "recovery")
@@ -215,7 +217,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
     delay_over = update(t.delays).where(where(t.delays, *WAIT)).values(over=literal_column("1"))
     return {
         "lease": Statement(held, positional, ["b_id", "b_holder"]),
-        "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at"),
+        "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at", "value"),
         "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
         "task update": updated(t.tasks, STANDING, KEY),
         "deadline": updated(t.tasks, ("deadline",), KEY),

@@ -37,8 +37,9 @@ def _to_version_3(connection: Connection) -> None:
 
 
 def _to_version_4(connection: Connection) -> None:
-    """Tasks have deadlines."""
-    connection.exec_driver_sql("ALTER TABLE eventcore_tasks ADD COLUMN deadline FLOAT")
+    """Tasks have deadlines and can be deferred, and events can have values."""
+    for table, column in (("tasks", "deadline FLOAT"), ("tasks", "ticket TEXT"), ("facts", "value TEXT")):
+        connection.exec_driver_sql(f"ALTER TABLE eventcore_{table} ADD COLUMN {column}")
 
 
 #: the function under number n brings a store of version n - 1 to version n. It speaks of tables by the names that they

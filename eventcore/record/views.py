@@ -124,6 +124,7 @@ class InstanceView(msgspec.Struct, frozen=True):
     error: str | None
     traceback: str | None
     deadline: float | None = None  #: when it fails unless it is over
+    ticket: str | None = None  #: of one that is active without a worker, until somebody answers
 
     def counts_in(self, run: RunView) -> bool:
         """Whether its status still says how the run stands.

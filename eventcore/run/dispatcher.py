@@ -6,15 +6,16 @@ from collections.abc import Callable
 from types import NoneType
 
 from eventcore.act.calls import CallMaker
-from eventcore.act.envelope import Outcome, failed
+from eventcore.act.envelope import failed
 from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
 from eventcore.define.config import Config, Construct
+from eventcore.define.outcome import Again, Deferred, Emission, Outcome, Skipped
 from eventcore.define.program import Step
 from eventcore.define.values import FILE_NAME
 from eventcore.errors import EventcoreError
 from eventcore.moment import Moment
-from eventcore.run.waiting import Ended
+from eventcore.run.waiting import Emitted, Ended
 
 TEXT = (str, NoneType)
 SECONDS = (float, int, NoneType)
@@ -23,7 +24,8 @@ SECONDS = (float, int, NoneType)
 class Dispatcher:
     """Starts the tasks of one engine on its executors; what they report is posted."""
 
-    def __init__(self, config: Config, calls: CallMaker, executors: Executors, post: Callable[[Ended], None]) -> None:
+    def __init__(self, config: Config, calls: CallMaker, executors: Executors,
+                 post: Callable[[Ended | Emitted], None]) -> None:  # fmt: skip
         self._config = config
         self._calls = calls
         self._executors = executors
@@ -59,6 +61,10 @@ class Dispatcher:
         if ticket is not None and task.step.name in self._by_step:
             self._executors.cancel(self._by_step[task.step.name][0], ticket)
 
+    def having(self, ticket: int) -> Task | None:
+        """The task that an executor has; None where it is through with it."""
+        return self._tickets.get(ticket)
+
     def taken_back(self, ticket: int) -> Task | None:
         """The task that an executor is through with; None where that was told before."""
         return self._tickets.pop(ticket, None)
@@ -72,7 +78,10 @@ class Dispatcher:
         served = self._by_step[step.name] = construct, self._config.of_step(step.config, "timeout")
         return served
 
-    def _reported(self, ticket: int, outcome: Outcome) -> None:
+    def _reported(self, ticket: int, outcome: Outcome | Emission) -> None:
+        if type(outcome) is Emission:
+            self._post(Emitted(ticket, outcome))
+            return
         self._post(Ended(ticket, _checked(outcome)))
 
 
@@ -84,6 +93,7 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.error, TEXT)
         and isinstance(outcome.traceback, TEXT)
         and isinstance(outcome.seconds, SECONDS)
+        and isinstance(outcome.instead, (Skipped, Again, Deferred, NoneType))
         and (outcome.files == {} or _are_files(outcome.files))
         and (outcome.raised == () or _are_events(outcome.raised))
     ):

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from eventcore.act.announcer import Announcer
 from eventcore.act.calls import CallMaker
 from eventcore.act.clock import Clock
-from eventcore.act.envelope import Outcome
 from eventcore.act.executors.collection import Executors
 from eventcore.act.observer import (
     RunPaused,
@@ -28,6 +29,7 @@ from eventcore.decide import delays, verdict
 from eventcore.decide.changes import Changes
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
+from eventcore.define.outcome import Outcome
 from eventcore.define.program import Role
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record.requests import AskedRequest
@@ -36,7 +38,7 @@ from eventcore.run.dispatcher import Dispatcher
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Ended, Happening, Interrupted, Mailbox, Triggered
+from eventcore.run.waiting import Asked, Emitted, Ended, Happening, Interrupted, Mailbox, Triggered
 
 
 class Engine:
@@ -93,7 +95,10 @@ class Engine:
 
     def _is_outstanding(self) -> bool:
         """Whether waiting brings something more."""
-        return verdict.waits_for_time(self.turn.context) or verdict.waits_for_resume(self.turn.context)
+        context = self.turn.context
+        if verdict.waits_for_time(context) or verdict.waits_for_resume(context):
+            return True
+        return verdict.waits_for_answer(context) and not self._clock.is_simulated  # where nobody is there to answer
 
     def _slept(self, seconds: float) -> list[Happening]:
         """Wait between two passes; what happens meanwhile is taken up at once, what falls due is for the next pass."""
@@ -146,9 +151,16 @@ class Engine:
                 self._tenure.check(again=True)
                 self._dispatcher.start(task, self._tenure.end)
             elif task is not None:
-                o = self._kept(task, what.outcome)
-                seconds = None if self._clock.is_simulated else o.seconds
-                self.turn.ended(task, o.ok, o.result, o.error, o.traceback, o.raised, seconds)
+                outcome = self._kept(task, what.outcome)
+                if self._clock.is_simulated:
+                    outcome = replace(outcome, seconds=None)
+                for emission in outcome.emitted:
+                    self.turn.emitted(task, emission)
+                self.turn.ended(task, outcome)
+        elif isinstance(what, Emitted):
+            task = self._dispatcher.having(what.ticket)
+            if task is not None:
+                self.turn.emitted(task, what.emission)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
         elif isinstance(what, Asked):
@@ -175,7 +187,7 @@ class Engine:
         """Start what the turn started, and end what it cancelled."""
         for task in changes.starts:
             self._tenure.check()
-            if self._hears_starts:
+            if self._hears_starts and not task.is_asking:
                 self._announcer.starting(task, self.turn.context.now)
             self._dispatcher.start(task, self._tenure.end)
         for task in changes.cancels:

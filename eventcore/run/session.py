@@ -182,6 +182,8 @@ class Session:
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                 for event, sequence in (*starts, *self._triggered_before(row)):
                     engine.turn.start(self._program.events[event], sequence)
+                for event, sequence, value in self._emitted_before(engine):
+                    engine.turn.start(self._program.events[event], sequence, value)
                 self._pass_on_triggered()
                 engine.post(Asked())
                 waker.listen(lambda: engine.post(Asked()))
@@ -308,6 +310,12 @@ class Session:
             return []
         return self._program.recorded(requests.triggered(self._store.connection, row.id, upto))
 
+    def _emitted_before(self, engine: Engine) -> list[tuple[str, str, str]]:
+        """What steps of the kernel triggered at once in earlier recoveries, with values."""
+        emitted = engine.turn.context.history.emitted
+        kept = set(self._program.recorded(emitted)) if emitted else set()
+        return [(event, at, value) for (event, at), value in emitted.items() if (event, at) in kept]
+
     def _compare(self, row: RunRow, request: Request, document: str) -> None:
         found = differences(read(self._store.document(row, row.recovery)), read(document))
         gone = self._store.has_history(row, list(found.removed)) if found.removed else []
@@ -338,7 +346,7 @@ class Session:
             restore(turn.context, snapshot(store.connection, row))
         several = self._config.max_concurrent != 1 and list(capacities.values()) != [1]
         console = this_console(self._config.console, verbose=self._config.verbose, several=several)
-        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console)
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console, _address(store))
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)
@@ -393,3 +401,11 @@ class Session:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
                 "not_reached": report.not_reached, "held_back": report.held_back}  # fmt: skip
         self._store.leave_run(row, holder, report.verdict, said, self._clock.now())
+
+
+def _address(store: Store) -> str:
+    """How others find the store; empty for one that they cannot open."""
+    if not store.backend.is_shared:
+        return ""
+    file = store.backend.file
+    return store.location if file is None or "://" in store.location else str(file.absolute())

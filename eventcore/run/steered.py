@@ -55,6 +55,14 @@ class Steered(ABC):
         """Trigger an event in the run, at a sequence or a new one; a stopped run sees it when it is continued."""
         return self._steering().trigger(event, sequence)
 
+    def signal(self, path: str, value: object = None, sequence: int | str | None = None) -> Answer:
+        """Answer the wait at `path`, the instance at `sequence` or the only one that is waiting, with a value."""
+        return self._steering().signal(path, value, sequence)
+
+    def complete(self, ticket: str, value: object = None, *, error: str | None = None) -> Answer:
+        """Complete the try that a ticket is for, with its result or an error; see `Steering.complete`."""
+        return self._steering().complete(ticket, value, error=error)
+
     def rerun(self, path: str, sequence: int | str | None = None, extent: Extent = "also") -> Answer:
         """Rerun the instances of the step at `path`, or the one at `sequence`, although they have succeeded.
 

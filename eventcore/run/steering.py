@@ -13,7 +13,7 @@ from typing import Any, get_args
 from eventcore.decide.rerunning import Extent
 from eventcore.define.answer import Answer
 from eventcore.define.program import Event
-from eventcore.errors import ConfigError
+from eventcore.errors import ConfigError, ProgramError, TicketError
 
 PATIENCE = 10.0  #: seconds to wait for the answer of the run's engine
 
@@ -30,6 +30,10 @@ class Steering:
     def __init__(self, run_id: str, ask: Ask) -> None:
         self.run_id = run_id
         self._ask = ask
+
+    def ask(self, verb: str, argument: Mapping[str, Any]) -> Answer:
+        """Make a request that has no method here."""
+        return self._ask(verb, argument)
 
     def pause(self) -> Answer:
         """Pause the run: nothing new starts until it is resumed; running steps continue."""
@@ -61,6 +65,68 @@ class Steering:
         `downstream`, that and what depends on the instances; `only`, nothing. Raises `ConfigError` for another extent.
         """
         return self._ask("rerun", rerun_argument(path, sequence, extent))
+
+    def signal(self, path: str, value: object = None, sequence: int | str | None = None) -> Answer:
+        """Answer the wait at `path`, the instance at `sequence` or the only one that is waiting.
+
+        `value` becomes the wait's result. Who answered and when is recorded. Without an engine, the one that continues
+        the run sees it. Raises `NotStorableError` for a value that cannot be stored.
+        """
+        from eventcore.define.values import encode
+
+        text = None if value is None else encode(value)
+        return self._ask("signal", {"path": path, "sequence": _text(sequence), "value": text})
+
+    def complete(self, ticket: str, value: object = None, *, error: str | None = None) -> Answer:
+        """Complete the try that a ticket is for: with `value` as the step's result, or as a failure with `error`.
+
+        A ticket can be used once. One that was used, whose try is over, or that was not given by the run is refused.
+        Raises `TicketError` for what is no ticket of this run, and `ConfigError` where value and error are given.
+        """
+        return self._ask("complete", completion(self.run_id, ticket, value, error))
+
+
+def complete(ticket: str, value: object = None, *, error: str | None = None, store: str | Path | None = None,
+             patience: float = PATIENCE) -> Answer:  # fmt: skip
+    """Complete the try that a ticket is for, see `Steering.complete`, in the store that the ticket names.
+
+    `store` is for a store that has been moved since. Raises `TicketError` for what is no ticket, and `StoreError` where
+    there is no such store or run; a run in memory is steered by the methods of its program object.
+
+        # in a step
+        ticket = eventcore.current().defer(timeout=3600)
+        submit_job(notify=ticket)
+
+        # in the program that is notified
+        eventcore.complete(ticket, {"rows": 117})
+    """
+    from eventcore.define.ticket import read_ticket
+
+    said = read_ticket(ticket)
+    location = str(store) if store is not None else said.store
+    if not location:
+        raise TicketError("the ticket is of a run in memory; complete it with the program object's method `complete`")
+    return steer(location, said.run_id, patience=patience).complete(ticket, value, error=error)
+
+
+def emit(address: str, event: str, value: object = None, *, patience: float = PATIENCE) -> Answer:
+    """Emit an event of the running step at an address, which programs that it starts find in their environment.
+
+    Raises `ProgramError` for an event that the step does not have, and for what is no address.
+    """
+    import json
+
+    from eventcore.define.values import encode
+
+    try:
+        store, run_id, path, sequence, events = json.loads(address)
+        known = {str(name): str(event) for name, event in events.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise ProgramError("the variable that says which step started this program is damaged") from None
+    if event not in known:
+        raise ProgramError(f"step {path!r} has no event {event!r}; it has {', '.join(map(repr, known))}")
+    argument = {"event": event, "emits": known[event], "path": path, "sequence": sequence, "value": encode(value)}
+    return steer(store, run_id, patience=patience).ask("emit", argument)
 
 
 def steer(store: str | Path, run_id: str | None = None, *, patience: float = PATIENCE) -> Steering:
@@ -102,6 +168,23 @@ def rerun_argument(path: str, sequence: int | str | None, extent: Extent) -> dic
     if extent not in get_args(Extent):
         raise ConfigError(f"rerun: unknown extent {extent!r}; choose one of {', '.join(get_args(Extent))}")
     return {"path": path, "sequence": _text(sequence), "extent": extent}
+
+
+def completion(run_id: str, ticket: str, value: object, error: str | None) -> dict[str, Any]:
+    """What a completion names; raises `TicketError` for a ticket that is not of the run."""
+    from eventcore.define.ticket import digest_of, read_ticket
+    from eventcore.define.values import encode
+
+    said = read_ticket(ticket)
+    if said.run_id != run_id:
+        raise TicketError(f"the ticket is of run {said.run_id!r}, not of {run_id!r}")
+    if value is not None and error is not None:
+        raise ConfigError("complete: give a value or an error, not both")
+    return {
+        "path": said.path, "sequence": said.sequence, "recovery": said.recovery, "try": said.try_number,
+        "ticket": digest_of(ticket), "value": None if value is None else encode(value),
+        "error": error,
+    }  # fmt: skip
 
 
 def _text(sequence: int | str | None) -> str | None:

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import msgspec
 
 from eventcore.act.clock import Clock
-from eventcore.act.envelope import Outcome
+from eventcore.define.outcome import Emission, Outcome
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -15,6 +15,13 @@ class Ended(msgspec.Struct, frozen=True):
 
     ticket: int
     outcome: Outcome
+
+
+class Emitted(msgspec.Struct, frozen=True):
+    """A call has emitted an event while it runs."""
+
+    ticket: int
+    emission: Emission
 
 
 class Triggered(msgspec.Struct, frozen=True):
@@ -36,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True):
     """Somebody recorded a request."""
 
 
-Happening = Ended | Triggered | Lost | Interrupted | Asked
+Happening = Ended | Emitted | Triggered | Lost | Interrupted | Asked
 
 
 class Mailbox:

@@ -34,6 +34,9 @@ VERBS = {
     "resume": "Resume a paused run.",
     "cancel": "Cancel a run or one of its steps.",
     "trigger": "Trigger an event in a run.",
+    "signal": "Answer a wait in a run.",
+    "complete": "Complete a step that has deferred its end.",
+    "emit": "Emit an event of the step that started this program.",
     "rerun": "Rerun a step that has already succeeded.",
     "clean": "Delete old runs.",
 }

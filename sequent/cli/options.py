@@ -70,6 +70,11 @@ def parameter_option(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def value_option(function: F) -> F:
+    """`--value`: the answer to what waits for one."""
+    return click.option("--value", metavar="JSON", help="The result, as JSON; default: none.")(function)
+
+
 def program_options(function: F) -> F:
     """What all verbs that run a program take."""
     for option in (

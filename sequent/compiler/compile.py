@@ -26,6 +26,7 @@ from eventcore.define.program import (
     EventKind,
     Items,
     Loop,
+    OwnEvent,
     Picture,
     Place,
     Program,
@@ -41,7 +42,7 @@ from sequent.compiler.graph import FlowGraph
 from sequent.language.evaluated import Evaluated
 from sequent.language.loops import ComputedItems, StaticLoop
 from sequent.language.references import ItemReference, KeyReference, body_name
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
 from sequent.language.stand_in import FlowReference, parts_of, source_of
 from sequent.language.step import Container, FlowStep, step_of
 
@@ -134,18 +135,25 @@ class _Compiler:
             triggers[StepStatus.over].append(self.events.came(step, StepStatus.over))
         if (inner or told) and step.path not in self.graph.handled:
             triggers[StepStatus.failure].append(self._trouble(step.parent, scope, self.graph.stops(step)))
+        own = []
+        for event in step.events.values():
+            missed = self.events.cannot_come(event) if step.path in self.graph.voidable else None
+            own.append(OwnEvent(event.name, self.events.own(event), missed))
+            if missed is not None:
+                triggers[StepStatus.over].append(missed)
         void = self._void(step, begin) if step.path in self.graph.voidable else None
         surroundings = {} if step.is_container else self._surroundings(step, step.parent)
         place = Place(
             path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step), picture=self._picture(step),
-            result_needed=step.path in self.graph.referred and not step.is_container,
+            own=tuple(own), result_needed=step.path in self.graph.referred and not step.is_container,
             survives=self.graph.survives(step), must_run=self.graph.must_run(step), **surroundings,
         )  # fmt: skip
         config = self._config_of(step, self.graph.ends_the_run(step))
         if step.is_container:
             kernel_step = self._add_container(step, triggers, place, config)
         else:
-            kernel_step = self._add_step(step.path, step, triggers, place, config)
+            role = Role.action if step.wait is None else Role.wait
+            kernel_step = self._add_step(step.path, step, triggers, place, config, role)
         self._connect(step, begin, kernel_step)
 
     def _trouble(self, container: Container, scope: str, stops: bool) -> Event:
@@ -210,6 +218,7 @@ class _Compiler:
         if source is not None:
             self.program.add_assoc(source, (void,))
         follows = [self.events.never(step, status) for status in self.graph.never_asked_of(step)]
+        follows += [missed for event in step.events.values() if (missed := self.events.cannot_come(event)) is not None]
         if isinstance(step.parent, FlowStep) or StepStatus.over in self.graph.asked_of(step):
             follows.append(self.events.came(step, StepStatus.over))
         if step.is_container:
@@ -307,7 +316,7 @@ class _Compiler:
             name, step.func if runs else None, step.args if runs else (), step.kwargs if runs else {},
             {status: tuple(dict.fromkeys(triggers[status])) for status in _STATUSES if status in triggers},
             step.acquires if owns_units else (), step.releases if owns_units else None,
-            step.recovery, config, place, role, loop,
+            step.recovery, config, place, role, loop, wait=step.wait,
         )  # fmt: skip
 
     def _picture(self, step: FlowStep) -> Picture:
@@ -338,6 +347,8 @@ class _Compiler:
         if isinstance(clause, PreviousClause) and clause.loop is not None:
             back = clause.previous.back
             return {"step": step_of(clause).path, "status": status, "back": back, "loop": clause.loop.path}
+        if isinstance(clause, StepEvent):
+            return {"step": step_of(clause).path, "status": status, "event": clause.name}
         return {"step": step_of(clause).path, "status": status}
 
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:

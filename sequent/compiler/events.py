@@ -11,7 +11,8 @@ from eventcore.define.expression import And, Expression, Or
 from eventcore.define.program import Event, EventKind, Program
 from eventcore.define.status import StepStatus, TaskStatus
 from sequent.compiler.graph import FlowGraph
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
+from sequent.language.references import event_name
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
 from sequent.language.step import Container, FlowStep, step_of
 
 #: how a level ends, and the statuses of it that this means
@@ -50,6 +51,8 @@ class Events:
             return self.members_event(clause)
         if isinstance(clause, PreviousClause):
             return self.previous_event(clause)
+        if isinstance(clause, StepEvent):
+            return self.own(clause)
         return self.came(step_of(clause), clause.status)
 
     def cannot_come(self, clause: Clause) -> Event | None:
@@ -62,6 +65,8 @@ class Events:
             return self.members_event(clause, "never-")
         if isinstance(clause, PreviousClause):
             return self.previous_event(clause, "never-")
+        if isinstance(clause, StepEvent):
+            return self.event(f"{self.own(clause).name}-missed", self.own(clause).scope, EventKind.missed)
         return self.never(step_of(clause), clause.status)
 
     def level_event(self, level: Container, status: StepStatus, word: str = "") -> Event:
@@ -74,6 +79,11 @@ class Events:
         """The event of a container's own level that says how many of its members have a status."""
         container = step_of(clause)
         return self.event(f"{container.path}#{word}{count_of(clause)}", container.parent.path, EventKind.members)
+
+    def own(self, event: StepEvent) -> Event:
+        """The event that a step emits."""
+        step = step_of(event)
+        return self.event(event_name(step.path, event.name), step.parent.path, EventKind.own)
 
     def previous_event(self, clause: PreviousClause, word: str = "") -> Event:
         """The event that says that a step in an earlier iteration reached a status, or that there is none."""

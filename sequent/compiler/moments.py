@@ -20,7 +20,7 @@ from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError
 from sequent.language.loops import StaticLoop
 from sequent.language.references import ItemReference
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
 from sequent.language.stand_in import FlowReference, source_of
 from sequent.language.step import Container, FlowStep, step_of
 
@@ -100,6 +100,8 @@ def _waits(clause: Clause) -> Iterator[tuple[Moment, tuple[StepStatus, ...]]]:
         yield (container.path, END), ()
         for child in container.children.values() if container.loop is None else ():
             yield (child.path, END), (clause.status,)
+    elif isinstance(clause, StepEvent):
+        yield (step_of(clause).path, START), ()
     elif not isinstance(clause, PreviousClause):
         at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
         yield (step_of(clause).path, at), (clause.status,)

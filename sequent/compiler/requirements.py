@@ -12,8 +12,8 @@ from sequent.compiler.levels import with_bodies
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.previous import PreviousResult, place_of
-from sequent.language.references import ItemReference, KeyReference, ResultReference
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.references import ItemReference, KeyReference, ResultReference, ValueReference, event_of
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
 from sequent.language.results import ContainerResults, results_asked
 from sequent.language.stand_in import FlowReference, sources_in
 from sequent.language.step import Container, FlowStep, step_of
@@ -66,13 +66,25 @@ class _Finder:
         if not (step.args or step.kwargs) and step.loop is None and step.when is None:
             return Requirement(written, frozenset(), frozenset())
         references = list(sources_in((step.args, step.kwargs, step.loop, step.when)))
-        results = self._results(references)
-        named = {clause.step for clause in clauses(written) if not isinstance(clause, PreviousClause)}
+        results, events = self._results(references), self._events(references)
+        written_clauses = clauses(written)
+        named = {clause.step for clause in written_clauses if not isinstance(clause, (PreviousClause, StepEvent))}
         implied = [other for other in results.values() if other not in named]
-        parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]
+        parts: list[Expression] = [] if written is None else [written]
+        parts += [Clause(other, StepStatus.success) for other in implied]
+        parts += [event for event in events if event not in written_clauses]
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
         read = frozenset(self._read(references))
         return Requirement(tree, frozenset(results), frozenset(other.path for other in implied), read)
+
+    def _events(self, references: Iterable[FlowReference]) -> list[StepEvent]:
+        """The events whose values are referred to."""
+        found: dict[StepEvent, None] = {}
+        for reference in references:
+            if isinstance(reference, ValueReference):
+                self._check_reach(step_of(reference), "refers to an event of")
+                found[step_of(reference).event(event_of(reference))] = None
+        return list(found)
 
     def _found(self, leaf: Expression) -> Clause:
         assert isinstance(leaf, Clause)
@@ -84,6 +96,8 @@ class _Finder:
         if named is self.step.parent:
             return self._level(named, leaf)
         self._check_reach(named, "requires")
+        if isinstance(leaf, StepEvent):
+            return leaf
         if isinstance(leaf, MembersClause):
             return self._members(named, leaf)
         return Clause(named, leaf.status)

@@ -54,6 +54,18 @@ class FlowContext(msgspec.Struct, frozen=True):
         """The same text in every try and recovery of this instance."""
         return self.kernel.idempotency_key
 
+    def emit(self, event: str, value: object = None) -> None:
+        """Emit an event of this step, declared with `step.event(name)`: it comes at once, while the step runs on.
+
+        Nothing takes it back, also not a failure of the step, and a second time changes nothing. Raises `ProgramError`
+        for an event that the step does not have, and `NotStorableError` for a value that cannot be stored.
+        """
+        self.kernel.emit(event, value)
+
+    def defer(self, timeout: float | None = None) -> str:
+        """Defer the end of this try until somebody completes it with the ticket returned; see `eventcore.Current`."""
+        return self.kernel.defer(timeout)
+
 
 def current() -> FlowContext:
     """What the running step can know about itself; raises `eventcore.errors.NotInStepError` outside a step."""

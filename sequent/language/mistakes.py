@@ -34,6 +34,6 @@ def _why_no_result(step: FlowStep) -> str | None:
             "runs a command, whose result is always None; let it write to a file, or run the command in a function "
             "that returns the output"
         )
-    if step.func is None and not step.children:
+    if step.func is None and step.wait is None and not step.children:
         return "has no function that could return something"
     return None

@@ -33,6 +33,22 @@ class ResultReference(FlowReference):
         return f"{self._step.path}.result"
 
 
+class ValueReference(FlowReference):
+    """`event.value`: the value with which the step that belongs to the one that asks has emitted its event."""
+
+    def __init__(self, step: Placed, event: str) -> None:
+        self._step = step
+        self._event = event
+
+    def resolve(self, lookup: Lookup, sequence: str) -> Any:
+        """See `Reference`."""
+        at = ".".join(sequence.split(".")[: self._step.depth])
+        return lookup.value(event_name(self._step.path, self._event), at)
+
+    def __repr__(self) -> str:
+        return f"{self._step.path}.event({self._event!r}).value"
+
+
 class ItemReference(FlowReference):
     """`container.item`: the item of the iteration that encloses the step that asks."""
 
@@ -72,9 +88,14 @@ class KeyReference(FlowReference):
         return f"{self._step.path}.key"
 
 
-def placed_of(reference: ResultReference | ItemReference | KeyReference | ContainerResults) -> Placed:
+def placed_of(reference: ResultReference | ItemReference | KeyReference | ValueReference | ContainerResults) -> Placed:
     """The step that a reference speaks of."""
     return reference._step
+
+
+def event_of(reference: ValueReference) -> str:
+    """The name of the event whose value a reference stands for."""
+    return reference._event
 
 
 def result_at(lookup: Lookup, step: Placed, at: str) -> Any:
@@ -84,6 +105,11 @@ def result_at(lookup: Lookup, step: Placed, at: str) -> Any:
     keys, is_mapping = lookup.keys(step.path, at)
     results = [lookup.result(body_name(step.path), f"{at}.{key}") for key in keys]
     return dict(zip(keys, results, strict=True)) if is_mapping else results
+
+
+def event_name(path: str, name: str) -> str:
+    """The kernel's name of an event that the step at a path emits."""
+    return f"{path}#event-{name}"
 
 
 def body_name(path: str) -> str:

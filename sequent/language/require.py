@@ -10,6 +10,7 @@ from eventcore.define.status import StepStatus
 from sequent.errors import RequireError
 from sequent.language.placed import Placed
 from sequent.language.previous import Previous
+from sequent.language.references import ValueReference
 
 STATUSES = ", ".join(f"STEP_{status.value.upper()}" for status in StepStatus)
 
@@ -93,6 +94,25 @@ def _members(container: Placed | str, status: StepStatus, least: int | None, whe
     if not isinstance(status, StepStatus):
         raise RequireError(f"{where}: unknown status {status!r}; choose one of {STATUSES}")
     return MembersClause(container, status, least)
+
+
+class StepEvent(Clause):
+    """The leaf for an event that a step emits while it runs; made by `step.event`."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, step: Placed, name: str) -> None:
+        super().__init__(step, StepStatus.active)
+        self.name = name
+
+    @property
+    def value(self) -> ValueReference:
+        """A stand-in for the value with which it is emitted, for other steps' args and kwargs; it implies the order."""
+        assert isinstance(self.step, Placed)
+        return ValueReference(self.step, self.name)
+
+    def __repr__(self) -> str:
+        return f"event {self.name!r} of {self.step!r}"
 
 
 class FlowEvent(Expression):

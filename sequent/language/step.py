@@ -10,7 +10,7 @@ from eventcore.act.executors.registry import with_construct
 from eventcore.define.config import StepConfig, merged, step_config
 from eventcore.define.expression import Expression
 from eventcore.define.pools import as_units
-from eventcore.define.program import check_call
+from eventcore.define.program import Wait, check_call
 from eventcore.define.reference import Reference, mapped
 from eventcore.define.replay import as_replays
 from eventcore.define.resident import Resident
@@ -24,10 +24,18 @@ from sequent.language.conditions import Condition
 from sequent.language.loops import StaticLoop, is_static, static_items
 from sequent.language.placed import Placed
 from sequent.language.previous import Previous
-from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference, placed_of
-from sequent.language.require import Clause, FlowEvent, as_tree
+from sequent.language.references import (
+    ItemReference,
+    KeyReference,
+    NearestItem,
+    ResultReference,
+    ValueReference,
+    placed_of,
+)
+from sequent.language.require import Clause, FlowEvent, StepEvent, as_tree
 from sequent.language.results import ContainerResults
 from sequent.language.stand_in import FlowReference, source_of
+from sequent.language.waits import NOTHING_GIVEN, as_wait
 from sequent.language.when import as_when
 from sequent.language.written import Loop, Requirement, When
 
@@ -103,6 +111,32 @@ class Container(Placed):
             self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
             delay, concurrent, acquires, releases, recovery, config, when,
         )  # fmt: skip
+        self.children[name] = step
+        return step
+
+    def add_wait(
+        self,
+        name: str,
+        require: Requirement | None = (),
+        *,
+        timeout: float | None = None,
+        default: object = NOTHING_GIVEN,
+        delay: float = 0,
+        recovery: Recovery = {},
+    ) -> FlowStep:
+        """Add a step that waits for a signal from outside, such as somebody's approval; its value is its result.
+
+        It has no function and needs no worker. `flow.signal`, `eventcore.steer`, `sequent signal` or the button on the
+        page answers it, also after restarts; who did and when is recorded. After `timeout` seconds without a signal it
+        fails or, where there is a `default`, succeeds with that. `require`, `delay` and `recovery` are those of
+        `add_step`. Raises a `FlowError` if the wait could not work as written.
+
+            approved = flow.add_wait("approved", require=((report, seq.STEP_SUCCESS),), timeout=3600, default=False)
+            flow.add_step("send", send, args=(approved.result,))
+        """
+        wait = as_wait(timeout, default, name)
+        self._check_new_child(name)
+        step = FlowStep(self, name, nothing, (), {}, require, None, delay, 1, (), None, recovery, {}, wait=wait)
         self.children[name] = step
         return step
 
@@ -190,10 +224,12 @@ class FlowStep(Container, Resident):
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
         kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
         acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
-        when: When | None = None,
+        when: When | None = None, wait: Wait | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
+        self.wait = wait
+        self.events: dict[str, StepEvent] = {}
         self.name = name
         self.path = f"{parent.path}/{name}" if parent.path else name
         self.depth = parent.depth + 1  #: how many keys the sequences of its instances have
@@ -222,6 +258,28 @@ class FlowStep(Container, Resident):
     def result(self) -> ResultReference:
         """A stand-in for this step's result, for other steps' args, kwargs and loop; it implies the order."""
         return ResultReference(self)
+
+    def event(self, name: str) -> StepEvent:
+        """An event that the step's function emits while it runs, with `sequent.current().emit(name, value)`.
+
+        Other steps may require it, alone or among clauses, and take its `value` as an argument. Asking for the same
+        name again returns the same event. Raises a `FlowError` for a name that cannot be one, and for a step that has
+        a loop or no function of its own.
+
+            load = flow.add_step("load", load_all)
+            half = load.event("half")
+            flow.add_step("preview", show, args=(half.value,), require=half)
+        """
+        if not is_name(name) or any(mark in name for mark in RESERVED):
+            raise FlowError(
+                f"step {self.path!r}: event name {name!r}: a name must be non-empty text without {', '.join(RESERVED)}"
+            )
+        if self.loop is not None:
+            raise FlowError(
+                f"step {self.path!r} has a loop, so event {name!r} would come in each of its iterations, out of which "
+                "no other step can see; add the function as a step inside, and the steps that require its event beside"
+            )
+        return self.events.setdefault(name, StepEvent(self, name))
 
     @property
     def item(self) -> ItemReference:
@@ -309,6 +367,9 @@ class FlowStep(Container, Resident):
 
     def check_as_built(self) -> None:
         """Find what only shows when the step has all its children; raises `FlowError`."""
+        if self.events and (self.children or self.func is None or self.wait is not None):
+            what = "a container" if self.children else "a wait" if self.wait is not None else "without a function"
+            raise FlowError(f"step {self.path!r} is {what}, so it cannot emit event {next(iter(self.events))!r}")
         if self.children and self._config.max_concurrent is not None:
             raise FlowError(
                 f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
@@ -320,6 +381,8 @@ class FlowStep(Container, Resident):
             raise FlowError(
                 f"step {self.path!r} has a function, so it cannot contain {name!r}; add the function as a step"
             )
+        if self.wait is not None:
+            raise FlowError(f"step {self.path!r} is a wait, so it cannot contain {name!r}; add that beside it")
         super()._check_new_child(name)
 
     def _with_items(self, arguments: Any) -> Any:
@@ -381,7 +444,9 @@ def _is_empty(given: object) -> bool:
     return type(given) is tuple and not given
 
 
-def step_of(named: Clause | ResultReference | ItemReference | KeyReference | ContainerResults) -> FlowStep:
+def step_of(
+    named: Clause | ResultReference | ItemReference | KeyReference | ValueReference | ContainerResults,
+) -> FlowStep:
     """The step that a clause, in which it is no name any more, or a reference speaks of."""
     step = named.step if isinstance(named, Clause) else placed_of(named)
     assert isinstance(step, FlowStep)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import eventcore as evr
+import sequent
 from eventcore.define.status import RunMode, StepStatus
-from sequent import ResourcePool, Sequent, or_
+from sequent import ResourcePool, Sequent, or_, poll
 from tests.crash.sabotage import Crash, Instance, crash_at, statuses, successes
 
 CONFIG = {"task_construct": "invoke", "durability": "normal", "console": False, "logging_level": "CRITICAL"}
@@ -81,6 +82,35 @@ def raw_program(store: Path, calls: Calls) -> evr.Eventor:
     return program
 
 
+def waiting_flow(store: Path, calls: Calls) -> Sequent:
+    """Steps that ask again and emit, waits that somebody answers or nobody, and steps that end elsewhere."""
+
+    def loading(number: int) -> None:
+        calls.append((evr.current().name, evr.current().sequence))
+        if number:
+            sequent.current().emit("half", number)
+
+    def asked(store: Path) -> bool:
+        calls.append((evr.current().name, evr.current().sequence))
+        return len([call for call in calls if call[0].endswith("ask")]) > 1
+
+    def elsewhere(store: Path) -> None:
+        evr.complete(evr.current().defer(timeout=60), "done", patience=0)
+
+    flow = Sequent("flow", store, run_id="r", config=CONFIG)
+    outer = flow.add_step("outer", loop=range(2), concurrent=2)
+    ask = outer.add_step("ask", poll(asked, every=0.001), args=(store,))
+    load = outer.add_step("load", loading, args=(outer.item,), require=((ask, StepStatus.success),))
+    half = load.event("half")
+    outer.add_step("preview", noted(calls), args=(half.value,))
+    nobody = outer.add_wait("nobody", require=or_(half, (load, StepStatus.success)), timeout=0.001, default=5)
+    outer.add_step("after", noted(calls), args=(nobody.result,))
+    job = flow.add_step("job", elsewhere, args=(store,), require=((outer, StepStatus.success),))
+    failing = flow.add_wait("failing", timeout=0.001)
+    flow.add_step("mend", noted(calls), require=((failing, StepStatus.failure), (job, StepStatus.success)))
+    return flow
+
+
 def undisturbed(program: Program, folder: Path) -> dict[Instance, str]:
     store = folder / "undisturbed.db"
     assert program(store, []).run()
@@ -99,6 +129,8 @@ def repeated(calls: Calls, done: set[Instance]) -> set[Instance]:
         (nested_flow, RunMode.continue_),
         (raw_program, RunMode.recover),
         (raw_program, RunMode.continue_),
+        (waiting_flow, RunMode.recover),
+        (waiting_flow, RunMode.continue_),
     ],
 )
 @pytest.mark.parametrize("first", [1, 2])

@@ -13,6 +13,7 @@ from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Config, StepConfig
+from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Event, EventKind, Program, Step
 from eventcore.define.status import StepStatus, TaskStatus, Verdict
@@ -125,7 +126,7 @@ def test_an_instance_is_cancelled_once() -> None:
     assert asked(turn, "cancel", path="s") == "taken"
     assert "already" in (asked(turn, "cancel", path="s") or "")
     task = turn.context.iteration("", "1").tasks["s"]
-    turn.ended(task, False, None, "ended", None, ())
+    turn.ended(task, Outcome(False, error="ended"))
     turn.settle()
     assert task.status is TaskStatus.cancelled
 
@@ -136,7 +137,7 @@ def test_a_step_that_keeps_its_units_gives_them_back_when_it_is_cancelled() -> N
     made.step("wants", acquires=((pool, 1),))
     turn = made.turn()
     assert asked(turn, "cancel", path="keeps") == "taken"
-    turn.ended(turn.context.iteration("", "1").tasks["keeps"], False, None, "ended", None, ())
+    turn.ended(turn.context.iteration("", "1").tasks["keeps"], Outcome(False, error="ended"))
     turn.settle()
     assert status_of(turn, "wants") is TaskStatus.active
 
@@ -146,7 +147,7 @@ def test_a_step_cannot_trigger_an_internal_event() -> None:
     made.program.add_event("internal", kind=EventKind.internal)
     made.step("s")
     turn = made.turn()
-    turn.ended(turn.context.iteration("", "1").tasks["s"], True, None, None, None, (("internal", None),))
+    turn.ended(turn.context.iteration("", "1").tasks["s"], Outcome(True, raised=(("internal", None),)))
     turn.settle()
     assert status_of(turn, "s") is TaskStatus.failure
     assert "internal" not in turn.context.iteration("", "1").facts
@@ -157,7 +158,7 @@ def test_a_task_that_is_cancelled_between_two_tries_is_not_tried_again() -> None
     made.step("s", config=StepConfig(retries=1, retry_delay=5.0))
     turn = made.turn()
     task = turn.context.iteration("", "1").tasks["s"]
-    turn.ended(task, False, None, "boom", None, ())
+    turn.ended(task, Outcome(False, error="boom"))
     turn.settle()
     assert status_of(turn, "s") is TaskStatus.ready
     assert asked(turn, "cancel", path="s") is None
@@ -175,7 +176,7 @@ def test_what_left_memory_is_read_back_and_not_done_again() -> None:
     made.step("s", triggers={StepStatus.success: (done,)})
     turn = made.turn(Forgetful, archive)
     task = turn.context.iteration("", "1").tasks["s"]
-    turn.ended(task, True, None, None, None, ())
+    turn.ended(task, Outcome(True))
     for number in range(2, 9):
         turn.trigger("plain", str(number))
     turn.settle()
@@ -187,7 +188,7 @@ def test_what_left_memory_is_read_back_and_not_done_again() -> None:
     turn.settle()
     changes = turn.taken_changes()
     assert not changes.created
-    assert ("", "both", "1.2") in changes.facts
+    assert ("", "both", "1.2", None) in changes.facts
 
 
 def test_many_starts_are_recorded_bit_by_bit() -> None:

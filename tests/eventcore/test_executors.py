@@ -16,8 +16,9 @@ import pytest
 
 import eventcore as evr
 from eventcore.act import executor as evr_executor
-from eventcore.act.envelope import Call, Outcome, perform
+from eventcore.act.envelope import Call, perform
 from eventcore.act.executor import Report, Setting
+from eventcore.define.outcome import Outcome
 from eventcore.define.values import decode
 from tests.support import boom, eventor, rows, run_script, start
 

@@ -7,6 +7,7 @@ from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Config, StepConfig
+from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool, Units
 from eventcore.define.program import Loop, Program, Role
 from eventcore.define.status import Verdict
@@ -19,7 +20,7 @@ def waits(program: Program) -> list[tuple[str, str]]:
     turn.trigger("go", "1")
     turn.settle()
     while turn.context.state.running:
-        turn.ended(next(iter(turn.context.state.running.values())), True, None, None, None, ())
+        turn.ended(next(iter(turn.context.state.running.values())), Outcome(True))
         turn.settle()
     assert verdict.of(turn.context) is Verdict.stalled
     return [(wait.task.step.name, wait.waits_for) for wait in verdict.stalled(turn.context)]

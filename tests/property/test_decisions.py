@@ -13,6 +13,7 @@ from eventcore.decide.retrying import wait_before
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Backoff, Config, StepConfig
+from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Program, Slice
 from eventcore.define.status import StepStatus, TaskStatus, Verdict
@@ -106,7 +107,7 @@ def test_pools_are_taken_whole_in_turn_and_within_their_limits_and_come_back(dat
             turn.asked(1, "cancel", {"path": unwanted})
             continue
         task = data.draw(st.sampled_from(sorted(turn.context.state.running.values(), key=lambda task: task.step.name)))
-        turn.ended(task, data.draw(st.booleans()), None, None, None, ())
+        turn.ended(task, Outcome(data.draw(st.booleans())))
         turn.context.state.stopped = False
     assert not turn.context.state.live
     assert all(pool.taken == 0 and not pool.waiting for pool in turn.context.state.pools.values())
@@ -160,7 +161,7 @@ def test_a_task_is_tried_when_its_wait_is_over_and_not_before(retries: int, fail
     for number in range(1, min(failures, retries + 1) + 1):
         (task,) = turn.taken_changes().starts
         assert task.try_number == number
-        turn.ended(task, False, None, "it failed", None, ())
+        turn.ended(task, Outcome(False, error="it failed"))
         turn.settle()
         if number <= retries:
             assert task.status is TaskStatus.ready and verdict.of(turn.context) is Verdict.pending
@@ -171,7 +172,7 @@ def test_a_task_is_tried_when_its_wait_is_over_and_not_before(retries: int, fail
             turn.settle()
     if failures <= retries:
         (task,) = turn.taken_changes().starts
-        turn.ended(task, True, None, None, None, ())
+        turn.ended(task, Outcome(True))
         turn.settle()
     assert verdict.of(turn.context) is (Verdict.success if failures <= retries else Verdict.failure)
     assert StepStatus(task.status.value) is (StepStatus.success if failures <= retries else StepStatus.failure)

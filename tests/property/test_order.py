@@ -14,6 +14,7 @@ from eventcore.decide.ranking import ranks_of
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Config, StepConfig
+from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool
 from eventcore.define.program import Program
 from eventcore.define.status import TaskStatus
@@ -146,7 +147,7 @@ def test_the_order_is_kept_in_all_queues_and_nobody_waits_for_ever(data: st.Data
             run.turn.asked(1, "cancel", {"path": name})
         elif action == "end":
             task = next(task for task in run.running if task.step.name == name)
-            run.turn.ended(task, data.draw(st.booleans(), label="ok"), None, None, None, ())
+            run.turn.ended(task, Outcome(data.draw(st.booleans(), label="ok")))
         run.turn.time_came(run.turn.context.now + 1)
         run.settle()
     assert all(pool.taken == 0 and not pool.waiting for pool in run.turn.context.state.pools.values())
@@ -171,4 +172,4 @@ def test_with_one_slot_what_is_ready_goes_by_priority_and_then_by_turn(steps: li
         ready.remove(best)
         assert [task.step.name for task in run.settle()] == [best[2]]
         started.append(best[2])
-        run.turn.ended(run.running[0], True, None, None, None, ())
+        run.turn.ended(run.running[0], Outcome(True))

@@ -9,7 +9,9 @@ from unittest.mock import Mock
 import pytest
 
 import sequent as seq
+from eventcore.define.status import Verdict
 from eventcore.errors import ResultNotFoundError
+from sequent.errors import FlowError
 from sequent.testing import run_flow
 from tests.support import boom
 
@@ -115,3 +117,24 @@ def test_a_flow_that_cannot_run_is_refused_and_unchanged(tmp_path: Path) -> None
     with pytest.raises(seq.FlowError, match="requires 'missing'"):
         run_flow(made)
     assert made.store == str(tmp_path / "run.db")
+
+
+def test_waits_are_answered_as_soon_as_they_wait() -> None:
+    flow = seq.Sequent()
+    days = flow.add_step("days", loop=range(2))
+    approved = days.add_wait("approved", timeout=60, default="nobody")
+    days.add_step("send", lambda said: said, args=(approved.result,))
+    late = flow.add_wait("late", require=((days, seq.STEP_SUCCESS),), delay=3600, timeout=60, default="nobody")
+    other = flow.add_wait("other", timeout=60, default="nobody")
+    flow.add_step("end", lambda *said: said, args=(late.result, other.result))
+    ran = run_flow(flow, answers={"days/approved": "yes", "late": "no"})
+    assert ran.results("days/send") == {"1.1": "yes", "1.2": "yes"}
+    assert ran.result("end") == ("no", "nobody")
+
+
+def test_a_run_that_waits_for_an_answer_that_the_test_does_not_give_is_pending() -> None:
+    flow = seq.Sequent()
+    flow.add_wait("approved")
+    assert run_flow(flow).verdict is Verdict.pending
+    with pytest.raises(FlowError, match="no wait 'aproved'; did you mean 'approved'"):
+        run_flow(flow, answers={"aproved": 1})

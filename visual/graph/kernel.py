@@ -13,6 +13,7 @@ from eventcore.define.tree import Tree, group_of
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.standing import Standing
 
+WAITS = "waits for a signal"
 _roles = {Role.container: "container", Role.items: "computes the loop", Role.condition: "decides"}
 
 
@@ -46,6 +47,8 @@ class _Layout:
         about = [f"takes {count} of {pool}" for pool, count in step.acquires]
         if step.role in _roles:
             about.insert(0, _roles[step.role])
+        if step.role is Role.wait:
+            about.insert(0, WAITS)
         said, state = ((), None) if standing is None else ((standing.text,), standing.shade)
         kind = step.role.value if step.role in _roles else "step"
         path = None if step.is_hidden else step.path

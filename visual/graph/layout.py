@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from eventcore.define.plain import plain
+from eventcore.define.program import Role
 from eventcore.define.stored import StoredProgram
 from eventcore.define.tree import Tree, group_of
 from visual.graph.closing import closed
 from visual.graph.folding import folded
-from visual.graph.kernel import kernel_graph
+from visual.graph.kernel import WAITS, kernel_graph
 from visual.graph.part import part_of
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.outline import StepNode, before, how_many, outline_of
@@ -105,6 +106,8 @@ def _arrows(leaf: Tree, target: str, delay: float = 0.0) -> Iterator[Edge]:
         yield from (Edge(path, target, said, delay) for path in leaf["of"])
     elif "members" in leaf:
         yield Edge(leaf["members"], target, f"{how_many(leaf).removesuffix(' of')} {status}", delay)
+    elif "event" in leaf:
+        yield Edge(leaf["step"], target, f"event {plain(leaf['event'])}", delay)
     elif "back" in leaf:
         yield Edge(leaf["step"], target, f"{status}{before(leaf)}", delay, is_earlier=True)
     else:
@@ -113,7 +116,7 @@ def _arrows(leaf: Tree, target: str, delay: float = 0.0) -> Iterator[Edge]:
 
 def _about(node: StepNode) -> tuple[str, ...]:
     step = node.step
-    lines = []
+    lines = [WAITS] if step.role is Role.wait else []
     if step.loop is not None:
         lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))
     if step.delay and step.require is None:

@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from eventcore.define.error_text import headline
 from eventcore.define.plain import plain
+from eventcore.define.program import Role
 from eventcore.record.views import InstanceView, RunView
 from visual.graph.counts import ORDER
 from visual.instances import Instances
@@ -82,6 +83,22 @@ def error_lines(run: RunView, nodes: Iterable[StepNode], failures: Iterable[Inst
             style = "dim" if not counts else "yellow" if word else "red"
             lines.append(Text(f"@{at}{when}{word}: {plain(headline(failure.error))}", style=style))
     return errors
+
+
+def answer_lines(nodes: Iterable[StepNode], standings: Mapping[str, Standing],
+                 answers: Mapping[tuple[str, str], tuple[str, float]]) -> dict[str, list[Text]]:  # fmt: skip
+    """Who answered the waits and when, a few for each of the kernel's steps, and which ones are still waiting."""
+    found: dict[str, list[Text]] = {}
+    waits = {node.path: node.kernel_name for top in nodes for node in top.walk() if node.step.role is Role.wait}
+    for name in waits.values():
+        if name in standings and standings[name].counts.get("active"):
+            found[name] = [Text("waits for a signal", style=STYLES["active"])]
+    for (path, sequence), (by, at) in answers.items():
+        lines = found.setdefault(waits[path], []) if path in waits else [Text()] * MOST
+        if len(lines) < MOST:
+            when = datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+            lines.append(Text(f"@{plain(sequence)}: answered by {plain(by)} at {when}", style="dim"))
+    return found
 
 
 def _counts(counts: Mapping[str, int]) -> Text:

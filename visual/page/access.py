@@ -1,4 +1,5 @@
-"""Who may talk to the server: anyone with the token, from one of the server's own pages or from no page at all.
+"""Who may talk to the server: anyone with the token, from one of the server's own pages or from no page at all. Who has
+the ticket of a deferred step may complete that, and nothing else.
 
 The address that the command prints carries the token; opening it turns the token into a cookie and leaves it out of
 the address bar. A name that somebody else points at this machine is refused by the Host header, a page of somebody
@@ -16,6 +17,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY = 4096  #: bytes of a request's body
+COMPLETE = "/complete"  #: what a ticket opens, without the token of the server
+MOST_VALUE = 1_000_000  #: bytes of the body of a request to that
 MOST_PATH = 200  #: characters of its path
 HEADERS = {
     "cache-control": "no-store",
@@ -50,7 +53,7 @@ class Access:
 
         answer = self._answer(scope)
         if answer is None:
-            await self._app(scope, _limited(receive), guarded)
+            await self._app(scope, _limited(receive, _most(scope)), guarded)
         else:
             await answer(scope, receive, guarded)
 
@@ -62,12 +65,13 @@ class Access:
             return _refused(403, refusal)
         if scope["method"] == "GET" and scope["path"] == "/" and scope["query_string"]:
             return self._signed_in(scope["query_string"])
-        if not self._is_known(headers):
+        is_opened_by_ticket = scope["method"] == "POST" and scope["path"] == COMPLETE
+        if not is_opened_by_ticket and not self._is_known(headers):
             return _refused(401, "open the address that `sequent serve` printed; it carries the token")
         if len(scope["path"]) > MOST_PATH:
             return _refused(414, "there is no page with so long an address")
-        if scope["method"] == "POST" and not _is_small(headers):
-            return _refused(413, f"a request needs a Content-Length of at most {MOST_BODY} bytes")
+        if scope["method"] == "POST" and not _is_small(headers, _most(scope)):
+            return _refused(413, f"a request needs a Content-Length of at most {_most(scope)} bytes")
         return None
 
     def _foreign(self, method: str, headers: Headers) -> str | None:
@@ -101,14 +105,19 @@ class Access:
         return secrets.compare_digest(given.encode(), self._token)
 
 
-def _is_small(headers: Headers) -> bool:
+def _most(scope: Scope) -> int:
+    """How many bytes the body of a request may have."""
+    return MOST_VALUE if scope["path"] == COMPLETE else MOST_BODY
+
+
+def _is_small(headers: Headers, most: int) -> bool:
     length = headers.get("content-length", "")
-    return length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= MOST_BODY
+    return length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= most
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, most: int) -> Receive:
     """The same, for no more than a body may have, whatever its length was said to be."""
-    left = MOST_BODY
+    left = most
 
     async def limited() -> Message:
         nonlocal left

@@ -14,10 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from eventcore.define.answer import Answer
 from eventcore.errors import EventcoreError
+from visual.page.access import COMPLETE
 from visual.page.engines import Engines
 from visual.page.feed import Feed
-from visual.page.steering import VERBS, RequestError, asked, started
+from visual.page.steering import VERBS, RequestError, asked, completed, started
 from visual.page.stores import Stores
 from visual.page.topics import AllRuns, OneRun, Topic
 from visual.report.build import title_of
@@ -43,6 +45,7 @@ class Pages:
                 Route("/changes", self._runs_changes),
                 Route(RUN, self._run),
                 Route(f"{RUN}/changes", self._run_changes),
+                Route(COMPLETE, self._complete, methods=["POST"]),
                 Route(f"{RUN}/{{verb}}", self._steer, methods=["POST"]),
                 Route("/stores/{store:int}/programs/{number:int}/start", self._start, methods=["POST"]),
             ]
@@ -91,11 +94,17 @@ class Pages:
         number = request.path_params["number"]
         return await self._answered(request, lambda named: asked(location, number, verb, named, self._engines))
 
+    async def _complete(self, request: Request) -> Response:
+        scheme, _, ticket = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return _refused(401, "send the ticket in the header: Authorization: Bearer TICKET")
+        return await self._answered(request, lambda named: completed(self._stores, ticket.strip(), named))
+
     async def _start(self, request: Request) -> Response:
         location, number = self._location(request), request.path_params["number"]
         return await self._answered(request, lambda named: started(location, number, named, self._engines))
 
-    async def _answered(self, request: Request, do: Callable[[Any], str]) -> Response:
+    async def _answered(self, request: Request, do: Callable[[Any], str | Answer]) -> Response:
         """Do what the request's body names, and answer with what has become of it."""
         try:
             named = json.loads(await request.body() or b"{}")
@@ -110,7 +119,11 @@ class Pages:
         except (RequestError, EventcoreError) as error:
             return _refused(409, str(error))
         self._feed.hurry()
-        return JSONResponse({"answer": answer})
+        if isinstance(answer, str):
+            return JSONResponse({"answer": answer})
+        if answer.is_refused:
+            return _refused(409, answer.reason or "refused")
+        return JSONResponse({"answer": str(answer)}, 200 if answer.is_done else 202)
 
 
 def _refused(status: int, reason: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -9,11 +10,14 @@ from typing import Any, get_args
 
 from eventcore.decide.rerunning import Extent
 from eventcore.define.answer import Answer
+from eventcore.define.ticket import read_ticket
+from eventcore.errors import StoreError
 from eventcore.record.reading import Reader, reading
 from eventcore.record.views import RunView
 from eventcore.run.steering import steer
 from visual.outline import flat_outline_of
 from visual.page.engines import Engines, Work, program_of
+from visual.page.stores import Stores
 from visual.page.topics import find_run
 
 #: each verb, what it must name, and what it may name besides
@@ -23,6 +27,7 @@ VERBS: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "cancel": (None, ("path", "sequence")),
     "trigger": ("event", ("sequence",)),
     "rerun": ("path", ("sequence", "extent")),
+    "signal": ("path", ("sequence", "value")),
     "recover": (None, ()),
     "continue": (None, ()),
 }
@@ -49,7 +54,40 @@ def asked(location: str, number: int, verb: str, named: Any, engines: Engines) -
     if work is not None:
         return engines.begin(work)
     ask: Callable[..., Answer] = getattr(steer(location, run.run_id), verb)
-    answer = ask(**arguments)
+    return _told(ask(**(arguments if verb != "signal" else {**arguments, "value": _json(arguments.get("value"))})))
+
+
+def completed(stores: Stores, ticket: str, named: Any) -> Answer:
+    """Complete the try that a ticket is for, in whichever of the stores has its run; what the ticket says of a store
+    counts for nothing here.
+
+    Raises `RequestError` for what is refused, `TicketError`, and `KeyError` where no store has the run.
+    """
+    if not isinstance(named, Mapping) or named.keys() - {"value", "error"}:
+        raise RequestError("send a JSON object with a value or an error")
+    error = named.get("error")
+    if error is not None and not _is_text(error):
+        raise RequestError("error must be text")
+    said = read_ticket(ticket)
+    for place in stores.all():
+        try:
+            run = steer(place.location, said.run_id)
+        except StoreError:
+            continue
+        return run.complete(ticket, named.get("value"), error=error)
+    raise KeyError(said.run_id)
+
+
+def _json(text: str | None) -> Any:
+    """A value that somebody typed."""
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        raise RequestError(f"the value {text!r:.60} is not JSON; write a text in quotes") from None
+
+
+def _told(answer: Answer) -> str:
+    """What has become of a request; raises `RequestError` where it is refused."""
     if answer.is_refused:
         raise RequestError(answer.reason or "refused")
     return "done" if answer.is_done else f"recorded; {answer.reason}"

@@ -88,6 +88,8 @@ def _holds(known: Known, tree: Tree, sequence: str) -> bool:
     if "back" in tree:
         earlier = _earlier(known, tree, sequence)
         return earlier is None or _came(_named(known, tree, earlier), tree["status"])
+    if "event" in tree:
+        return _emitted(known, tree, sequence)
     return _came(_named(known, tree, sequence), tree["status"])
 
 
@@ -98,6 +100,13 @@ def _earlier(known: Known, leaf: Tree, sequence: str) -> str | None:
         return None
     keys[place] = str(int(keys[place]) - leaf["back"])
     return ".".join(keys)
+
+
+def _emitted(known: Known, leaf: Tree, sequence: str) -> bool:
+    """Whether a step has emitted the event that a clause asks for."""
+    node = known.nodes[leaf["step"]]
+    name = node.step.events.get(leaf["event"])
+    return (name, _enclosing(known, leaf, sequence)) in known.facts
 
 
 def _named(known: Known, leaf: Tree, sequence: str) -> InstanceView | None:
@@ -147,7 +156,8 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
     if task is None:
         yield f"{name} has not been reached" + (" in this recovery" if known.run.recovery else "")
     else:
-        yield f"{name} {passed(task, known.run)}"
+        without = " without emitting it" if "event" in tree and task.status.is_over else ""
+        yield f"{name} {passed(task, known.run)}{without}"
 
 
 def _rest(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import msgspec
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, StoredStep
+from eventcore.record.answering import answers
 from eventcore.record.pending import last_pause, pending_delays
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
@@ -37,7 +38,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One thing that an instance waits for, or that ended it.
 
     `kind` is `event`, `requirement`, `condition`, `container`, `delay`, `retry`, `resource`, `slot`, `paused`,
-    `engine`, `run`, `deadline`, `running`, `error`, `ended`, `before`, `traceback` or `logs`.
+    `engine`, `run`, `deadline`, `running`, `answer`, `error`, `ended`, `before`, `traceback` or `logs`.
     """
 
     kind: str
@@ -117,6 +118,11 @@ class Known:
         return next_action(self.run, self.reader.location)
 
     @cached_property
+    def answers(self) -> Mapping[tuple[str, str], tuple[str, float]]:
+        """Who answered waits and deferred steps, and when, by path and sequence."""
+        return answers(self.reader.connection, self.run.id)
+
+    @cached_property
     def tallies(self) -> Mapping[str, Tally]:
         """All instances counted, by kernel step."""
         return self.reader.tallies(self.run)
@@ -154,6 +160,10 @@ class Known:
         waiting = (one for one in self.live if one.status is TaskStatus.ready and one.due is None)
         return [one for one in waiting if self.priority(one) > mine]
 
+    def at(self, time: float) -> str:
+        """A time: `at 2026-11-21 02:00:00`."""
+        return f"at {datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}"
+
     def due(self, time: float) -> str:
         """When something is due, or was: `is due in 2 min 5 s (at ...)`."""
         at, left = datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S"), time - self.now
@@ -164,7 +174,12 @@ class Known:
 
 def state_of(task: InstanceView, run: RunView) -> str:
     """The state of a task in a word."""
-    if task.status is TaskStatus.active and not run.is_held and run.verdict is not Verdict.pending:
+    if (
+        task.status is TaskStatus.active
+        and task.ticket is None
+        and not run.is_held
+        and run.verdict is not Verdict.pending
+    ):
         return "interrupted"
     return task.status.value
 

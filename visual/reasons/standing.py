@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from eventcore.define.error_text import headline
-from eventcore.define.plain import quoted
+from eventcore.define.plain import plain, quoted
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredStep
@@ -69,6 +69,9 @@ def _ready(known: Known, task: InstanceView) -> list[Reason]:
     everything = why_nothing_starts(known)
     if task.due is not None:
         error = _last_error(known, task)
+        if error is None and task.started is not None:
+            text = f"what it asks for has not happened; asking again {known.due(task.due)}"
+            return [Reason("retry", text), *everything]
         text = f"its next try, number {task.try_number}, {known.due(task.due)}"
         return [Reason("retry", text + (f", after {headline(error)}" if error else "")), *everything]
     units = missing_units(known, task)
@@ -97,7 +100,24 @@ def _slot(known: Known, task: InstanceView) -> Reason:
     return Reason("slot", "it is ready, and the engine is about to start it")
 
 
+def _deferred(known: Known, task: InstanceView) -> list[Reason]:
+    """What a task without a worker waits for."""
+    step = known.steps[task.step]
+    if step.role is Role.wait:
+        instance = quoted(f"{step.path}@{task.sequence}")
+        command = f"sequent signal {stored_at(known.reader.location)} {instance} --run-id {known.run.run_id}"
+        text = f"it waits for a signal; give it with: {command}"
+    else:
+        text = "its function has deferred its end; it waits for whoever has its ticket to complete it"
+    found = [Reason("answer", text)]
+    if task.due is not None:
+        found.append(Reason("delay", f"its time {'was' if task.due <= known.now else 'is'} up {known.at(task.due)}"))
+    return found if known.run.is_held else [*found, _without_engine(known)]
+
+
 def _active(known: Known, task: InstanceView) -> list[Reason]:
+    if task.ticket is not None:
+        return _deferred(known, task)
     if not known.run.is_held:
         return [_without_engine(known)]
     since = duration(known.now - (task.started or known.now))
@@ -127,7 +147,8 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     took = "" if task.ended is None or task.started is None else f" after {duration(task.ended - task.started)}"
     in_recovery = f" in recovery {task.recovery}" if known.run.recovery else ""
     if task.status is TaskStatus.success:
-        return [Reason("ended", f"it succeeded{in_recovery}{at}{took}, in try {task.try_number}")]
+        ended = Reason("ended", f"it succeeded{in_recovery}{at}{took}, in try {task.try_number}")
+        return [ended, *_answered(known, task)]
     if task.status is TaskStatus.skipped:
         return [Reason("ended", f"recovery {task.recovery} skipped it, because it had already succeeded{at}")]
     if task.status is TaskStatus.omitted:
@@ -143,6 +164,13 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
     errors = [text for text in (_error(task), inside and f"inside it: {inside}") if text]
     last = [] if is_container else traceback_of(task) or _output(known, task)
     return [*(Reason("error", text) for text in errors), *found, *last]
+
+
+def _answered(known: Known, task: InstanceView) -> list[Reason]:
+    """Who answered it, where somebody did."""
+    step = known.steps.get(task.step)
+    found = None if step is None else known.answers.get((step.path, task.sequence))
+    return [] if found is None else [Reason("answer", f"it was answered by {plain(found[0])} {known.at(found[1])}")]
 
 
 def _error(task: InstanceView) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from eventcore.act.steplog import LogFolder
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 from eventcore.define.stored import StoredProgram
+from eventcore.record.answering import answers
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView, TaskView
 from visual.outline import flat_outline_of, in_words
@@ -53,6 +55,7 @@ class History:
             "total": self._total(),
             "attempts": attempts,
             "results": self._results(),
+            "answers": self._answers(),
             "loops": loops_of(self._reader, self._run, self._nodes),
             "recoveries": self._recoveries(),
             "texts": self._texts.all,
@@ -135,6 +138,18 @@ class History:
             found.append([row, text, result.size])
         return found
 
+    def _answers(self) -> list[list[Any]]:
+        """Row, who and when, of the tasks that somebody answered."""
+        given = answers(self._reader.connection, self._run.id)
+        if not given:
+            return []
+        return [
+            [row, *(by, self._since(at))]
+            for row, task in enumerate(self._tasks)
+            for by, at in [given.get((self._kernel[task.step].path, task.sequence), ("", None))]
+            if by and task.status.is_over and not self._is_whole(task)
+        ]
+
     def _logs(self, attempts: Iterable[list[Any]]) -> dict[str, Any]:
         logdir = self._run.origin.get("logdir")
         if not isinstance(logdir, str):
@@ -201,6 +216,6 @@ def steps_data(program: StoredProgram) -> Iterator[dict[str, Any]]:
             "container": node.is_container, "loop": None if node.loop is None else str(node.loop),
             "concurrent": step.concurrent, "delay": step.delay,
             "acquires": [f"{count} of {pool}" for pool, count in step.acquires], "require": in_words(step.require),
-            "function": runs.function,
+            "function": runs.function, "wait": step.role is Role.wait,
             "config": {k: v for k, v in (step.config | runs.config).items() if k in CONFIG},
         }  # fmt: skip

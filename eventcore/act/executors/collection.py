@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed
+from eventcore.act.envelope import Call, failed
 from eventcore.act.executor import Executor, Report, Setting
 from eventcore.act.executors.registry import make_executor
 from eventcore.act.programs import occupy_standard_descriptors
 from eventcore.define.config import Config
+from eventcore.define.outcome import Emission, Outcome
 
 log = logging.getLogger("eventcore")
 
@@ -68,6 +69,6 @@ class Executors:
             executor = self._made[construct] = make_executor(self._reported, setting)
         return executor
 
-    def _reported(self, ticket: int, outcome: Outcome) -> None:
+    def _reported(self, ticket: int, outcome: Outcome | Emission) -> None:
         assert self._report is not None
         self._report(ticket, outcome)

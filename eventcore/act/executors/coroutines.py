@@ -5,13 +5,15 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from eventcore.act.alarms import Alarms
-from eventcore.act.envelope import Call, Outcome, failed, perform_async
+from eventcore.act.envelope import Call, Tell, failed, perform_async
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.define.outcome import Outcome
 
 #: Seconds in which a loop must hear of a call that is to end, and in which calls must end that are out of time or ended
 #: by `close`.
@@ -86,7 +88,7 @@ class AsyncExecutor(Executor):
             self._alarms.cancel(late)
             self._report_once(ticket, started.verdict or (CANCELLED if task.cancelled() else task.result()))
 
-        started.loop.begin(ticket, _run(started.call), done)
+        started.loop.begin(ticket, _run(started.call, partial(self.report, ticket)), done)
 
     def _time_out(self, ticket: int, started: "_Started") -> None:
         late = started.verdict = Outcome(False, error=f"timed out after {started.timeout:g} s")
@@ -177,9 +179,9 @@ class _Loop:
         self._loop.close()
 
 
-async def _run(call: Call) -> Outcome:
+async def _run(call: Call, tell: Tell) -> Outcome:
     try:
-        return await perform_async(call)
+        return await perform_async(call, tell)
     except asyncio.CancelledError:
         return CANCELLED
     except BaseException as error:  # raised out of the loop, it would end all calls

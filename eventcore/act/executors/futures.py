@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from eventcore.act.alarms import Alarms
-from eventcore.act.envelope import Call, Outcome, failed, pack, perform, perform_packed
+from eventcore.act.envelope import Call, Tell, failed, pack, perform, perform_packed
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
+from eventcore.define.outcome import Outcome
 from eventcore.errors import ConfigError
 
 log = logging.getLogger("eventcore")
@@ -53,7 +54,7 @@ class FuturesExecutor(Executor):
             self.report(ticket, CANCELLED)
             return
         try:
-            future = self._submitted(call)
+            future = self._submitted(call, partial(self.report, ticket))
         except Exception as error:
             self.report(ticket, failed(error))
             return
@@ -86,18 +87,18 @@ class FuturesExecutor(Executor):
         made: FuturesApi = self.setting.construct()
         return made
 
-    def _submit(self, pool: FuturesApi, call: Call) -> Future[Outcome]:
+    def _submit(self, pool: FuturesApi, call: Call, tell: Tell) -> Future[Outcome]:
         if isinstance(pool, ThreadPoolExecutor):
-            return pool.submit(perform, call)
+            return pool.submit(perform, call, tell)
         return pool.submit(perform_elsewhere, pack(call), call.log)
 
-    def _submitted(self, call: Call) -> Future[Outcome]:
+    def _submitted(self, call: Call, tell: Tell) -> Future[Outcome]:
         pool = self._pool or self._made()
         try:
-            return self._submit(pool, call)
+            return self._submit(pool, call, tell)
         except BrokenExecutor:  # a step ended its worker: that harms the calls it had then, and no later one
             pool.shutdown(wait=False)
-            return self._submit(self._made(), call)
+            return self._submit(self._made(), call, tell)
 
     def _made(self) -> FuturesApi:
         pool = self._factory()

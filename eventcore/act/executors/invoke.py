@@ -1,5 +1,6 @@
 """Runs steps in the engine itself, one at a time: nothing else happens meanwhile."""
 
+from functools import partial
 from typing import ClassVar
 
 from eventcore.act.envelope import Call, perform
@@ -22,7 +23,7 @@ class InvokeExecutor(Executor):
 
     def start(self, ticket: int, call: Call, timeout: float | None) -> None:
         """Run the call now."""
-        self.report(ticket, CANCELLED if self._closed else perform(call))
+        self.report(ticket, CANCELLED if self._closed else perform(call, partial(self.report, ticket)))
 
     def cancel(self, ticket: int) -> None:
         """Nothing runs when this can be called."""

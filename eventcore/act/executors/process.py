@@ -15,10 +15,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, failed, pack, portable, travels_by_name
+from eventcore.act.envelope import Call, failed, pack, portable, travels_by_name
 from eventcore.act.executor import CANCELLED, Executor, Report, Setting
 from eventcore.act.executors.worker import LEAVING, READY, RETIRED
 from eventcore.act.executors.worker_process import Job, WorkerProcess
+from eventcore.define.outcome import Emission, Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ TRIES = 3
 GRACE = 0.25
 
 #: What is to be told of calls, by their tickets.
-_Reports = list[tuple[int, Outcome]]
+_Reports = list[tuple[int, Outcome | Emission]]
 
 
 def _unpackable(call: Call, error: Exception) -> Outcome:
@@ -51,10 +52,10 @@ def _unpackable(call: Call, error: Exception) -> Outcome:
     return Outcome(False, error=text, traceback=outcome.traceback)
 
 
-def _unpacked(message: bytes) -> Outcome:
-    """What a worker wrote, as the outcome it should be."""
+def _unpacked(message: bytes) -> Outcome | Emission:
+    """What a worker wrote, as the outcome it should be, or as what its call has emitted."""
     try:
-        outcome: Outcome = pickle.loads(message)  # noqa: S301  a worker of this engine wrote it, to a pipe of its own
+        outcome: Outcome | Emission = pickle.loads(message)  # noqa: S301  a worker of this engine wrote it, to a pipe of its own
     except Exception as error:
         return Outcome(False, error=f"the outcome cannot be read: {error!r}")
     return outcome
@@ -261,7 +262,10 @@ class ProcessExecutor(Executor):
                 elif message == RETIRED:
                     self._retire(worker)
                 elif worker.job is not None and worker.verdict is None:
-                    reports.append((worker.job.ticket, _unpacked(message)))
+                    found = _unpacked(message)
+                    reports.append((worker.job.ticket, found))
+                    if type(found) is Emission:
+                        continue
                     worker.finish()
                     if not worker.gone:
                         self._idle.append(worker)

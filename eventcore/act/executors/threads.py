@@ -7,8 +7,9 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
-from eventcore.act.envelope import Call, Outcome, perform
+from eventcore.act.envelope import Call, Tell, perform
 from eventcore.act.executors.futures import FuturesExecutor
+from eventcore.define.outcome import Outcome
 
 
 class Threads(FuturesApi):
@@ -60,5 +61,5 @@ class ThreadExecutor(FuturesExecutor):
     def _factory(self) -> FuturesApi:
         return Threads()
 
-    def _submit(self, pool: FuturesApi, call: Call) -> Future[Outcome]:
-        return pool.submit(perform, call)
+    def _submit(self, pool: FuturesApi, call: Call, tell: Tell) -> Future[Outcome]:
+        return pool.submit(perform, call, tell)

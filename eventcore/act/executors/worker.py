@@ -12,12 +12,15 @@ import select
 import signal
 import struct
 import sys
+import threading
 from contextlib import suppress
 from typing import BinaryIO
 
-from eventcore.act.envelope import Outcome, failed, perform_packed
+from eventcore.act.envelope import failed, perform_packed
 from eventcore.act.executors.surroundings import Surroundings
 from eventcore.act.routing import installed
+from eventcore.define.outcome import Emission, Outcome
+from eventcore.errors import ProgramError
 
 #: Each message, in both directions, is its length followed by so many bytes.
 HEADER = struct.Struct("!Q")
@@ -57,7 +60,9 @@ def main(calls: int, outcomes: int, leash: int, level: int, module: str | None) 
         while (message := receive(reader)) is not None:
             environment, body = pickle.loads(message)  # noqa: S301  the engine of this worker sent it
             with held, surroundings.extended(environment):
-                reply = answer(body)
+                telling = Telling(writer)
+                reply = answer(body, telling)
+            telling.end()
             send(writer, reply)
             if not surroundings.restored():  # while the engine records the outcome
                 send(writer, RETIRED)
@@ -103,10 +108,31 @@ def receive(stream: BinaryIO) -> bytes | None:
     return message if len(message) == size else None
 
 
-def answer(body: bytes) -> bytes:
+class Telling:
+    """Passes on what a call emits while it runs, from whichever of its threads."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._is_over = False
+
+    def __call__(self, emission: Emission) -> None:
+        message = pickle.dumps(emission)
+        with self._lock:
+            if self._is_over:
+                raise ProgramError("the step is over; it can emit events only while it runs")
+            send(self._stream, message)
+
+    def end(self) -> None:
+        """The call is over."""
+        with self._lock:
+            self._is_over = True
+
+
+def answer(body: bytes, tell: Telling) -> bytes:
     """Perform one packed call; whatever it does short of ending the process, the answer is a pickled `Outcome`."""
     try:
-        outcome = perform_packed(body, owns_environment=True)
+        outcome = perform_packed(body, owns_environment=True, tell=tell)
     except BaseException as error:
         outcome = failed(error)
     flush_standard_streams()

@@ -38,12 +38,14 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
     """
     import time
 
+    from eventcore.define.program import Role
+    from eventcore.record.answering import answers
     from eventcore.record.reading import reading
     from eventcore.run.next_action import next_action
     from sequent.cli.chosen import chosen_run
     from sequent.cli.output import print_fitted, print_json
     from visual.instances import Instances
-    from visual.live.tree import error_lines, run_tree
+    from visual.live.tree import answer_lines, error_lines, run_tree
 
     location, run_id = chosen_run(target, store, run_id)
     with reading(location) as reader:
@@ -54,6 +56,9 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
             print_json(_data(reader, run, location, shown))
         else:
             errors = error_lines(run, shown.nodes, _failures(reader, run, shown), Instances(reader, run))
+            if any(step.role is Role.wait for step in reader.program(run).steps):
+                given = answer_lines(shown.nodes, shown.standings, answers(reader.connection, run.id))
+                errors |= {name: [*lines, *errors.get(name, [])] for name, lines in given.items()}
             print_fitted(run_tree(run, shown, errors, reader.outstanding(run), now))
             if (action := next_action(run, location)) is not None:
                 click.echo(action)
@@ -114,6 +119,7 @@ def _failed(reader: Reader, run: RunView, step: str | None, limit: int | None) -
 
 def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, Any]:
     """A run with its steps for programs."""
+    from eventcore.record.answering import answers
     from sequent.cli.output import run_data
     from visual.instances import Instances
     from visual.live.selection import with_containers
@@ -147,6 +153,10 @@ def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, A
         **run_data(run, store, *reader.outstanding(run)),
         "states": dict(shown.selection.counts),
         "steps": [step_data(node) for node in shown.nodes if node.path in visible],
+        "answers": [
+            {"path": path, "sequence": sequence, "by": by, "at": at}
+            for (path, sequence), (by, at) in answers(reader.connection, run.id).items()
+        ],
         "failures": [failure_data(one) for one in failures if one.counts_in(run)][:LISTED],
         "failures_before": [failure_data(one) for one in failures if not one.counts_in(run)][:LISTED],
     }

@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from eventcore.act.current import Current
-from eventcore.act.envelope import Call, Outcome
+from eventcore.act.envelope import Call
 from eventcore.act.executor import Setting
 from eventcore.act.executors.registry import make_executor
 from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
+from eventcore.define.outcome import Emission, Outcome
 
 DEADLINE = 60.0
 LOG = "load@1.2.1.log"  #: the log file of every call here
@@ -38,9 +39,13 @@ class Reports:
         self._changed = threading.Condition()
         self._outcomes: dict[int, Outcome] = {}
         self._twice: list[int] = []
+        self.emitted: list[tuple[int, Emission]] = []
         self.then: Callable[[int], None] | None = None  #: called after each report
 
-    def __call__(self, ticket: int, outcome: Outcome) -> None:
+    def __call__(self, ticket: int, outcome: Outcome | Emission) -> None:
+        if isinstance(outcome, Emission):
+            self.emitted.append((ticket, outcome))
+            return
         with self._changed:
             if ticket in self._outcomes:
                 self._twice.append(ticket)

@@ -17,7 +17,9 @@ from eventcore.act.current import current
 from eventcore.act.executor import CANCELLED, Executor
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.steplog import LogTarget
+from eventcore.define.outcome import Again, Deferred, Emission, Skipped
 from eventcore.define.values import encode_result
+from eventcore.errors import NotYet, Skip
 from tests.eventcore.act.bench import LOG, Bench, eventually
 
 
@@ -104,6 +106,52 @@ def test_a_call_is_reported_with_its_value_and_the_events_it_raised(bench: Bench
 
     outcome = bench.run(step, 2, 3)
     assert (outcome.ok, outcome.result, outcome.raised) == (True, "5", (("loaded", None),))
+
+
+@every(*CONSTRUCTS)
+def test_what_is_neither_a_success_nor_a_failure_is_reported_as_such(bench: Bench) -> None:
+    def skip() -> None:
+        raise Skip("nothing new")
+
+    def ask_again() -> None:
+        raise NotYet(30)
+
+    def defer() -> str:
+        current().defer(timeout=60)
+        return "not a result"
+
+    for step, instead in ((skip, Skipped("nothing new")), (ask_again, Again(30.0))):
+        outcome = bench.run(step)
+        assert (outcome.ok, outcome.result, outcome.instead) == (True, None, instead)
+    outcome = bench.run(defer)
+    assert isinstance(outcome.instead, Deferred)
+    assert (outcome.ok, outcome.result, outcome.instead.timeout) == (True, None, 60.0)
+
+
+@every(*CONSTRUCTS)
+def test_what_a_call_triggers_at_once_is_reported_before_it_ends_or_with_its_outcome(bench: Bench) -> None:
+    def step() -> None:
+        current().trigger("half", now=True)
+        raise ValueError("after all")
+
+    ticket = bench.start(step)
+    outcome = bench.reports.wait(ticket)
+    told = [emission for known, emission in bench.reports.emitted if known == ticket]
+    assert [*told, *outcome.emitted] == [Emission("half", None, "null")]
+    assert not outcome.ok
+
+
+@every(*(name for name in SIDE_BY_SIDE if name != "a factory of processes"))
+def test_what_a_call_triggers_at_once_is_reported_while_it_runs(bench: Bench, name: str, tmp_path: Path) -> None:
+    def step() -> None:
+        current().trigger("half", now=True)
+        until_there(str(tmp_path / "over"))
+
+    ticket = bench.start(step)
+    assert eventually(lambda: bool(bench.reports.emitted))
+    assert not bench.reports.has(ticket)
+    (tmp_path / "over").touch()
+    assert bench.reports.wait(ticket).emitted == ()
 
 
 @every(*CONSTRUCTS)

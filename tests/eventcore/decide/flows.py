@@ -9,6 +9,7 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Config
+from eventcore.define.outcome import Outcome
 from eventcore.define.status import TaskStatus
 from tests.property.test_decisions import NoArchive
 
@@ -47,7 +48,7 @@ class Decided:
 
     def end(self, name: str, ok: bool = True) -> None:
         """The task's worker reports."""
-        self.turn.ended(self.tasks[name], ok, None, None if ok else "it failed", None, ())
+        self.turn.ended(self.tasks[name], Outcome(ok, error=None if ok else "it failed"))
         self.settle()
 
     def wait_until(self, now: float) -> None:

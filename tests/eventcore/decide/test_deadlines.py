@@ -6,6 +6,7 @@ from typing import Any
 
 import sequent as seq
 from eventcore.decide import delays, verdict
+from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool
 from eventcore.define.status import TaskStatus, Verdict
 from tests.eventcore.decide.flows import Decided, nothing
@@ -188,7 +189,7 @@ def test_a_container_whose_loop_is_still_computed_ends_that() -> None:
     run = Decided(program)
     run.wait_until(30)
     assert run.ended_on_request == ["box@1"]
-    run.turn.ended(run.task("box#items", "1"), False, None, "cancelled", None, ())
+    run.turn.ended(run.task("box#items", "1"), Outcome(False, error="cancelled"))
     run.settle()
     assert run.status("box@1") is TaskStatus.failure
     assert "box@1: deadline of 30 s passed" in [f"{one.task!r}: {one.error}" for one in run.attempts]

@@ -47,14 +47,8 @@ function ofInstance(model, row, send) {
   const [path, sequence, status] = [model.path(row), model.tasks.sequence[row], model.status(row)];
   const named = { path, sequence };
   if (status === "active") {
-    const name = `Cancel ${path}@${sequence}`;
-    return [
-      make(
-        "p",
-        {},
-        button(name, () => cancelled(send, named, name), { class: "ending" }),
-      ),
-    ];
+    const waits = model.steps[model.tasks.step[row]].wait;
+    return [...(waits ? [answering(send, named)] : []), cancelling(send, named)];
   }
   if (status === "ready" || status === "interrupted") return [];
   const name = `Rerun ${path}@${sequence}`;
@@ -65,6 +59,31 @@ function ofInstance(model, row, send) {
       button(name, () => rerun(send, named, name, model.run.held)),
     ),
   ];
+}
+
+function cancelling(send, named) {
+  const name = `Cancel ${named.path}@${named.sequence}`;
+  return make(
+    "p",
+    {},
+    button(name, () => cancelled(send, named, name), { class: "ending" }),
+  );
+}
+
+function answering(send, named) {
+  const name = `Answer ${named.path}@${named.sequence}`;
+  return make(
+    "p",
+    {},
+    button(name, () => answered(send, named, name), { class: "doing" }),
+  );
+}
+
+async function answered(send, named, name) {
+  const text = 'Its value, which is its result, can be left empty; else give JSON, such as true, 5 or "a text".';
+  const fields = [{ name: "value", label: "Value", value: "" }];
+  const given = await confirmed({ title: `${name}?`, text, action: "Answer", fields });
+  if (given) send("signal", { ...named, value: given.value.trim() || null }, name);
 }
 
 async function cancelled(send, named, name) {

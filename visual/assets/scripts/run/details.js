@@ -122,6 +122,7 @@ export class Details {
     const about = facts([
       ["Sequence", model.tasks.sequence[instance.row]],
       ["Item", model.items(instance.row).join(", ")],
+      ["Answered", this.#answered(instance)],
       ["Next try", this.#nextTry(instance.row)],
       ["Critical path", instance.rows.some((row) => model.critical.has(row)) ? "yes, it is part of it" : null],
     ]);
@@ -148,6 +149,11 @@ export class Details {
       parts.push(make("p", { class: "note" }, where));
     }
     return parts;
+  }
+
+  #answered(instance) {
+    const found = instance.rows.map((row) => this.model.answers.get(row)).findLast(Boolean);
+    return found === undefined ? null : `by ${found.by}, ${moment(this.model.run.created + found.at)}`;
   }
 
   #nextTry(row) {

@@ -19,6 +19,7 @@ export class Model {
     this.around = this.#around();
     this.attempts = this.#byRow(data.attempts);
     this.results = new Map(data.results.map(([row, text, size]) => [row, { text, size }]));
+    this.answers = new Map(data.answers.map(([row, by, at]) => [row, { by, at }]));
     this.logs = new Map(data.logs.map(([row, tried, text, leftOut]) => [`${row}.${tried}`, { text, leftOut }]));
     this.loops = new Map(data.loops.map((loop) => [`${loop.path}@${loop.sequence}`, loop]));
     this.byPath = new Map(this.steps.map((step, place) => [step.path, place]));

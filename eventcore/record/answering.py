@@ -1,0 +1,99 @@
+"""Answers to deferred tasks and waits: why one is refused, as far as the store can tell, and who gave which."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from eventcore.define.answer import RequestStatus
+from eventcore.define.program import Role
+from eventcore.define.status import TaskStatus
+from eventcore.define.stored import StoredProgram
+from eventcore.define.suggestions import no_step, some_of
+from eventcore.record.schema import requests, tasks
+from eventcore.record.verbs import COMPLETE, SIGNAL
+
+TIMED_OUT = "its time was up before this came"
+TWICE = "it has been answered already; the engine that continues the run will see that"
+
+
+def no_completion(connection: Connection, run: Row[Any], program: StoredProgram, argument: Mapping[str, Any],
+                  now: float, held: bool, but: int | None) -> str | None:  # fmt: skip
+    """Why a ticket cannot be used; None where it can, or where the run's engine has to tell."""
+    path, sequence = argument["path"], argument["sequence"]
+    names = [step.name for step in program.steps if step.path == path and step.role in (Role.action, Role.body)]
+    row = connection.execute(
+        select(tasks.c.status, tasks.c["try"], tasks.c.ticket, tasks.c.due).where(
+            tasks.c.run == run.id, tasks.c.recovery == argument["recovery"], tasks.c.step.in_(names),
+            tasks.c.sequence == sequence,
+        )
+    ).first()  # fmt: skip
+    if row is None:
+        return f"the run has no task {path}@{sequence}; the ticket is not one of its tickets"
+    if run.recovery != argument["recovery"]:
+        return "the run has been recovered since, and the step runs again with another ticket"
+    status, number, ticket, due = row
+    if TaskStatus(status).is_over or number != argument["try"]:
+        return "nothing waits for this ticket any more: the try that it was for has ended"
+    if ticket is None:
+        return None if held else "the try that it was for was lost with its engine; the step will run again"
+    if ticket != argument["ticket"]:
+        return "this is not the ticket of that try"
+    return _untimely(connection, run, COMPLETE, argument, due, now, held, but)
+
+
+def no_signal(connection: Connection, run: Row[Any], program: StoredProgram, argument: Mapping[str, Any],
+              now: float, held: bool, but: int | None) -> str | None:  # fmt: skip
+    """Why a signal answers nothing; None where it does, or where the run's engine has to tell."""
+    path, sequence = argument["path"], argument.get("sequence")
+    waits = [step for step in program.steps if step.role is Role.wait]
+    name = next((step.name for step in waits if step.path == path), None)
+    if name is None and any(step.path == path for step in program.visible()):
+        known = some_of([step.path for step in waits])
+        return f"step {path!r} is not a wait; {f'the waits are {known}' if known else 'the program has none'}"
+    if name is None:
+        return no_step(path, [step.path for step in program.visible()])
+    if held:
+        return None
+    query = select(tasks.c.sequence, tasks.c.due).where(
+        tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.step == name,
+        tasks.c.status == TaskStatus.active.value,
+    )  # fmt: skip
+    if sequence is not None:
+        query = query.where(tasks.c.sequence == sequence)
+    found = connection.execute(query.limit(6)).all()
+    if not found:
+        where = path if sequence is None else f"{path}@{sequence}"
+        return f"{where} is not waiting for a signal; `sequent why` says how it stands"
+    if len(found) > 1:
+        return f"several instances of {path} are waiting; name one of {', '.join(f'{path}@{at}' for at, _ in found)}"
+    return _untimely(connection, run, SIGNAL, {**argument, "sequence": found[0].sequence}, found[0].due, now, held, but)
+
+
+def answers(connection: Connection, run: int) -> dict[tuple[str, str], tuple[str, float]]:
+    """Who answered which instance of a wait or of a deferred step last, and when: by path and sequence."""
+    query = select(requests.c.argument, requests.c.asked_by, requests.c.asked_at).where(
+        requests.c.run == run, requests.c.verb.in_([SIGNAL, COMPLETE]), requests.c.status == RequestStatus.done.value
+    )
+    found = [(json.loads(text), by, at) for text, by, at in connection.execute(query.order_by(requests.c.id))]
+    return {(said["path"], said["sequence"]): (by, at) for said, by, at in found}
+
+
+def _untimely(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any], due: float | None,
+              now: float, held: bool, but: int | None) -> str | None:  # fmt: skip
+    """Why an answer comes too late: another one came before, or the time is up while no engine was there to say so."""
+    if not held and due is not None and due <= now and but is None:
+        return TIMED_OUT
+    query = select(requests.c.id, requests.c.argument).where(
+        requests.c.run == run.id, requests.c.verb == verb, requests.c.status == RequestStatus.taken.value
+    )
+    for other, text in connection.execute(query):
+        said = json.loads(text)
+        is_same = said["path"] == argument["path"] and said.get("sequence") in (None, argument["sequence"])
+        is_same = is_same and said.get("ticket") == argument.get("ticket")
+        if is_same and (but is None or other < but):
+            return TWICE
+    return None

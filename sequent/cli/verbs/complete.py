@@ -1,0 +1,21 @@
+"""`sequent complete`."""
+
+from __future__ import annotations
+
+import click
+
+from sequent.cli.options import value_option
+
+
+@click.command("complete")
+@click.argument("ticket", metavar="TICKET")
+@value_option
+@click.option("--error", metavar="TEXT", help="The step has failed, with this error.")
+@click.option("--store", metavar="STORE", help="The run's store, where it has been moved since the ticket was given.")
+def command(ticket: str, value: str | None, error: str | None, store: str | None) -> int:
+    """Complete the step that has deferred its end with TICKET: as a success, with a result, or as a failure."""
+    from eventcore.run.steering import complete
+    from sequent.cli.answers import tell
+    from sequent.cli.values import json_value
+
+    return tell(complete(ticket, json_value(value), error=error, store=store), is_of_run=False)

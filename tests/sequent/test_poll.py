@@ -1,0 +1,108 @@
+"""Steps that ask for something until it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sequent as seq
+from eventcore.act.observer import TaskEnded, TaskStarted
+from eventcore.act.virtual_clock import VirtualClock
+from sequent.errors import FlowError
+from tests.support import Recorder, flow, rows
+
+NOW = 1  #: passes: until only time helps
+
+
+def count_to(file: Path, wanted: int) -> str | None:
+    """One more each time it is asked; something, once there are so many."""
+    number = int(file.read_text() or "0") + 1 if file.exists() else 1
+    file.write_text(str(number))
+    return f"asked {number} times" if number >= wanted else None
+
+
+async def count_slowly(file: Path, wanted: int) -> str | None:
+    await asyncio.sleep(0)
+    return count_to(file, wanted)
+
+
+def asking(folder: Path, wanted: int = 3, function: Any = count_to, **config: Any) -> seq.Sequent:
+    program = flow(folder / "run.db", **config)
+    program.add_step("ask", seq.poll(function, every=60), args=(folder / "count", wanted))
+    program.use_clock(VirtualClock())
+    return program
+
+
+@pytest.mark.parametrize("construct", ["process", "thread", "invoke", "async"])
+@pytest.mark.parametrize("function", [count_to, count_slowly])
+def test_it_asks_until_the_answer_is_truthy(construct: str, function: Any, tmp_path: Path) -> None:
+    program, heard = asking(tmp_path, 3, function, task_construct=construct), Recorder(TaskStarted, TaskEnded)
+    program.add_observer(heard)
+    assert program.run()
+    assert program.result("ask") == "asked 3 times"
+    (task,) = program.tasks("ask")
+    assert (task.tries, task.seconds) == (1, 120.0)
+    assert rows(tmp_path / "run.db", "SELECT * FROM {attempts}") == []
+    assert [type(one) for one in heard.heard] == [TaskStarted, TaskEnded]
+
+
+def test_between_two_asks_it_takes_no_place_and_holds_nothing(tmp_path: Path) -> None:
+    program = asking(tmp_path, max_concurrent=1)
+    scarce = seq.ResourcePool("scarce", 1)
+    program.children["ask"].acquires = ((scarce, 1),)
+    program.add_step("other", print, acquires=[(scarce, 1)])
+    program.run(NOW)
+    assert [task.status for task in program.tasks("other")] == [seq.TaskStatus.success]
+    assert [task.status for task in program.tasks("ask")] == [seq.TaskStatus.ready]
+
+
+def test_another_engine_asks_on(tmp_path: Path) -> None:
+    asking(tmp_path).run(NOW, run_id="one")
+    again = asking(tmp_path)
+    clock = VirtualClock()
+    again.use_clock(clock)
+    assert again.run(run_mode=seq.RUN_CONTINUE, run_id="one")
+    assert again.result("ask") == "asked 3 times"
+    assert [task.tries for task in again.tasks("ask")] == [1]
+
+
+def fail_second(file: Path, wanted: int) -> str | None:
+    """Nothing yet, then an error, then an answer."""
+    said = count_to(file, wanted)
+    if said == "asked 2 times":
+        raise ConnectionError("no line")
+    return said
+
+
+def test_an_exception_is_a_failure_and_is_tried_again(tmp_path: Path) -> None:
+    program = asking(tmp_path, 2, function=fail_second, retries=1)
+    assert program.run()
+    (task,) = program.tasks("ask")
+    assert (task.tries, program.result("ask")) == (2, "asked 3 times")
+    failed = asking(tmp_path / "other", 2, function=fail_second)
+    (tmp_path / "other").mkdir()
+    assert not failed.run()
+    assert failed.tasks("ask")[0].error == "ConnectionError: no line"
+
+
+@pytest.mark.parametrize(
+    ("function", "every", "said"),
+    [
+        (None, 1, "is not a function"),
+        (print, 0, "a number of seconds above 0, not 0"),
+        (seq.shell("test -e x"), 1, "is always None"),
+    ],
+)
+def test_what_could_not_be_asked_is_refused(function: Any, every: float, said: str) -> None:
+    with pytest.raises(FlowError, match=said):
+        seq.poll(function, every=every)
+
+
+def test_arguments_are_those_of_the_function() -> None:
+    program = flow()
+    program.add_step("ask", seq.poll(count_to, every=1), args=(1, 2, 3))
+    with pytest.raises(FlowError, match="does not fit its arguments"):
+        program.check()
