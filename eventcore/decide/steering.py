@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventcore.decide import deferring, emitting, halting
+from eventcore.decide import cancelling, deferring, emitting, halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Cancelling, Ending
 from eventcore.define.answer import FRESH
