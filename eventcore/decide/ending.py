@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from eventcore.decide import conditions, failure, halting, resources, retrying, slots, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
-from eventcore.decide.state import Task
+from eventcore.decide.state import Iteration, Task
 from eventcore.define.items import recorded_items
-from eventcore.define.program import EventKind, Role
+from eventcore.define.program import EventKind, Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 Raised = Iterable[tuple[str, str | None]]
@@ -65,6 +65,13 @@ def engine_ended(
     if error is not None:
         context.changes.attempts.append(Attempt(task, 1, status, task.started, context.now, error, traceback))
     task_over(context, task, status)
+
+
+def fail_unstarted(context: Context, step: Step, at: Iteration, error: str, traceback: str | None = None) -> None:
+    """Have a step fail that was never reached; as with every failure, it counts as having been ready and active."""
+    task = tasks.create(context, step, at)
+    context.raise_triggers(task, StepStatus.ready, StepStatus.active)
+    engine_ended(context, task, TaskStatus.failure, error, traceback)
 
 
 def task_over(context: Context, task: Task, status: TaskStatus, result: str | None = None) -> None:

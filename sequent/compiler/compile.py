@@ -213,7 +213,7 @@ class _Compiler:
         if isinstance(step.parent, FlowStep) or StepStatus.over in self.graph.asked_of(step):
             follows.append(self.events.came(step, StepStatus.over))
         if step.is_container:
-            follows += [self.events.members_event(clause, "never-") for clause in self.graph.members_asked_of(step)]
+            follows += [self.events.members_at_void(clause) for clause in self.graph.members_asked_of(step)]
         self.program.add_assoc(void, follows)
         return void
 
@@ -234,7 +234,7 @@ class _Compiler:
         outward = tuple(child.path for child in step.children.values() if self.graph.outward(child))
         if step.children:
             overs = tuple(self.events.came(child, StepStatus.over) for child in self.graph.closing_children(step))
-            expr = overs if len(overs) > 1 else None
+            expr = overs if len(overs) > 1 or exports else None  # an association would be followed first
             over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
             if expr is None:
                 self.program.add_assoc(overs[0], (over,))

@@ -145,8 +145,12 @@ class _Run(Standing):
             self.finish(instance, TaskStatus(self.outcomes(*instance)))
 
     def finish(self, instance: Instance, status: TaskStatus) -> None:
-        """A step ends; one that has found nothing to do (omitted) has neither succeeded nor failed."""
+        """A step ends; one that has found nothing to do (omitted) has neither succeeded nor failed.
+
+        One that fails before it starts, as it must run or its condition fails, counts as one that started.
+        """
         self.ends[instance] = status
+        self.moments |= {(instance, StepStatus.ready), (instance, StepStatus.active)}
         if status is not TaskStatus.omitted:
             self.moments |= {(instance, StepStatus(status.value)), (instance, StepStatus.complete)}
         if status is TaskStatus.failure and not is_condition(instance):
