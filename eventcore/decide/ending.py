@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from eventcore.decide import conditions, failure, halting, resources, retrying, slots, tasks
+from eventcore.decide import conditions, failure, halting, members, resources, retrying, slots, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Task
@@ -71,6 +71,7 @@ def fail_unstarted(context: Context, step: Step, at: Iteration, error: str, trac
     """Have a step fail that was never reached; as with every failure, it counts as having been ready and active."""
     task = tasks.create(context, step, at)
     context.raise_triggers(task, StepStatus.ready, StepStatus.active)
+    members.none_came(context, task)
     engine_ended(context, task, TaskStatus.failure, error, traceback)
 
 

@@ -36,10 +36,9 @@ def count(context: Context, progress: Progress, *, goes_on: bool) -> None:
 
 
 def none_came(context: Context, task: Task) -> None:
-    """A loop has ended without being walked: no iteration has the status, and all that there are are over."""
-    for tally in task.step.loop.tallies if task.step.loop is not None else ():
-        holds = tally.status is StepStatus.over and tally.least is None
-        context.agenda.append((tally.came if holds else tally.never, task.at))
+    """A container has ended without being walked."""
+    if task.step.loop is not None:
+        context.agenda.extend((event, task.at) for event in task.step.loop.unwalked)
 
 
 _AT_BEGIN = (StepStatus.ready, StepStatus.active)

@@ -213,7 +213,7 @@ class _Compiler:
         if isinstance(step.parent, FlowStep) or StepStatus.over in self.graph.asked_of(step):
             follows.append(self.events.came(step, StepStatus.over))
         if step.is_container:
-            follows += [self.events.members_at_void(clause) for clause in self.graph.members_asked_of(step)]
+            follows += self._unwalked(step)
         self.program.add_assoc(void, follows)
         return void
 
@@ -238,7 +238,7 @@ class _Compiler:
             over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
             if expr is None:
                 self.program.add_assoc(overs[0], (over,))
-        loop = Loop(scope, items, step.concurrent, outward, tallies, exports, self._carried(step))
+        loop = Loop(scope, items, step.concurrent, outward, tallies, exports, self._carried(step), self._unwalked(step))
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
     def _members(self, container: FlowStep) -> tuple[tuple[Tally, ...], Mapping[str, Event]]:
@@ -258,6 +258,15 @@ class _Compiler:
                 missing = AtLeast(len(children) - count + 1, *nevers)
                 exports[self._inside(container, clause, "never-", missing).name] = never
         return tuple(tallies), exports
+
+    def _unwalked(self, container: FlowStep) -> tuple[Event, ...]:
+        """What is said of the members of a container that does not run: they have no status, but are over."""
+
+        def comes(clause: MembersClause) -> bool:
+            return clause.status is StepStatus.over and (clause.least is None or container.loop is None)
+
+        asked = self.graph.members_asked_of(container)
+        return tuple(self.events.members_event(clause, "" if comes(clause) else "never-") for clause in asked)
 
     def _inside(self, container: FlowStep, clause: MembersClause, word: str, expr: Expression) -> Event:
         """An event inside a container that is passed on to the container's own level."""

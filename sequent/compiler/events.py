@@ -75,11 +75,6 @@ class Events:
         container = step_of(clause)
         return self.event(f"{container.path}#{word}{count_of(clause)}", container.parent.path, EventKind.members)
 
-    def members_at_void(self, clause: MembersClause) -> Event:
-        """What follows for a clause on members where their container does not run: then all there are are over."""
-        holds = clause.status is StepStatus.over and (clause.least is None or step_of(clause).loop is None)
-        return self.members_event(clause, "" if holds else "never-")
-
     def previous_event(self, clause: PreviousClause, word: str = "") -> Event:
         """The event that says that a step in an earlier iteration reached a status, or that there is none."""
         step, loop = step_of(clause), clause.loop

@@ -1,13 +1,13 @@
 """Hypothesis strategies for flows in which all constructs are mixed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from eventcore.define.status import StepStatus
-from tests.model.kernel import AllOf, AnyOf, Tree
+from tests.model.kernel import AllOf, AnyOf, Tree, holds
 from tests.model.strategies import FailingLeaves, trees
 from tests.model.tree import (
     Clause,
@@ -19,7 +19,6 @@ from tests.model.tree import (
     Previous,
     TreeSpec,
     children_of,
-    clauses,
     executions,
     last_on,
     parent,
@@ -48,9 +47,17 @@ def mixed_trees(draw: st.DrawFn, *, stop: bool = False, must_run: bool = False, 
 
     found = replace(tree, children=tuple(changed(child.name, child) for child in tree.children))
     for level in ["", *paths]:
-        asks = any(isinstance(c, Level) and c.path == level for _, node in walk(found) for c in clauses(node))
-        assume(not asks or len(last_on(found, level)) < len(children_of(found, level)))
+        children, last = children_of(found, level), last_on(found, level)
+        assume(not last or len(last) < len(children))
+        assume(all(_comes_last(children[path], last) for path in last))
     return found
+
+
+def _comes_last(node: NodeSpec, last: Collection[Path]) -> bool:
+    """Whether the step cannot but wait for all else on its level, or one that does; else it may run beside that."""
+    return node.require is not None and not holds(
+        node.require, lambda clause: not isinstance(clause, Level) and clause.path not in last
+    )
 
 
 @st.composite

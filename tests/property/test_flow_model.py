@@ -27,7 +27,7 @@ def finished(result: TreeResult) -> dict[Instance, TaskStatus]:
     return {
         instance: status
         for instance, status in result.statuses.items()
-        if status in (TaskStatus.success, TaskStatus.failure)
+        if status in (TaskStatus.success, TaskStatus.failure, TaskStatus.omitted)
     }
 
 
