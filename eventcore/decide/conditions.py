@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 
-from eventcore.decide import ending, tasks
+from eventcore.decide import ending
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
-from eventcore.define.status import TaskStatus
 
 
 def decided(task: Task, result: str | None) -> None:
@@ -28,6 +27,6 @@ def failed(context: Context, task: Task) -> None:
     step = context.plan.steps[task.step.choice.step]
     last = next((a for a in reversed(context.changes.attempts) if a.task is task), None)
     why, traceback = (None, None) if last is None else (last.error, last.traceback)
-    guarded = tasks.create(context, step, task.at)
-    error = f"its condition could not be evaluated: {why or 'see its log'}"
-    ending.engine_ended(context, guarded, TaskStatus.failure, error, traceback)
+    ending.fail_unstarted(
+        context, step, task.at, f"its condition could not be evaluated: {why or 'see its log'}", traceback
+    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from eventcore.decide import conditions, failure, halting, resources, retrying, tasks
+from eventcore.decide import conditions, failure, halting, members, resources, retrying, tasks
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
-from eventcore.decide.state import Ending, Task
+from eventcore.decide.state import Ending, Iteration, Task
 from eventcore.define.items import recorded_items
 from eventcore.define.outcome import Outcome
-from eventcore.define.program import EventKind, Role
+from eventcore.define.program import EventKind, Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 
@@ -64,6 +64,14 @@ def engine_ended(
         began = task.started if task.status is TaskStatus.active else None
         context.changes.attempts.append(Attempt(task, task.try_number, status, began, context.now, error, traceback))
     task_over(context, task, status)
+
+
+def fail_unstarted(context: Context, step: Step, at: Iteration, error: str, traceback: str | None = None) -> None:
+    """Have a step fail that was never reached; as with every failure, it counts as having been ready and active."""
+    task = tasks.create(context, step, at)
+    context.raise_triggers(task, StepStatus.ready, StepStatus.active)
+    members.none_came(context, task)
+    engine_ended(context, task, TaskStatus.failure, error, traceback)
 
 
 def task_over(context: Context, task: Task, status: TaskStatus, result: str | None = None) -> None:

@@ -128,8 +128,11 @@ def _end_unwalked(
 
 
 def _note_clean(context: Context, task: Task) -> None:
-    """Find out which iterations an earlier recovery ended clean: they are counted as over without being walked."""
-    if not context.history.tasks or not context.history.same_program:
+    """Find out which iterations an earlier recovery ended clean: they are counted as over without being walked.
+
+    What is asked of the steps inside follows from walking them.
+    """
+    if not context.history.tasks or not context.history.same_program or _loop(task.step).exports:
         return
     progress = context.state.progress[task.key]
     for number in context.archive.clean_iterations(_loop(task.step).scope.name, task.sequence):

@@ -19,13 +19,15 @@ def export(context: Context, event: Event, at: Iteration) -> None:
 
 
 def count(context: Context, progress: Progress, *, goes_on: bool) -> None:
-    """Tell what is certain of the iterations of a loop; `goes_on` says whether further ones may begin."""
+    """Tell what is certain of the iterations of a loop; where it does not go on, those that have not begun are over."""
     task = progress.task
     for tally in task.step.loop.tallies if task.step.loop is not None else ():
         have = _have(progress, tally.status)
         left = progress.begun - (progress.begun if tally.status in _AT_BEGIN else progress.over)
         if goes_on:
             left += progress.size - progress.begun
+        elif tally.status is StepStatus.over:
+            have += progress.size - progress.begun
         least = progress.size if tally.least is None else tally.least
         if have >= least:
             context.agenda.append((tally.came, task.at))
@@ -34,9 +36,9 @@ def count(context: Context, progress: Progress, *, goes_on: bool) -> None:
 
 
 def none_came(context: Context, task: Task) -> None:
-    """A loop has ended without being walked."""
+    """A container has ended without being walked."""
     if task.step.loop is not None:
-        context.agenda.extend((tally.never, task.at) for tally in task.step.loop.tallies)
+        context.agenda.extend((event, task.at) for event in task.step.loop.unwalked)
 
 
 _AT_BEGIN = (StepStatus.ready, StepStatus.active)

@@ -5,11 +5,10 @@ Nothing is added to a run that has failed already or that its user has cancelled
 
 from __future__ import annotations
 
-from eventcore.decide import ending, tasks
+from eventcore.decide import ending
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
 from eventcore.define.program import Step
-from eventcore.define.status import TaskStatus
 
 NOT_REACHED = "it must run, but what it requires cannot come any more"
 NOTHING_INSIDE = "a step inside must run, but what this one requires cannot come any more"
@@ -20,7 +19,5 @@ def fails(context: Context, step: Step, at: Iteration) -> bool:
     state = context.state
     if not step.place.must_run or state.failures or state.cancelled or (at.halted and not at.failed):
         return False
-    task = tasks.create(context, step, at)
-    error = NOT_REACHED if step.config.must_run else NOTHING_INSIDE
-    ending.engine_ended(context, task, TaskStatus.failure, error)
+    ending.fail_unstarted(context, step, at, NOT_REACHED if step.config.must_run else NOTHING_INSIDE)
     return True

@@ -165,6 +165,7 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     #: the events of the container's level, by the events inside that they follow
     exports: Mapping[str, Event] = {}
     carried: tuple[Carried, ...] = ()
+    unwalked: tuple[Event, ...] = ()  #: what is said of its members where it ends without being walked
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -222,7 +222,7 @@ class _Compiler:
         if isinstance(step.parent, FlowStep) or StepStatus.over in self.graph.asked_of(step):
             follows.append(self.events.came(step, StepStatus.over))
         if step.is_container:
-            follows += [self.events.members_event(clause, "never-") for clause in self.graph.members_asked_of(step)]
+            follows += self._unwalked(step)
         self.program.add_assoc(void, follows)
         return void
 
@@ -243,11 +243,11 @@ class _Compiler:
         outward = tuple(child.path for child in step.children.values() if self.graph.outward(child))
         if step.children:
             overs = tuple(self.events.came(child, StepStatus.over) for child in self.graph.closing_children(step))
-            expr = overs if len(overs) > 1 else None
+            expr = overs if len(overs) > 1 or exports else None  # an association would be followed first
             over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
             if expr is None:
                 self.program.add_assoc(overs[0], (over,))
-        loop = Loop(scope, items, step.concurrent, outward, tallies, exports, self._carried(step))
+        loop = Loop(scope, items, step.concurrent, outward, tallies, exports, self._carried(step), self._unwalked(step))
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
     def _members(self, container: FlowStep) -> tuple[tuple[Tally, ...], Mapping[str, Event]]:
@@ -267,6 +267,15 @@ class _Compiler:
                 missing = AtLeast(len(children) - count + 1, *nevers)
                 exports[self._inside(container, clause, "never-", missing).name] = never
         return tuple(tallies), exports
+
+    def _unwalked(self, container: FlowStep) -> tuple[Event, ...]:
+        """What is said of the members of a container that does not run: they have no status, but are over."""
+
+        def comes(clause: MembersClause) -> bool:
+            return clause.status is StepStatus.over and (clause.least is None or container.loop is None)
+
+        asked = self.graph.members_asked_of(container)
+        return tuple(self.events.members_event(clause, "" if comes(clause) else "never-") for clause in asked)
 
     def _inside(self, container: FlowStep, clause: MembersClause, word: str, expr: Expression) -> Event:
         """An event inside a container that is passed on to the container's own level."""

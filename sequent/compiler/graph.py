@@ -114,10 +114,14 @@ class FlowGraph:
     @cached_property
     def handled(self) -> frozenset[str]:
         """The steps whose failure a clause asks for, or is allowed."""
-        asked = {path for path, status in self.asked if status in _FAILURES}
-        counted = {step_of(clause).path for clause in self._clauses(MembersClause) if clause.status in _FAILURES}
+        asked = {
+            step_of(clause).path
+            for kind, found in self._clauses_by_kind.items()
+            for clause in found
+            if clause.status in _FAILURES and kind is not LevelClause
+        }
         allowed = {path for path, step in self.steps.items() if step.config.allow_failure}
-        return frozenset(asked | counted | allowed)
+        return frozenset(asked | allowed)
 
     def is_handled(self, step: FlowStep) -> bool:
         """Whether a clause asks for the failure of the step or of a container around it, or it is allowed.

@@ -7,8 +7,9 @@ from typing import TypeAlias
 from hypothesis import strategies as st
 
 from eventcore.define.status import StepStatus, TaskStatus
-from tests.model.containers import Clause, Instance, NodeSpec, Outcomes, Path, TreeSpec, walk
+from tests.model.containers import Outcomes
 from tests.model.kernel import AllOf, AnyOf, Outcome, Tree
+from tests.model.tree import Clause, Instance, NodeSpec, Path, TreeSpec, walk
 
 Nodes: TypeAlias = tuple[NodeSpec, ...]
 Edit: TypeAlias = Callable[[NodeSpec], Nodes]

@@ -14,29 +14,15 @@ What is determined, and so what may be compared with a real run:
   everything, without knowing the order (`run_tree`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
 from eventcore.define.status import StepStatus, TaskStatus
-from tests.model.kernel import Outcome, Tree, atoms, holds
-
-Path: TypeAlias = str  #: names joined with `/`; the root is the empty path
-
-
-class Instance(NamedTuple):
-    """One `path@sequence`; an execution of a leaf with a loop has the leaf's path and one key more."""
-
-    path: Path
-    sequence: str
-
-
-class Scope(NamedTuple):
-    """One iteration of a container: its path, and the sequence at which its children run."""
-
-    path: Path
-    sequence: str
+from tests.model.kernel import Outcome, holds
+from tests.model.standing import ROOT, Items, Standing
+from tests.model.tree import Instance, NodeSpec, Path, Scope, TreeSpec, fails_the_run, is_handled, parts, stops_the_run
 
 
 class Action(NamedTuple):
@@ -47,44 +33,7 @@ class Action(NamedTuple):
 
 
 Outcomes: TypeAlias = Callable[[Path, str], Outcome]
-Items: TypeAlias = Mapping["Instance", tuple[str, ...]]  #: the keys of loops that were computed before
 Schedule: TypeAlias = Callable[[Sequence[Action]], Action]
-
-
-@dataclass(frozen=True)
-class Clause:
-    """`(step, status)`, the step by its full path: a sibling, or a child of an enclosing container."""
-
-    path: Path
-    status: StepStatus
-
-
-@dataclass(frozen=True)
-class NodeSpec:
-    """A step; with children it is a container. `loop` is a number of items, or the keys of a mapping."""
-
-    name: str
-    children: "tuple[NodeSpec, ...]" = ()
-    loop: int | tuple[str, ...] | None = None
-    concurrent: int = 1
-    require: Tree[Clause] | None = None
-    delay: float = 0.0  #: seconds; changes no end, only when it comes
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """design.md, Sequences: iterations are 1-based numbers, or a mapping's keys; without a loop there is one."""
-        if isinstance(self.loop, tuple):
-            return self.loop
-        return tuple(str(number + 1) for number in range(1 if self.loop is None else self.loop))
-
-
-@dataclass(frozen=True)
-class TreeSpec:
-    """A flow as data."""
-
-    children: tuple[NodeSpec, ...]
-    stop_on_exception: bool = True
-    max_concurrent: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,63 +47,6 @@ class TreeResult:
 
 class IllegalTraceError(Exception):
     """A recorded run started or ended something that could not be, or left undone what could be done."""
-
-
-def depth(path: Path) -> int:
-    return len(path.split("/"))
-
-
-def parts(path: Path, node: NodeSpec) -> list[tuple[Path, NodeSpec]]:
-    """What one iteration of a step runs: a container's children, a looping leaf's body, nothing for a plain leaf."""
-    if node.children:
-        return [(f"{path}/{child.name}", child) for child in node.children]
-    return [] if node.loop is None else [(path, replace(node, loop=None, require=None))]
-
-
-def walk(tree: TreeSpec) -> Iterator[tuple[Path, NodeSpec]]:
-    """All steps of a flow with their paths, containers before their children."""
-    waiting = [(child.name, child) for child in tree.children]
-    while waiting:
-        path, node = waiting.pop(0)
-        yield path, node
-        waiting = [(f"{path}/{child.name}", child) for child in node.children] + waiting
-
-
-def executions(tree: TreeSpec) -> list[Instance]:
-    """Every leaf execution that could happen at all."""
-
-    def below(path: Path, node: NodeSpec, sequence: str) -> list[Instance]:
-        inner = parts(path, node)
-        if not inner:
-            return [Instance(path, sequence)]
-        return [found for key in node.keys for p, child in inner for found in below(p, child, f"{sequence}.{key}")]
-
-    return [found for child in tree.children for found in below(child.name, child, "1")]
-
-
-def is_caught(tree: TreeSpec, instance: Instance) -> bool:
-    """design.md, Containers: a failure is handled if a clause takes that step's failure (or complete).
-
-    A failure that only a handler of an enclosing container takes is not caught here: it fails its iteration and its
-    container, and is caught there.
-    """
-    if len(instance.sequence.split(".")) > depth(instance.path):
-        return False  # an execution of a looping leaf: clauses name the whole leaf
-    clauses = [clause for _, node in walk(tree) if node.require is not None for clause in atoms(node.require)]
-    takes = (StepStatus.failure, StepStatus.complete)
-    return any(clause.path == instance.path and clause.status in takes for clause in clauses)
-
-
-def stops_the_run(tree: TreeSpec, instance: Instance) -> bool:
-    """design.md, Failure: whether nothing at all starts after this leaf failed, because no clause handles that.
-
-    design.md, Containers: one that a sibling, or a handler of a container around it, takes ends no more than it must.
-    """
-    names = instance.path.split("/")
-    around = ["/".join(names[:length]) for length in range(1, len(names) + 1)]
-    clauses = [clause for _, node in walk(tree) if node.require is not None for clause in atoms(node.require)]
-    takes = (StepStatus.failure, StepStatus.complete)
-    return tree.stop_on_exception and not any(clause.path in around and clause.status in takes for clause in clauses)
 
 
 def first(enabled: Sequence[Action]) -> Action:
@@ -216,19 +108,15 @@ def stopped_tree_errors(tree: TreeSpec, outcomes: Outcomes, observed: TreeResult
     return errors
 
 
-class _Run:
-    """Where a run stands, and the rules by which it moves."""
+class _Run(Standing):
+    """A run, and the rules by which it moves."""
 
     def __init__(self, tree: TreeSpec, outcomes: Outcomes, history: History, items: Items) -> None:
-        self.tree, self.outcomes, self.history, self.items = tree, outcomes, history, items
-        self.root = NodeSpec("", tree.children)
-        self.moments: set[tuple[Instance, StepStatus]] = set()
-        self.ends: dict[Instance, TaskStatus | None] = {}  #: None: not reached, and never will be
-        self.iterations: list[Scope] = [Scope("", "1")]
-        self.ended: set[Scope] = set()  #: iterations in which nothing new starts
+        super().__init__(tree, items)
+        self.outcomes, self.history = outcomes, history
         self.queue: list[Instance] = []
         self.running: list[Instance] = []
-        self.stopped = False
+        self.failed = self.stopped = False
 
     def run(self, schedule: Schedule) -> TreeResult:
         trace: list[Action] = []
@@ -238,7 +126,7 @@ class _Run:
             self.happen(trace[-1])
             self.derive()
         statuses = {instance: status for instance, status in self.ends.items() if status is not None}
-        return TreeResult(statuses, not self.has_failed(Scope("", "1")), tuple(trace))
+        return TreeResult(statuses, not self.failed, tuple(trace))
 
     def enabled(self) -> list[Action]:
         limit = self.tree.max_concurrent
@@ -254,39 +142,48 @@ class _Run:
             self.moments.add((instance, StepStatus.active))
         else:
             self.running.remove(instance)
-            status = TaskStatus(self.outcomes(*instance))
-            self.finish(instance, status)
-            self.stopped |= status is TaskStatus.failure and stops_the_run(self.tree, instance)
+            self.finish(instance, TaskStatus(self.outcomes(*instance)))
 
     def finish(self, instance: Instance, status: TaskStatus) -> None:
+        """A step ends; one that has found nothing to do (omitted) has neither succeeded nor failed.
+
+        One that fails before it starts, as it must run or its condition fails, counts as one that started.
+        """
         self.ends[instance] = status
-        self.moments |= {(instance, StepStatus(status.value)), (instance, StepStatus.complete)}
+        self.moments |= {(instance, StepStatus.ready), (instance, StepStatus.active)}
+        if status is not TaskStatus.omitted:
+            self.moments |= {(instance, StepStatus(status.value)), (instance, StepStatus.complete)}
+        if status is TaskStatus.failure and not is_condition(instance):
+            self.failed |= fails_the_run(self.tree, instance.path)
+            self.stopped |= stops_the_run(self.tree, instance)
+            if self.nodes[instance.path].must_run and not is_handled(self.tree, instance.path):
+                self.missed.append(instance)
 
     def derive(self) -> None:
         """Everything that follows without a leaf starting or ending."""
-        while any(self.advance(scope, path, node) for scope in self.iterations for path, node in self.inside(scope)):
+        while any(self.look_at(scope) for scope in self.iterations):
             pass
 
-    def inside(self, scope: Scope) -> list[tuple[Path, NodeSpec]]:
-        """What one iteration runs."""
-        if not scope.path:
-            return [(child.name, child) for child in self.tree.children]
-        return parts(scope.path, dict(walk(self.tree))[scope.path])
+    def look_at(self, scope: Scope) -> bool:
+        """Apply the first rule that changes something in one iteration."""
+        if self.iterations[scope] is not None:
+            return False
+        ends = self.stopped if scope == ROOT else (self.tree.stop_on_exception and self.has_failed(scope))
+        if ends and scope not in self.ended:
+            self.ended.add(scope)
+            return True
+        return any(self.advance(scope, path, node) for path, node in self.inside(scope)) or self.level_ends(scope)
 
     def advance(self, scope: Scope, path: Path, node: NodeSpec) -> bool:
         """Apply the first rule that changes something about one child of one iteration."""
         instance = Instance(path, scope.sequence)
-        ends = self.stopped or (self.tree.stop_on_exception and self.has_failed(scope))
-        if ends and scope not in self.ended:
-            self.ended.add(scope)
-            return True
         if instance in self.ends:
             return False
         if (instance, StepStatus.ready) not in self.moments:
             return self.reach(scope, path, node)
         if parts(path, node):
             return self.iterate(scope, path, node)
-        if scope in self.ended and instance in self.queue:
+        if self.is_ended(scope, path) and instance in self.queue:
             self.queue.remove(instance)
             self.ends[instance] = TaskStatus.cancelled
             return True
@@ -294,61 +191,106 @@ class _Run:
 
     def reach(self, scope: Scope, path: Path, node: NodeSpec) -> bool:
         """A child is reached when its `require` holds, and not reached when it can no longer hold or all has ended."""
-        instance = Instance(path, scope.sequence)
-
-        def happened(clause: Clause) -> bool:
-            return (self.target(clause, scope), clause.status) in self.moments
-
-        def may_happen(clause: Clause) -> bool:
-            return happened(clause) or self.target(clause, scope) not in self.ends
-
-        if scope in self.ended or (node.require is not None and not holds(node.require, may_happen)):
-            self.ends[instance] = None
-        elif node.require is None or holds(node.require, happened):
-            self.moments.add((instance, StepStatus.ready))
-            if self.history.get(instance) is TaskStatus.success and not parts(path, node):
-                self.moments.add((instance, StepStatus.active))
-                self.finish(instance, TaskStatus.success)
-            elif parts(path, node):
-                self.moments.add((instance, StepStatus.active))
-            else:
-                self.queue.append(instance)
-        else:
+        instance, asked = Instance(path, scope.sequence), Instance(f"{path}?", scope.sequence)
+        if asked in self.running:
             return False
+        if self.ends.get(asked) is TaskStatus.failure:
+            self.finish(instance, TaskStatus.failure)
+        elif self.is_ended(scope, path) or self.ends.get(asked) is TaskStatus.omitted:
+            self.withdraw(asked)
+            self.miss(instance, node)
+        elif node.require is not None and not holds(node.require, lambda clause: self.may_hold(clause, scope)):
+            self.miss(instance, node)
+        elif node.require is not None and not holds(node.require, lambda clause: self.has_come(clause, scope)):
+            return False
+        elif node.when and asked not in self.ends:
+            return self.ask(asked)
+        else:
+            self.begin(instance, path, node)
         return True
 
-    def target(self, clause: Clause, scope: Scope) -> Instance:
-        """The instance a clause means: the one of the iteration that encloses, or is, this one."""
-        return Instance(clause.path, ".".join(scope.sequence.split(".")[: depth(clause.path)]))
+    def begin(self, instance: Instance, path: Path, node: NodeSpec) -> None:
+        """A step is ready; what is recorded of it in the history counts."""
+        self.moments.add((instance, StepStatus.ready))
+        past = self.history.get(instance)
+        if parts(path, node):
+            self.moments.add((instance, StepStatus.active))
+        elif past in (TaskStatus.success, TaskStatus.omitted):
+            self.moments.add((instance, StepStatus.active))
+            self.finish(instance, past)
+        else:
+            self.queue.append(instance)
+
+    def ask(self, asked: Instance) -> bool:
+        """Have the condition of a step evaluated, unless an earlier recovery has its answer."""
+        past = self.history.get(asked)
+        if past in (TaskStatus.success, TaskStatus.omitted):
+            self.finish(asked, past)
+        elif asked in self.queue:
+            return False
+        else:
+            self.queue.append(asked)
+        return True
+
+    def withdraw(self, asked: Instance) -> None:
+        if asked in self.queue:
+            self.queue.remove(asked)
+            self.ends[asked] = TaskStatus.cancelled
+
+    def miss(self, instance: Instance, node: NodeSpec) -> None:
+        """A step will not run. If it, or one inside, must, it fails instead, unless the run has failed already."""
+        if not node.needs_to_run or self.failed:
+            self.ends[instance] = None
+            return
+        self.finish(instance, TaskStatus.failure)
+        if any(child.needs_to_run for child in node.children):
+            self.missed.append(instance)
+            self.failed = True
+            self.stopped |= self.tree.stop_on_exception
+
+    def level_ends(self, scope: Scope) -> bool:
+        """Everything on a level is over but the steps that come last there."""
+        body = [Instance(path, scope.sequence) for path, _ in self.inside(scope) if path not in self.last[scope.path]]
+        if not self.last[scope.path] or scope in self.levels or any(one not in self.ends for one in body):
+            return False
+        if self.has_failed(scope, body):
+            self.levels[scope] = TaskStatus.failure
+        else:
+            self.levels[scope] = TaskStatus.cancelled if scope in self.ended else TaskStatus.success
+        return True
 
     def iterate(self, scope: Scope, path: Path, node: NodeSpec) -> bool:
         """Go on with a container (or a looping leaf) that has started: end it, or start its next iteration."""
-        keys = node.keys if node.loop is None else self.items.get(Instance(path, scope.sequence), node.keys)
-        mine = [Scope(path, f"{scope.sequence}.{key}") for key in keys]
+        instance = Instance(path, scope.sequence)
+        mine = [Scope(path, f"{scope.sequence}.{key}") for key in self.keys(instance)]
         started = [inner for inner in mine if inner in self.iterations]
-        going = [inner for inner in started if not self.is_over(inner)]
-        failed = any(self.has_failed(inner) for inner in started)
-        if scope in self.ended and not self.ended.issuperset(going):
+        going = [inner for inner in started if self.iterations[inner] is None]
+        is_ended = self.is_ended(scope, path)
+        if is_ended and not self.ended.issuperset(going):
             self.ended |= set(going)
             return True
-        no_more = scope in self.ended or (failed and self.tree.stop_on_exception) or len(started) == len(mine)
-        if no_more and not going:
-            cancelled = scope in self.ended and not failed
-            if cancelled:
-                self.ends[Instance(path, scope.sequence)] = TaskStatus.cancelled
-            else:
-                self.finish(Instance(path, scope.sequence), TaskStatus.failure if failed else TaskStatus.success)
+        for inner in going:
+            if self.is_over(inner):
+                halted = TaskStatus.cancelled if inner in self.ended else TaskStatus.success
+                self.iterations[inner] = TaskStatus.failure if self.has_failed(inner) else halted
+                return True
+        if going and (self.has_begun_all(instance) or len(started) == len(mine) or len(going) >= node.concurrent):
+            return False
+        if not self.has_begun_all(instance) and len(started) < len(mine):
+            self.iterations[mine[len(started)]] = None
             return True
-        if not no_more and len(going) < node.concurrent:
-            self.iterations.append(mine[len(started)])
-            return True
-        return False
+        if any(self.iterations[inner] is TaskStatus.failure for inner in started):
+            self.finish(instance, TaskStatus.failure)
+        elif is_ended:
+            self.ends[instance] = TaskStatus.cancelled
+        else:
+            self.finish(instance, TaskStatus.success)
+        return True
 
     def is_over(self, scope: Scope) -> bool:
         """An iteration is over when every child is finished or can no longer be reached."""
         return all(Instance(path, scope.sequence) in self.ends for path, _ in self.inside(scope))
 
-    def has_failed(self, scope: Scope) -> bool:
-        """An iteration fails by a child that failed unhandled."""
-        children = [Instance(path, scope.sequence) for path, _ in self.inside(scope)]
-        return any(self.ends.get(child) is TaskStatus.failure and not is_caught(self.tree, child) for child in children)
+
+def is_condition(instance: Instance) -> bool:
+    return instance.path.endswith("?")

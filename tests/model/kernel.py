@@ -20,7 +20,7 @@ T = TypeVar("T")
 Fact: TypeAlias = tuple[str, str]  #: event, sequence
 Task: TypeAlias = tuple[str, str]  #: step, sequence
 Amounts: TypeAlias = tuple[tuple[str, int], ...]  #: pool, how much of it
-Outcome: TypeAlias = Literal["success", "failure"]
+Outcome: TypeAlias = Literal["success", "failure", "omitted"]  #: omitted: found nothing to do
 Outcomes: TypeAlias = Callable[[str, str, int], Outcome]
 """How the n-th call ever (from 1, over retries and recoveries alike) of a step at a sequence ends."""
 

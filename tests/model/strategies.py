@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from eventcore.define.status import StepReplay, StepStatus
-from tests.model.containers import Clause, Instance, NodeSpec, Path, TreeSpec, executions
 from tests.model.kernel import AllOf, Amounts, AnyOf, AssocSpec, EventSpec, Outcome, ProgramSpec, StepSpec, Tree
+from tests.model.tree import Clause, Instance, NodeSpec, Path, TreeSpec, executions
 
 SEQUENCES = ("1", "2", "1.1", "1.10", "1.2", "1.2.1")
 """Enclosing ones and strangers; `1.1` encloses not `1.10`."""
@@ -26,11 +26,14 @@ class FailingCalls:
 
 @dataclass(frozen=True)
 class FailingLeaves:
-    """Outcomes of a flow: the leaf executions that fail."""
+    """Outcomes of a flow: the leaf executions that fail, and the conditions that say no."""
 
     instances: frozenset[Instance] = frozenset()
+    denied: frozenset[Instance] = frozenset()
 
     def __call__(self, path: Path, sequence: str) -> Outcome:
+        if (path, sequence) in self.denied:
+            return "omitted"
         return "failure" if (path, sequence) in self.instances else "success"
 
 

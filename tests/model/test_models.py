@@ -8,17 +8,7 @@ from hypothesis import strategies as st
 
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 from tests.model import strategies
-from tests.model.containers import (
-    Action,
-    Clause,
-    IllegalTraceError,
-    Instance,
-    NodeSpec,
-    TreeSpec,
-    replay,
-    run_tree,
-    stopped_tree_errors,
-)
+from tests.model.containers import Action, IllegalTraceError, replay, run_tree, stopped_tree_errors
 from tests.model.kernel import (
     AllOf,
     AnyOf,
@@ -32,8 +22,9 @@ from tests.model.kernel import (
 )
 from tests.model.kernel_order import run_in_order
 from tests.model.strategies import FailingCalls, FailingLeaves
+from tests.model.tree import Clause, Instance, NodeSpec, TreeSpec
 
-ready, active, success, failure, complete = StepStatus
+ready, active, success, failure, complete, over = StepStatus
 ALL_SUCCEED = FailingCalls()
 CHAIN = ProgramSpec(
     events=(EventSpec("go"), EventSpec("next")),

@@ -9,8 +9,9 @@ import sequent
 from eventcore.act.virtual_clock import VirtualClock
 from eventcore.define.status import RunMode, TaskStatus
 from eventcore.record.store import Store
-from tests.model.containers import Action, Clause, Instance, NodeSpec, Outcomes, TreeResult, TreeSpec, walk
-from tests.model.kernel import AllOf, AnyOf, Tree
+from tests.model.containers import Action, Outcomes, TreeResult
+from tests.model.kernel import AllOf, AnyOf, Outcome, Tree
+from tests.model.tree import Clause, Instance, Members, NodeSpec, Previous, TreeSpec, walk
 from tests.property.programs import ToldToFailError, in_time
 from tests.property.reading import recorded, share
 
@@ -28,6 +29,7 @@ class FlowRun:
         self.run_id = f"flow-{next(_numbers)}"
         self.clock = VirtualClock()
         self.trace: list[Action] = []
+        self.denied: set[Instance] = set()  #: conditions that have said no
         self._lock = threading.Lock()
 
     def start(self, max_loops: int = -1) -> TreeResult:
@@ -42,17 +44,32 @@ class FlowRun:
     def call(self) -> None:
         """The function of every leaf."""
         view = sequent.current()
-        instance = Instance(view.name, view.sequence)
+        self._came_to(Instance(view.name, view.sequence))
+
+    def ask(self) -> bool:
+        """The function of every condition."""
+        view = sequent.current()
+        asked = Instance(f"{view.name}?", view.sequence)
+        holds = self._came_to(asked) != "omitted"
+        if not holds:
+            self.denied.add(asked)
+        return holds
+
+    def _came_to(self, instance: Instance) -> Outcome:
         with self._lock:
             self.trace += [Action("start", instance), Action("end", instance)]
-        if self.outcomes(*instance) == "failure":
+        outcome = self.outcomes(*instance)
+        if outcome == "failure":
             raise ToldToFailError
+        return outcome
 
     def _run(self, mode: RunMode, max_loops: int = -1, *, accept_removed: bool = False) -> TreeResult:
         self.trace.clear()
         with in_time():
             ok = self.built(mode).run(max_loops, accept_removed=accept_removed)
-        return TreeResult(instances(recorded(self.store, self.run_id).tasks), ok, tuple(self.trace))
+        statuses = instances(recorded(self.store, self.run_id).tasks)
+        denials = {asked: TaskStatus.omitted for asked in self.denied if asked in statuses}
+        return TreeResult(statuses | denials, ok, tuple(self.trace))
 
     def built(self, mode: RunMode) -> sequent.Sequent:
         """The flow, anew."""
@@ -67,7 +84,7 @@ class FlowRun:
             share(flow, self.store)
         if any(node.delay for _, node in walk(self.tree)):
             flow.use_clock(self.clock)
-        known: dict[str, Any] = {}
+        known: dict[str, Any] = {"": flow}
         for child in self.tree.children:
             self._add(flow, child, child.name, known)
         return flow
@@ -85,6 +102,8 @@ class FlowRun:
             concurrent=node.concurrent,
             delay=node.delay,
             require=() if node.require is None else (requirement(node.require, known),),
+            when=self.ask if node.when else None,
+            config={"allow_failure": node.allow_failure, "must_run": node.must_run},
         )
         for child in node.children:
             self._add(step, child, f"{path}/{child.name}", known)
@@ -96,13 +115,18 @@ def requirement(tree: Tree[Clause], known: Mapping[str, Any]) -> Any:
         return sequent.and_(*(requirement(part, known) for part in tree.parts))
     if isinstance(tree, AnyOf):
         return sequent.or_(*(requirement(part, known) for part in tree.parts))
+    if isinstance(tree, Members):
+        if tree.least is None:
+            return sequent.all_of(known[tree.path], tree.status)
+        return sequent.at_least(tree.least, known[tree.path], tree.status)
+    if isinstance(tree, Previous):
+        return (sequent.previous(tree.path.rpartition("/")[2], tree.back, known[tree.loop]), tree.status)
     return (known[tree.path], tree.status)
 
 
 def instances(tasks: Mapping[tuple[str, str], TaskStatus]) -> dict[Instance, TaskStatus]:
-    """What users see of the kernel's tasks: no control steps, and a looping leaf's function under the leaf's name."""
+    """What users see of the kernel's tasks, and the conditions; a looping leaf's function is under the leaf's name."""
+    named = {name: name.removesuffix("#body").replace("#when", "?") for name, _ in tasks}
     return {
-        Instance(name.removesuffix("#body"), sequence): status
-        for (name, sequence), status in tasks.items()
-        if "#" not in name.removesuffix("#body")
+        Instance(named[name], sequence): status for (name, sequence), status in tasks.items() if "#" not in named[name]
     }

@@ -15,7 +15,8 @@ from eventcore.record.store import Store
 from tests.crash.sabotage import Crash, crash_at
 from tests.model import strategies
 from tests.model.changes import OnceDone, changed_trees, delayed_trees, finished
-from tests.model.containers import Instance, TreeResult, TreeSpec, run_tree
+from tests.model.containers import TreeResult, run_tree
+from tests.model.tree import Instance, TreeSpec
 from tests.property.flows import FlowRun, instances
 from tests.property.reading import store_at
 

@@ -11,8 +11,8 @@ from eventcore.define.status import RunMode, StepStatus
 from eventcore.record.store import Store
 from sequent.compiler.graph import FlowGraph
 from tests.model import strategies
-from tests.model.containers import Clause, NodeSpec, TreeSpec
 from tests.model.kernel import atoms
+from tests.model.tree import Clause, NodeSpec, TreeSpec
 from tests.property.flows import FlowRun
 from tests.property.reading import store_at
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from eventcore.define.status import TaskStatus
 from eventcore.record.store import Store
 from tests.model import strategies
-from tests.model.containers import Instance, TreeResult, replay, run_tree, stopped_tree_errors, stops_the_run
+from tests.model.containers import TreeResult, replay, run_tree, stopped_tree_errors
+from tests.model.tree import Instance, stops_the_run
 from tests.property.flows import FlowRun
 from tests.property.reading import store_at
 
@@ -26,7 +27,7 @@ def finished(result: TreeResult) -> dict[Instance, TaskStatus]:
     return {
         instance: status
         for instance, status in result.statuses.items()
-        if status in (TaskStatus.success, TaskStatus.failure)
+        if status in (TaskStatus.success, TaskStatus.failure, TaskStatus.omitted)
     }
 
 
