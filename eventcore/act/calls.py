@@ -23,7 +23,7 @@ from eventcore.define.values import Content
 from eventcore.errors import StoreError
 from eventcore.moment import Moment
 
-NO_EVENTS: Mapping[str, str] = {}
+_NONE: Mapping[str, str] = {}
 
 
 class Record(ItemRecord, Protocol):
@@ -87,21 +87,14 @@ class CallMaker:
                     variables[f"{prefix}{name}"] = value
                 elif fits_environment(text := str(value)):
                     environment[f"{prefix}{name}"] = text
+        view = Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras,
+                       store=self._store, own=_own(step))  # fmt: skip
         assert step.func is not None
         return Call(
             step.func,
             args,
             kwargs,
-            Current(
-                step.path,
-                task.sequence,
-                self._recovery,
-                task.try_number,
-                self._run_id,
-                extras,
-                store=self._store,
-                own={own.name: own.event.name for own in step.place.own} if step.place.own else NO_EVENTS,
-            ),
+            view,
             environment,
             self._log,
             start_by,
@@ -113,8 +106,7 @@ class CallMaker:
 
     def _address(self, task: Task) -> str:
         """How a program that the step starts finds the run and the step's events."""
-        events = {own.name: own.event.name for own in task.step.place.own}
-        return json.dumps([self._store, self._run_id, task.step.path, task.sequence, events])
+        return json.dumps([self._store, self._run_id, task.step.path, task.sequence, _own(task.step)])
 
     def _has_references(self, step: Step) -> bool:
         found = self._refers.get(step.name)
@@ -172,3 +164,8 @@ class CallMaker:
         loop = self._plan.steps[container].loop
         assert loop is not None
         return loop
+
+
+def _own(step: Step) -> Mapping[str, str]:
+    """The events that the step may emit: the kernel's names of them by its own."""
+    return {own.name: own.event.name for own in step.place.own} if step.place.own else _NONE

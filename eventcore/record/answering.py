@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, insert, select, update
 
 from eventcore.define.answer import RequestStatus
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 from eventcore.define.stored import StoredProgram
 from eventcore.define.suggestions import no_step, some_of
-from eventcore.record.schema import requests, tasks
+from eventcore.record.schema import requests, results, tasks
 from eventcore.record.verbs import COMPLETE, SIGNAL
 
 TIMED_OUT = "its time was up before this came"
@@ -71,6 +71,31 @@ def no_signal(connection: Connection, run: Row[Any], program: StoredProgram, arg
     if len(found) > 1:
         return f"several instances of {path} are waiting; name one of {', '.join(f'{path}@{at}' for at, _ in found)}"
     return _untimely(connection, run, SIGNAL, {**argument, "sequence": found[0].sequence}, found[0].due, now, held, but)
+
+
+def settle(connection: Connection, run: int, recovery: int, program: StoredProgram, verb: str,
+           argument: Mapping[str, Any], now: float) -> bool:  # fmt: skip
+    """Record an answer that no engine took up as the success of its task, in a recovery that is over.
+
+    So the next recovery skips the task. False for an error, after which the task runs again, and where nothing waits.
+    """
+    roles = (Role.wait,) if verb == SIGNAL else (Role.action, Role.body)
+    names = [step.name for step in program.steps if step.path == argument["path"] and step.role in roles]
+    waiting = select(tasks.c.step, tasks.c.sequence).where(
+        tasks.c.run == run, tasks.c.recovery == recovery, tasks.c.step.in_(names),
+        tasks.c.status == TaskStatus.active.value, tasks.c.ticket == argument.get("ticket", SIGNAL),
+    )  # fmt: skip
+    if argument.get("sequence") is not None:
+        waiting = waiting.where(tasks.c.sequence == argument["sequence"])
+    found = connection.execute(waiting.limit(2)).all()
+    if len(found) != 1 or argument.get("error") is not None:
+        return False
+    key = {"run": run, "sequence": found[0].sequence, "step": found[0].step, "recovery": recovery}
+    done = {"status": TaskStatus.success.value, "ended": now, "due": None, "ticket": None}
+    connection.execute(update(tasks).where(*(tasks.c[name] == value for name, value in key.items())).values(done))
+    if argument.get("value") is not None:
+        connection.execute(insert(results).values(**key, value=argument["value"]))
+    return True
 
 
 def answers(connection: Connection, run: int) -> dict[tuple[str, str], tuple[str, float]]:

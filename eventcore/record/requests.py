@@ -23,6 +23,7 @@ from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunNotFoundError
 from eventcore.record import identity, lease
+from eventcore.record.answering import settle
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.refusals import program_of, refusal
@@ -117,12 +118,17 @@ def leave(connection: Connection, run: int, now: float) -> None:
             put_answer(connection, request.id, RequestStatus.done, None, now)
 
 
-def refuse_outdated(connection: Connection, run: int, now: float) -> None:
-    """Refuse what was asked about tasks of a recovery that is over; in the transaction with which the next one begins.
+def settle_outdated(connection: Connection, run: int, recovery: int, now: float) -> None:
+    """Answer what was asked about tasks of a recovery that is over; in the transaction with which the next one begins.
 
-    An engine died before it had cancelled something, or nobody continued a run in which something was answered.
+    What was answered while no engine was there counts; an engine that died has not cancelled or emitted anything.
     """
     for request in pending(connection, run):
+        if request.verb in (COMPLETE, SIGNAL):
+            program = program_of(connection, run, recovery)
+            if settle(connection, run, recovery, program, request.verb, request.argument, now):
+                put_answer(connection, request.id, RequestStatus.done, None, now)
+                continue
         if request.verb in (CANCEL, COMPLETE, EMIT, SIGNAL):
             reason = RECOVERED if request.verb == CANCEL else ANEW
             put_answer(connection, request.id, RequestStatus.refused, reason, now)

@@ -40,6 +40,14 @@ class Store:
         """The store's one connection, for reads."""
         return self._connection
 
+    @property
+    def address(self) -> str:
+        """How other processes find the store; empty for one that they cannot open."""
+        file = self.backend.file
+        if not self.backend.is_shared:
+            return ""
+        return self.location if file is None or "://" in self.location else str(file.absolute())
+
     def close(self) -> None:
         """Let the database go; calling again does nothing."""
         self._connection.close()
@@ -96,7 +104,7 @@ class Store:
             looks_back_to = recovery - 1 if looks_back_to is None else looks_back_to
             text = None if rerun is None else msgspec.json.encode(rerun).decode()
             self._enter(connection, row.id, recovery, looks_back_to, document, now, text)
-            requests.refuse_outdated(connection, row.id, now)
+            requests.settle_outdated(connection, row.id, recovery - 1, now)
             reruns.settle(connection, row.id, recovery - 1, None, now)
             if rerun is not None:
                 reruns.begin(connection, row.id, asked, rerun, recovery, now)

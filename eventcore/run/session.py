@@ -346,7 +346,7 @@ class Session:
             restore(turn.context, snapshot(store.connection, row))
         several = self._config.max_concurrent != 1 and list(capacities.values()) != [1]
         console = this_console(self._config.console, verbose=self._config.verbose, several=several)
-        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console, _address(store))
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console, store.address)
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)
@@ -401,11 +401,3 @@ class Session:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
                 "not_reached": report.not_reached, "held_back": report.held_back}  # fmt: skip
         self._store.leave_run(row, holder, report.verdict, said, self._clock.now())
-
-
-def _address(store: Store) -> str:
-    """How others find the store; empty for one that they cannot open."""
-    if not store.backend.is_shared:
-        return ""
-    file = store.backend.file
-    return store.location if file is None or "://" in store.location else str(file.absolute())

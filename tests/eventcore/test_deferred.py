@@ -153,13 +153,37 @@ def test_recovery_runs_the_step_again_and_its_ticket_is_dead(tmp_path: Path) -> 
     assert program.result("after") == 2
 
 
-def test_an_answer_that_nobody_took_up_is_refused_by_the_next_recovery(tmp_path: Path) -> None:
+def test_an_answer_that_came_without_an_engine_counts_for_a_recovery_too(tmp_path: Path) -> None:
     program = deferring(tmp_path)
     program.run(NOW)
-    asked = evr.complete(tickets(tmp_path)[0], 1).request
+    evr.complete(tickets(tmp_path)[0], [1])
+    assert program.run(run_mode=evr.RUN_RECOVER)
+    assert program.result("after") == [1]
+    assert [task.status for task in program.tasks("job")] == [evr.TaskStatus.skipped]
+    assert rows(tmp_path / "run.db", "SELECT status FROM eventcore_requests") == [("done",)]
+
+
+def test_after_an_error_that_came_without_an_engine_a_recovery_runs_the_step_again(tmp_path: Path) -> None:
+    program = deferring(tmp_path)
+    program.run(NOW)
+    evr.complete(tickets(tmp_path)[0], error="lost")
     program.run(NOW, run_mode=evr.RUN_RECOVER)
-    query = f"SELECT status, reason FROM eventcore_requests WHERE id = {asked}"
-    assert rows(tmp_path / "run.db", query)[0][0] == "refused"
+    assert len(tickets(tmp_path)) == 2
+    assert rows(tmp_path / "run.db", "SELECT status FROM eventcore_requests") == [("refused",)]
+
+
+def test_a_changed_program_may_make_a_wait_of_a_deferred_step_and_the_other_way_round(tmp_path: Path) -> None:
+    deferring(tmp_path).run(NOW, run_id="one")
+    waiting = flow(tmp_path / "run.db")
+    waiting.add_step("after", taken, args=(waiting.add_wait("job").result,))
+    waiting.run(NOW, run_mode=evr.RUN_CONTINUE, run_id="one")
+    assert "another ticket" not in str(evr.complete(tickets(tmp_path)[0]).reason)
+    assert waiting.tasks("job")[0].status is evr.TaskStatus.active
+    again = deferring(tmp_path)
+    again.run(NOW, run_mode=evr.RUN_CONTINUE, run_id="one")
+    evr.complete(tickets(tmp_path)[1], "done")
+    assert again.run(run_mode=evr.RUN_CONTINUE, run_id="one")
+    assert again.result("after") == "done"
 
 
 def many(folder: str, number: int) -> None:

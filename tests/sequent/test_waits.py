@@ -53,6 +53,14 @@ def test_a_wait_survives_restarts_and_recoveries(tmp_path: Path) -> None:
     assert last.result("approved") == "yes"
 
 
+def test_a_signal_without_an_engine_counts_for_a_recovery_too(tmp_path: Path) -> None:
+    program = approving(tmp_path / "run.db")
+    program.run(NOW)
+    program.signal("approved", "yes")
+    assert program.run(run_mode=seq.RUN_RECOVER)
+    assert program.result("send") == "yes"
+
+
 def test_without_a_signal_in_time_it_fails_or_has_its_default() -> None:
     for wait, ok in (({}, False), ({"default": None}, True), ({"default": [1]}, True)):
         program = approving(timeout=86400.0, **wait)

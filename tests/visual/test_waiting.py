@@ -1,0 +1,88 @@
+"""What waits for answers, asks again or emits events, in pictures and in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sequent as seq
+from tests.support import flow
+from tests.visual.test_reasoning import why
+from visual import draw
+
+NOW = 1  #: passes: until only an answer or time helps
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "run.db"
+
+
+def emit(*values: object) -> None:
+    for value in values:
+        seq.current().emit("half", value)
+
+
+def told(store: Path, path: str) -> list[tuple[str, str]]:
+    (found,) = why(store, path)
+    return [(reason.kind, reason.text) for reason in found.reasons]
+
+
+def test_a_wait_and_an_event_are_drawn() -> None:
+    program = flow()
+    load = program.add_step("load", emit)
+    program.add_step("preview", print, require=load.event("half"))
+    program.add_step("both", print, require=(load.event("half"), (load, seq.STEP_SUCCESS)))
+    program.add_wait("approved", require=((load, seq.STEP_SUCCESS),))
+    graph = draw(program).graph
+    assert {(edge.source, edge.target, edge.label) for edge in graph.edges} == {
+        ("load", "preview", "event half"), ("load", "both", "event half"), ("load", "both", "success"),
+        ("load", "approved", "success"),
+    }  # fmt: skip
+    assert {node.id: node.about for node in graph.root.nodes}["approved"] == ("waits for a signal",)
+    kernel = draw(program, kernel=True).graph
+    assert {node.id: node.about for node in kernel.root.nodes}["step approved"] == ("waits for a signal",)
+
+
+def test_a_wait_says_how_to_answer_it_and_who_did(store: Path) -> None:
+    program = flow(store)
+    program.add_wait("approved", timeout=3600)
+    program.run(NOW, run_id="one")
+    (answer, delay, engine) = told(store, "approved")
+    command = f"sequent signal {store} approved@1 --run-id one"
+    assert answer == ("answer", f"it waits for a signal; give it with: {command}")
+    assert (delay[0], delay[1].startswith("its time is up at ")) == ("delay", True)
+    assert engine[0] == "engine"
+    program.signal("approved")
+    program.run()
+    (ended, answer) = told(store, "approved")
+    assert ended[1].startswith("it succeeded")
+    assert answer[1].startswith("it was answered by ")
+
+
+def test_a_deferred_step_waits_for_whoever_has_its_ticket(store: Path) -> None:
+    program = flow(store)
+    program.add_step("job", lambda: seq.current().defer())
+    program.run(NOW)
+    assert told(store, "job")[0] == (
+        "answer", "its function has deferred its end; it waits for whoever has its ticket to complete it"
+    )  # fmt: skip
+
+
+def test_a_poll_says_when_it_asks_again(store: Path) -> None:
+    program = flow(store)
+    program.add_step("ask", seq.poll(lambda: None, every=3600))
+    program.run(NOW)
+    kind, text = told(store, "ask")[0]
+    assert (kind, text.startswith("what it asks for has not happened; asking again is due in ")) == ("retry", True)
+
+
+def test_what_requires_an_event_is_told_whether_it_came(store: Path) -> None:
+    program = flow(store)
+    load, never = program.add_step("load", emit, args=(1,)), program.add_step("never", emit)
+    program.add_step("preview", print, require=(load.event("half"), never.event("half")))
+    program.run()
+    assert told(store, "preview")[0] == (
+        "requirement", "it requires never event half, but never@1 succeeded without emitting it"
+    )  # fmt: skip
