@@ -17,7 +17,7 @@ from eventcore.act.executors.registry import make_executor
 from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
 
-DEADLINE = 60.0
+DEADLINE = 600
 LOG = "load@1.2.1.log"  #: the log file of every call here
 
 
