@@ -85,6 +85,8 @@ class Sequent(Runner, Container):
             construct = self.config.of_step(step.config, "task_construct")
             if step.func is not None:
                 called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))
+            for what, call in step.around.items():
+                called.append(Callee(step.path, what, call.func, call.args, {}, construct))
             if step.computes_loop:
                 called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
         return [*found, *problems(called)]
@@ -126,6 +128,8 @@ class Sequent(Runner, Container):
     def _check_step(self, step: FlowStep) -> None:
         step.check_as_built()
         self.step_config(step.config, step.func, step.path)
+        for call in step.around.values():
+            self.step_config(step.config, call.func, step.path)
 
 
 @contextmanager

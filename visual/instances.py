@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from eventcore.define.plain import plain
+from eventcore.define.program import Role
 from eventcore.define.stored import StoredStep
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView, SliceView
@@ -30,9 +31,10 @@ class Instances:
         self._slices: dict[Place, list[SliceView]] = {}
 
     def name(self, step: str, sequence: str, recovery: int | None = None) -> str:
-        """An instance of a kernel step as `load@1.2.2 [orders, 2026-11-02]`."""
+        """An instance of a kernel step as `load@1.2.2 [orders, 2026-11-02]`, a setup as `days@1, setup`."""
         known = self._program.step_named.get(step)
-        return f"{plain(step if known is None else known.path)}@{self.at(step, sequence, recovery)}"
+        part = f", {known.role.value}" if known is not None and known.role in (Role.setup, Role.teardown) else ""
+        return f"{plain(step if known is None else known.path)}@{self.at(step, sequence, recovery)}{part}"
 
     def at(self, step: str, sequence: str, recovery: int | None = None) -> str:
         """The sequence, followed by the items: `1.2.2 [orders, 2026-11-02]`.

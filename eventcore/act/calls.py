@@ -75,11 +75,12 @@ class CallMaker:
                 elif fits_environment(text := str(value)):
                     environment[f"{prefix}{name}"] = text
         assert step.func is not None
+        part = step.role.value if step.role in (Role.setup, Role.teardown) else ""
         return Call(
             step.func,
             args,
             kwargs,
-            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras),
+            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras, part=part),
             environment,
             self._log,
             start_by,

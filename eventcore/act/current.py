@@ -27,11 +27,13 @@ class Current(msgspec.Struct, frozen=True):
     run_id: str
     extras: Mapping[str, Any] = msgspec.field(default_factory=dict)  #: what a layer above adds, such as a loop's item
     raised: list[tuple[str, str | None]] = msgspec.field(default_factory=list)
+    part: str = ""  #: `setup` or `teardown` where it is that of a container, and not the step itself
 
     @property
     def idempotency_key(self) -> str:
         """The same text in every try and recovery of this task: pass it to systems that must not act twice."""
-        return f"{self.run_id}/{self.name}@{self.sequence}"
+        part = f"#{self.part}" if self.part else ""
+        return f"{self.run_id}/{self.name}@{self.sequence}{part}"
 
     def trigger(self, event: Named | str, sequence: int | str | None = None) -> None:
         """Trigger `event` in the transaction that records this step's outcome, whatever the outcome is.

@@ -23,6 +23,9 @@ class Archive(Protocol):
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The recorded items, from the slice that has number `first`."""
 
+    def last_error(self, step: str, sequence: str) -> tuple[str | None, str | None]:
+        """The error and the traceback of the task's latest try that failed in this recovery."""
+
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""
 

@@ -60,6 +60,17 @@ def next_due(context: Context) -> float | None:
     return None
 
 
+def next_wake(context: Context) -> float | None:
+    """When something is due that the run waits for; a stopped one waits for tries of what survives that alone."""
+    state = context.state
+    if not state.stopped:
+        return next_due(context)
+    if not context.plan.has_survivors or state.interrupted:
+        return None
+    due = (task.due for task in state.live.values() if task.step.place.survives)
+    return min((time for time in due if time is not None), default=None)
+
+
 def drop(context: Context, delay: Delay) -> None:
     """Stop waiting for a delay, because its iteration was ended."""
     delay.dropped = True

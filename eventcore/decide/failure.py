@@ -6,6 +6,7 @@ verdict is a failure, and with `stop_on_exception` nothing new starts: running t
 
 from __future__ import annotations
 
+from eventcore.decide import halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 
@@ -16,4 +17,4 @@ def happened(context: Context, task: Task) -> None:
         return
     context.state.failures += 1
     if context.plan.config.of_step(task.step.config, "stop_on_exception"):
-        context.state.stopped = True
+        halting.stop(context)

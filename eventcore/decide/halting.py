@@ -1,7 +1,7 @@
 """Halting an iteration: nothing new starts in it.
 
 Running tasks may finish, ready tasks are cancelled, and the `void` event of each step that will not run tells those
-that depend on it. The iterations inside are halted, too.
+that depend on it. The iterations inside are halted, too. A step that `survives` is left out of all this.
 """
 
 from __future__ import annotations
@@ -23,12 +23,30 @@ def halt(context: Context, iteration: Iteration) -> None:
         delays.drop(context, delay)
     for step in context.plan.members.get(iteration.scope, ()):
         task = iteration.tasks.get(step.name)
+        if step.place.survives:
+            continue
         if task is None:
             void(context, step, iteration)
         elif task.status is TaskStatus.ready:
             cancel(context, task)
     for inner in list(iteration.inner.values()):
         halt(context, inner)
+
+
+def stop(context: Context) -> None:
+    """Let nothing new start in the run, except for what survives that.
+
+    Where a container has a teardown, iterations end, as there would be no end of them to wait for.
+    """
+    context.state.stopped = True
+    if context.plan.has_teardowns and not context.state.interrupted:
+        halt_all(context)
+
+
+def halt_all(context: Context) -> None:
+    """Let nothing new start in any iteration of any container."""
+    for iteration in [one for one in context.state.iterations.values() if one.container is not None]:
+        halt(context, iteration)
 
 
 def cancel(context: Context, task: Task) -> None:

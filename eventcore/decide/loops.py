@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from eventcore.decide import ending, expressions
+from eventcore.decide import around, ending, expressions
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.program import Loop, Slice, Step
@@ -47,27 +47,32 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    ended = task.at.halted or task.ending
-    may_begin = not (progress.broken or progress.cancelled or ended or context.state.stopped)
+    may_begin = not (progress.broken or progress.cancelled or _is_ended(context, task) or context.state.stopped)
     while may_begin and progress.begun < progress.size and progress.begun - progress.over < loop.concurrent:
-        progress.begun += 1
-        number = progress.begun
+        number = progress.begun + 1
+        was_clean = progress.clean_before is not None and progress.clean_before[number]
+        if loop.setup is not None and not was_clean and not around.is_set_up(context, task, loop.setup):
+            break
+        progress.begun = number
         key = str(number) if progress.keys is None else next(progress.keys)
-        if progress.clean_before is not None and progress.clean_before[number]:
+        if was_clean:
             progress.over += 1
         else:
             _begin(context, task, loop, number, key)
-    if loop.items is not None:
+    if loop.items is not None or loop.teardown is not None:
         context.changes.loops[task.key] = progress
-    if progress.over < progress.begun:
+    if progress.over < progress.begun or (loop.setup is not None and around.is_setting_up(task)):
         return
-    if progress.failed:
-        _finish(context, task, TaskStatus.failure)
-    elif ended or progress.cancelled:
-        _finish(context, task, TaskStatus.cancelled)
-    elif progress.begun == progress.size:
-        task.clean = progress.clean
-        _finish(context, task, TaskStatus.success)
+    status = _outcome(context, task, progress)
+    if status is not None and (loop.teardown is None or around.is_torn_down(context, task, progress)):
+        _finish(context, task, status)
+
+
+def goes_on(context: Context, container: Step, at: Iteration) -> None:
+    """The setup or the teardown of a container is over."""
+    task = at.tasks.get(container.name)
+    if task is not None and task.key in context.state.progress:
+        advance(context, task)
 
 
 def iteration_over(context: Context, iteration: Iteration) -> None:
@@ -153,9 +158,32 @@ def _close(context: Context, iteration: Iteration, task: Task) -> None:
         expressions.forget(context, gate)
 
 
+def _is_ended(context: Context, task: Task) -> bool:
+    """Whether the container is to end without the iterations that have not begun."""
+    state = context.state
+    return task.at.halted or task.ending or (state.stopped and context.plan.has_teardowns and not state.interrupted)
+
+
+def _outcome(context: Context, task: Task, progress: Progress) -> TaskStatus | None:
+    """How a container ends of which no iteration is open; None where one will begin, in this recovery or another."""
+    loop, is_whole = _loop(task.step), progress.begun == progress.size
+    if progress.failed or (loop.setup is not None and around.has_failed(task, "setup")):
+        return TaskStatus.failure
+    if progress.cancelled or (_is_ended(context, task) and (loop.teardown is None or not is_whole)):
+        return TaskStatus.cancelled
+    return TaskStatus.success if is_whole else None
+
+
 def _finish(context: Context, task: Task, status: TaskStatus) -> None:
-    del context.state.progress[task.key]
-    ending.task_over(context, task, status)
+    """End the container; its setup and its teardown have a say in that."""
+    progress, loop = context.state.progress.pop(task.key), _loop(task.step)
+    error = traceback = None
+    if loop.setup is not None or loop.teardown is not None:
+        error, traceback = around.trouble(context, task)
+        status = status if error is None else TaskStatus.failure
+    if status is TaskStatus.success:
+        task.clean = progress.clean
+    ending.engine_ended(context, task, status, error, traceback)
 
 
 def _is_clean(iteration: Iteration, loop: Loop) -> bool:

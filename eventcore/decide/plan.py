@@ -33,16 +33,19 @@ class Plan:
         self.members: dict[str, list[Step]] = {}  #: the steps of each scope
         self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
         self.voided: dict[str, str] = {}  #: the step that will not run, by the event that says so
-        self.served: dict[str, Step] = {}  #: the container, by the event that says that its items are computed
+        self.served: dict[str, Step] = {}  #: the container, by the event of its items, setup or teardown
         for step in program.steps.values():
             self.members.setdefault(step.place.scope, []).append(step)
             if step.place.void is not None and step.place.void.kind is EventKind.void:
                 self.voided[step.place.void.name] = step.name
             if step.loop is not None:
                 self.container_of[step.loop.scope.name] = step
-                items = program.steps.get(step.loop.items or "")
-                if items is not None and items.place.void is not None:
-                    self.served[items.place.void.name] = step
+                for name in (step.loop.items, step.loop.setup, step.loop.teardown):
+                    serving = program.steps.get(name or "")
+                    if serving is not None and serving.place.void is not None:
+                        self.served[serving.place.void.name] = step
+        self.has_teardowns = any(step.loop.teardown is not None for step in self.container_of.values() if step.loop)
+        self.has_survivors = any(step.place.survives for step in program.steps.values())
 
     def is_public(self, event: str) -> bool:
         """Whether the program has an event of this name that users may trigger."""

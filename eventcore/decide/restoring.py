@@ -92,6 +92,8 @@ def restore(context: Context, snapshot: Snapshot) -> None:
         iteration = state.iterations.get((stored.scope, stored.sequence))
         if iteration is not None and stored.halted:
             halting.halt(context, iteration)
+    if state.stopped:
+        halting.stop(context)
     _derive(context, snapshot.facts, known)
     for task in known:
         if task.status is TaskStatus.ready:

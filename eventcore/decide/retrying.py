@@ -23,7 +23,7 @@ def tries_again(context: Context, task: Task) -> bool:
     task.try_number += 1
     task.due = context.now + wait
     tasks.set_status(context, task, TaskStatus.ready)
-    if task.at.halted:
+    if task.at.halted and not task.step.place.survives:
         halting.cancel(context, task)
         return True
     if task.holds:

@@ -14,7 +14,7 @@ from eventcore.define.status import StepStatus, TaskStatus
 def start_next(context: Context) -> bool:
     """Start one ready task, or find that none can start; True while there may be more to do."""
     state = context.state
-    if state.stopped or state.paused:
+    if (state.stopped and not may_survive(context)) or (state.paused and not state.cancelled):
         return False
     while True:
         if state.roomy:
@@ -25,6 +25,8 @@ def start_next(context: Context) -> bool:
         if task.status is not TaskStatus.ready or (task.due is not None and task.due > context.now):
             continue
         step = task.step
+        if state.stopped and not step.place.survives:
+            continue
         if step.acquires and not task.holds and not resources.take(context, task):
             continue
         if step.func is not None and not slots.take_slots(context, task):
@@ -37,6 +39,11 @@ def start_next(context: Context) -> bool:
         else:
             _run_here(context, task)
         return True
+
+
+def may_survive(context: Context) -> bool:
+    """Whether there may be steps that start although the run is stopped."""
+    return context.plan.has_survivors and not context.state.interrupted
 
 
 def _run_here(context: Context, task: Task) -> None:

@@ -197,6 +197,7 @@ class State(msgspec.Struct):
     #: those that this recovery has recorded, by association and sequence: when each is due, and whether it is over
     failures: int = 0  #: unhandled ones
     stopped: bool = False  #: an unhandled failure or Ctrl-C: nothing new starts any more
+    interrupted: bool = False  #: Ctrl-C: not even what survives a failure starts any more
     paused: bool = False  #: nothing new starts until the run is resumed
     cancelled: bool = False  #: a user ended the run
     cancelling: list[Cancelling] = []  #: what users cancelled and has not ended yet

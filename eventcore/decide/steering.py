@@ -118,8 +118,7 @@ def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Canc
         return _cancel_instances(context, request, argument["path"], argument.get("sequence"))
     state = context.state
     state.stopped = state.cancelled = True
-    for iteration in [one for one in state.iterations.values() if one.container is not None]:
-        halting.halt(context, iteration)
+    halting.halt_all(context)
     for task in list(state.live.values()):
         _end(context, task)
     return Cancelling(request, "", [task for task in state.live.values() if task.ending])
@@ -147,6 +146,8 @@ def _cancel_instances(context: Context, request: int, path: str, sequence: str |
 
 def _end(context: Context, task: Task) -> None:
     """Cancel a ready task, or have the worker of an active one ended: it is cancelled when its end is reported."""
+    if task.step.place.survives:
+        return
     if task.status is TaskStatus.ready:
         halting.cancel(context, task)
     elif task.key in context.state.running and not task.ending:
@@ -161,8 +162,12 @@ def _end_inside(context: Context, container: Task) -> None:
         if iteration.container is container:
             halting.halt(context, iteration)
     loop = container.step.loop
-    items = None if loop is None else container.at.tasks.get(loop.items or "")
-    for task in [one for one in context.state.live.values() if one is items or _is_inside(one, container)]:
+    beside = () if loop is None else (loop.items, loop.setup)
+    for task in [
+        one
+        for one in context.state.live.values()
+        if _is_inside(one, container) or (one.at is container.at and one.step.name in beside)
+    ]:
         _end(context, task)
 
 

@@ -8,7 +8,7 @@ from eventcore.decide.state import Iteration
 from eventcore.define.program import Event, EventKind, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
-_governing = frozenset({EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items})
+_governing = frozenset({EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items, EventKind.around})
 
 
 def spread(context: Context) -> None:
@@ -76,6 +76,8 @@ def _govern(context: Context, event: Event, at: Iteration) -> None:
         loops.iteration_over(context, at)
     elif event.kind is EventKind.items:
         loops.items_over(context, context.plan.served[event.name], at)
+    elif event.kind is EventKind.around:
+        loops.goes_on(context, context.plan.served[event.name], at)
     else:
         at.failed = True
         if event.kind is EventKind.broken:

@@ -47,6 +47,10 @@ class Turn:
             tasks.took(self.context, task, seconds)
         ending.worker_ended(self.context, task, ok, result, error, traceback, raised)
 
+    def interrupted(self) -> None:
+        """The user wants the engine to stop: what runs may finish, nothing new starts."""
+        self.context.state.stopped = self.context.state.interrupted = True
+
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:
         """A user asks something of the run, see `eventcore.decide.steering`."""
         steering.take_up(self.context, request, verb, argument)

@@ -6,6 +6,7 @@ import msgspec
 
 from eventcore.decide import delays
 from eventcore.decide.context import Context
+from eventcore.decide.scheduling import may_survive
 from eventcore.decide.state import Task
 from eventcore.define.status import TaskStatus, Verdict
 
@@ -30,13 +31,16 @@ def is_idle(context: Context) -> bool:
 
 
 def waits_for_time(context: Context) -> bool:
-    """True when a delay or a retry is to be waited for; a stopped run waits for none."""
-    return not context.state.stopped and delays.next_due(context) is not None
+    """True when a delay or a retry is to be waited for; a stopped run waits for what survives that alone."""
+    return delays.next_wake(context) is not None
 
 
 def waits_for_resume(context: Context) -> bool:
     """True when the run is paused and has something left to do."""
-    return context.state.paused and not context.state.stopped and bool(context.state.live)
+    state = context.state
+    if not state.paused or not state.stopped:
+        return state.paused and bool(state.live)
+    return may_survive(context) and not state.cancelled and any(t.step.place.survives for t in state.live.values())
 
 
 def of(context: Context) -> Verdict:

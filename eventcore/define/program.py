@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
     flawed = "flawed"  #: one that lets the rest of its iteration go on
     items = "items"  #: a container's items are computed, or never will be
+    around = "around"  #: the setup or teardown of a container is over
 
 
 class Event(Expression):
@@ -77,6 +78,16 @@ class Role(StrEnum):
     container = "container"  #: it walks the iterations of a scope of its own
     items = "items"  #: it computes the items of a container's loop
     body = "body"  #: the function of a step with a loop of its own
+    setup = "setup"  #: it runs before the first iteration of a container
+    teardown = "teardown"  #: it runs after the last one, whatever happened
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether such steps are there for the sake of another step, and shown only to those who ask."""
+        return self in _HIDDEN
+
+
+_HIDDEN = frozenset((Role.items, Role.setup, Role.teardown))
 
 
 class Slice(NamedTuple):
@@ -110,6 +121,8 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
     concurrent: int = 1  #: how many iterations may be open at once
     looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
+    setup: str | None = None  #: the name of the step that runs before the first iteration
+    teardown: str | None = None  #: the name of the step that runs after the last one
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -122,6 +135,8 @@ class Picture(msgspec.Struct, frozen=True):
     concurrent: int = 1
     delay: float = 0.0
     require: Any = None  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
+    setup: str | None = None  #: the function that runs before the first iteration
+    teardown: str | None = None  #: the function that runs after the last one
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -131,6 +146,7 @@ class Place(msgspec.Struct, frozen=True):
     scope: str = ""
     void: Event | None = None  #: triggered when it becomes certain that the step will not run
     handled: bool | None = None  #: whether a failure is handled; None asks the step's triggers
+    survives: bool = False  #: it may start although its iteration is ended or a failure has stopped the run
     result_needed: bool = False  #: something refers to its result: one that cannot be stored fails it
     extras: Mapping[str, Reference] = {}  #: what `current()` shows besides, by name
     environment: Mapping[str, Reference] = {}  #: more variables; references out of `extras`
@@ -166,7 +182,7 @@ class Step(msgspec.Struct, frozen=True, eq=False):
             ("path", self.place.path or self.name),
             ("handles_failure", handled),
             ("is_container", self.role is Role.container),
-            ("is_hidden", self.role is Role.items),
+            ("is_hidden", self.role.is_hidden),
         ):
             msgspec.structs.force_setattr(self, name, value)
 

@@ -68,6 +68,8 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     loop: StoredLoop | None = None
     concurrent: int = 1
     delay: float = 0.0
+    setup: str | None = None  #: the function that runs before the first iteration of a container
+    teardown: str | None = None  #: the function that runs after the last one
     require: Tree = None
     triggers: dict[str, list[str]] = {}
     acquires: list[tuple[str, int]] = []
@@ -79,7 +81,7 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def is_hidden(self) -> bool:
         """Whether it is there for the sake of another step."""
-        return self.role is Role.items
+        return self.role.is_hidden
 
 
 class StoredAssociation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -223,7 +225,7 @@ def _check_step(program: StoredProgram, step: StoredStep, events: Container[str]
         _known(step.inside, program.scope_named, "scope")
         if program.scope_named[step.inside].parent != step.scope:
             raise ValueError(f"the inside of step {step.path!r} is not in its scope")
-    if step.role is Role.items:
+    if step.is_hidden:
         _known(step.path, program.container_paths, "container")
     for status, raised in step.triggers.items():
         StepStatus(status)
@@ -293,6 +295,8 @@ def _step(step: Step, code: str | None) -> StoredStep:
         None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source),
         picture.concurrent,
         picture.delay,
+        picture.setup,
+        picture.teardown,
         picture.require,
         {status._value_: [event.name for event in events] for status, events in step.triggers.items()},
         [(pool.name, count) for pool, count in step.acquires],

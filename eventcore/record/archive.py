@@ -84,6 +84,19 @@ class StoreArchive(Archive):
         found: int | None = self._connection.execute(query).scalar()
         return found
 
+    def last_error(self, step: str, sequence: str) -> tuple[str | None, str | None]:
+        """The error and the traceback of the task's latest try that failed in the present recovery."""
+        attempts = t.attempts
+        query = (
+            select(attempts.c.error, attempts.c.traceback)
+            .where(_of_task(attempts, self._row, step, sequence), attempts.c.recovery == self._row.recovery)
+            .where(attempts.c.status == TaskStatus.failure.value)
+            .order_by(attempts.c["try"].desc())
+            .limit(1)
+        )
+        found = self._connection.execute(query).first()
+        return (None, None) if found is None else (found.error, found.traceback)
+
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""
         iterations = t.iterations

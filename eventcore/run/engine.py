@@ -156,7 +156,8 @@ class Engine:
                 self._asked[request.id] = request.verb, request.argument
                 self.turn.asked(request.id, request.verb, request.argument)
         elif isinstance(what, Interrupted):
-            self.turn.context.state.stopped = self._interrupted = True
+            self._interrupted = True
+            self.turn.interrupted()
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
         else:
             raise LeaseLostError
@@ -181,8 +182,8 @@ class Engine:
             self._dispatcher.cancel(task)
 
     def _next_due(self) -> float | None:
-        """When the next delay or retry is due; None where a stopped run awaits none."""
-        return None if self.turn.context.state.stopped else delays.next_due(self.turn.context)
+        """When the next delay or retry is due that the run waits for."""
+        return delays.next_wake(self.turn.context)
 
     def _tell_pausing(self) -> None:
         paused = self.turn.context.state.paused

@@ -191,7 +191,8 @@ class _Compiler:
             over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
             if expr is None:
                 self.program.add_assoc(overs[0], (over,))
-        loop = Loop(scope, items, step.concurrent, outward)
+        setup, teardown = (self._add_around(step, role) for role in (Role.setup, Role.teardown))
+        loop = Loop(scope, items, step.concurrent, outward, setup, teardown)
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
     def _add_items(self, step: FlowStep) -> str:
@@ -217,6 +218,23 @@ class _Compiler:
         )  # fmt: skip
         return name
 
+    def _add_around(self, step: FlowStep, role: Role) -> str | None:
+        """The step that sets the container up, or tears it down; None where it has none."""
+        call = step.around.get(role.value)
+        if call is None:
+            return None
+        scope, name = step.parent.path, f"{step.path}#{role.value}"
+        over = self.event(f"{name}-over", scope, EventKind.around)
+        place = Place(
+            path=step.path, scope=scope, void=over, handled=True, survives=role is Role.teardown,
+            **self._surroundings(step, step.parent),
+        )  # fmt: skip
+        config = msgspec.structs.replace(self._config_of(step, False), max_concurrent=None)
+        self.program.add_step(
+            name, call.func, call.args, {}, {StepStatus.complete: (over,)}, (), None, {}, config, place, role
+        )
+        return name
+
     def _add_step(self, name: str, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], place: Place,
                   config: StepConfig, role: Role = Role.action, loop: Loop | None = None) -> Step:  # fmt: skip
         runs, owns_units = role is not Role.container, role is not Role.body
@@ -229,6 +247,10 @@ class _Compiler:
 
     def _picture(self, step: FlowStep) -> Picture:
         """What pictures show of the step as it was written."""
+        names = {what: _short_name(call.func) for what, call in step.around.items()}
+        return msgspec.structs.replace(self._loop_picture(step), **names)
+
+    def _loop_picture(self, step: FlowStep) -> Picture:
         tree = self.graph.requirement(step)
         require = None if tree is None else as_data(tree, _clause_data)
         if step.loop is None:
@@ -238,8 +260,7 @@ class _Compiler:
         if isinstance(step.loop, (ResultReference, ItemReference)):
             kind: Literal["result", "item"] = "result" if isinstance(step.loop, ResultReference) else "item"
             return Picture(kind, None, step.loop.step.path, step.concurrent, step.delay, require)
-        function = (function_name(step.loop) or "?").rpartition(":")[2]
-        return Picture("function", None, function, step.concurrent, step.delay, require)
+        return Picture("function", None, _short_name(step.loop), step.concurrent, step.delay, require)
 
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:
         config = step.config
@@ -257,6 +278,10 @@ class _Compiler:
                 item = ItemReference(container)
                 return {"extras": {"item": item, "key": KeyReference(container)}, "environment": {"LOOP_VALUE": item}}
         return {}
+
+
+def _short_name(function: Any) -> str:
+    return (function_name(function) or "?").rpartition(":")[2]
 
 
 def _step(clause: Any) -> FlowStep:

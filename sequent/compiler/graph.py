@@ -124,7 +124,12 @@ class FlowGraph:
 
     def can_be_halted(self, container: Container) -> bool:
         """Whether an iteration of the container can be ended before its time."""
-        return container.path in self._halting
+        return self._has_teardown or container.path in self._halting
+
+    @cached_property
+    def _has_teardown(self) -> bool:
+        """Whether some container has one: a failure that stops the run then ends all iterations."""
+        return any(step.teardown is not None for step in self.steps.values())
 
     @cached_property
     def _halting(self) -> frozenset[str]:

@@ -61,9 +61,11 @@ class _Finder:
         """The step's own clauses, and success of each further step whose result it takes."""
         step = self.step
         written = None if step.require is None else rebuilt(step.require, self._found)
-        if not (step.args or step.kwargs) and step.loop is None:
+        if not (step.args or step.kwargs or step.around) and step.loop is None:
             return Requirement(written, frozenset(), frozenset())
         results = self._results(references_in((step.args, step.kwargs, step.loop)))
+        for call in step.around.values():
+            results |= self._results(references_in(call.args), around=True)
         named = {clause.step for clause in clauses(written)}
         implied = [other for other in results.values() if other not in named]
         parts = [*([] if written is None else [written]), *(Clause(other, StepStatus.success) for other in implied)]
@@ -76,15 +78,15 @@ class _Finder:
         self._check_reach(named, "requires")
         return Clause(named, leaf.status)
 
-    def _results(self, references: Iterable[Reference]) -> dict[str, FlowStep]:
-        """The steps whose results are referred to."""
+    def _results(self, references: Iterable[Reference], *, around: bool = False) -> dict[str, FlowStep]:
+        """The steps whose results are referred to, by a setup or teardown if it is `around` the iterations."""
         found: dict[str, FlowStep] = {}
         for reference in references:
             if isinstance(reference, ResultReference):
                 named = found[reference.step.path] = step_of(reference)
                 self._check_result(named)
             elif isinstance(reference, (ItemReference, KeyReference)):
-                self._check_item(reference)
+                self._check_item(reference, around=around)
         return found
 
     def _by_name(self, name: str) -> FlowStep:
@@ -130,7 +132,7 @@ class _Finder:
             )
         self._check_reach(named, "refers to the result of")
 
-    def _check_item(self, reference: ItemReference | KeyReference) -> None:
-        own = reference.step is self.step and not self.step.children
+    def _check_item(self, reference: ItemReference | KeyReference, *, around: bool = False) -> None:
+        own = reference.step is self.step and not self.step.children and not around
         if not own and reference.step not in self.containers:
             raise LoopError(f"step {self.step.path!r} refers to {reference!r}, which does not contain it")

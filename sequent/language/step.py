@@ -17,10 +17,12 @@ from eventcore.define.replay import as_replays
 from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
+from eventcore.define.stored import function_name
 from eventcore.define.written import Acquires, Recovery
 from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
+from sequent.language.around import Around, AroundCall, around_call
 from sequent.language.loops import RangeItems, is_static, static_items
 from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
@@ -64,6 +66,8 @@ class Container:
         config: Mapping[str, object] = {},
         hosts: Iterable[str] | None = None,
         *,
+        setup: Around | None = None,
+        teardown: Around | None = None,
         requires: Requirement | None = (),
         repeat: Loop | None = None,
         repeats: Loop | None = None,
@@ -79,6 +83,8 @@ class Container:
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
+        - `setup`, `teardown`: of a container, functions that run before its first iteration and after its last,
+          whatever happened; one with arguments is written as a tuple: `(function, argument, ...)`.
         - `requires`, `repeat` and `repeats` are other spellings of `require` and `loop`.
 
         Raises a `FlowError` if the step could not run as written.
@@ -92,7 +98,7 @@ class Container:
         self._check_new_child(name)
         step = FlowStep(
             self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
-            delay, concurrent, acquires, releases, recovery, config,
+            delay, concurrent, acquires, releases, recovery, config, setup, teardown,
         )  # fmt: skip
         self.children[name] = step
         return step
@@ -112,6 +118,8 @@ class Container:
         config: Mapping[str, object] = {},
         hosts: Iterable[str] | None = None,
         *,
+        setup: Around | None = None,
+        teardown: Around | None = None,
         requires: Requirement | None = (),
         repeat: Loop | None = None,
         repeats: Loop | None = None,
@@ -133,8 +141,8 @@ class Container:
         def decorate(func: Callable[..., object]) -> FlowStep:
             step = self.add_step(
                 getattr(func, "__name__", "") if name is None else name, func, args, kwargs, require, loop, delay,
-                concurrent, acquires, releases, recovery, config, hosts, requires=requires, repeat=repeat,
-                repeats=repeats,
+                concurrent, acquires, releases, recovery, config, hosts, setup=setup, teardown=teardown,
+                requires=requires, repeat=repeat, repeats=repeats,
             )  # fmt: skip
             step.__wrapped__ = func  # by which workers find it in its module, where its name stands for the step
             return step
@@ -180,6 +188,7 @@ class FlowStep(Container, Placed, Resident):
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
         kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
         acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
+        setup: Around | None = None, teardown: Around | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
@@ -197,6 +206,8 @@ class FlowStep(Container, Placed, Resident):
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
+        self.setup = self._checked_around("setup", setup)
+        self.teardown = self._checked_around("teardown", teardown)
         self._recovery = as_replays(self.path, recovery)
         self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
 
@@ -261,6 +272,12 @@ class FlowStep(Container, Placed, Resident):
             around = around.parent
         return found
 
+    @property
+    def around(self) -> Mapping[str, AroundCall]:
+        """Its `setup` and its `teardown`, where it has them."""
+        calls = (("setup", self.setup), ("teardown", self.teardown))
+        return {what: call for what, call in calls if call is not None}
+
     def check_as_built(self) -> None:
         """Find what only shows when the step has all its children; raises `FlowError`."""
         if self.children and self._config.max_concurrent is not None:
@@ -268,6 +285,20 @@ class FlowStep(Container, Placed, Resident):
                 f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
                 "so set it on the steps inside, or set concurrent to limit iterations"
             )
+        for what, call in self.around.items():
+            if not self.is_container:
+                raise FlowError(
+                    f"step {self.path!r}: {what} is for containers, and this step has neither steps nor a loop; call "
+                    f"{function_name(call.func)} in the step's function, or add the function as a step inside this one"
+                )
+
+    def _checked_around(self, what: str, written: Around | None) -> AroundCall | None:
+        """The setup or the teardown; `item` among its arguments is that of the nearest loop around the step."""
+        call = around_call(written, f"step {self.path!r}, {what}")
+        return None if call is None else AroundCall(call.func, mapped(call.args, self._with_outer_item))
+
+    def _with_outer_item(self, reference: Reference) -> Reference:
+        return self._nearest_item(self.containers) if isinstance(reference, NearestItem) else reference
 
     def mistakes(self) -> Iterator[str]:
         """What can be run, but was hardly meant; for `check`."""

@@ -30,6 +30,9 @@ class NoArchive(Archive):
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         return iter(())
 
+    def last_error(self, step: str, sequence: str) -> tuple[str | None, str | None]:
+        return None, None
+
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         return iter(())
 

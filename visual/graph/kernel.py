@@ -12,7 +12,13 @@ from eventcore.define.stored import StoredEvent, StoredProgram, StoredStep, Tree
 from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.standing import Standing
 
-_roles = {Role.container: "container", Role.items: "computes the loop"}
+_roles = {
+    Role.container: "container",
+    Role.items: "computes the loop",
+    Role.setup: "sets the container up",
+    Role.teardown: "tears the container down",
+}
+_kinds = (Role.container, Role.items)
 
 
 def kernel_graph(program: StoredProgram, title: str, standings: Mapping[str, Standing] | None,
@@ -46,7 +52,7 @@ class _Layout:
         if step.role in _roles:
             about.insert(0, _roles[step.role])
         said, state = ((), None) if standing is None else ((standing.text,), standing.shade)
-        kind = step.role.value if step.role in _roles else "step"
+        kind = step.role.value if step.role in _kinds else "step"
         path = None if step.is_hidden else step.path
         node = Node(f"step {step.name}", step.name, kind, tuple(about), said, state, path)
         self._box(step.scope).members.append(node)

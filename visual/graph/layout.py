@@ -99,6 +99,7 @@ def _about(node: StepNode) -> tuple[str, ...]:
     lines = []
     if step.loop is not None:
         lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))
+    lines += [f"{what}: {function}" for what, function in node.around]
     if step.delay and step.require is None:
         lines.append(f"after {step.delay:g} s")
     lines += [f"takes {count} of {pool}" for pool, count in step.acquires]

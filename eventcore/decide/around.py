@@ -1,0 +1,90 @@
+"""Setup and teardown: what runs before the first iteration of a container, and after its last.
+
+Both are tasks beside the container's own. The setup starts when an iteration is to begin, so a container that has
+nothing left to do has none; without its success, no iteration begins. The teardown starts when the container would be
+over, whatever happened to its iterations and its setup, and the container ends with it.
+"""
+
+from __future__ import annotations
+
+from eventcore.decide import slots, tasks
+from eventcore.decide.context import Context
+from eventcore.decide.state import Progress, Task
+from eventcore.define.status import StepStatus, TaskStatus
+
+
+def is_set_up(context: Context, task: Task, setup: str) -> bool:
+    """Whether iterations of the container may begin; has the setup run where it has not."""
+    known = task.at.tasks.get(setup)
+    if known is None:
+        _begin(context, setup, task)
+        return False
+    return known.status.is_done
+
+
+def is_setting_up(task: Task) -> bool:
+    """Whether the container's setup is not over."""
+    setup = _task_of(task, "setup")
+    return setup is not None and not setup.status.is_over
+
+
+def has_failed(task: Task, what: str) -> bool:
+    """Whether the container's `setup`, or its `teardown`, has failed."""
+    known = _task_of(task, what)
+    return known is not None and known.status is TaskStatus.failure
+
+
+def is_torn_down(context: Context, task: Task, progress: Progress) -> bool:
+    """Whether nothing is to be done after the last iteration; has the teardown run where it has not."""
+    assert task.step.loop is not None
+    name = task.step.loop.teardown
+    if name is None:
+        return True
+    known = task.at.tasks.get(name)
+    if known is None:
+        if not _is_owed(task, progress):
+            return True
+        _begin(context, name, task)
+        return False
+    return known.status.is_over
+
+
+def trouble(context: Context, task: Task) -> tuple[str | None, str | None]:
+    """The error of a container whose setup or teardown failed, and the traceback of the first that did."""
+    told, first = [], None
+    for what in ("setup", "teardown"):
+        known = _task_of(task, what)
+        if known is not None and known.status is TaskStatus.failure:
+            error, traceback = _last_error(context, known)
+            told.append(f"its {what} failed: {error or 'see its log'}")
+            first = first or traceback
+    return "; ".join(told) or None, first
+
+
+def _is_owed(task: Task, progress: Progress) -> bool:
+    """Whether there may be something to tear down: a setup that began, or an iteration, maybe in an earlier recovery.
+
+    Without a new iteration there is no new setup, and one that was cancelled before it began has done nothing.
+    """
+    setup = _task_of(task, "setup")
+    return progress.over > 0 if setup is None else setup.started is not None
+
+
+def _begin(context: Context, name: str, task: Task) -> None:
+    """Reach the setup or teardown; history does not count for it."""
+    known = tasks.create(context, context.plan.steps[name], task.at)
+    context.raise_triggers(known, StepStatus.ready)
+    slots.make_ready(context, known)
+
+
+def _task_of(task: Task, what: str) -> Task | None:
+    loop = task.step.loop
+    name = None if loop is None else loop.setup if what == "setup" else loop.teardown
+    return None if name is None else task.at.tasks.get(name)
+
+
+def _last_error(context: Context, known: Task) -> tuple[str | None, str | None]:
+    for attempt in reversed(context.changes.attempts):
+        if attempt.task is known:
+            return attempt.error, attempt.traceback
+    return context.archive.last_error(*known.key)
