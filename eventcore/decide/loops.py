@@ -22,6 +22,7 @@ _NO_ITEMS = "its items were never computed, as the `recovery` policy skipped tha
 def walk_once(context: Context, task: Task) -> None:
     """Begin the one iteration of a container without items."""
     context.state.progress[task.key] = Progress(task, 1)
+    around.note_untouched(context, task)
     _note_clean(context, task)
     advance(context, task)
 
@@ -72,6 +73,7 @@ def goes_on(context: Context, container: Step, at: Iteration) -> None:
     """The setup or the teardown of a container is over."""
     task = at.tasks.get(container.name)
     if task is not None and task.key in context.state.progress:
+        around.let_go(context, task)
         advance(context, task)
 
 
@@ -125,6 +127,7 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
     if count.keyed:
         recorded = context.archive.item_slices(items.step.name, task.sequence, 1) if fresh is None else fresh.slices()
         progress.keys = keys_in(recorded)
+    around.note_untouched(context, task)
     _note_clean(context, task)
     advance(context, task)
 
@@ -180,6 +183,7 @@ def _finish(context: Context, task: Task, status: TaskStatus) -> None:
     error = traceback = None
     if loop.setup is not None or loop.teardown is not None:
         error, traceback = around.trouble(context, task)
+        context.state.untouched.pop(task.key, None)
         status = status if error is None else TaskStatus.failure
     if status is TaskStatus.success:
         task.clean = progress.clean

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eventcore.decide import delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
+from eventcore.decide import around, delays, ending, halting, loops, recovery, scheduling, slots, tasks, triggering
 from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
@@ -233,6 +233,7 @@ def _wait_again(context: Context, task: Task) -> None:
 def _take_up(context: Context, task: Task) -> None:
     if task.step.is_container:
         _hold_again(context, task)
+        around.resume(context, task)
         if task.key in context.state.progress:
             loops.advance(context, task)
         else:

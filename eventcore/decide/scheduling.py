@@ -5,7 +5,7 @@ Containers and steps without a function take no slot: they run as part of the de
 
 from __future__ import annotations
 
-from eventcore.decide import ending, loops, resources, slots, tasks, triggering
+from eventcore.decide import around, ending, loops, resources, slots, tasks, triggering
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.status import StepStatus, TaskStatus
@@ -26,6 +26,8 @@ def start_next(context: Context) -> bool:
             continue
         step = task.step
         if state.stopped and not step.place.survives:
+            continue
+        if state.untouched and step.func is not None and around.holds_back(context, task):
             continue
         if step.acquires and not task.holds and not resources.take(context, task):
             continue

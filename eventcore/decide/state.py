@@ -202,4 +202,6 @@ class State(msgspec.Struct):
     cancelled: bool = False  #: a user ended the run
     cancelling: list[Cancelling] = []  #: what users cancelled and has not ended yet
     held_back: int = 0  #: how many steps were reached and may not run, because only others are to run again
+    untouched: dict[tuple[str, str], list[Task]] = {}
+    #: containers with a setup or teardown that may have nothing to do, and what waits for the setup of each
     has_evicted: bool = False  #: quiet iterations have left memory; one that is not in memory may be in the store

@@ -306,3 +306,31 @@ class PrintedCalls(list[Any]):
 def shell(*arguments: str) -> str:
     found = CliRunner().invoke(command, arguments)
     return found.output
+
+
+class Grown(Scene):
+    """The same program with one more step inside."""
+
+    def __init__(self, store: Path, *fails: str) -> None:
+        super().__init__(store, *fails)
+        self.days.add_step("check", self.item, args=(self.days.item,), require=(("load", seq.STEP_SUCCESS),))
+
+
+def test_a_container_that_a_changed_program_walks_again_is_set_up_where_something_in_it_runs(tmp_path: Path) -> None:
+    first = Scene(tmp_path / "s.db")
+    outer = first.flow.add_step("outer", setup=first.call("outer up"), teardown=first.call("outer down"))
+    outer.add_step("work", first.call("work"))
+    assert first.flow()
+    grown = Grown(tmp_path / "s.db")
+    again = grown.flow.add_step("outer", setup=grown.call("outer up"), teardown=grown.call("outer down"))
+    again.add_step("work", grown.call("work"))
+    assert grown.again() == (True, ["up", "mon", "tue", "down"])
+    assert grown.again() == (True, [])
+
+
+def test_a_setup_that_fails_then_ends_the_iterations_that_wait_for_it(tmp_path: Path) -> None:
+    assert Scene(tmp_path / "s.db").flow()
+    grown = Grown(tmp_path / "s.db")
+    assert grown.again("up") == (False, ["up", "down"])
+    assert grown.errors() == {"days@1": "its setup failed: ValueError: up"}
+    assert grown.again() == (True, ["up", "mon", "tue", "down"])
