@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
+    from sequent.language.open_loops import stream
     from sequent.language.references import item
     from sequent.language.shell import shell
     from sequent.language.step import FlowStep
@@ -81,6 +82,7 @@ __all__ = [
     "register_codec",
     "shell",
     "stored_run",
+    "stream",
 ]
 
 if not TYPE_CHECKING:  # who checks types is to find a misspelled name
@@ -115,6 +117,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "sequent.errors": ("FlowError",),
             "sequent.flow": ("Sequent",),
             "sequent.language.context": ("FlowContext", "current"),
+            "sequent.language.open_loops": ("stream",),
             "sequent.language.references": ("item",),
             "sequent.language.shell": ("shell",),
             "sequent.language.step": ("FlowStep",),

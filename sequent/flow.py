@@ -10,6 +10,7 @@ from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
 from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
+from sequent.language.open_loops import Stream, pulling
 from sequent.language.step import Container, FlowStep
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ class Sequent(Runner, Container):
                 called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))
             for what, call in step.around.items():
                 called.append(Callee(step.path, what, call.func, call.args, {}, construct))
+            if isinstance(step.loop, Stream):
+                args = (0,) if pulling(step.loop)[0].wants_number else ()
+                called.append(Callee(step.path, "loop", step.loop.function, args, {}, "thread"))
             if step.computes_loop:
                 called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
         return [*found, *problems(called)]

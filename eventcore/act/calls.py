@@ -14,7 +14,7 @@ from eventcore.act.variables import fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
-from eventcore.define.program import Loop, Role, Step
+from eventcore.define.program import COMPUTING, Loop, Role, Step
 from eventcore.define.reference import has_references, resolved
 from eventcore.define.sealed import Sealed, value_or_sealed
 from eventcore.define.values import Content
@@ -85,7 +85,7 @@ class CallMaker:
             self._log,
             start_by,
             step.place.result_needed,
-            self._config.max_result_size if step.role is not Role.items else None,
+            None if step.role in COMPUTING else self._config.max_result_size,
             self._has_sealed,
             variables,
         )
@@ -110,6 +110,10 @@ class CallMaker:
     def item(self, container: str, sequence: str, key: str) -> Any:
         """See `eventcore.define.reference.Lookup`."""
         return self._noted(self._items.value(self._loop(container), sequence, key))
+
+    def size(self, container: str, sequence: str) -> int:
+        """See `eventcore.define.reference.Lookup`."""
+        return self._record.loop_size(container, sequence)
 
     def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
         """See `eventcore.define.reference.Lookup`."""

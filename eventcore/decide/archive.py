@@ -12,6 +12,7 @@ class ItemCount(NamedTuple):
 
     size: int
     keyed: bool
+    recovery: int = 0  #: under which they are recorded
 
 
 class Archive(Protocol):

@@ -13,6 +13,12 @@ from eventcore.decide.context import Context
 from eventcore.decide.state import Progress, Task
 from eventcore.define.status import StepStatus, TaskStatus
 
+_FAILED = {
+    "setup": "its setup failed",
+    "items": "its loop could not be computed",
+    "teardown": "its teardown failed",
+}
+
 
 def is_set_up(context: Context, task: Task, setup: str) -> bool:
     """Whether iterations of the container may begin; has the setup run where it has not."""
@@ -83,10 +89,10 @@ def is_setting_up(task: Task) -> bool:
     return setup is not None and not setup.status.is_over
 
 
-def has_failed(task: Task, what: str) -> bool:
-    """Whether the container's `setup`, or its `teardown`, has failed."""
-    known = _task_of(task, what)
-    return known is not None and known.status is TaskStatus.failure
+def has_failed(task: Task) -> bool:
+    """Whether the container has no success any more, because its setup failed, or the stream that gives its items."""
+    serving = (_task_of(task, "setup"), _task_of(task, "items"))
+    return any(known is not None and known.status is TaskStatus.failure for known in serving)
 
 
 def is_torn_down(context: Context, task: Task, progress: Progress) -> bool:
@@ -105,13 +111,13 @@ def is_torn_down(context: Context, task: Task, progress: Progress) -> bool:
 
 
 def trouble(context: Context, task: Task) -> tuple[str | None, str | None]:
-    """The error of a container whose setup or teardown failed, and the traceback of the first that did."""
+    """The error of a container whose setup, stream or teardown failed, and the traceback of the first that did."""
     told, first = [], None
-    for what in ("setup", "teardown"):
+    for what, said in _FAILED.items():
         known = _task_of(task, what)
         if known is not None and known.status is TaskStatus.failure:
             error, traceback = _last_error(context, known)
-            told.append(f"its {what} failed: {error or 'see its log'}")
+            told.append(f"{said}: {error or 'see its log'}")
             first = first or traceback
     return "; ".join(told) or None, first
 
@@ -134,7 +140,7 @@ def _begin(context: Context, name: str, task: Task) -> None:
 
 def _task_of(task: Task, what: str) -> Task | None:
     loop = task.step.loop
-    name = None if loop is None else loop.setup if what == "setup" else loop.teardown
+    name: str | None = None if loop is None else getattr(loop, what)
     return None if name is None else task.at.tasks.get(name)
 
 

@@ -20,7 +20,7 @@ from eventcore.decide.history import History, Past
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Limit, Task
 from eventcore.decide.turn import Turn
-from eventcore.define.program import Role
+from eventcore.define.program import COMPUTING
 from eventcore.define.status import TaskStatus
 
 NO_ITEMS = "[]"  #: as the step that computes a loop returns them
@@ -127,7 +127,7 @@ def _is_inside(plan: Plan, name: str, sequence: str, containers: Container[tuple
 
 def _is_not_computed(task: Task, archive: Archive) -> bool:
     """Whether the task would compute a loop of which no items are recorded."""
-    return task.step.role is Role.items and archive.item_count(task.step.name, task.sequence) is None
+    return task.step.role in COMPUTING and archive.item_count(task.step.name, task.sequence) is None
 
 
 def _begun(changes: Changes) -> list[Task]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Task
-from eventcore.define.program import Step
+from eventcore.define.program import Role, Step
 from eventcore.define.status import TaskStatus
 
 
@@ -29,6 +29,8 @@ def halt(context: Context, iteration: Iteration) -> None:
             void(context, step, iteration)
         elif task.status is TaskStatus.ready:
             cancel(context, task)
+        elif step.role is Role.stream:
+            give_up(context, task)
     for inner in list(iteration.inner.values()):
         halt(context, inner)
 
@@ -39,8 +41,24 @@ def stop(context: Context) -> None:
     Where a container has a teardown, iterations end, as there would be no end of them to wait for.
     """
     context.state.stopped = True
+    give_up_streams(context)
     if context.plan.has_teardowns and not context.state.interrupted:
         halt_all(context)
+
+
+def give_up_streams(context: Context) -> None:
+    """Wait for no items of streams, which may be long in coming."""
+    if context.plan.has_streams:
+        for task in context.state.running.values():
+            if task.step.role is Role.stream:
+                give_up(context, task)
+
+
+def give_up(context: Context, task: Task) -> None:
+    """Have the worker of an active task ended, or given up where it cannot be."""
+    if task.key in context.state.running and not task.ending:
+        task.ending = True
+        context.changes.cancels.append(task)
 
 
 def halt_all(context: Context) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from eventcore.decide import around, ending, expressions
+from eventcore.decide import around, ending, expressions, recovery, slots, streams, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.define.items import recorded_items
 from eventcore.define.program import Loop, Slice, Step
 from eventcore.define.status import TaskStatus
 
@@ -31,7 +32,11 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
     """The items of a container are recorded, could not be computed, or never will be."""
     task = at.tasks.get(container.name)
     loop = _loop(container)
-    if task is None or task.status is not TaskStatus.active or task.key in context.state.progress:
+    if task is None or task.status is not TaskStatus.active:
+        return
+    if task.key in context.state.progress:
+        if loop.is_stream:
+            advance(context, task)
         return
     items = at.tasks.get(loop.items or "")
     if items is not None and items.status.is_done:
@@ -45,13 +50,50 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
         ending.engine_ended(context, task, TaskStatus.cancelled)
 
 
+def walk_stream(context: Context, task: Task) -> None:
+    """Begin a container whose items come one by one, with those that earlier recoveries recorded."""
+    loop, at, history = _loop(task.step), task.at, context.history
+    step = context.plan.steps[loop.items or ""]
+    past = history.tasks.get((step.name, at.sequence))
+    count = None if past is None else context.archive.item_count(step.name, at.sequence)
+    progress = context.state.progress[task.key] = Progress(task, 0 if count is None else count.size)
+    progress.origin = None if count is None else count.recovery
+    around.note_untouched(context, task)
+    _note_clean(context, task)
+    if past is not None and recovery.skips(step, past, history):
+        recovery.skip(context, step, at, past)
+    elif history.only is None or history.only.covers(step.name, at.sequence):
+        tasks.create(context, step, at)
+    advance(context, task)
+
+
+def item_came(context: Context, items: Task, ok: bool, result: str | None) -> bool:
+    """A stream has handed over an item, or was given up; False where it is over, or what it was asked has failed."""
+    items.arrival = 0
+    container = context.plan.steps_served[items.step.name]
+    task = items.at.tasks[container.name]
+    progress = context.state.progress.get(task.key)
+    found = recorded_items(result if ok and result is not None else "[]")
+    was_given_up = items.ending and not ok
+    if progress is None or not (found.size or was_given_up):
+        return False
+    if found.size:
+        context.changes.items.append((items, found, progress.origin))
+        progress.size += found.size
+    items.ending = False
+    slots.free_slots(context, items)
+    tasks.set_status(context, items, TaskStatus.ready)
+    advance(context, task)
+    return True
+
+
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
     may_begin = not (progress.broken or progress.cancelled or _is_ended(context, task) or context.state.stopped)
-    while may_begin and progress.begun < progress.size and progress.begun - progress.over < loop.concurrent:
+    while may_begin and progress.begun - progress.over < loop.concurrent and _has_next(context, task, progress):
         number = progress.begun + 1
-        was_clean = progress.clean_before is not None and progress.clean_before[number]
+        was_clean = progress.was_clean(number)
         if loop.setup is not None and not was_clean and not around.is_set_up(context, task, loop.setup):
             break
         progress.begun = number
@@ -65,7 +107,9 @@ def advance(context: Context, task: Task) -> None:
     if progress.over < progress.begun or (loop.setup is not None and around.is_setting_up(task)):
         return
     status = _outcome(context, task, progress)
-    if status is not None and (loop.teardown is None or around.is_torn_down(context, task, progress)):
+    if status is None or (loop.is_stream and not _is_ended_stream(context, task, loop)):
+        return
+    if loop.teardown is None or around.is_torn_down(context, task, progress):
         _finish(context, task, status)
 
 
@@ -103,6 +147,8 @@ def resume(context: Context, progress: Progress) -> None:
     progress.is_recorded = True
     items = _loop(task.step).items or ""
     count = context.archive.item_count(items, task.sequence)
+    if count is not None and progress.size:
+        progress.origin = count.recovery
     if count is not None and count.keyed:
         first = progress.begun + 1
         progress.keys = keys_in(context.archive.item_slices(items, task.sequence, first), first)
@@ -118,7 +164,7 @@ def keys_in(slices: Iterable[Slice], first: int = 1) -> Iterator[str]:
 
 
 def _walk_items(context: Context, task: Task, items: Task) -> None:
-    fresh = next((source for known, source in context.changes.items if known is items), None)
+    fresh = next((source for known, source, _ in context.changes.items if known is items), None)
     count = fresh or context.archive.item_count(items.step.name, task.sequence)
     if count is None:
         ending.engine_ended(context, task, TaskStatus.failure, _NO_ITEMS)
@@ -140,7 +186,26 @@ def _note_clean(context: Context, task: Task) -> None:
     for number in context.archive.clean_iterations(_loop(task.step).scope.name, task.sequence):
         if progress.clean_before is None:
             progress.clean_before = bytearray(progress.size + 1)
-        progress.clean_before[number] = True
+        if number < len(progress.clean_before):
+            progress.clean_before[number] = True
+
+
+def _has_next(context: Context, task: Task, progress: Progress) -> bool:
+    """Whether the item of the next iteration is there; a stream is asked for it where it is not."""
+    if progress.begun < progress.size:
+        return True
+    loop = _loop(task.step)
+    if loop.is_stream and (items := streams.items_of(task, loop)) is not None:
+        streams.ask(context, items)
+    return False
+
+
+def _is_ended_stream(context: Context, task: Task, loop: Loop) -> bool:
+    """Whether a stream is over; it is ended where it is not, as its container has no use for it any more."""
+    items = streams.items_of(task, loop)
+    if items is not None:
+        streams.end(context, items)
+    return items is None or items.status.is_over
 
 
 def _begin(context: Context, task: Task, loop: Loop, number: int, key: str) -> None:
@@ -164,13 +229,16 @@ def _close(context: Context, iteration: Iteration, task: Task) -> None:
 def _is_ended(context: Context, task: Task) -> bool:
     """Whether the container is to end without the iterations that have not begun."""
     state = context.state
-    return task.at.halted or task.ending or (state.stopped and context.plan.has_teardowns and not state.interrupted)
+    is_over = state.cancelled or (state.stopped and context.plan.has_teardowns and not state.interrupted)
+    return task.at.halted or task.ending or is_over
 
 
 def _outcome(context: Context, task: Task, progress: Progress) -> TaskStatus | None:
     """How a container ends of which no iteration is open; None where one will begin, in this recovery or another."""
     loop, is_whole = _loop(task.step), progress.begun == progress.size
-    if progress.failed or (loop.setup is not None and around.has_failed(task, "setup")):
+    if loop.is_stream:
+        is_whole = is_whole and streams.items_of(task, loop) is None
+    if progress.failed or around.has_failed(task):
         return TaskStatus.failure
     if progress.cancelled or (_is_ended(context, task) and (loop.teardown is None or not is_whole)):
         return TaskStatus.cancelled
@@ -181,7 +249,7 @@ def _finish(context: Context, task: Task, status: TaskStatus) -> None:
     """End the container; its setup and its teardown have a say in that."""
     progress, loop = context.state.progress.pop(task.key), _loop(task.step)
     error = traceback = None
-    if loop.setup is not None or loop.teardown is not None:
+    if loop.setup is not None or loop.teardown is not None or loop.is_stream:
         error, traceback = around.trouble(context, task)
         context.state.untouched.pop(task.key, None)
         status = status if error is None else TaskStatus.failure

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
-from eventcore.define.program import Association, Event, EventKind, Program, Step
+from eventcore.define.program import Association, Event, EventKind, Program, Role, Step
 from eventcore.uncollected import uncollected
 
 
@@ -33,6 +33,7 @@ class Plan:
         self.members: dict[str, list[Step]] = {}  #: the steps of each scope
         self.container_of: dict[str, Step] = {}  #: whose iterations a scope has
         self.voided: dict[str, str] = {}  #: the step that will not run, by the event that says so
+        self.steps_served: dict[str, Step] = {}  #: the container, by the name of the step that serves it
         self.served: dict[str, Step] = {}  #: the container, by the event of its items, setup or teardown
         for step in program.steps.values():
             self.members.setdefault(step.place.scope, []).append(step)
@@ -42,9 +43,12 @@ class Plan:
                 self.container_of[step.loop.scope.name] = step
                 for name in (step.loop.items, step.loop.setup, step.loop.teardown):
                     serving = program.steps.get(name or "")
+                    if serving is not None:
+                        self.steps_served[serving.name] = step
                     if serving is not None and serving.place.void is not None:
                         self.served[serving.place.void.name] = step
         self.has_teardowns = any(step.loop.teardown is not None for step in self.container_of.values() if step.loop)
+        self.has_streams = any(step.role is Role.stream for step in program.steps.values())
         self.has_survivors = any(step.place.survives for step in program.steps.values())
 
     def is_public(self, event: str) -> bool:

@@ -17,7 +17,7 @@ from eventcore.decide.changes import Attempt, Leftovers
 from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
 from eventcore.decide.state import Iteration, Progress, Task
-from eventcore.define.program import AssociationKey, Step
+from eventcore.define.program import AssociationKey, Role, Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
 #: the statuses whose events a task with this status has triggered
@@ -224,6 +224,8 @@ def _count_taken(context: Context, step: Step, tasks: int) -> None:
 
 
 def _wait_again(context: Context, task: Task) -> None:
+    if task.step.role is Role.stream and task.due is None:
+        return  # until somebody asks
     if task.due is not None:
         delays.set_timer(context, task.due, task)
     else:
@@ -250,7 +252,10 @@ def _take_up(context: Context, task: Task) -> None:
     task.try_number += 1
     task.lost += 1
     tasks.set_status(context, task, TaskStatus.ready)
-    slots.make_ready(context, task)
+    if task.step.role is Role.stream:
+        loops.goes_on(context, context.plan.steps_served[task.step.name], task.at)
+    else:
+        slots.make_ready(context, task)
 
 
 def _hold_again(context: Context, task: Task) -> None:

@@ -55,7 +55,7 @@ def _run_here(context: Context, task: Task) -> None:
         start_container(context, task)
         return
     if step.items is not None:
-        context.changes.items.append((task, step.items))
+        context.changes.items.append((task, step.items, None))
     ending.task_over(context, task, TaskStatus.success)
 
 
@@ -64,5 +64,7 @@ def start_container(context: Context, task: Task) -> None:
     assert task.step.loop is not None
     if task.step.loop.items is None:
         loops.walk_once(context, task)
+    elif task.step.loop.is_stream:
+        loops.walk_stream(context, task)
     else:
         triggering.reach(context, context.plan.steps[task.step.loop.items], task.at)

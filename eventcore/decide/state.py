@@ -98,13 +98,14 @@ class Progress:
     """One instance of a container on its way through its loop."""
 
     __slots__ = (
-        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "is_recorded", "keys", "over", "size",
-        "task",
+        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "is_recorded", "keys", "origin", "over",
+        "size", "task",
     )  # fmt: skip
 
     def __init__(self, task: Task, size: int) -> None:
         self.task = task
-        self.size = size
+        self.size = size  #: of a stream, so far
+        self.origin: int | None = None  #: of a stream: the recovery whose items go on; None for the present one
         self.keys: Iterator[str] | None = None  #: of the iterations that have not begun; None where numbers serve
         self.begun = 0
         self.over = 0
@@ -114,6 +115,10 @@ class Progress:
         self.clean = True  #: everything so far succeeded
         self.clean_before: bytearray | None = None  #: by number, which iterations an earlier recovery ended clean
         self.is_recorded = False
+
+    def was_clean(self, number: int) -> bool:
+        """Whether an earlier recovery ended the iteration clean."""
+        return self.clean_before is not None and number < len(self.clean_before) and bool(self.clean_before[number])
 
 
 class Queue:

@@ -150,9 +150,8 @@ def _end(context: Context, task: Task) -> None:
         return
     if task.status is TaskStatus.ready:
         halting.cancel(context, task)
-    elif task.key in context.state.running and not task.ending:
-        task.ending = True
-        context.changes.cancels.append(task)
+    else:
+        halting.give_up(context, task)
 
 
 def _end_inside(context: Context, container: Task) -> None:

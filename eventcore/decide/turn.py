@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventcore.decide import delays, ending, retrying, scheduling, steering, tasks, triggering
+from eventcore.decide import delays, ending, halting, loops, retrying, scheduling, steering, tasks, triggering
 from eventcore.decide.archive import Archive
 from eventcore.decide.changes import Changes
 from eventcore.decide.context import Context
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Delay, Task
-from eventcore.define.program import Event
+from eventcore.define.program import Event, Role
 
 
 class Turn:
@@ -45,11 +45,14 @@ class Turn:
         """A worker has finished the task's current try, which took so many seconds if that is known."""
         if seconds is not None:
             tasks.took(self.context, task, seconds)
+        if task.step.role is Role.stream and loops.item_came(self.context, task, ok, result):
+            return
         ending.worker_ended(self.context, task, ok, result, error, traceback, raised)
 
     def interrupted(self) -> None:
         """The user wants the engine to stop: what runs may finish, nothing new starts."""
         self.context.state.stopped = self.context.state.interrupted = True
+        halting.give_up_streams(self.context)
 
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:
         """A user asks something of the run, see `eventcore.decide.steering`."""

@@ -77,6 +77,7 @@ class Role(StrEnum):
     action = "action"  #: a function, or a point that is passed
     container = "container"  #: it walks the iterations of a scope of its own
     items = "items"  #: it computes the items of a container's loop
+    stream = "stream"  #: it hands over the items of a container's loop one by one, as they are asked for
     body = "body"  #: the function of a step with a loop of its own
     setup = "setup"  #: it runs before the first iteration of a container
     teardown = "teardown"  #: it runs after the last one, whatever happened
@@ -87,7 +88,8 @@ class Role(StrEnum):
         return self in _HIDDEN
 
 
-_HIDDEN = frozenset((Role.items, Role.setup, Role.teardown))
+COMPUTING = (Role.items, Role.stream)  #: the roles of steps that compute the items of loops
+_HIDDEN = frozenset((Role.items, Role.stream, Role.setup, Role.teardown))
 
 
 class Slice(NamedTuple):
@@ -123,13 +125,14 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
     setup: str | None = None  #: the name of the step that runs before the first iteration
     teardown: str | None = None  #: the name of the step that runs after the last one
+    is_stream: bool = False  #: the items come one by one, and nobody knows how many there will be
 
 
 class Picture(msgspec.Struct, frozen=True):
     """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
-    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, or a `function`
-    loop: Literal["items", "result", "item", "function"] | None = None
+    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, a `function` or a `stream`
+    loop: Literal["items", "result", "item", "function", "stream"] | None = None
     size: int | None = None  #: how many items, where that is known beforehand
     source: str | None = None  #: the step or the function that gives the items
     concurrent: int = 1

@@ -13,7 +13,7 @@ import msgspec
 
 from eventcore.define.config import NOTHING_SET, StepConfig
 from eventcore.define.expression import as_data
-from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
+from eventcore.define.program import COMPUTING, DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import StoreError
 from eventcore.uncollected import uncollected
@@ -45,14 +45,21 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 class StoredLoop(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the items of a container come from."""
 
-    kind: Literal["items", "result", "item", "function"]
+    kind: Literal["items", "result", "item", "function", "stream"]
     size: int | None = None  #: how many items, where that is known beforehand
     source: str | None = None  #: the step whose result, or the function that, gives the items
 
     def __str__(self) -> str:
         if self.kind == "items":
             return f"{self.size} item{'' if self.size == 1 else 's'}"
-        return f"{self.source}()" if self.kind == "function" else f"{self.kind} of {self.source}"
+        if self.kind in ("function", "stream"):
+            return f"{self.source}()" if self.kind == "function" else f"stream of {self.source}()"
+        return f"{self.kind} of {self.source}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only the work itself knows how many iterations there will be."""
+        return self.kind == "stream"
 
 
 class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,7 +153,7 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def items_of(self) -> Mapping[str, str]:
         """The name of the step that computes a container's items, by the container's name."""
         by_path = {step.path: step.name for step in self.steps if step.role is Role.container}
-        return {by_path[step.path]: step.name for step in self.steps if step.role is Role.items}
+        return {by_path[step.path]: step.name for step in self.steps if step.role in COMPUTING}
 
     def visible(self) -> Iterator[StoredStep]:
         """The steps that users see."""

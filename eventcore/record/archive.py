@@ -41,7 +41,15 @@ class StoreArchive(Archive):
             _of_task(items, self._row, step, sequence), items.c.recovery == recovery
         )
         size, keyed = self._connection.execute(query).one()
-        return ItemCount(int(size), keyed > 0)
+        return ItemCount(int(size), keyed > 0, recovery)
+
+    def loop_size(self, step: str, sequence: str) -> int:
+        """How many items a loop of the present recovery has so far."""
+        loops = t.loops
+        query = select(loops.c["items"]).where(
+            _of_task(loops, self._row, step, sequence), loops.c.recovery == self._row.recovery
+        )
+        return self._connection.execute(query).scalar() or 0
 
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The recorded items from the slice that has number `first`, read one slice at a time."""

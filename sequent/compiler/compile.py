@@ -12,7 +12,7 @@ Only events that something asks for are made. Names of inner things have a `#`, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -25,7 +25,8 @@ from eventcore.define.status import StepStatus
 from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import ComputedItems
-from sequent.language.references import ItemReference, KeyReference, ResultReference, body_name
+from sequent.language.open_loops import Stream, pulling
+from sequent.language.references import ItemReference, KeyReference, RecordedCount, ResultReference, body_name
 from sequent.language.require import Clause
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
 
@@ -192,7 +193,7 @@ class _Compiler:
             if expr is None:
                 self.program.add_assoc(overs[0], (over,))
         setup, teardown = (self._add_around(step, role) for role in (Role.setup, Role.teardown))
-        loop = Loop(scope, items, step.concurrent, outward, setup, teardown)
+        loop = Loop(scope, items, step.concurrent, outward, setup, teardown, isinstance(step.loop, Stream))
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
     def _add_items(self, step: FlowStep) -> str:
@@ -201,11 +202,16 @@ class _Compiler:
         over = self.event(f"{step.path}#items-over", scope, EventKind.items)
         config = self._config_of(step, False)
         known: Items | None = None
-        func: ComputedItems | None = None
+        func: Callable[..., Any] | None = None
         args: tuple[Any, ...] = ()
         surroundings: dict[str, Any] = {}
+        role = Role.items
         if isinstance(step.loop, StaticLoop):
             known = step.loop.items
+        elif isinstance(step.loop, Stream):
+            func, construct = pulling(step.loop)
+            config, role = msgspec.structs.replace(config, task_construct=construct, timeout=None), Role.stream
+            args, surroundings = (RecordedCount(step),), self._surroundings(step, step.parent)
         elif isinstance(step.loop, Reference):
             config = msgspec.structs.replace(config, task_construct="invoke", timeout=None)
             func, args = ComputedItems(None), (step.loop,)
@@ -213,7 +219,7 @@ class _Compiler:
             func, surroundings = ComputedItems(step.loop), self._surroundings(step, step.parent)
         self.program.add_step(
             name, func, args, {}, {StepStatus.complete: (over,)}, (), None, step.recovery, config,
-            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True, **surroundings), Role.items,
+            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True, **surroundings), role,
             items=known,
         )  # fmt: skip
         return name
@@ -260,6 +266,8 @@ class _Compiler:
         if isinstance(step.loop, (ResultReference, ItemReference)):
             kind: Literal["result", "item"] = "result" if isinstance(step.loop, ResultReference) else "item"
             return Picture(kind, None, step.loop.step.path, step.concurrent, step.delay, require)
+        if isinstance(step.loop, Stream):
+            return Picture("stream", None, _short_name(step.loop.function), step.concurrent, step.delay, require)
         return Picture("function", None, _short_name(step.loop), step.concurrent, step.delay, require)
 
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:

@@ -24,6 +24,7 @@ from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
 from sequent.language.around import Around, AroundCall, around_call
 from sequent.language.loops import RangeItems, is_static, static_items
+from sequent.language.open_loops import Stream
 from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree
@@ -78,8 +79,8 @@ class Container:
           without `func` succeeds at once.
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
           container has.
-        - `loop`: an iterable, a mapping, a callable without arguments, another step's result or the item of a loop
-          around it; `concurrent` iterations run side by side.
+        - `loop`: an iterable, a mapping, a callable without arguments, another step's result, the item of a loop
+          around it or a `stream`; `concurrent` iterations run side by side.
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
@@ -249,7 +250,7 @@ class FlowStep(Container, Placed, Resident):
     @property
     def computes_loop(self) -> bool:
         """Whether the loop's items are what a function returns in the run."""
-        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference))
+        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream))
 
     @cached_property
     def config(self) -> StepConfig:
@@ -365,7 +366,7 @@ class FlowStep(Container, Placed, Resident):
             )
         if isinstance(loop, NearestItem):
             return self._nearest_item(self.containers)
-        if loop is None or isinstance(loop, Reference) or (callable(loop) and not is_static(loop)):
+        if loop is None or isinstance(loop, (Reference, Stream)) or (callable(loop) and not is_static(loop)):
             return loop
         return StaticLoop(static_items(loop, self.path))
 
