@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
-    from sequent.language.open_loops import stream
+    from sequent.language.open_loops import stream, until
     from sequent.language.references import item
     from sequent.language.shell import shell
     from sequent.language.step import FlowStep
@@ -83,6 +83,7 @@ __all__ = [
     "shell",
     "stored_run",
     "stream",
+    "until",
 ]
 
 if not TYPE_CHECKING:  # who checks types is to find a misspelled name
@@ -117,7 +118,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "sequent.errors": ("FlowError",),
             "sequent.flow": ("Sequent",),
             "sequent.language.context": ("FlowContext", "current"),
-            "sequent.language.open_loops": ("stream",),
+            "sequent.language.open_loops": ("stream", "until"),
             "sequent.language.references": ("item",),
             "sequent.language.shell": ("shell",),
             "sequent.language.step": ("FlowStep",),

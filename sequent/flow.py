@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import NoneType
 from typing import TYPE_CHECKING
 
+from eventcore.define.reference import Reference
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
 from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
-from sequent.language.open_loops import Stream, pulling
+from sequent.language.open_loops import Stream, Until, pulling
 from sequent.language.step import Container, FlowStep
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ class Sequent(Runner, Container):
                 called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))
             for what, call in step.around.items():
                 called.append(Callee(step.path, what, call.func, call.args, {}, construct))
+            if isinstance(step.loop, Until) and not isinstance(step.loop.condition, (Reference, NoneType)):
+                called.append(Callee(step.path, "condition", step.loop.condition, (), {}, construct))
             if isinstance(step.loop, Stream):
                 args = (0,) if pulling(step.loop)[0].wants_number else ()
                 called.append(Callee(step.path, "loop", step.loop.function, args, {}, "thread"))

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from eventcore.define.plain import plain
-from eventcore.define.program import Role
 from eventcore.define.stored import StoredStep
 from eventcore.record.reading import Reader
 from eventcore.record.views import RunView, SliceView
@@ -33,7 +32,7 @@ class Instances:
     def name(self, step: str, sequence: str, recovery: int | None = None) -> str:
         """An instance of a kernel step as `load@1.2.2 [orders, 2026-11-02]`, a setup as `days@1, setup`."""
         known = self._program.step_named.get(step)
-        part = f", {known.role.value}" if known is not None and known.role in (Role.setup, Role.teardown) else ""
+        part = f", {known.role.part}" if known is not None and known.role.part else ""
         return f"{plain(step if known is None else known.path)}@{self.at(step, sequence, recovery)}{part}"
 
     def at(self, step: str, sequence: str, recovery: int | None = None) -> str:

@@ -14,7 +14,7 @@ from eventcore.act.variables import fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
-from eventcore.define.program import COMPUTING, Loop, Role, Step
+from eventcore.define.program import COMPUTING, Loop, Step
 from eventcore.define.reference import has_references, resolved
 from eventcore.define.sealed import Sealed, value_or_sealed
 from eventcore.define.values import Content
@@ -75,12 +75,13 @@ class CallMaker:
                 elif fits_environment(text := str(value)):
                     environment[f"{prefix}{name}"] = text
         assert step.func is not None
-        part = step.role.value if step.role in (Role.setup, Role.teardown) else ""
         return Call(
             step.func,
             args,
             kwargs,
-            Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras, part=part),
+            Current(
+                step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras, part=step.role.part
+            ),
             environment,
             self._log,
             start_by,
@@ -117,7 +118,10 @@ class CallMaker:
 
     def keys(self, container: str, sequence: str) -> tuple[list[str], bool]:
         """See `eventcore.define.reference.Lookup`."""
-        return self._items.keys(self._loop(container), sequence)
+        loop = self._loop(container)
+        if loop.until is None:
+            return self._items.keys(loop, sequence)
+        return [str(number) for number in range(1, self.size(container, sequence) + 1)], False
 
     def _noted(self, value: Any) -> Any:
         self._has_sealed |= isinstance(value, Sealed)

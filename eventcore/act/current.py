@@ -27,7 +27,7 @@ class Current(msgspec.Struct, frozen=True):
     run_id: str
     extras: Mapping[str, Any] = msgspec.field(default_factory=dict)  #: what a layer above adds, such as a loop's item
     raised: list[tuple[str, str | None]] = msgspec.field(default_factory=list)
-    part: str = ""  #: `setup` or `teardown` where it is that of a container, and not the step itself
+    part: str = ""  #: `setup`, `teardown` or `until` where it is that of a container, and not the step itself
 
     @property
     def idempotency_key(self) -> str:

@@ -26,8 +26,9 @@ def check_adoptable(plan: Plan, snapshot: Snapshot) -> None:
         step = plan.steps.get(row.step)
         if step is None or step.loop is None or row.status is not TaskStatus.active:
             continue
-        has_loop = step.loop.items is not None
-        if (row.step, row.sequence) in walked and (not has_loop or (step.loop.items, row.sequence) in reached):
+        items = step.loop.items
+        has_loop = items is not None or step.loop.until is not None
+        if (row.step, row.sequence) in walked and (items is None or (items, row.sequence) in reached):
             if not has_loop and (step.loop.teardown is None or walked[row.step, row.sequence] > 1):
                 raise _refusal(step, row, "with a loop and has none now")
         elif has_loop and (step.loop.scope.name, row.sequence) in begun:

@@ -95,6 +95,11 @@ def has_failed(task: Task) -> bool:
     return any(known is not None and known.status is TaskStatus.failure for known in serving)
 
 
+def is_closing(task: Task) -> bool:
+    """Whether the container is being torn down, so that no further iteration begins."""
+    return _task_of(task, "teardown") is not None
+
+
 def is_torn_down(context: Context, task: Task, progress: Progress) -> bool:
     """Whether nothing is to be done after the last iteration; has the teardown run where it has not."""
     assert task.step.loop is not None
@@ -116,7 +121,7 @@ def trouble(context: Context, task: Task) -> tuple[str | None, str | None]:
     for what, said in _FAILED.items():
         known = _task_of(task, what)
         if known is not None and known.status is TaskStatus.failure:
-            error, traceback = _last_error(context, known)
+            error, traceback = last_error(context, known)
             told.append(f"{said}: {error or 'see its log'}")
             first = first or traceback
     return "; ".join(told) or None, first
@@ -144,7 +149,8 @@ def _task_of(task: Task, what: str) -> Task | None:
     return None if name is None else task.at.tasks.get(name)
 
 
-def _last_error(context: Context, known: Task) -> tuple[str | None, str | None]:
+def last_error(context: Context, known: Task) -> tuple[str | None, str | None]:
+    """The error and the traceback of a task that failed in this recovery."""
     for attempt in reversed(context.changes.attempts):
         if attempt.task is known:
             return attempt.error, attempt.traceback

@@ -20,7 +20,7 @@ from eventcore.decide.history import History, Past
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Limit, Task
 from eventcore.decide.turn import Turn
-from eventcore.define.program import COMPUTING
+from eventcore.define.program import COMPUTING, Role
 from eventcore.define.status import TaskStatus
 
 NO_ITEMS = "[]"  #: as the step that computes a loop returns them
@@ -151,7 +151,8 @@ def _left_in(past: Past) -> TaskStatus:
 def _goes_on(turn: Turn, started: list[Task], unknown: list[Task]) -> bool:
     """Let what started succeed, `unknown` loops as if they had no items; if there is none, let a delay be over."""
     for task in started:
-        turn.ended(task, True, NO_ITEMS if task in unknown else None, None, None, ())
+        result = "true" if task.step.role is Role.until else NO_ITEMS if task in unknown else None
+        turn.ended(task, True, result, None, None, ())
     if started:
         return True
     due = delays.next_due(turn.context)

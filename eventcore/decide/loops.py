@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from eventcore.decide import around, ending, expressions, recovery, slots, streams, tasks
+from eventcore.decide import around, conditions, ending, expressions, recovery, slots, streams, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.items import recorded_items
@@ -21,8 +21,8 @@ _NO_ITEMS = "its items were never computed, as the `recovery` policy skipped tha
 
 
 def walk_once(context: Context, task: Task) -> None:
-    """Begin the one iteration of a container without items."""
-    context.state.progress[task.key] = Progress(task, 1)
+    """Begin the iterations of a container without items: one, or as many as its condition asks for."""
+    context.state.progress[task.key] = Progress(task, 1 if _loop(task.step).until is None else 0)
     around.note_untouched(context, task)
     _note_clean(context, task)
     advance(context, task)
@@ -102,7 +102,7 @@ def advance(context: Context, task: Task) -> None:
             progress.over += 1
         else:
             _begin(context, task, loop, number, key)
-    if loop.items is not None or loop.teardown is not None:
+    if loop.items is not None or loop.teardown is not None or loop.until is not None:
         context.changes.loops[task.key] = progress
     if progress.over < progress.begun or (loop.setup is not None and around.is_setting_up(task)):
         return
@@ -129,12 +129,14 @@ def iteration_over(context: Context, iteration: Iteration) -> None:
         iteration.status = TaskStatus.failure
     else:
         iteration.status = TaskStatus.cancelled if iteration.halted else TaskStatus.success
-    iteration.clean = iteration.status is TaskStatus.success and _is_clean(iteration, _loop(task.step))
+    loop, progress = _loop(task.step), context.state.progress[task.key]
+    iteration.clean = iteration.status is TaskStatus.success and _is_clean(iteration, loop)
+    progress.clean &= iteration.clean
+    if loop.until is not None:
+        conditions.asked(context, iteration, progress)
     context.changes.over[iteration.scope, iteration.sequence] = iteration
     _close(context, iteration, task)
-    progress = context.state.progress[task.key]
     progress.over += 1
-    progress.clean &= iteration.clean
     progress.failed += iteration.status is TaskStatus.failure
     progress.cancelled += iteration.status is TaskStatus.cancelled
     progress.broken |= iteration.broken
@@ -186,8 +188,9 @@ def _note_clean(context: Context, task: Task) -> None:
     for number in context.archive.clean_iterations(_loop(task.step).scope.name, task.sequence):
         if progress.clean_before is None:
             progress.clean_before = bytearray(progress.size + 1)
-        if number < len(progress.clean_before):
-            progress.clean_before[number] = True
+        if number >= len(progress.clean_before):  # where nobody knows how many there will be
+            progress.clean_before.extend(bytes(number + 1 - len(progress.clean_before)))
+        progress.clean_before[number] = True
 
 
 def _has_next(context: Context, task: Task, progress: Progress) -> bool:
@@ -195,6 +198,9 @@ def _has_next(context: Context, task: Task, progress: Progress) -> bool:
     if progress.begun < progress.size:
         return True
     loop = _loop(task.step)
+    if loop.until is not None and conditions.wants_more(task, progress):
+        progress.size += 1
+        return True
     if loop.is_stream and (items := streams.items_of(task, loop)) is not None:
         streams.ask(context, items)
     return False
@@ -236,12 +242,16 @@ def _is_ended(context: Context, task: Task) -> bool:
 def _outcome(context: Context, task: Task, progress: Progress) -> TaskStatus | None:
     """How a container ends of which no iteration is open; None where one will begin, in this recovery or another."""
     loop, is_whole = _loop(task.step), progress.begun == progress.size
+    if loop.until is not None:
+        is_whole = conditions.is_met(task, progress)
     if loop.is_stream:
         is_whole = is_whole and streams.items_of(task, loop) is None
     if progress.failed or around.has_failed(task):
         return TaskStatus.failure
     if progress.cancelled or (_is_ended(context, task) and (loop.teardown is None or not is_whole)):
         return TaskStatus.cancelled
+    if loop.until is not None and conditions.is_exhausted(task, progress):
+        return TaskStatus.failure
     return TaskStatus.success if is_whole else None
 
 
@@ -249,8 +259,11 @@ def _finish(context: Context, task: Task, status: TaskStatus) -> None:
     """End the container; its setup and its teardown have a say in that."""
     progress, loop = context.state.progress.pop(task.key), _loop(task.step)
     error = traceback = None
-    if loop.setup is not None or loop.teardown is not None or loop.is_stream:
+    if loop.setup is not None or loop.teardown is not None or loop.is_stream or loop.until is not None:
         error, traceback = around.trouble(context, task)
+        own = conditions.trouble(task, progress)
+        if own is not None:
+            error, traceback = "; ".join(filter(None, (own[0], error))), own[1] or traceback
         context.state.untouched.pop(task.key, None)
         status = status if error is None else TaskStatus.failure
     if status is TaskStatus.success:

@@ -37,7 +37,9 @@ class Task:
         self.ending = False  #: it is being ended, because a user asked for that
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
-        self.clean: bool | None = None  #: of a container: whether everything inside succeeded
+        self.clean: bool | None = (
+            None  #: of a container: whether everything inside succeeded; of a condition: whether it held
+        )
 
     def __repr__(self) -> str:
         return f"{self.step.path}@{self.sequence}"
@@ -98,8 +100,8 @@ class Progress:
     """One instance of a container on its way through its loop."""
 
     __slots__ = (
-        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "is_recorded", "keys", "origin", "over",
-        "size", "task",
+        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "has_held", "is_recorded", "keys", "origin",
+        "over", "size", "task", "trouble",
     )  # fmt: skip
 
     def __init__(self, task: Task, size: int) -> None:
@@ -114,6 +116,8 @@ class Progress:
         self.broken = False  #: a failure ended an iteration, so no further one may begin
         self.clean = True  #: everything so far succeeded
         self.clean_before: bytearray | None = None  #: by number, which iterations an earlier recovery ended clean
+        self.has_held = False  #: the condition that ends it has held
+        self.trouble: tuple[str, str | None] | None = None  #: why its condition failed, and the traceback
         self.is_recorded = False
 
     def was_clean(self, number: int) -> bool:

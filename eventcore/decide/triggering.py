@@ -5,7 +5,7 @@ from __future__ import annotations
 from eventcore.decide import delays, expressions, halting, loops, recovery, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
-from eventcore.define.program import Event, EventKind, Step
+from eventcore.define.program import Event, EventKind, Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 _governing = frozenset({EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items, EventKind.around})
@@ -50,6 +50,9 @@ def follow(context: Context, target: Event | Step, at: Iteration) -> None:
 def reach(context: Context, step: Step, at: Iteration) -> None:
     """A step is reached at a sequence: make its one task there, or skip it as history and policy say."""
     if step.name in at.tasks or at.halted:
+        return
+    if at.failed and step.role is Role.until:
+        halting.void(context, step, at)
         return
     history = context.history
     past = history.tasks.get((step.name, at.sequence)) if history.tasks else None

@@ -10,7 +10,7 @@ import msgspec
 from eventcore.define.program import Role
 from eventcore.define.stored import StoredProgram, StoredStep
 
-_words = {Role.items: "loop"}
+_words = {Role.items: "loop", Role.stream: "loop", Role.until: "condition"}
 
 
 class Differences(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ def _served_by(program: StoredProgram, container: str) -> dict[Role, str | None]
     step = program.step_named[container]
     if step.inside is None:
         return {}
-    beside = program.members[step.scope]
+    beside = program.members[step.scope] + program.members[step.inside]
     return {other.role: other.code for other in beside if other.is_hidden and other.path == step.path}
 
 

@@ -79,6 +79,7 @@ class Role(StrEnum):
     items = "items"  #: it computes the items of a container's loop
     stream = "stream"  #: it hands over the items of a container's loop one by one, as they are asked for
     body = "body"  #: the function of a step with a loop of its own
+    until = "until"  #: it asks whether a loop is to end, in each iteration
     setup = "setup"  #: it runs before the first iteration of a container
     teardown = "teardown"  #: it runs after the last one, whatever happened
 
@@ -87,9 +88,15 @@ class Role(StrEnum):
         """Whether such steps are there for the sake of another step, and shown only to those who ask."""
         return self in _HIDDEN
 
+    @property
+    def part(self) -> str:
+        """What part of its container such a step is, where that has a log of its own; else empty."""
+        return self.value if self in _PARTS else ""
+
 
 COMPUTING = (Role.items, Role.stream)  #: the roles of steps that compute the items of loops
-_HIDDEN = frozenset((Role.items, Role.stream, Role.setup, Role.teardown))
+_PARTS = (Role.until, Role.setup, Role.teardown)
+_HIDDEN = frozenset((*COMPUTING, *_PARTS))
 
 
 class Slice(NamedTuple):
@@ -126,18 +133,22 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     setup: str | None = None  #: the name of the step that runs before the first iteration
     teardown: str | None = None  #: the name of the step that runs after the last one
     is_stream: bool = False  #: the items come one by one, and nobody knows how many there will be
+    until: str | None = None  #: the name of the step, in the scope, that asks whether the iteration is the last one
+    limit: int = 1  #: how many iterations there are at most where there are no items
 
 
 class Picture(msgspec.Struct, frozen=True):
     """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
-    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, a `function` or a `stream`
-    loop: Literal["items", "result", "item", "function", "stream"] | None = None
+    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, a `function`, a `stream`,
+    #: or iterations `until` a condition holds
+    loop: Literal["items", "result", "item", "function", "stream", "until"] | None = None
     size: int | None = None  #: how many items, where that is known beforehand
     source: str | None = None  #: the step or the function that gives the items
     concurrent: int = 1
     delay: float = 0.0
     require: Any = None  #: {"and": [...]}, {"or": [...]} or {"step": path, "status": status}
+    limit: int | None = None  #: how many iterations there are at most, where that is all that is known
     setup: str | None = None  #: the function that runs before the first iteration
     teardown: str | None = None  #: the function that runs after the last one
 

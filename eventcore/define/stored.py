@@ -45,13 +45,16 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 class StoredLoop(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the items of a container come from."""
 
-    kind: Literal["items", "result", "item", "function", "stream"]
+    kind: Literal["items", "result", "item", "function", "stream", "until"]
     size: int | None = None  #: how many items, where that is known beforehand
-    source: str | None = None  #: the step whose result, or the function that, gives the items
+    source: str | None = None  #: the step whose result, or the function that, gives the items or ends the loop
+    limit: int | None = None  #: how many iterations there are at most, where that is all that is known
 
     def __str__(self) -> str:
         if self.kind == "items":
             return f"{self.size} item{'' if self.size == 1 else 's'}"
+        if self.kind == "until":
+            return f"until {self.source}, at most {self.limit}"
         if self.kind in ("function", "stream"):
             return f"{self.source}()" if self.kind == "function" else f"stream of {self.source}()"
         return f"{self.kind} of {self.source}"
@@ -59,7 +62,7 @@ class StoredLoop(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def is_open(self) -> bool:
         """Whether only the work itself knows how many iterations there will be."""
-        return self.kind == "stream"
+        return self.kind in ("stream", "until")
 
 
 class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -299,7 +302,7 @@ def _step(step: Step, code: str | None) -> StoredStep:
         None if step.loop is None else step.loop.scope.name,
         function_name(step.func),
         code,
-        None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source),
+        None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source, picture.limit),
         picture.concurrent,
         picture.delay,
         picture.setup,

@@ -44,12 +44,11 @@ class StoreArchive(Archive):
         return ItemCount(int(size), keyed > 0, recovery)
 
     def loop_size(self, step: str, sequence: str) -> int:
-        """How many items a loop of the present recovery has so far."""
+        """How many items, or iterations, a loop has so far."""
         loops = t.loops
-        query = select(loops.c["items"]).where(
-            _of_task(loops, self._row, step, sequence), loops.c.recovery == self._row.recovery
-        )
-        return self._connection.execute(query).scalar() or 0
+        counts = (loops.c.recovery <= self._upto) | (loops.c.recovery == self._row.recovery)
+        query = select(loops.c["items"]).where(_of_task(loops, self._row, step, sequence), counts)
+        return self._connection.execute(query.order_by(loops.c.recovery.desc()).limit(1)).scalar() or 0
 
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The recorded items from the slice that has number `first`, read one slice at a time."""

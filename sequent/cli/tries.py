@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from eventcore.act.steplog import LogFolder
-from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus
 from eventcore.define.stored import StoredProgram
 from eventcore.record.reading import Reader
@@ -78,8 +77,8 @@ def loggers(program: StoredProgram) -> dict[str, str]:
 
 
 def _parts(program: StoredProgram) -> dict[str, str]:
-    """The setups and teardowns of containers, by the kernel's names: their logs are named after what they are."""
-    return {step.name: step.role.value for step in program.steps if step.role in (Role.setup, Role.teardown)}
+    """What setups, teardowns and conditions are, by the kernel's names: their logs are named after that."""
+    return {step.name: step.role.part for step in program.steps if step.role.part}
 
 
 def tries(reader: Reader, run: RunView, named: Named | None, number: int | None, *, failed: bool) -> list[Try]:

@@ -25,7 +25,7 @@ from eventcore.define.status import StepStatus
 from eventcore.define.stored import function_name
 from sequent.compiler.graph import FlowGraph
 from sequent.language.loops import ComputedItems
-from sequent.language.open_loops import Stream, pulling
+from sequent.language.open_loops import Asking, Stream, Until, name_of, pulling
 from sequent.language.references import ItemReference, KeyReference, RecordedCount, ResultReference, body_name
 from sequent.language.require import Clause
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
@@ -94,7 +94,11 @@ class _Compiler:
 
     def _add_body(self, step: FlowStep, begin: Event) -> None:
         """The function of a step with a loop of its own: the one child of its iterations."""
-        over = self.event(f"{step.path}#over-inside", step.path, EventKind.over)
+        if isinstance(step.loop, Until):
+            over = self.event(f"{step.path}#body-over", step.path)
+            self._close(step, (over,))
+        else:
+            over = self.event(f"{step.path}#over-inside", step.path, EventKind.over)
         trouble = self._trouble(step, step.path, self.graph.stops(step))
         body = self._add_step(
             body_name(step.path), step,
@@ -184,17 +188,52 @@ class _Compiler:
         self, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], place: Place, config: StepConfig
     ) -> Step:
         scope = self.program.add_scope(step.path, step.parent.path)
-        items = None if step.loop is None else self._add_items(step)
+        items = None if step.loop is None or isinstance(step.loop, Until) else self._add_items(step)
         outward = tuple(child.path for child in step.children.values() if self.graph.outward(child))
         if step.children:
             overs = tuple(self.event(f"{child.path}#over", step.path) for child in self.graph.closing_children(step))
-            expr = overs if len(overs) > 1 else None
-            over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
-            if expr is None:
-                self.program.add_assoc(overs[0], (over,))
+            self._close(step, overs)
         setup, teardown = (self._add_around(step, role) for role in (Role.setup, Role.teardown))
-        loop = Loop(scope, items, step.concurrent, outward, setup, teardown, isinstance(step.loop, Stream))
+        asking, limit = (f"{step.path}#until", step.loop.limit) if isinstance(step.loop, Until) else (None, 1)
+        loop = Loop(
+            scope, items, step.concurrent, outward, setup, teardown, isinstance(step.loop, Stream), asking, limit
+        )  # fmt: skip
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
+
+    def _close(self, step: FlowStep, overs: tuple[Event, ...]) -> None:
+        """Have the container's iteration be over when all of these have come, and its condition has been asked."""
+        if isinstance(step.loop, Until):
+            asks = self._all_of(f"{step.path}#asks", overs, EventKind.internal)
+            overs = (*overs, self._add_condition(step, step.loop, asks))
+        self._all_of(f"{step.path}#over-inside", overs, EventKind.over)
+
+    def _all_of(self, name: str, events: tuple[Event, ...], kind: EventKind) -> Event:
+        """An event in the scope of these that comes when all of them have."""
+        found = self.program.add_event(name, events if len(events) > 1 else None, scope=events[0].scope, kind=kind)
+        if len(events) == 1:
+            self.program.add_assoc(events[0], (found,))
+        return found
+
+    def _add_condition(self, step: FlowStep, loop: Until, asks: Event) -> Event:
+        """The step that asks whether the loop is to end; the event says that it has, or will not."""
+        over = self.event(f"{step.path}#until-over", step.path)
+        trouble = self._trouble(step, step.path, self.graph.stops(step))
+        config = msgspec.structs.replace(self._config_of(step, self.graph.ends_the_run(step)), max_concurrent=None)
+        args: tuple[Any, ...] = ()
+        function = None if isinstance(loop.condition, Reference) else loop.condition
+        if isinstance(loop.condition, Reference):
+            config, args = msgspec.structs.replace(config, task_construct="invoke", timeout=None), (loop.condition,)
+        place = Place(
+            path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
+            **self._surroundings(step, step),
+        )  # fmt: skip
+        asking = self.program.add_step(
+            f"{step.path}#until", Asking(function), args, {},
+            {StepStatus.failure: (trouble,), StepStatus.complete: (over,)}, (), None, step.recovery, config, place,
+            Role.until,
+        )  # fmt: skip
+        self.program.add_assoc(asks, (asking,))
+        return over
 
     def _add_items(self, step: FlowStep) -> str:
         """The step that computes the container's items; the container has it reached when it starts."""
@@ -266,6 +305,10 @@ class _Compiler:
         if isinstance(step.loop, (ResultReference, ItemReference)):
             kind: Literal["result", "item"] = "result" if isinstance(step.loop, ResultReference) else "item"
             return Picture(kind, None, step.loop.step.path, step.concurrent, step.delay, require)
+        if isinstance(step.loop, Until):
+            condition = name_of(step.loop.condition)
+            said = condition if isinstance(step.loop.condition, Reference) else f"{condition}()"
+            return Picture("until", None, said, step.concurrent, step.delay, require, step.loop.limit)
         if isinstance(step.loop, Stream):
             return Picture("stream", None, _short_name(step.loop.function), step.concurrent, step.delay, require)
         return Picture("function", None, _short_name(step.loop), step.concurrent, step.delay, require)
@@ -280,12 +323,16 @@ class _Compiler:
 
     def _surroundings(self, step: FlowStep, inside: Container) -> dict[str, Any]:
         """What a step can know of the nearest loop around it."""
-        around = [inside, *(inside.containers if isinstance(inside, FlowStep) else [])]
-        for container in around:
-            if isinstance(container, FlowStep) and container.loop is not None:
-                item = ItemReference(container)
-                return {"extras": {"item": item, "key": KeyReference(container)}, "environment": {"LOOP_VALUE": item}}
-        return {}
+        around = [inside, *inside.containers] if isinstance(inside, FlowStep) else []
+        looped = [container for container in around if container.loop is not None]
+        if not looped:
+            return {}
+        extras: dict[str, Reference] = {"key": KeyReference(looped[0])}
+        found = next((container for container in looped if container.has_items), None)
+        if found is None:
+            return {"extras": extras}
+        item = ItemReference(found)
+        return {"extras": {"item": item, **extras}, "environment": {"LOOP_VALUE": item}}
 
 
 def _short_name(function: Any) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
 import networkx as nx
 
 from eventcore.define.expression import Expression
+from eventcore.define.reference import references_in
 from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
+from sequent.language.open_loops import Until
+from sequent.language.references import ResultReference
 from sequent.language.require import clauses
 from sequent.language.step import Container, FlowStep, step_of
 
@@ -78,9 +81,11 @@ class FlowGraph:
         return _by_path(self.never_asked)
 
     @cached_property
-    def referred(self) -> frozenset[str]:
+    def referred(self) -> Collection[str]:
         """The steps whose results others take."""
-        return frozenset(source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
+        asked = (s.loop.condition for s in self.steps.values() if isinstance(s.loop, Until))
+        taken = {one.step.path for one in references_in(list(asked)) if isinstance(one, ResultReference)}
+        return taken.union(source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
 
     @cached_property
     def voidable(self) -> frozenset[str]:

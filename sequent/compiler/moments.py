@@ -18,7 +18,7 @@ import networkx as nx
 from eventcore.define.status import StepStatus
 from sequent.compiler.requirements import Requirement
 from sequent.errors import CycleError
-from sequent.language.open_loops import Stream
+from sequent.language.open_loops import Stream, Until
 from sequent.language.references import ItemReference, ResultReference
 from sequent.language.require import clauses
 from sequent.language.step import Container, FlowStep, StaticLoop, step_of
@@ -69,8 +69,8 @@ def _loop(step: FlowStep) -> str | None:
         return "items"
     if isinstance(step.loop, ItemReference):
         return "item"
-    if isinstance(step.loop, Stream):
-        return "stream"
+    if isinstance(step.loop, (Stream, Until)):
+        return "stream" if isinstance(step.loop, Stream) else "until"
     return "result" if isinstance(step.loop, ResultReference) else "function"
 
 

@@ -12,6 +12,7 @@ from eventcore.define.expression import And, Expression, rebuilt
 from eventcore.define.reference import Reference, references_in
 from eventcore.define.status import StepStatus
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
+from sequent.language.open_loops import Until
 from sequent.language.references import ItemReference, KeyReference, ResultReference
 from sequent.language.require import Clause, clauses
 from sequent.language.step import Container, FlowStep, step_of
@@ -64,6 +65,8 @@ class _Finder:
         if not (step.args or step.kwargs or step.around) and step.loop is None:
             return Requirement(written, frozenset(), frozenset())
         results = self._results(references_in((step.args, step.kwargs, step.loop)))
+        if isinstance(step.loop, Until):
+            results |= self._outside(references_in(step.loop.condition))
         for call in step.around.values():
             results |= self._results(references_in(call.args), around=True)
         named = {clause.step for clause in clauses(written)}
@@ -88,6 +91,18 @@ class _Finder:
             elif isinstance(reference, (ItemReference, KeyReference)):
                 self._check_item(reference, around=around)
         return found
+
+    def _outside(self, references: Iterable[Reference]) -> dict[str, FlowStep]:
+        """The steps outside whose results a condition takes; those inside must be in the iteration itself."""
+        found = list(references)
+        inside = [one for one in found if isinstance(one, ResultReference) and step_of(one).parent is self.step]
+        for reference in inside:
+            if step_of(reference).is_container:
+                raise LoopError(
+                    f"step {self.step.path!r}: its condition takes {reference!r}, but {reference.step.path!r} has "
+                    "iterations; take the result of a step without"
+                )
+        return self._results(one for one in found if one not in inside)
 
     def _by_name(self, name: str) -> FlowStep:
         for container in self.around:

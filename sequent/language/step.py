@@ -24,7 +24,7 @@ from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
 from sequent.language.around import Around, AroundCall, around_call
 from sequent.language.loops import RangeItems, is_static, static_items
-from sequent.language.open_loops import Stream
+from sequent.language.open_loops import Stream, Until
 from sequent.language.placed import Placed
 from sequent.language.references import ItemReference, KeyReference, NearestItem, ResultReference
 from sequent.language.require import Clause, FlowEvent, as_tree
@@ -80,7 +80,8 @@ class Container:
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
           container has.
         - `loop`: an iterable, a mapping, a callable without arguments, another step's result, the item of a loop
-          around it or a `stream`; `concurrent` iterations run side by side.
+          around it, a `stream`, or `until` a condition holds;
+          `concurrent` iterations run side by side.
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
@@ -228,6 +229,8 @@ class FlowStep(Container, Placed, Resident):
         """A stand-in for the item of this step's loop, for the arguments and loops of the steps inside it."""
         if self.loop is None:
             raise LoopError(f"step {self.path!r} has no loop, so it has no item; give it a loop")
+        if not self.has_items:
+            raise LoopError(f"step {self.path!r} has no items; use {self.path}.key, the number of the iteration")
         return ItemReference(self)
 
     @property
@@ -243,6 +246,11 @@ class FlowStep(Container, Placed, Resident):
         return bool(self.children) or self.loop is not None
 
     @property
+    def has_items(self) -> bool:
+        """Whether it has a loop over items."""
+        return self.loop is not None and not isinstance(self.loop, Until)
+
+    @property
     def has_static_loop(self) -> bool:
         """Whether the loop's items are known when the flow is built."""
         return isinstance(self.loop, StaticLoop)
@@ -250,7 +258,7 @@ class FlowStep(Container, Placed, Resident):
     @property
     def computes_loop(self) -> bool:
         """Whether the loop's items are what a function returns in the run."""
-        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream))
+        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream, Until))
 
     @cached_property
     def config(self) -> StepConfig:
@@ -286,6 +294,8 @@ class FlowStep(Container, Placed, Resident):
                 f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
                 "so set it on the steps inside, or set concurrent to limit iterations"
             )
+        if isinstance(self.loop, Until) and self.loop.condition is None:
+            raise LoopError(f"step {self.path!r}: its loop has no condition; give one to until, or to its method when")
         for what, call in self.around.items():
             if not self.is_container:
                 raise FlowError(
@@ -352,7 +362,7 @@ class FlowStep(Container, Placed, Resident):
 
     def _nearest_item(self, steps: Iterable[FlowStep]) -> ItemReference:
         for step in steps:
-            if step.loop is not None:
+            if step.has_items:
                 return ItemReference(step)
         raise LoopError(
             f"step {self.path!r} uses an item but is not in a loop; give it or a container around it a loop"
@@ -366,7 +376,7 @@ class FlowStep(Container, Placed, Resident):
             )
         if isinstance(loop, NearestItem):
             return self._nearest_item(self.containers)
-        if loop is None or isinstance(loop, (Reference, Stream)) or (callable(loop) and not is_static(loop)):
+        if loop is None or isinstance(loop, (Reference, Stream, Until)) or (callable(loop) and not is_static(loop)):
             return loop
         return StaticLoop(static_items(loop, self.path))
 
@@ -379,6 +389,11 @@ class FlowStep(Container, Placed, Resident):
         if isinstance(concurrent, bool) or not isinstance(concurrent, int) or concurrent < 1:
             raise FlowError(
                 f"step {self.path!r}: concurrent must be a number of iterations, 1 or more, not {concurrent!r}"
+            )
+        if concurrent > 1 and isinstance(self.loop, Until):
+            raise FlowError(
+                f"step {self.path!r}: its iterations come one after the other, as each may be the last; leave "
+                "concurrent out"
             )
         return concurrent
 

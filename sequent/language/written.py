@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from eventcore.define.expression import Expression
 from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus
-from sequent.language.open_loops import Stream
+from sequent.language.open_loops import Stream, Until
 
 if TYPE_CHECKING:
     from sequent.language.step import FlowStep
@@ -17,5 +17,6 @@ if TYPE_CHECKING:
 #: `a & b`; or several that must all hold
 RequirePart: TypeAlias = "Expression | tuple[FlowStep | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
 Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[FlowStep | str, StepStatus]"
-#: what a loop walks, a function that returns it, the result of a step, the item of a loop around it, or a stream
-Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference | Stream
+#: what a loop walks, a function that returns it, the result of a step, the item of a loop around it, a
+#: stream, or until a condition holds
+Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference | Stream | Until

@@ -15,6 +15,8 @@ from visual.standing import Standing
 _roles = {
     Role.container: "container",
     Role.items: "computes the loop",
+    Role.stream: "streams the loop",
+    Role.until: "ends the loop",
     Role.setup: "sets the container up",
     Role.teardown: "tears the container down",
 }
