@@ -106,6 +106,8 @@ def advance(context: Context, task: Task) -> None:
         context.changes.loops[task.key] = progress
     if progress.over < progress.begun or (loop.setup is not None and around.is_setting_up(task)):
         return
+    if may_begin and loop.is_stream and streams.items_of(task, loop) is not None:
+        return  # the next item is asked for
     status = _outcome(context, task, progress)
     if status is None or (loop.is_stream and not _is_ended_stream(context, task, loop)):
         return
