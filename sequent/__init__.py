@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sequent.errors import FlowError
     from sequent.flow import Sequent
     from sequent.language.context import FlowContext, current
+    from sequent.language.open_loops import stream, until
     from sequent.language.poll import poll
     from sequent.language.previous import Previous, previous
     from sequent.language.references import item
@@ -95,6 +96,8 @@ __all__ = [
     "register_codec",
     "shell",
     "stored_run",
+    "stream",
+    "until",
 ]
 
 if not TYPE_CHECKING:  # who checks types is to find a misspelled name
@@ -131,6 +134,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "sequent.errors": ("FlowError",),
             "sequent.flow": ("Sequent",),
             "sequent.language.context": ("FlowContext", "current"),
+            "sequent.language.open_loops": ("stream", "until"),
             "sequent.language.poll": ("poll",),
             "sequent.language.previous": ("Previous", "previous"),
             "sequent.language.references": ("item",),

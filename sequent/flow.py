@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from eventcore.define.reference import Reference
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
 from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
+from sequent.language.open_loops import Stream, Until, pulling
 from sequent.language.step import Container, FlowStep
 
 if TYPE_CHECKING:
@@ -88,6 +91,13 @@ class Sequent(Runner, Container):
             construct = self.config.of_step(step.config, "task_construct")
             if step.func is not None:
                 called.append(Callee(step.path, "function", step.func, step.args, step.kwargs, construct))
+            for what, call in step.around.items():
+                called.append(Callee(step.path, what, call.func, call.args, {}, construct))
+            if isinstance(step.loop, Until) and not isinstance(step.loop.condition, (Reference, NoneType)):
+                called.append(Callee(step.path, "condition", step.loop.condition, (), {}, construct))
+            if isinstance(step.loop, Stream):
+                args = (0,) if pulling(step.loop)[0].wants_number else ()
+                called.append(Callee(step.path, "loop", step.loop.function, args, {}, "thread"))
             if step.computes_loop:
                 called.append(Callee(step.path, "loop", step.loop, (), {}, construct))
             if callable(step.when):
@@ -132,6 +142,8 @@ class Sequent(Runner, Container):
         step.check_as_built()
         own = step.config if step.loop is None else replace(step.config, deadline=None)  # it is the whole loop's
         self.step_config(own, step.func, step.path)
+        for call in step.around.values():
+            self.step_config(own, call.func, step.path)
 
 
 @contextmanager

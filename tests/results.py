@@ -18,6 +18,10 @@ class Results(Lookup):
         self.asked.append(step)
         return self.known[step]
 
+    def size(self, container: str, sequence: str) -> int:
+        """See `Lookup`."""
+        raise NotImplementedError
+
     def value(self, event: str, sequence: str) -> Any:
         """See `Lookup`."""
         raise NotImplementedError

@@ -30,9 +30,10 @@ class Instances:
         self._slices: dict[Place, list[SliceView]] = {}
 
     def name(self, step: str, sequence: str, recovery: int | None = None) -> str:
-        """An instance of a kernel step as `load@1.2.2 [orders, 2026-11-02]`."""
+        """An instance of a kernel step as `load@1.2.2 [orders, 2026-11-02]`, a setup as `days@1, setup`."""
         known = self._program.step_named.get(step)
-        return f"{plain(step if known is None else known.path)}@{self.at(step, sequence, recovery)}"
+        part = f", {known.role.part}" if known is not None and known.role.part else ""
+        return f"{plain(step if known is None else known.path)}@{self.at(step, sequence, recovery)}{part}"
 
     def at(self, step: str, sequence: str, recovery: int | None = None) -> str:
         """The sequence, followed by the items: `1.2.2 [orders, 2026-11-02]`.

@@ -57,6 +57,19 @@ class StepNode(msgspec.Struct, frozen=True, dict=True):
         return self.step.loop
 
     @property
+    def around(self) -> list[tuple[str, str]]:
+        """Its setup and its teardown, each with the name of its function."""
+        parts = (("setup", self.step.setup), ("teardown", self.step.teardown))
+        return [(what, function) for what, function in parts if function is not None]
+
+    @property
+    def about(self) -> str | None:
+        """Its loop, its setup and its teardown in words; None where it has none of them."""
+        parts = [] if self.loop is None else [str(self.loop)]
+        parts += [f"{what} {function}()" for what, function in self.around]
+        return ", ".join(parts) or None
+
+    @property
     def require(self) -> Tree:
         """What it requires of other steps."""
         return self.step.require

@@ -44,7 +44,8 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     whole_loops = _bodies(program)
     for container, progress in reader.loops(run).items():
         if container in found and found[container].counts:
-            found[container] = msgspec.structs.replace(found[container], progress=progress)
+            is_open = _is_open(program, container, found[container])
+            found[container] = msgspec.structs.replace(found[container], progress=progress, is_open=is_open)
     for container, body in whole_loops.items():
         if container in found:
             found[body] = _looped(found[container], found.get(body))
@@ -70,6 +71,12 @@ def failures(reader: Reader, run: RunView, most: int) -> list[InstanceView]:
     ]
 
 
+def _is_open(program: StoredProgram, container: str, standing: Standing) -> bool:
+    """Whether iterations may come of which nobody knows yet."""
+    loop = program.step_named[container].loop
+    return loop is not None and loop.is_open and standing.state != TaskStatus.success.value
+
+
 def unreached(run: RunView) -> Standing:
     """The standing of a step that no task was made of."""
     over = run.state in ("success", "failure", "stalled", "cancelled")
@@ -87,7 +94,9 @@ def _looped(loop: Standing, body: Standing | None) -> Standing:
         before = loop.before if body is None else body.before
         return msgspec.structs.replace(loop, seconds=None, before=before)
     is_done = body.state == TaskStatus.success.value
-    return msgspec.structs.replace(body, state=loop.state if is_done else body.state, progress=loop.progress)
+    return msgspec.structs.replace(
+        body, state=loop.state if is_done else body.state, progress=loop.progress, is_open=loop.is_open
+    )
 
 
 def _standing(tally: Tally, run: RunView, is_handled: bool, is_wait: bool) -> Standing:

@@ -35,6 +35,7 @@ class Standing(msgspec.Struct, frozen=True):
     tries: int = 1  #: the most that one instance took
     progress: LoopTally | None = None  #: of its loop, as soon as the items are known
     before: tuple[Before, ...] = ()  #: they are not counted
+    is_open: bool = False  #: of a loop: only the work itself knows how many more iterations there will be
     is_sum: bool = False  #: whether the seconds are those of several instances, one after the other or side by side
     is_handled: bool = False  #: whether its failures are, where it has some
 
@@ -48,7 +49,12 @@ class Standing(msgspec.Struct, frozen=True):
         """State, counts where there is more than one instance so far, tries where there was a second, and time."""
         total = self.progress.items if self.progress is not None else sum(self.counts.values())
         is_single = total == 1 and self.progress is None
-        return self.counted("" if is_single or not self.counts else f"{self.succeeded}/{total}")
+        return self.counted("" if is_single or not self.counts else f"{self.succeeded}/{total}{self.so_far}")
+
+    @property
+    def so_far(self) -> str:
+        """What is said behind the number of iterations where nobody knows how many more there will be."""
+        return " so far" if self.progress is not None and self.is_open else ""
 
     def counted(self, counter: str) -> str:
         """The same with a counter such as `2/3`, of those that succeeded; an empty one where there is one only."""

@@ -26,6 +26,8 @@ def progress(standings: Mapping[str, Standing], node: StepNode, around: int | No
         succeeded, over = standing.succeeded, standing.progress.over
     else:
         succeeded, over = standing.succeeded, sum(standing.counts.get(word, 0) for word in OVER)
+    if standing is not None and standing.progress is not None and standing.so_far:
+        return f"{succeeded}/{standing.progress.items}{standing.so_far}", None
     if total is None:
         return f"({succeeded} done)", None
     return f"{succeeded}/{total}", min(1.0, over / total) if total else None
@@ -64,6 +66,8 @@ def total_of(standings: Mapping[str, Standing], node: StepNode, around: int | No
     standing = standings.get(node.kernel_name)
     known = None if standing is None else standing.progress
     loops, items = (0, 0) if known is None else (known.loops, known.items)
+    if standing is not None and known is not None and standing.is_open:
+        return None
     if loops >= around:
         return items
     return None if node.loop.size is None else items + (around - loops) * node.loop.size

@@ -64,9 +64,10 @@ class Announcer:
             if _is_told(task.step):
                 self.tell(TaskSkipped, now, task.step.path, task.sequence, recovery)
         failed = [attempt for attempt in changes.attempts if attempt.status is TaskStatus.failure]
-        containers = {(a.task.step.loop.items, a.task.sequence) for a in failed if a.task.step.loop is not None}
+        containers = {(a.task.step.path, a.task.sequence) for a in failed if a.task.step.is_container}
         for attempt in failed:
-            if (attempt.task.step.name, attempt.task.sequence) not in containers:  # which say it themselves
+            is_said = attempt.task.step.is_hidden and (attempt.task.step.path, attempt.task.sequence) in containers
+            if not is_said:  # by its container
                 self._attempt_failed(attempt)
         if changes:
             self.tell(TurnRecorded, now)

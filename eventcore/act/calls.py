@@ -16,7 +16,7 @@ from eventcore.act.variables import STEP_VARIABLE, fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
-from eventcore.define.program import Loop, Role, Step
+from eventcore.define.program import COMPUTING, Loop, Step
 from eventcore.define.reference import LoopKeys, has_references, resolved
 from eventcore.define.sealed import Sealed, value_or_sealed
 from eventcore.define.values import Content
@@ -99,7 +99,7 @@ class CallMaker:
             self._log,
             start_by,
             step.place.result_needed,
-            self._config.max_result_size if step.role is not Role.items else None,
+            None if step.role in COMPUTING else self._config.max_result_size,
             self._has_sealed,
             variables,
         )
@@ -144,9 +144,16 @@ class CallMaker:
         """See `eventcore.define.reference.Lookup`."""
         return self._noted(self._items.value(self._loop(container), sequence, key))
 
+    def size(self, container: str, sequence: str) -> int:
+        """See `eventcore.define.reference.Lookup`."""
+        return self._record.loop_size(container, sequence)
+
     def keys(self, container: str, sequence: str) -> LoopKeys:
         """See `eventcore.define.reference.Lookup`."""
-        return self._items.keys(self._loop(container), sequence)
+        loop = self._loop(container)
+        if loop.until is None:
+            return self._items.keys(loop, sequence)
+        return [str(number) for number in range(1, self.size(container, sequence) + 1)], False
 
     def keys_in(self, container: str, around: str) -> Mapping[str, LoopKeys]:
         """See `eventcore.define.reference.Lookup`."""

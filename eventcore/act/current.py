@@ -33,11 +33,13 @@ class Current(msgspec.Struct, frozen=True):
     tell: Callable[[Emission], None] | None = None  #: tells the engine at once; set where the call is performed
     emitted: list[Emission] = msgspec.field(default_factory=list)  #: what can only be told at the end
     deferred: list[Deferred] = msgspec.field(default_factory=list)  #: what `defer` has noted
+    part: str = ""  #: `setup`, `teardown` or `until` where it is that of a container, and not the step itself
 
     @property
     def idempotency_key(self) -> str:
         """The same text in every try and recovery of this task: pass it to systems that must not act twice."""
-        return f"{self.run_id}/{self.name}@{self.sequence}"
+        part = f"#{self.part}" if self.part else ""
+        return f"{self.run_id}/{self.name}@{self.sequence}{part}"
 
     def trigger(self, event: Named | str, sequence: int | str | None = None, *, now: bool = False) -> None:
         """Trigger `event` in the transaction that records this step's outcome, whatever the outcome is.

@@ -21,6 +21,9 @@ class ItemRecord(Protocol):
     def item_count(self, step: str, sequence: str) -> ItemCount | None:
         """How many items the step computed at the sequence, and whether they have keys."""
 
+    def loop_size(self, step: str, sequence: str) -> int:
+        """How many items the container's loop has so far."""
+
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The items that the step computed, from the slice that has number `first`."""
 

@@ -34,8 +34,9 @@ ENGINE_LOG = "engine.log"  #: the file of the engine's own log, among those of t
 class LogFolder:
     """The log files of one run: `<logdir>/<program>/<run_id>/<step>@<sequence>.<try>.log`.
 
-    From the first recovery on, `r<recovery>` stands before the try. A step's path makes folders of its own; characters
-    that a file name cannot hold are percent-encoded, and the end of a long name is replaced by a digest.
+    From the first recovery on, `r<recovery>` stands before the try; the logs of a container's setup and teardown have
+    `#setup` and `#teardown` behind the sequence. A step's path makes folders of its own; characters that a file name
+    cannot hold are percent-encoded, and the end of a long name is replaced by a digest.
     """
 
     def __init__(self, logdir: str, program: str, run_id: str) -> None:
@@ -46,9 +47,9 @@ class LogFolder:
         """The file of the engine's own log."""
         return f"{self.path}/{ENGINE_LOG}"
 
-    def file(self, step: str, sequence: str, recovery: int, try_number: int) -> str:
-        """The file of one attempt."""
-        return _log_file(self.path, step, sequence, recovery, try_number)
+    def file(self, step: str, sequence: str, recovery: int, try_number: int, part: str = "") -> str:
+        """The file of one attempt; `part` says that it is one of a container's setup or teardown."""
+        return _log_file(self.path, step, sequence, recovery, try_number, part)
 
 
 class LogTarget(msgspec.Struct, frozen=True):
@@ -61,13 +62,14 @@ class LogTarget(msgspec.Struct, frozen=True):
 
     def file(self, view: Current) -> str:
         """The log file of an attempt."""
-        return _log_file(self.folder, view.name, view.sequence, view.recovery, view.try_number)
+        return _log_file(self.folder, view.name, view.sequence, view.recovery, view.try_number, view.part)
 
 
-def _log_file(folder: str, step: str, sequence: str, recovery: int, try_number: int) -> str:
+def _log_file(folder: str, step: str, sequence: str, recovery: int, try_number: int, part: str) -> str:
     stem = "/".join((folder, *map(file_name, step.split("/"))))
     attempt = f"{try_number}" if recovery == 0 else f"r{recovery}.{try_number}"
-    return f"{stem}@{file_name(sequence)}.{attempt}.log"
+    of_part = f"#{part}" if part else ""
+    return f"{stem}@{file_name(sequence)}{of_part}.{attempt}.log"
 
 
 def file_name(text: str) -> str:
@@ -139,12 +141,16 @@ class StepLog:
     @property
     def origin(self) -> str:
         """The step, as full log lines name it."""
-        return plain(f"Task-{self.view.name}({self.view.sequence})")
+        return plain(f"Task-{self.view.name}({self.view.sequence}){self._part}")
 
     @property
     def instance(self) -> str:
         """The step, as short log lines name it."""
-        return plain(f"{self.view.name}@{self.view.sequence}")
+        return plain(f"{self.view.name}@{self.view.sequence}{self._part}")
+
+    @property
+    def _part(self) -> str:
+        return f", {self.view.part}" if self.view.part else ""
 
     def named_lines(self, number: int) -> NamedLines | None:
         """What stream 1 or 2 shows of printed text; None where it shows the text as it is."""

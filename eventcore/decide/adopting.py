@@ -19,15 +19,17 @@ REMEDY = "which cannot be changed midway; recover the run instead: recovery walk
 
 def check_adoptable(plan: Plan, snapshot: Snapshot) -> None:
     """Raise `ProgramChangedError` if a change of the program cannot be adopted by continuing."""
-    walked = {(row.step, row.sequence) for row in snapshot.loops if row.begun}
+    walked = {(row.step, row.sequence): row.items for row in snapshot.loops if row.begun}
+    reached = {(row.step, row.sequence) for row in snapshot.tasks}
     begun = {(one.scope, one.sequence.rpartition(".")[0]) for one in snapshot.iterations}
     for row in snapshot.tasks:
         step = plan.steps.get(row.step)
         if step is None or step.loop is None or row.status is not TaskStatus.active:
             continue
-        has_loop = step.loop.items is not None
-        if (row.step, row.sequence) in walked:
-            if not has_loop:
+        items = step.loop.items
+        has_loop = items is not None or step.loop.until is not None
+        if (row.step, row.sequence) in walked and (items is None or (items, row.sequence) in reached):
+            if not has_loop and (step.loop.teardown is None or walked[row.step, row.sequence] > 1):
                 raise _refusal(step, row, "with a loop and has none now")
         elif has_loop and (step.loop.scope.name, row.sequence) in begun:
             raise _refusal(step, row, "without a loop and has one now")

@@ -12,6 +12,7 @@ class ItemCount(NamedTuple):
 
     size: int
     keyed: bool
+    recovery: int = 0  #: under which they are recorded
 
 
 class Archive(Protocol):
@@ -25,6 +26,9 @@ class Archive(Protocol):
 
     def iteration_number(self, scope: str, sequence: str) -> int | None:
         """Which iteration of its loop stands at the sequence, from 1; None where none was begun there."""
+
+    def last_error(self, step: str, sequence: str) -> tuple[str | None, str | None]:
+        """The error and the traceback of the task's latest try that failed in this recovery."""
 
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""

@@ -26,9 +26,10 @@ def end_inside(context: Context, container: Task, how: Ending, inside: Ending) -
         if iteration.container is container:
             halting.halt(context, iteration)
     loop = container.step.loop
-    items = None if loop is None else container.at.tasks.get(loop.items or "")
-    for task in [one for one in context.state.live.values() if one is items or _is_inside(one, container)]:
-        if task.status is TaskStatus.active or not halting.outlives(task, container):
+    beside = () if loop is None else (loop.items, loop.setup)
+    for task in list(context.state.live.values()):
+        is_beside = task.at is container.at and task.step.name in beside
+        if is_beside or (_is_inside(task, container) and not halting.outlives(task, container)):
             end(context, task, inside)
 
 

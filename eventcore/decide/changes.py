@@ -43,7 +43,9 @@ class Changes(msgspec.Struct):
     begun: dict[tuple[str, str], Iteration] = {}
     over: dict[tuple[str, str], Iteration] = {}  #: ended, or halted
     loops: dict[tuple[str, str], Progress] = {}
-    items: list[tuple[Task, Items]] = []
+    items: list[
+        tuple[Task, Items, int | None]
+    ] = []  #: each with the recovery that they are of, None for the present one
     carried: list[tuple[Task, int]] = []  #: skipped tasks, and the recovery of their result
     results: dict[tuple[str, str], str] = {}
     attempts: list[Attempt] = []

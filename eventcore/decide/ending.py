@@ -79,8 +79,10 @@ def task_over(context: Context, task: Task, status: TaskStatus, result: str | No
     tasks.set_status(context, task, status)
     if result is not None:
         if task.step.role is Role.items:
-            context.changes.items.append((task, recorded_items(result)))
-        else:
+            context.changes.items.append((task, recorded_items(result), None))
+        elif task.step.role is Role.until:
+            task.clean = result == "true"
+        elif task.step.role is not Role.stream:
             context.changes.results[task.key] = result
     if status in (TaskStatus.cancelled, TaskStatus.omitted):
         resources.withdraw(context, task)

@@ -17,5 +17,4 @@ def happened(context: Context, task: Task) -> None:
         return
     context.state.failures += 1
     if context.plan.config.of_step(task.step.config, "stop_on_exception"):
-        context.state.stopped = True
-        halting.halt_run(context)
+        halting.stop(context)

@@ -21,7 +21,7 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.state import Limit, Task
 from eventcore.decide.turn import Turn
 from eventcore.define.outcome import Outcome
-from eventcore.define.program import Role
+from eventcore.define.program import COMPUTING, Role
 from eventcore.define.status import TaskStatus
 
 NO_ITEMS = "[]"  #: as the step that computes a loop returns them
@@ -132,7 +132,7 @@ def _is_inside(plan: Plan, name: str, sequence: str, containers: Container[tuple
 
 def _is_not_computed(task: Task, archive: Archive) -> bool:
     """Whether the task would compute a loop of which no items are recorded."""
-    return task.step.role is Role.items and archive.item_count(task.step.name, task.sequence) is None
+    return task.step.role in COMPUTING and archive.item_count(task.step.name, task.sequence) is None
 
 
 def _begun(changes: Changes) -> list[Task]:
@@ -155,7 +155,7 @@ def _left_in(past: Past) -> TaskStatus:
 
 def _assumed(task: Task) -> str | None:
     """The result that a task is taken to have: conditions hold."""
-    return "true" if task.step.role is Role.condition else None
+    return "true" if task.step.role in (Role.condition, Role.until) else None
 
 
 def _goes_on(turn: Turn, started: list[Task], unknown: list[Task]) -> bool:

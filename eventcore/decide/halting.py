@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
-from eventcore.decide.state import SIGNAL, Iteration, Task
-from eventcore.define.program import Step
+from eventcore.decide.state import SIGNAL, Ending, Iteration, Task
+from eventcore.define.program import Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 
@@ -32,6 +32,8 @@ def halt(context: Context, iteration: Iteration) -> None:
             void(context, step, iteration)
         elif task is not None and (task.status is TaskStatus.ready or task.ticket == SIGNAL):
             cancel(context, task)
+        elif task is not None and step.role is Role.stream:
+            give_up(context, task)
     for inner in list(iteration.inner.values()):
         if inner.container is None or not inner.container.step.place.survives:
             halt(context, inner)
@@ -58,6 +60,29 @@ def outlives(task: Task, ended: Task | None = None) -> bool:
             return True
         around = around.at.container
     return False
+
+
+def stop(context: Context) -> None:
+    """Let nothing new start in the run, except for what survives that."""
+    context.state.stopped = True
+    give_up_streams(context)
+    if not context.state.interrupted:
+        halt_run(context)
+
+
+def give_up_streams(context: Context) -> None:
+    """Wait for no items of streams, which may be long in coming."""
+    if context.plan.has_streams:
+        for task in context.state.running.values():
+            if task.step.role is Role.stream:
+                give_up(context, task)
+
+
+def give_up(context: Context, task: Task) -> None:
+    """Have the worker of a stream that was asked for an item given up."""
+    if task.key in context.state.running and task.ending is None:
+        task.ending = Ending(TaskStatus.cancelled, "given up, as no further item is wanted")
+        context.changes.cancels.append(task)
 
 
 def cancel(context: Context, task: Task) -> None:

@@ -7,9 +7,23 @@ in it has ended or can no longer run. None begins after one that a failure ended
 
 from __future__ import annotations
 
-from eventcore.decide import carrying, ending, expressions, loop_keys, members
+from eventcore.decide import (
+    around,
+    carrying,
+    ending,
+    expressions,
+    loop_keys,
+    members,
+    open_ends,
+    recovery,
+    slots,
+    streams,
+    tasks,
+)
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
+from eventcore.define.items import recorded_items
+from eventcore.define.outcome import Outcome
 from eventcore.define.program import Loop, Step
 from eventcore.define.status import TaskStatus
 
@@ -17,8 +31,9 @@ _NO_ITEMS = "its items were never computed, as the `recovery` policy skipped tha
 
 
 def walk_once(context: Context, task: Task) -> None:
-    """Begin the one iteration of a container without items."""
-    context.state.progress[task.key] = Progress(task, 1)
+    """Begin the iterations of a container without items: one, or as many as its condition asks for."""
+    context.state.progress[task.key] = Progress(task, 1 if _loop(task.step).until is None else 0)
+    around.note_untouched(context, task)
     _note_clean(context, task)
     advance(context, task)
 
@@ -27,7 +42,11 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
     """The items of a container are recorded, could not be computed, or never will be."""
     task = at.tasks.get(container.name)
     loop = _loop(container)
-    if task is None or task.status is not TaskStatus.active or task.key in context.state.progress:
+    if task is None or task.status is not TaskStatus.active:
+        return
+    if task.key in context.state.progress:
+        if loop.is_stream:
+            advance(context, task)
         return
     items = at.tasks.get(loop.items or "")
     if items is not None and items.status.is_done:
@@ -42,34 +61,81 @@ def items_over(context: Context, container: Step, at: Iteration) -> None:
         _ended_early(context, task)
 
 
+def walk_stream(context: Context, task: Task) -> None:
+    """Begin a container whose items come one by one, with those that earlier recoveries recorded."""
+    loop, at, history = _loop(task.step), task.at, context.history
+    step = context.plan.steps[loop.items or ""]
+    past = history.tasks.get((step.name, at.sequence))
+    count = None if past is None else context.archive.item_count(step.name, at.sequence)
+    progress = context.state.progress[task.key] = Progress(task, 0 if count is None else count.size)
+    progress.origin = None if count is None else count.recovery
+    around.note_untouched(context, task)
+    _note_clean(context, task)
+    if past is not None and recovery.skips(step, past, history):
+        recovery.skip(context, step, at, past)
+    elif history.only is None or history.only.covers(step.name, at.sequence):
+        tasks.create(context, step, at)
+    advance(context, task)
+
+
+def item_came(context: Context, items: Task, outcome: Outcome) -> bool:
+    """A stream has handed over an item, or was given up; False where it is over, or what it was asked has failed."""
+    items.arrival = 0
+    container = context.plan.steps_served[items.step.name]
+    task = items.at.tasks[container.name]
+    progress = context.state.progress.get(task.key)
+    is_item = outcome.ok and outcome.instead is None and outcome.result is not None
+    found = recorded_items(outcome.result if is_item and outcome.result is not None else "[]")
+    was_given_up = items.ending is not None and not outcome.ok
+    if progress is None or not (found.size or was_given_up):
+        return False
+    if found.size:
+        context.changes.items.append((items, found, progress.origin))
+        progress.size += found.size
+    items.ending = None
+    slots.free_slots(context, items)
+    tasks.set_status(context, items, TaskStatus.ready)
+    advance(context, task)
+    return True
+
+
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    ended = task.ending is not None or (task.at.halted and not task.step.place.survives)
-    may_begin = not (progress.broken or progress.cancelled or ended or context.starts_nothing)
-    while may_begin and progress.begun < progress.size and progress.begun - progress.over < loop.concurrent:
-        progress.begun += 1
-        number = progress.begun
+    may_begin = not (progress.broken or progress.cancelled or _is_ended(task) or context.starts_nothing)
+    while may_begin and progress.begun - progress.over < loop.concurrent and _has_next(context, task, progress):
+        number = progress.begun + 1
+        was_clean = progress.was_clean(number)
+        if loop.setup is not None and not was_clean and not around.is_set_up(context, task, loop.setup):
+            break
+        progress.begun = number
         key = str(number) if progress.keys is None else next(progress.keys)
-        if progress.clean_before is not None and progress.clean_before[number]:
+        if was_clean:
             progress.over += 1
         else:
             _begin(context, task, loop, number, key)
-    if loop.items is not None:
+    if loop.items is not None or loop.teardown is not None or loop.until is not None:
         context.changes.loops[task.key] = progress
     if loop.tallies:
-        goes_on = not (progress.broken or progress.cancelled or ended)
+        goes_on = not (progress.broken or progress.cancelled or _is_ended(task) or around.has_failed(task))
         members.count(context, progress, goes_on=goes_on)
-    if progress.over < progress.begun:
+    if progress.over < progress.begun or (loop.setup is not None and around.is_setting_up(task)):
         return
-    if progress.failed and not _is_late(task):
-        _finish(context, task, TaskStatus.failure)
-    elif ended or progress.cancelled:
-        del context.state.progress[task.key]
-        _ended_early(context, task)
-    elif progress.begun == progress.size:
-        task.clean = progress.clean
-        _finish(context, task, TaskStatus.success)
+    if may_begin and loop.is_stream and streams.items_of(task, loop) is not None and not around.has_failed(task):
+        return  # the next item is asked for
+    status = _outcome(task, progress)
+    if status is None or (loop.is_stream and not _is_ended_stream(context, task, loop)):
+        return
+    if loop.teardown is None or around.is_torn_down(context, task, progress):
+        _finish(context, task, status)
+
+
+def goes_on(context: Context, container: Step, at: Iteration) -> None:
+    """The setup or the teardown of a container is over."""
+    task = at.tasks.get(container.name)
+    if task is not None and task.key in context.state.progress:
+        around.let_go(context, task)
+        advance(context, task)
 
 
 def iteration_over(context: Context, iteration: Iteration) -> None:
@@ -80,14 +146,16 @@ def iteration_over(context: Context, iteration: Iteration) -> None:
         iteration.status = TaskStatus.failure
     else:
         iteration.status = TaskStatus.cancelled if iteration.halted else TaskStatus.success
-    iteration.clean = iteration.status is TaskStatus.success and _is_clean(iteration, _loop(task.step))
+    loop, progress = _loop(task.step), context.state.progress[task.key]
+    iteration.clean = iteration.status is TaskStatus.success and _is_clean(iteration, loop)
+    progress.clean &= iteration.clean
+    if loop.until is not None:
+        open_ends.asked(context, iteration, progress)
     context.changes.over[iteration.scope, iteration.sequence] = iteration
     _close(context, iteration, task)
-    if _loop(task.step).carried:
+    if loop.carried:
         carrying.over(context, iteration)
-    progress = context.state.progress[task.key]
     progress.over += 1
-    progress.clean &= iteration.clean
     progress.failed += iteration.status is TaskStatus.failure
     progress.cancelled += iteration.status is TaskStatus.cancelled
     progress.broken |= iteration.broken
@@ -100,6 +168,8 @@ def resume(context: Context, progress: Progress) -> None:
     progress.is_recorded = True
     items = _loop(task.step).items or ""
     count = context.archive.item_count(items, task.sequence)
+    if count is not None and progress.size:
+        progress.origin = count.recovery
     if count is not None and count.keyed:
         first = progress.begun + 1
         progress.keys = loop_keys.keys_in(context.archive.item_slices(items, task.sequence, first), first)
@@ -107,7 +177,7 @@ def resume(context: Context, progress: Progress) -> None:
 
 
 def _walk_items(context: Context, task: Task, items: Task) -> None:
-    fresh = next((source for known, source in context.changes.items if known is items), None)
+    fresh = next((source for known, source, _ in context.changes.items if known is items), None)
     count = fresh or context.archive.item_count(items.step.name, task.sequence)
     if count is None:
         _end_unwalked(context, task, TaskStatus.failure, _NO_ITEMS)
@@ -116,6 +186,7 @@ def _walk_items(context: Context, task: Task, items: Task) -> None:
     if count.keyed:
         recorded = context.archive.item_slices(items.step.name, task.sequence, 1) if fresh is None else fresh.slices()
         progress.keys = loop_keys.keys_in(recorded)
+    around.note_untouched(context, task)
     _note_clean(context, task)
     advance(context, task)
 
@@ -138,7 +209,30 @@ def _note_clean(context: Context, task: Task) -> None:
     for number in context.archive.clean_iterations(_loop(task.step).scope.name, task.sequence):
         if progress.clean_before is None:
             progress.clean_before = bytearray(progress.size + 1)
+        if number >= len(progress.clean_before):  # where nobody knows how many there will be
+            progress.clean_before.extend(bytes(number + 1 - len(progress.clean_before)))
         progress.clean_before[number] = True
+
+
+def _has_next(context: Context, task: Task, progress: Progress) -> bool:
+    """Whether the item of the next iteration is there; a stream is asked for it where it is not."""
+    if progress.begun < progress.size:
+        return True
+    loop = _loop(task.step)
+    if loop.until is not None and open_ends.wants_more(task, progress):
+        progress.size += 1
+        return True
+    if loop.is_stream and (items := streams.items_of(task, loop)) is not None:
+        streams.ask(context, items)
+    return False
+
+
+def _is_ended_stream(context: Context, task: Task, loop: Loop) -> bool:
+    """Whether a stream is over; it is ended where it is not, as its container has no use for it any more."""
+    items = streams.items_of(task, loop)
+    if items is not None:
+        streams.end(context, items)
+    return items is None or items.status.is_over
 
 
 def _begin(context: Context, task: Task, loop: Loop, number: int, key: str) -> None:
@@ -161,8 +255,13 @@ def _close(context: Context, iteration: Iteration, task: Task) -> None:
         expressions.forget(context, gate)
 
 
+def _is_ended(task: Task) -> bool:
+    """Whether the container is to end without the iterations that have not begun."""
+    return task.ending is not None or (task.at.halted and not task.step.place.survives)
+
+
 def _ended_early(context: Context, task: Task) -> None:
-    """End a container that does not come to the end of its loop."""
+    """End a container that is not walked."""
     if task.ending is not None and _is_late(task):
         ending.engine_ended(context, task, *task.ending)
     else:
@@ -174,9 +273,40 @@ def _is_late(task: Task) -> bool:
     return task.ending is not None and task.ending.status is TaskStatus.failure
 
 
+def _outcome(task: Task, progress: Progress) -> TaskStatus | None:
+    """How a container ends of which no iteration is open; None where one will begin, in this recovery or another."""
+    loop, is_whole = _loop(task.step), progress.begun == progress.size
+    if loop.until is not None:
+        is_whole = open_ends.is_met(task, progress)
+    if loop.is_stream:
+        is_whole = is_whole and streams.items_of(task, loop) is None
+    if progress.failed or around.has_failed(task) or _is_late(task):
+        return TaskStatus.failure
+    if progress.cancelled or (_is_ended(task) and (loop.teardown is None or not is_whole)):
+        return TaskStatus.cancelled
+    if loop.until is not None and open_ends.is_exhausted(task, progress):
+        return TaskStatus.failure
+    return TaskStatus.success if is_whole else None
+
+
 def _finish(context: Context, task: Task, status: TaskStatus) -> None:
-    del context.state.progress[task.key]
-    ending.task_over(context, task, status)
+    """End the container; its setup and its teardown have a say in that."""
+    progress, loop = context.state.progress.pop(task.key), _loop(task.step)
+    error = traceback = None
+    if loop.tallies:
+        members.count(context, progress, goes_on=False)
+    if loop.setup is not None or loop.teardown is not None or loop.is_stream or loop.until is not None:
+        error, traceback = around.trouble(context, task)
+        own = open_ends.trouble(task, progress)
+        if own is not None:
+            error, traceback = "; ".join(filter(None, (own[0], error))), own[1] or traceback
+        context.state.untouched.pop(task.key, None)
+        status = status if error is None else TaskStatus.failure
+    if task.ending is not None and _is_late(task):
+        error = "; ".join(filter(None, (task.ending.error, error)))
+    if status is TaskStatus.success:
+        task.clean = progress.clean
+    ending.engine_ended(context, task, status, error, traceback)
 
 
 def _is_clean(iteration: Iteration, loop: Loop) -> bool:

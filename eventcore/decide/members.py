@@ -24,7 +24,11 @@ def count(context: Context, progress: Progress, *, goes_on: bool) -> None:
     for tally in task.step.loop.tallies if task.step.loop is not None else ():
         have = _have(progress, tally.status)
         left = progress.begun - (progress.begun if tally.status in _AT_BEGIN else progress.over)
-        if goes_on:
+        if goes_on and _has_open_end(progress):
+            if tally.least is None:
+                continue  # how many are all is known at the end
+            left = tally.least
+        elif goes_on:
             left += progress.size - progress.begun
         elif tally.status is StepStatus.over:
             have += progress.size - progress.begun
@@ -39,6 +43,11 @@ def none_came(context: Context, task: Task) -> None:
     """A container has ended without being walked."""
     if task.step.loop is not None:
         context.agenda.extend((event, task.at) for event in task.step.loop.unwalked)
+
+
+def _has_open_end(progress: Progress) -> bool:
+    loop = progress.task.step.loop
+    return loop is not None and (loop.is_stream or loop.until is not None)
 
 
 _AT_BEGIN = (StepStatus.ready, StepStatus.active)

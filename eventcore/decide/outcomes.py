@@ -9,7 +9,7 @@ from eventcore.define.outcome import Again, Outcome, Skipped
 from eventcore.define.program import Role
 
 NO_VALUE = Outcome(
-    False, error="a function that computes a loop or a condition must return it; it cannot skip, defer or ask again"
+    False, error="what computes a loop or a condition, sets up or tears down cannot skip, defer or ask again"
 )
 
 
@@ -21,7 +21,7 @@ def worker_ended(context: Context, task: Task, outcome: Outcome) -> None:
         ending.try_ended(context, task, outcome)
     elif task.ending is not None:
         ending.cut_short(context, task, task.ending)
-    elif task.step.role is Role.items or (task.step.role is Role.condition and not isinstance(instead, Skipped)):
+    elif task.step.role.is_hidden and not (task.step.role is Role.condition and isinstance(instead, Skipped)):
         ending.try_ended(context, task, NO_VALUE)
     elif isinstance(instead, Skipped):
         ending.omit(context, task, instead.reason)

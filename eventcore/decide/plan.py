@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
-from eventcore.define.program import Association, Carried, Event, EventKind, Program, Step
+from eventcore.define.program import Association, Carried, Event, EventKind, Program, Role, Step
 from eventcore.uncollected import uncollected
 
 
@@ -39,7 +39,8 @@ class Plan:
         self.conditions: dict[str, str] = {}  #: the condition of a step, by the step's name
         self.emitters: dict[str, str] = {}  #: the step that may emit an event, by the event
         self.missed: dict[str, str] = {}  #: the event that can no longer come, by the event that says so
-        self.served: dict[str, Step] = {}  #: the container, by the event that says that its items are computed
+        self.steps_served: dict[str, Step] = {}  #: the container, by the name of the step that serves it
+        self.served: dict[str, Step] = {}  #: the container, by the event of its items, setup or teardown
         for step in program.steps.values():
             self.members.setdefault(step.place.scope, []).append(step)
             if step.place.void is not None and step.place.void.kind is EventKind.void:
@@ -58,9 +59,13 @@ class Plan:
                     for carried in (one.came, one.never):
                         if carried is not None:
                             self.carried_from.setdefault(carried.name, []).append((step, one))
-                items = program.steps.get(step.loop.items or "")
-                if items is not None and items.place.void is not None:
-                    self.served[items.place.void.name] = step
+                for name in (step.loop.items, step.loop.setup, step.loop.teardown):
+                    serving = program.steps.get(name or "")
+                    if serving is not None:
+                        self.steps_served[serving.name] = step
+                    if serving is not None and serving.place.void is not None:
+                        self.served[serving.place.void.name] = step
+        self.has_streams = any(step.role is Role.stream for step in program.steps.values())
 
     def is_public(self, event: str) -> bool:
         """Whether the program has an event of this name that users may trigger."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from eventcore.decide import (
+    around,
     carrying,
     deadlines,
     deferring,
@@ -33,7 +34,7 @@ from eventcore.decide.context import Context
 from eventcore.decide.history import DelayKey
 from eventcore.decide.raised import RAISED_BY
 from eventcore.decide.state import SIGNAL, Iteration, Progress, Task
-from eventcore.define.program import AssociationKey, Step
+from eventcore.define.program import AssociationKey, Role, Step
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
 
@@ -101,7 +102,7 @@ def restore(context: Context, snapshot: Snapshot) -> None:
         if iteration is not None and stored.halted:
             halting.halt(context, iteration)
     if state.stopped:
-        halting.halt_run(context)
+        halting.stop(context)
     carrying.take_up(context)
     _derive(context, snapshot.facts, known)
     for task in known:
@@ -231,6 +232,8 @@ def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, 
 
 
 def _wait_again(context: Context, task: Task) -> None:
+    if task.step.role is Role.stream and task.due is None:
+        return  # until somebody asks
     if task.due is not None:
         delays.set_timer(context, task.due, task)
     else:
@@ -240,6 +243,7 @@ def _wait_again(context: Context, task: Task) -> None:
 def _take_up(context: Context, task: Task) -> None:
     if task.step.is_container:
         resources.hold(context, task)  # what it had when its engine died
+        around.resume(context, task)
         if task.key in context.state.progress:
             loops.advance(context, task)
         else:
@@ -261,4 +265,7 @@ def _take_up(context: Context, task: Task) -> None:
     task.try_number += 1
     task.lost += 1
     tasks.set_status(context, task, TaskStatus.ready)
-    slots.make_ready(context, task)
+    if task.step.role is Role.stream:
+        loops.goes_on(context, context.plan.steps_served[task.step.name], task.at)
+    else:
+        slots.make_ready(context, task)

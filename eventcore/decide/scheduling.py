@@ -5,7 +5,7 @@ Containers and steps without a function take no slot: they run as part of the de
 
 from __future__ import annotations
 
-from eventcore.decide import deadlines, deferring, ending, loops, resources, slots, tasks, triggering
+from eventcore.decide import around, deadlines, deferring, ending, loops, resources, slots, tasks, triggering
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.status import StepStatus, TaskStatus
@@ -14,7 +14,7 @@ from eventcore.define.status import StepStatus, TaskStatus
 def start_next(context: Context) -> bool:
     """Start one ready task, or find that none can start; True while there may be more to do."""
     state = context.state
-    if state.paused or context.starts_nothing:
+    if context.starts_nothing or (state.paused and not state.cancelled):
         return False
     while True:
         if state.roomy:
@@ -25,6 +25,8 @@ def start_next(context: Context) -> bool:
         if task.status is not TaskStatus.ready or (task.due is not None and task.due > context.now):
             continue
         step = task.step
+        if state.untouched and step.func is not None and around.holds_back(context, task):
+            continue
         if step.acquires and not task.holds and not resources.take(context, task):
             continue
         if step.func is not None and not slots.take_slots(context, task):
@@ -53,7 +55,7 @@ def _run_here(context: Context, task: Task) -> None:
         deferring.begin_wait(context, task)
         return
     if step.items is not None:
-        context.changes.items.append((task, step.items))
+        context.changes.items.append((task, step.items, None))
     ending.task_over(context, task, TaskStatus.success)
 
 
@@ -62,5 +64,7 @@ def start_container(context: Context, task: Task) -> None:
     assert task.step.loop is not None
     if task.step.loop.items is None:
         loops.walk_once(context, task)
+    elif task.step.loop.is_stream:
+        loops.walk_stream(context, task)
     else:
         triggering.reach(context, context.plan.steps[task.step.loop.items], task.at)

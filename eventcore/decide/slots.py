@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eventcore.decide.context import Context
 from eventcore.decide.state import Limit, Task
-from eventcore.define.program import Step
+from eventcore.define.program import Role, Step
 
 
 def make_ready(context: Context, task: Task) -> None:
@@ -59,6 +59,8 @@ def limits_of(context: Context, step: Step) -> list[Limit]:
     known = context.state.limits_by_step.get(step.name)
     if known is None:
         limits = context.state.limits
+        if step.role is Role.stream:
+            return context.state.limits_by_step.setdefault(step.name, [])
         known = [limits["all"]]
         executor = limits.get(f"by {executor_of(context, step)}")
         if executor is not None:

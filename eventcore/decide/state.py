@@ -48,7 +48,9 @@ class Task:
         self.is_asking = False  #: it has asked for something in this try, and has to ask again
         self.holds = False  #: whether it has its resources
         self.raised: str | None = None  #: the events that its function raised, as a JSON list of names and sequences
-        self.clean: bool | None = None  #: of a container: whether everything inside succeeded
+        self.clean: bool | None = (
+            None  #: of a container: whether everything inside succeeded; of a condition: whether it held
+        )
 
     def __repr__(self) -> str:
         return f"{self.step.path}@{self.sequence}"
@@ -121,13 +123,14 @@ class Progress:
     """One instance of a container on its way through its loop."""
 
     __slots__ = (
-        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "is_recorded", "keys", "over", "size",
-        "task", "walked",
+        "begun", "broken", "cancelled", "clean", "clean_before", "failed", "has_held", "is_recorded", "keys", "origin",
+        "over", "size", "task", "trouble", "walked",
     )  # fmt: skip
 
     def __init__(self, task: Task, size: int) -> None:
         self.task = task
-        self.size = size
+        self.size = size  #: of a stream, so far
+        self.origin: int | None = None  #: of a stream: the recovery whose items go on; None for the present one
         self.keys: Iterator[str] | None = None  #: of the iterations that have not begun; None where numbers serve
         self.begun = 0
         self.over = 0
@@ -136,8 +139,14 @@ class Progress:
         self.broken = False  #: a failure ended an iteration, so no further one may begin
         self.clean = True  #: everything so far succeeded
         self.clean_before: bytearray | None = None  #: by number, which iterations an earlier recovery ended clean
+        self.has_held = False  #: the condition that ends it has held
+        self.trouble: tuple[str, str | None] | None = None  #: why its condition failed, and the traceback
         self.is_recorded = False
         self.walked: dict[int, Walked] = {}  #: by number, the iterations of which later ones may ask something
+
+    def was_clean(self, number: int) -> bool:
+        """Whether an earlier recovery ended the iteration clean."""
+        return self.clean_before is not None and number < len(self.clean_before) and bool(self.clean_before[number])
 
 
 #: a task's place in every queue: a number, or its rank and a number; the least goes first. All of one run are alike
@@ -255,4 +264,6 @@ class State(msgspec.Struct):
     cancelling: list[Cancelling] = []  #: what users cancelled and has not ended yet
     held_back: int = 0  #: how many steps were reached and may not run, because only others are to run again
     is_forecast: bool = False  #: nothing runs, and no deadline passes
+    untouched: dict[tuple[str, str], list[Task]] = {}
+    #: containers with a setup or teardown that may have nothing to do, and what waits for the setup of each
     has_evicted: bool = False  #: quiet iterations have left memory; one that is not in memory may be in the store

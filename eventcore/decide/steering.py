@@ -133,7 +133,7 @@ def _cancel(context: Context, request: int, argument: Mapping[str, Any]) -> Canc
             halting.halt(context, iteration)
     halting.halt_run(context)
     for task in list(state.live.values()):
-        if task.status is TaskStatus.active or not halting.outlives(task):
+        if not halting.outlives(task):
             cancelling.end(context, task, ON_REQUEST)
     return Cancelling(request, "", [task for task in state.live.values() if task.ending is not None])
 

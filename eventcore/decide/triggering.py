@@ -19,12 +19,15 @@ from eventcore.decide import (
 )
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
-from eventcore.define.program import Event, EventKind, Step
+from eventcore.define.program import Event, EventKind, Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 _governing = frozenset(
-    {EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items, EventKind.ended, EventKind.export}
-)
+    {
+        EventKind.over, EventKind.broken, EventKind.flawed, EventKind.items, EventKind.around, EventKind.ended,
+        EventKind.export,
+    }
+)  # fmt: skip
 
 _recorded = frozenset(kind for kind in EventKind if kind.is_recorded)
 
@@ -77,6 +80,9 @@ def reach(context: Context, step: Step, at: Iteration) -> None:
     if at.halted and not step.place.survives:
         halting.void(context, step, at)
         return
+    if at.failed and step.role is Role.until:
+        halting.void(context, step, at)
+        return
     history = context.history
     if history.emitted and step.place.own:
         emitting.carry_over(context, step, at)
@@ -116,6 +122,8 @@ def _govern(context: Context, event: Event, at: Iteration) -> None:
         levels.ended(context, at)
     elif event.kind is EventKind.export:
         members.export(context, event, at)
+    elif event.kind is EventKind.around:
+        loops.goes_on(context, context.plan.served[event.name], at)
     else:
         at.failed = True
         if event.kind is EventKind.broken:

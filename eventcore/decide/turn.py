@@ -15,6 +15,8 @@ from eventcore.decide import (
     deferring,
     delays,
     emitting,
+    halting,
+    loops,
     outcomes,
     retrying,
     scheduling,
@@ -30,7 +32,7 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import Ranks
 from eventcore.decide.state import Deadline, Delay, Task
 from eventcore.define.outcome import Emission, Outcome
-from eventcore.define.program import Event
+from eventcore.define.program import Event, Role
 
 
 class Turn:
@@ -65,15 +67,18 @@ class Turn:
         """A worker has finished with the task for now; `outcome.seconds` are those of the context's clock."""
         if outcome.seconds is not None:
             tasks.took(self.context, task, outcome.seconds)
+        if task.step.role is Role.stream and loops.item_came(self.context, task, outcome):
+            return
         outcomes.worker_ended(self.context, task, outcome)
+
+    def interrupted(self) -> None:
+        """The user wants the engine to stop: what runs may finish, nothing new starts."""
+        self.context.state.stopped = self.context.state.interrupted = True
+        halting.give_up_streams(self.context)
 
     def asked(self, request: int, verb: str, argument: Mapping[str, Any]) -> None:
         """A user asks something of the run, see `eventcore.decide.steering`."""
         steering.take_up(self.context, request, verb, argument)
-
-    def interrupted(self) -> None:
-        """Somebody has pressed Ctrl-C: what runs may finish, and nothing new starts."""
-        self.context.state.stopped = self.context.state.interrupted = True
 
     def time_came(self, now: float) -> None:
         """Take the time, UTC in seconds, and what has fallen due by it."""

@@ -36,7 +36,8 @@ def waits_for_time(context: Context) -> bool:
 
 def waits_for_resume(context: Context) -> bool:
     """True when the run is paused and has something left to do."""
-    return context.state.paused and not context.starts_nothing and bool(context.state.live)
+    state = context.state
+    return state.paused and not (context.starts_nothing or state.cancelled) and bool(state.live)
 
 
 def waits_for_answer(context: Context) -> bool:

@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 
+from eventcore.define.program import Role
 from eventcore.define.stored import StoredProgram, StoredStep
+
+_words = {Role.items: "loop", Role.stream: "loop", Role.until: "condition"}
 
 
 class Differences(msgspec.Struct, frozen=True):
@@ -34,8 +37,7 @@ def differences(stored: StoredProgram, present: StoredProgram) -> Differences:
         old, new = _told(before[name]), _told(after[name])
         keys = (*new, *(old.keys() - new.keys()))
         parts = [key for key in keys if not _is_same(key, old.get(key), new.get(key))]
-        if not _is_same("code", _loop_code(stored, name), _loop_code(present, name)):
-            parts.append("the code of its loop")
+        parts += _changed_inside(stored, present, name)
         if inputs_before.get(name) != inputs_after.get(name):
             parts.append("what it follows")
         if parts:
@@ -55,10 +57,20 @@ def changed_code(stored: StoredProgram, present: StoredProgram) -> list[str]:
     return list(dict.fromkeys(path for path, code in steps if not _is_same("code", before.get(path), code)))
 
 
-def _loop_code(program: StoredProgram, container: str) -> str | None:
-    """Of the function that computes a container's items."""
-    step = program.step_named.get(program.items_of.get(container, ""))
-    return None if step is None else step.code
+def _changed_inside(stored: StoredProgram, present: StoredProgram, container: str) -> list[str]:
+    """Of which functions that serve a container the code changed."""
+    before, after = _served_by(stored, container), _served_by(present, container)
+    roles = [role for role in after if not _is_same("code", before.get(role), after[role])]
+    return [f"the code of its {_words.get(role, role.value)}" for role in roles]
+
+
+def _served_by(program: StoredProgram, container: str) -> dict[Role, str | None]:
+    """The code of the functions that serve a container, by what they do."""
+    step = program.step_named[container]
+    if step.inside is None:
+        return {}
+    beside = program.members[step.scope] + program.members[step.inside]
+    return {other.role: other.code for other in beside if other.is_hidden and other.path == step.path}
 
 
 def _visible(program: StoredProgram) -> dict[str, StoredStep]:

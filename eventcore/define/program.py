@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     broken = "broken"  #: a failure that nobody handles, and that ends its iteration
     flawed = "flawed"  #: one that lets the rest of its iteration go on
     items = "items"  #: a container's items are computed, or never will be
+    around = "around"  #: the setup or teardown of a container is over
     ended = "ended"  #: everything on a level is over but the steps that wait for that
     export = "export"  #: it is passed on from inside a container to the level that this is on
     choice = "choice"  #: what a condition has come to
@@ -93,14 +94,28 @@ class Role(StrEnum):
     action = "action"  #: a function, or a point that is passed
     container = "container"  #: it walks the iterations of a scope of its own
     items = "items"  #: it computes the items of a container's loop
+    stream = "stream"  #: it hands over the items of a container's loop one by one, as they are asked for
     condition = "condition"  #: it decides whether another step of its scope runs
     body = "body"  #: the function of a step with a loop of its own
     wait = "wait"  #: it has no function, and ends with a signal
+    until = "until"  #: it asks whether a loop is to end, in each iteration
+    setup = "setup"  #: it runs before the first iteration of a container
+    teardown = "teardown"  #: it runs after the last one, whatever happened
 
     @property
     def is_hidden(self) -> bool:
-        """Whether such steps are there for the sake of another step."""
-        return self in (Role.items, Role.condition)
+        """Whether such steps are there for the sake of another step, and shown only to those who ask."""
+        return self in _HIDDEN
+
+    @property
+    def part(self) -> str:
+        """What part of its container such a step is, where that has a log of its own; else empty."""
+        return self.value if self in _PARTS else ""
+
+
+COMPUTING = (Role.items, Role.stream)  #: the roles of steps that compute the items of loops
+_PARTS = (Role.until, Role.setup, Role.teardown)
+_HIDDEN = frozenset((*COMPUTING, *_PARTS, Role.condition))
 
 
 class Slice(NamedTuple):
@@ -161,6 +176,11 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
     concurrent: int = 1  #: how many iterations may be open at once
     looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
+    setup: str | None = None  #: the name of the step that runs before the first iteration
+    teardown: str | None = None  #: the name of the step that runs after the last one
+    is_stream: bool = False  #: the items come one by one, and nobody knows how many there will be
+    until: str | None = None  #: the name of the step, in the scope, that asks whether the iteration is the last one
+    limit: int = 1  #: how many iterations there are at most where there are no items
     tallies: tuple[Tally, ...] = ()
     #: the events of the container's level, by the events inside that they follow
     exports: Mapping[str, Event] = {}
@@ -179,14 +199,18 @@ class Choice(msgspec.Struct, frozen=True):
 class Picture(msgspec.Struct, frozen=True):
     """What pictures show of a step as its user wrote it, as far as the kernel's own terms do not tell."""
 
-    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, or a `function`
-    loop: Literal["items", "result", "item", "function"] | None = None
+    #: `items` known beforehand, the `result` of a step, the `item` of a loop around it, a `function`, a `stream`,
+    #: or iterations `until` a condition holds
+    loop: Literal["items", "result", "item", "function", "stream", "until"] | None = None
     size: int | None = None  #: how many items, where that is known beforehand
     source: str | None = None  #: the step or the function that gives the items
     concurrent: int = 1
     delay: float = 0.0
     require: Any = None  #: see `eventcore.define.tree`
     when: str | None = None  #: the condition, as users read it
+    limit: int | None = None  #: how many iterations there are at most, where that is all that is known
+    setup: str | None = None  #: the function that runs before the first iteration
+    teardown: str | None = None  #: the function that runs after the last one
 
 
 class OwnEvent(msgspec.Struct, frozen=True):

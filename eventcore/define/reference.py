@@ -27,6 +27,9 @@ class Lookup(Protocol):
     def item(self, container: str, sequence: str, key: str) -> Any:
         """The item of one iteration of a container's loop; the caller must not change it."""
 
+    def size(self, container: str, sequence: str) -> int:
+        """How many items of a container's loop are recorded."""
+
     def keys(self, container: str, sequence: str) -> LoopKeys:
         """The keys of all iterations of a container's loop, and whether they are those of a mapping."""
 

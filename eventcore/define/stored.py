@@ -13,7 +13,7 @@ import msgspec
 
 from eventcore.define.config import NOTHING_SET, StepConfig
 from eventcore.define.expression import as_data
-from eventcore.define.program import DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
+from eventcore.define.program import COMPUTING, DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.tree import Tree, check_tree
 from eventcore.errors import StoreError
@@ -44,14 +44,24 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 class StoredLoop(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the items of a container come from."""
 
-    kind: Literal["items", "result", "item", "function"]
+    kind: Literal["items", "result", "item", "function", "stream", "until"]
     size: int | None = None  #: how many items, where that is known beforehand
-    source: str | None = None  #: the step whose result, or the function that, gives the items
+    source: str | None = None  #: the step whose result, or the function that, gives the items or ends the loop
+    limit: int | None = None  #: how many iterations there are at most, where that is all that is known
 
     def __str__(self) -> str:
         if self.kind == "items":
             return f"{self.size} item{'' if self.size == 1 else 's'}"
-        return f"{self.source}()" if self.kind == "function" else f"{self.kind} of {self.source}"
+        if self.kind == "until":
+            return f"until {self.source}, at most {self.limit}"
+        if self.kind in ("function", "stream"):
+            return f"{self.source}()" if self.kind == "function" else f"stream of {self.source}()"
+        return f"{self.kind} of {self.source}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only the work itself knows how many iterations there will be."""
+        return self.kind in ("stream", "until")
 
 
 class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,6 +77,8 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     loop: StoredLoop | None = None
     concurrent: int = 1
     delay: float = 0.0
+    setup: str | None = None  #: the function that runs before the first iteration of a container
+    teardown: str | None = None  #: the function that runs after the last one
     require: Tree = None
     triggers: dict[str, list[str]] = {}
     acquires: list[tuple[str, int]] = []
@@ -145,7 +157,7 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def items_of(self) -> Mapping[str, str]:
         """The name of the step that computes a container's items, by the container's name."""
         by_path = {step.path: step.name for step in self.steps if step.role is Role.container}
-        return {by_path[step.path]: step.name for step in self.steps if step.role is Role.items}
+        return {by_path[step.path]: step.name for step in self.steps if step.role in COMPUTING}
 
     @cached_property
     def condition_of(self) -> Mapping[str, str]:
@@ -229,7 +241,7 @@ def _check_step(program: StoredProgram, step: StoredStep, events: Container[str]
         _known(step.inside, program.scope_named, "scope")
         if program.scope_named[step.inside].parent != step.scope:
             raise ValueError(f"the inside of step {step.path!r} is not in its scope")
-    if step.role is Role.items:
+    if step.is_hidden and step.role is not Role.condition:
         _known(step.path, program.container_paths, "container")
     for emitted in step.events.values():
         _known(emitted, events, "event")
@@ -279,9 +291,11 @@ def _step(step: Step, code: str | None) -> StoredStep:
         None if step.loop is None else step.loop.scope.name,
         function_name(step.func),
         code,
-        None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source),
+        None if picture.loop is None else StoredLoop(picture.loop, picture.size, picture.source, picture.limit),
         picture.concurrent,
         picture.delay,
+        picture.setup,
+        picture.teardown,
         picture.require,
         {status._value_: [event.name for event in events] for status, events in step.triggers.items()},
         [(pool.name, count) for pool, count in step.acquires],

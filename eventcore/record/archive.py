@@ -56,7 +56,14 @@ class StoreArchive(Archive):
             _of_task(items, self._row, step, sequence), items.c.recovery == recovery
         )
         size, keyed = self._connection.execute(query).one()
-        return ItemCount(int(size), keyed > 0)
+        return ItemCount(int(size), keyed > 0, recovery)
+
+    def loop_size(self, step: str, sequence: str) -> int:
+        """How many items, or iterations, a loop has so far."""
+        loops = t.loops
+        counts = (loops.c.recovery <= self._upto) | (loops.c.recovery == self._row.recovery)
+        query = select(loops.c["items"]).where(_of_task(loops, self._row, step, sequence), counts)
+        return self._connection.execute(query.order_by(loops.c.recovery.desc()).limit(1)).scalar() or 0
 
     def item_keys(self, step: str, around: str) -> Iterator[tuple[str, int, str | None]]:
         """The slices that the step recorded last at `around` and inside it: sequence, size, keys."""
@@ -113,6 +120,19 @@ class StoreArchive(Archive):
         )
         found: int | None = self._connection.execute(query).scalar()
         return found
+
+    def last_error(self, step: str, sequence: str) -> tuple[str | None, str | None]:
+        """The error and the traceback of the task's latest try that failed in the present recovery."""
+        attempts = t.attempts
+        query = (
+            select(attempts.c.error, attempts.c.traceback)
+            .where(_of_task(attempts, self._row, step, sequence), attempts.c.recovery == self._row.recovery)
+            .where(attempts.c.status == TaskStatus.failure.value)
+            .order_by(attempts.c["try"].desc())
+            .limit(1)
+        )
+        found = self._connection.execute(query).first()
+        return (None, None) if found is None else (found.error, found.traceback)
 
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         """The numbers of the iterations inside the sequence `around` that an earlier recovery ended clean."""

@@ -111,7 +111,8 @@ class Reader:
     def loops(self, run: RunView) -> dict[str, LoopTally]:
         """How far the loops of each container that has one now came; keyed by the kernel's name of the container."""
         known = loop_tallies(self._connection, run.id, run.recovery, run.counts_from)
-        return {name: known[name] for name in self.program(run).items_of if name in known}
+        looped = (step.name for step in self.program(run).steps if step.loop is not None)
+        return {name: known[name] for name in looped if name in known}
 
     def instances(self, run: RunView, *, step: str | None = None, sequence: str | None = None,
                   statuses: tuple[TaskStatus, ...] = (), since: int = 0, limit: int | None = 1000,

@@ -104,8 +104,9 @@ class TurnWriter:
                     for a in changes.attempts
                 ],
             )
-        for task, source in changes.items:
-            yield "items", ((*self._key(task), *part) for part in source.slices())
+        for task, source, of in changes.items:
+            key = (*self._key(task)[:-1], self._recovery if of is None else of)
+            yield "items", ((*key, *part) for part in source.slices())
         if changes.carried:
             yield "carry", [(recovery, run, task.sequence, task.step.name, source) for task, source in changes.carried]
         if changes.delays_begun:
@@ -141,7 +142,7 @@ class TurnWriter:
         walked = [(*_progress(p), *self._key(p.task)) for p in loops if p.is_recorded]
         if walked:
             yield "loop update", walked
-        begun = [(*self._key(p.task), p.size, *_progress(p)) for p in loops if not p.is_recorded]
+        begun = [(*self._key(p.task), *_progress(p)) for p in loops if not p.is_recorded]
         if begun:
             yield "loop", begun
 
@@ -177,13 +178,13 @@ def _standing(task: Task) -> Row:
 
 def _progress(progress: Progress) -> Row:
     p = progress
-    return p.begun, p.over, p.failed, p.cancelled, p.broken, p.clean
+    return p.size, p.begun, p.over, p.failed, p.cancelled, p.broken, p.clean
 
 
 KEY = ("run", "sequence", "step", "recovery")
 STANDING = ("status", "try", "due", "started", "ended", "raised", "clean", "ticket")
 PLACE = ("run", "sequence", "scope", "recovery")
-PROGRESS = ("begun", "over", "failed", "cancelled", "broken", "clean")
+PROGRESS = ("items", "begun", "over", "failed", "cancelled", "broken", "clean")
 WAIT = ("run", "sequence", "event", "kind", "target", "recovery")
 
 
@@ -228,7 +229,7 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         "attempt": inserted(t.attempts, *KEY, "try", "status", "started", "ended", "error", "traceback"),
         "iteration": inserted(t.iterations, *PLACE, "number", "status", "halted", "clean", "started", "ended"),
         "iteration update": updated(t.iterations, ("status", "halted", "clean", "ended"), PLACE),
-        "loop": inserted(t.loops, *KEY, "items", *PROGRESS),
+        "loop": inserted(t.loops, *KEY, *PROGRESS),
         "loop update": updated(t.loops, PROGRESS, KEY),
         "items": inserted(t.items, *KEY, "first", "size", "keys", "values"),
         "delay": inserted(t.delays, *WAIT, "due", "over"),

@@ -30,7 +30,7 @@ from eventcore.decide.changes import Changes
 from eventcore.decide.state import Task
 from eventcore.decide.turn import Turn
 from eventcore.define.outcome import Outcome
-from eventcore.define.program import Role
+from eventcore.define.program import COMPUTING
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
@@ -176,7 +176,7 @@ class Engine:
 
     def _kept(self, task: Task, outcome: Outcome) -> Outcome:
         """The outcome, its large result kept apart; where that is impossible, the try has failed."""
-        if outcome.ok and outcome.result is not None and task.step.role is not Role.items:
+        if outcome.ok and outcome.result is not None and task.step.role not in COMPUTING:
             try:
                 self._writer.keep(task, outcome.result, outcome.files)
             except StoreError as error:

@@ -76,6 +76,11 @@ def loggers(program: StoredProgram) -> dict[str, str]:
     return {step.name: step.path for step in program.steps if step.function is not None}
 
 
+def _parts(program: StoredProgram) -> dict[str, str]:
+    """What setups, teardowns and conditions are, by the kernel's names: their logs are named after that."""
+    return {step.name: step.role.part for step in program.steps if step.role.part}
+
+
 def tries(reader: Reader, run: RunView, named: Named | None, number: int | None, *, failed: bool) -> list[Try]:
     """The tries of the run, in the order in which their tasks were reached; of those `named`, of one number, failed."""
     steps = loggers(reader.program(run))
@@ -93,7 +98,7 @@ def tries(reader: Reader, run: RunView, named: Named | None, number: int | None,
 def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
     folder = log_folder(run)
     ended = {(a.step, a.sequence, a.recovery, a.try_number): a for a in reader.attempts(run)}
-    instances = Instances(reader, run)
+    instances, parts = Instances(reader, run), _parts(reader.program(run))
     for task in reader.tasks(run, steps.keys(), time.time(), MOST_TASKS):
         if task.status is TaskStatus.skipped:
             continue
@@ -105,7 +110,7 @@ def _all(reader: Reader, run: RunView, steps: dict[str, str]) -> Iterator[Try]:
                 number < task.try_number or task.started is None or task.status is TaskStatus.ready
             ):
                 continue
-            file = Path(folder.file(path, task.sequence, task.recovery, number))
+            file = Path(folder.file(path, task.sequence, task.recovery, number, parts.get(task.step, "")))
             yield Try(
                 path, task.sequence, task.recovery, number, task.status if attempt is None else attempt.status, file,
                 instances.name(*place), instances.items(*place),

@@ -41,7 +41,8 @@ from sequent.compiler.events import Events, clause_of, count_of, level_of
 from sequent.compiler.graph import FlowGraph
 from sequent.language.evaluated import Evaluated
 from sequent.language.loops import ComputedItems, StaticLoop
-from sequent.language.references import ItemReference, KeyReference, body_name
+from sequent.language.open_loops import Asking, Stream, Until, name_of, pulling
+from sequent.language.references import ItemReference, KeyReference, RecordedCount, body_name
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
 from sequent.language.stand_in import FlowReference, parts_of, source_of
 from sequent.language.step import Container, FlowStep, step_of
@@ -108,7 +109,11 @@ class _Compiler:
 
     def _add_body(self, step: FlowStep, begin: Event) -> None:
         """The function of a step with a loop of its own: the one child of its iterations."""
-        over = self.events.event(f"{step.path}#over-inside", step.path, EventKind.over)
+        if isinstance(step.loop, Until):
+            over = self.events.event(f"{step.path}#body-over", step.path)
+            self._close(step, (over,))
+        else:
+            over = self.events.event(f"{step.path}#over-inside", step.path, EventKind.over)
         trouble = self._trouble(step, step.path, self.graph.stops(step))
         body = self._add_step(
             body_name(step.path), step,
@@ -238,17 +243,56 @@ class _Compiler:
         self, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], place: Place, config: StepConfig
     ) -> Step:
         scope = self.program.add_scope(step.path, step.parent.path, self.events.outcomes(step))
-        items = None if step.loop is None else self._add_items(step)
+        items = None if step.loop is None or isinstance(step.loop, Until) else self._add_items(step)
         tallies, exports = self._members(step)  # what is passed on comes before the end of the iteration
         outward = tuple(child.path for child in step.children.values() if self.graph.outward(child))
         if step.children:
             overs = tuple(self.events.came(child, StepStatus.over) for child in self.graph.closing_children(step))
-            expr = overs if len(overs) > 1 or exports else None  # an association would be followed first
-            over = self.program.add_event(f"{step.path}#over-inside", expr, scope=step.path, kind=EventKind.over)
-            if expr is None:
-                self.program.add_assoc(overs[0], (over,))
-        loop = Loop(scope, items, step.concurrent, outward, tallies, exports, self._carried(step), self._unwalked(step))
+            self._close(step, overs, counts=bool(exports))
+        setup, teardown = (self._add_around(step, role) for role in (Role.setup, Role.teardown))
+        until, limit = (f"{step.path}#until", step.loop.limit) if isinstance(step.loop, Until) else (None, 1)
+        loop = Loop(
+            scope, items, step.concurrent, outward, setup, teardown, isinstance(step.loop, Stream), until, limit,
+            tallies, exports, self._carried(step), self._unwalked(step),
+        )  # fmt: skip
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
+
+    def _close(self, step: FlowStep, overs: tuple[Event, ...], *, counts: bool = False) -> None:
+        """Have the container's iteration be over when all of these have come, and its condition has been asked."""
+        if isinstance(step.loop, Until):
+            asks = self._all_of(f"{step.path}#asks", overs, EventKind.internal)
+            overs = (*overs, self._add_until(step, step.loop, asks))
+        # an association would be followed before what counts the steps
+        self._all_of(f"{step.path}#over-inside", overs, EventKind.over, as_expression=counts)
+
+    def _all_of(self, name: str, events: tuple[Event, ...], kind: EventKind, *, as_expression: bool = False) -> Event:
+        """An event in the scope of these that comes when all of them have."""
+        expr = events if len(events) > 1 or as_expression else None
+        found = self.program.add_event(name, expr, scope=events[0].scope, kind=kind)
+        if expr is None:
+            self.program.add_assoc(events[0], (found,))
+        return found
+
+    def _add_until(self, step: FlowStep, loop: Until, asks: Event) -> Event:
+        """The step that asks whether the loop is to end; the event says that it has, or will not."""
+        over = self.events.event(f"{step.path}#until-over", step.path)
+        trouble = self._trouble(step, step.path, self.graph.stops(step))
+        config = replace(self._config_of(step, self.graph.ends_the_run(step)), **OF_ITS_OWN)
+        args: tuple[Any, ...] = ()
+        function = None if isinstance(loop.condition, Reference) else loop.condition
+        if isinstance(loop.condition, Reference):
+            config, args = replace(config, task_construct="invoke", timeout=None), (loop.condition,)
+        place = Place(
+            path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
+            **self._surroundings(step, step),
+        )  # fmt: skip
+        asking = self.program.add_step(
+            f"{step.path}#until", Asking(function), args, {},
+            {StepStatus.failure: (trouble,), StepStatus.complete: (over,)}, (), None, step.recovery, config, place,
+            Role.until,
+        )  # fmt: skip
+        self.program.add_assoc(asks, (asking,))
+        return over
 
     def _members(self, container: FlowStep) -> tuple[tuple[Tally, ...], Mapping[str, Event]]:
         """What is to be told of how many iterations end how; or, without a loop, of how many steps do."""
@@ -301,11 +345,16 @@ class _Compiler:
         over = self.events.event(f"{step.path}#items-over", scope, EventKind.items)
         config = replace(self._config_of(step, False), deadline=None)
         known: Items | None = None
-        func: ComputedItems | None = None
+        func: Callable[..., Any] | None = None
         args: tuple[Any, ...] = ()
         surroundings: dict[str, Any] = {}
+        role = Role.items
         if isinstance(step.loop, StaticLoop):
             known = step.loop.items
+        elif isinstance(step.loop, Stream):
+            func, construct = pulling(step.loop)
+            config, role = replace(config, task_construct=construct, timeout=None), Role.stream
+            args, surroundings = (RecordedCount(step),), self._surroundings(step, step.parent)
         elif isinstance(step.loop, Reference):
             config = replace(config, task_construct="invoke", timeout=None)
             func, args = ComputedItems(None), (step.loop,)
@@ -313,9 +362,28 @@ class _Compiler:
             func, surroundings = ComputedItems(step.loop), self._surroundings(step, step.parent)
         self.program.add_step(
             name, func, args, {}, {StepStatus.complete: (over,)}, (), None, step.recovery, config,
-            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True, **surroundings), Role.items,
+            Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True,
+                  survives=self.graph.survives(step), **surroundings), role,
             items=known,
         )  # fmt: skip
+        return name
+
+    def _add_around(self, step: FlowStep, role: Role) -> str | None:
+        """The step that sets the container up, or tears it down; None where it has none."""
+        call = step.around.get(role.value)
+        if call is None:
+            return None
+        scope, name = step.parent.path, f"{step.path}#{role.value}"
+        over = self.events.event(f"{name}-over", scope, EventKind.around)
+        place = Place(
+            path=step.path, scope=scope, void=over, handled=True,
+            survives=role is Role.teardown or self.graph.survives(step),
+            **self._surroundings(step, step.parent),
+        )  # fmt: skip
+        config = replace(self._config_of(step, False), **OF_ITS_OWN)
+        self.program.add_step(
+            name, call.func, call.args, {}, {StepStatus.complete: (over,)}, (), None, {}, config, place, role
+        )
         return name
 
     def _add_step(self, name: str, step: FlowStep, triggers: Mapping[StepStatus, list[Event]], place: Place,
@@ -330,6 +398,10 @@ class _Compiler:
 
     def _picture(self, step: FlowStep) -> Picture:
         """What pictures show of the step as it was written."""
+        names = {what: _short_name(call.func) for what, call in step.around.items()}
+        return replace(self._loop_picture(step), **names)
+
+    def _loop_picture(self, step: FlowStep) -> Picture:
         tree = self.graph.requirement(step)
         require = None if tree is None else as_data(tree, self._clause_data)
         when = None if step.when is None else _shown(step.when)
@@ -342,8 +414,13 @@ class _Compiler:
             kind: Literal["result", "item"] = "item" if isinstance(source, ItemReference) else "result"
             shown = repr(source).removesuffix(f".{kind}") + parts_of(step.loop)
             return Picture(kind, None, shown, step.concurrent, step.delay, require, when)
-        function = (function_name(step.loop) or "?").rpartition(":")[2]
-        return Picture("function", None, function, step.concurrent, step.delay, require, when)
+        if isinstance(step.loop, Until):
+            condition = name_of(step.loop.condition)
+            said = condition if isinstance(step.loop.condition, Reference) else f"{condition}()"
+            return Picture("until", None, said, step.concurrent, step.delay, require, when, step.loop.limit)
+        if isinstance(step.loop, Stream):
+            return Picture("stream", None, _short_name(step.loop.function), step.concurrent, step.delay, require, when)
+        return Picture("function", None, _short_name(step.loop), step.concurrent, step.delay, require, when)
 
     def _clause_data(self, leaf: Any) -> dict[str, Any]:
         """A clause as pictures and explanations read it: see `eventcore.define.tree`."""
@@ -370,12 +447,20 @@ class _Compiler:
 
     def _surroundings(self, step: FlowStep, inside: Container) -> dict[str, Any]:
         """What a step can know of the nearest loop around it."""
-        around = [inside, *(inside.containers if isinstance(inside, FlowStep) else [])]
-        for container in around:
-            if isinstance(container, FlowStep) and container.loop is not None:
-                item = ItemReference(container)
-                return {"extras": {"item": item, "key": KeyReference(container)}, "environment": {"LOOP_VALUE": item}}
-        return {}
+        around = [inside, *inside.containers] if isinstance(inside, FlowStep) else []
+        looped = [container for container in around if container.loop is not None]
+        if not looped:
+            return {}
+        extras: dict[str, Reference] = {"key": KeyReference(looped[0])}
+        found = next((container for container in looped if container.has_items), None)
+        if found is None:
+            return {"extras": extras}
+        item = ItemReference(found)
+        return {"extras": {"item": item, **extras}, "environment": {"LOOP_VALUE": item}}
+
+
+def _short_name(function: Any) -> str:
+    return (function_name(function) or "?").rpartition(":")[2]
 
 
 def _shown(when: Reference | Callable[[], object]) -> str:

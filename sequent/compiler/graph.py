@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
@@ -12,7 +12,10 @@ from eventcore.define.expression import Expression
 from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
+from sequent.language.open_loops import Until
+from sequent.language.references import ResultReference, placed_of
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.stand_in import sources_in
 from sequent.language.step import Container, FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
@@ -84,10 +87,13 @@ class FlowGraph:
         return _by_path(self.never_asked)
 
     @cached_property
-    def referred(self) -> frozenset[str]:
+    def referred(self) -> Collection[str]:
         """The steps whose results others take."""
         asked = (source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
-        return frozenset(asked).union(*(requirement.read for requirement in self._requirements.values()))
+        conditions = [step.loop.condition for step in self.steps.values() if isinstance(step.loop, Until)]
+        ending = (placed_of(one).path for one in sources_in(conditions) if isinstance(one, ResultReference))
+        read = (requirement.read for requirement in self._requirements.values())
+        return frozenset(asked).union(ending, *read)
 
     @cached_property
     def voidable(self) -> frozenset[str]:
@@ -145,7 +151,12 @@ class FlowGraph:
 
     def can_be_halted(self, container: Container) -> bool:
         """Whether an iteration of the container can be ended before its time."""
-        return container.path in self._halting
+        return self._has_teardown or container.path in self._halting
+
+    @cached_property
+    def _has_teardown(self) -> bool:
+        """Whether some container has one: a failure that stops the run then ends all iterations."""
+        return any(step.teardown is not None for step in self.steps.values())
 
     @cached_property
     def _halting(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError
 from sequent.language.loops import StaticLoop
+from sequent.language.open_loops import Stream, Until
 from sequent.language.references import ItemReference
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
 from sequent.language.stand_in import FlowReference, source_of
@@ -68,6 +69,8 @@ def _loop(step: FlowStep) -> str | None:
         return None
     if isinstance(step.loop, StaticLoop):
         return "items"
+    if isinstance(step.loop, (Stream, Until)):
+        return "stream" if isinstance(step.loop, Stream) else "until"
     if not isinstance(step.loop, FlowReference):
         return "function"
     return "item" if isinstance(source_of(step.loop), ItemReference) else "result"

@@ -11,6 +11,7 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.levels import with_bodies
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
+from sequent.language.open_loops import Until
 from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference, ValueReference, event_of
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
@@ -63,10 +64,17 @@ class _Finder:
         """The step's own clauses, and success of each further step whose result it takes."""
         step = self.step
         written = None if step.require is None else rebuilt(step.require, self._found)
-        if not (step.args or step.kwargs) and step.loop is None and step.when is None:
+        if not (step.args or step.kwargs or step.around) and step.loop is None and step.when is None:
             return Requirement(written, frozenset(), frozenset())
         references = list(sources_in((step.args, step.kwargs, step.loop, step.when)))
-        results, events = self._results(references), self._events(references)
+        results = self._results(references)
+        if isinstance(step.loop, Until):
+            results |= self._outside(sources_in(step.loop.condition))
+        for call in step.around.values():
+            around = list(sources_in(call.args))
+            results |= self._results(around, around=True)
+            references += around
+        events = self._events(references)
         written_clauses = clauses(written)
         named = {clause.step for clause in written_clauses if not isinstance(clause, (PreviousClause, StepEvent))}
         implied = [other for other in results.values() if other not in named]
@@ -144,8 +152,8 @@ class _Finder:
             raise RequireError(f"{said}, which has {known} {what}; ask for fewer")
         return MembersClause(named, leaf.status, leaf.least)
 
-    def _results(self, references: Iterable[FlowReference]) -> dict[str, FlowStep]:
-        """The steps whose results are referred to."""
+    def _results(self, references: Iterable[FlowReference], *, around: bool = False) -> dict[str, FlowStep]:
+        """The steps whose results are referred to, by a setup or teardown if it is `around` the iterations."""
         found: dict[str, FlowStep] = {}
         for reference in references:
             if isinstance(reference, ResultReference):
@@ -159,7 +167,7 @@ class _Finder:
                     self._check_reach(container, RESULTS)
                     found[container.path] = container
             elif isinstance(reference, (ItemReference, KeyReference)):
-                self._check_item(reference)
+                self._check_item(reference, around=around)
         return found
 
     def _read(self, references: Iterable[FlowReference]) -> Iterator[str]:
@@ -175,6 +183,18 @@ class _Finder:
                 assert isinstance(named, FlowStep)
                 self._check_no_container(named)
                 yield named.path
+
+    def _outside(self, references: Iterable[FlowReference]) -> dict[str, FlowStep]:
+        """The steps outside whose results a condition takes; those inside must be in the iteration itself."""
+        found = list(references)
+        inside = [one for one in found if isinstance(one, ResultReference) and step_of(one).parent is self.step]
+        for reference in inside:
+            if step_of(reference).is_container:
+                raise LoopError(
+                    f"step {self.step.path!r}: its condition takes {reference!r}, but {step_of(reference).path!r} has "
+                    "iterations; take the result of a step without"
+                )
+        return self._results(one for one in found if one not in inside)
 
     def _by_name(self, name: str) -> FlowStep:
         if (found := self.step.named(name)) is not None:
@@ -222,8 +242,8 @@ class _Finder:
                 f"those of one of its steps, {named.path}.results({'...' if inside is None else inside.path})"
             )
 
-    def _check_item(self, reference: ItemReference | KeyReference) -> None:
+    def _check_item(self, reference: ItemReference | KeyReference, *, around: bool = False) -> None:
         looped = step_of(reference)
-        own = looped is self.step and not self.step.children
+        own = looped is self.step and not self.step.children and not around
         if not own and looped not in self.containers:
             raise LoopError(f"step {self.step.path!r} refers to {reference!r}, which does not contain it")

@@ -67,6 +67,20 @@ class ItemReference(FlowReference):
         return f"{self._step.path}.item"
 
 
+class RecordedCount(FlowReference):
+    """How many items of a container's loop are recorded."""
+
+    def __init__(self, step: Placed) -> None:
+        self._step = step
+
+    def resolve(self, lookup: Lookup, sequence: str) -> int:
+        """See `Reference`."""
+        return lookup.size(self._step.path, sequence)
+
+    def __repr__(self) -> str:
+        return f"the number of items of {self._step.path}"
+
+
 class NearestItem(FlowReference):
     """`sequent.item`: the item of the nearest loop around a step, its own included; `add_step` finds out which."""
 

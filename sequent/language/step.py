@@ -16,12 +16,15 @@ from eventcore.define.replay import as_replays
 from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
+from eventcore.define.stored import function_name
 from eventcore.define.written import Acquires, Recovery
 from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
+from sequent.language.around import Around, AroundCall, around_call
 from sequent.language.conditions import Condition
 from sequent.language.loops import StaticLoop, is_static, static_items
+from sequent.language.open_loops import Stream, Until
 from sequent.language.placed import Placed
 from sequent.language.previous import Previous
 from sequent.language.references import (
@@ -76,6 +79,8 @@ class Container(Placed):
         hosts: Iterable[str] | None = None,
         *,
         when: When | None = None,
+        setup: Around | None = None,
+        teardown: Around | None = None,
         requires: Requirement | None = (),
         repeat: Loop | None = None,
         repeats: Loop | None = None,
@@ -86,14 +91,17 @@ class Container(Placed):
           without `func` succeeds at once.
         - `require`: what must hold before it starts, see `sequent.language.require.as_tree`; by default that its
           container has.
-        - `loop`: an iterable, a mapping, a callable without arguments, another step's result or the item of a loop
-          around it; `concurrent` iterations run side by side.
+        - `loop`: an iterable, a mapping, a callable without arguments, another step's result, the item of a loop
+          around it, a `stream`, or `until` a condition holds;
+          `concurrent` iterations run side by side.
         - `delay`: seconds between the requirement and the start.
         - `acquires`, `releases`: pairs of `ResourcePool` and count; a container holds its own from start to end.
         - `recovery`, `config`: as in the kernel; a container's apply to its steps, unless they set their own.
         - `when`: what must be true, or else the step is not reached: a reference such as `other.result`, a comparison
           such as `other.result["n"] > 0`, several joined with `&`, `|` and `~`, or a function without arguments. It is
           evaluated when the requirement holds; that the steps that it refers to have succeeded is part of that.
+        - `setup`, `teardown`: of a container, functions that run before its first iteration and after its last,
+          whatever happened; one with arguments is written as a tuple: `(function, argument, ...)`.
         - `requires`, `repeat` and `repeats` are other spellings of `require` and `loop`.
 
         Raises a `FlowError` if the step could not run as written.
@@ -109,7 +117,7 @@ class Container(Placed):
         self._check_new_child(name)
         step = FlowStep(
             self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
-            delay, concurrent, acquires, releases, recovery, config, when,
+            delay, concurrent, acquires, releases, recovery, config, when, None, setup, teardown,
         )  # fmt: skip
         self.children[name] = step
         return step
@@ -156,6 +164,8 @@ class Container(Placed):
         hosts: Iterable[str] | None = None,
         *,
         when: When | None = None,
+        setup: Around | None = None,
+        teardown: Around | None = None,
         requires: Requirement | None = (),
         repeat: Loop | None = None,
         repeats: Loop | None = None,
@@ -177,8 +187,8 @@ class Container(Placed):
         def decorate(func: Callable[..., object]) -> FlowStep:
             step = self.add_step(
                 getattr(func, "__name__", "") if name is None else name, func, args, kwargs, require, loop, delay,
-                concurrent, acquires, releases, recovery, config, hosts, when=when, requires=requires, repeat=repeat,
-                repeats=repeats,
+                concurrent, acquires, releases, recovery, config, hosts, when=when, setup=setup, teardown=teardown,
+                requires=requires, repeat=repeat, repeats=repeats,
             )  # fmt: skip
             step.__wrapped__ = func  # by which workers find it in its module, where its name stands for the step
             return step
@@ -224,7 +234,8 @@ class FlowStep(Container, Resident):
         self, parent: Container, name: str, func: Callable[..., object] | None, args: Iterable[object],
         kwargs: Mapping[str, object], require: Requirement | None, loop: Loop | None, delay: float, concurrent: int,
         acquires: Acquires, releases: Acquires | None, recovery: Recovery, config: Mapping[str, object],
-        when: When | None = None, wait: Wait | None = None,
+        when: When | None = None, wait: Wait | None = None, setup: Around | None = None,
+        teardown: Around | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.parent = parent
@@ -245,6 +256,8 @@ class FlowStep(Container, Resident):
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
+        self.setup = self._checked_around("setup", setup)
+        self.teardown = self._checked_around("teardown", teardown)
         self._recovery = as_replays(self.path, recovery)
         self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
 
@@ -286,6 +299,8 @@ class FlowStep(Container, Resident):
         """A stand-in for the item of this step's loop, for the arguments and loops of the steps inside it."""
         if self.loop is None:
             raise LoopError(f"step {self.path!r} has no loop, so it has no item; give it a loop")
+        if not self.has_items:
+            raise LoopError(f"step {self.path!r} has no items; use {self.path}.key, the number of the iteration")
         return ItemReference(self)
 
     @property
@@ -316,6 +331,11 @@ class FlowStep(Container, Resident):
         return bool(self.children) or self.loop is not None
 
     @property
+    def has_items(self) -> bool:
+        """Whether it has a loop over items."""
+        return self.loop is not None and not isinstance(self.loop, Until)
+
+    @property
     def has_static_loop(self) -> bool:
         """Whether the loop's items are known when the flow is built."""
         return isinstance(self.loop, StaticLoop)
@@ -328,7 +348,7 @@ class FlowStep(Container, Resident):
     @property
     def computes_loop(self) -> bool:
         """Whether the loop's items are what a function returns in the run."""
-        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference))
+        return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream, Until))
 
     @cached_property
     def config(self) -> StepConfig:
@@ -365,6 +385,12 @@ class FlowStep(Container, Resident):
                 around = found
         return found
 
+    @property
+    def around(self) -> Mapping[str, AroundCall]:
+        """Its `setup` and its `teardown`, where it has them."""
+        calls = (("setup", self.setup), ("teardown", self.teardown))
+        return {what: call for what, call in calls if call is not None}
+
     def check_as_built(self) -> None:
         """Find what only shows when the step has all its children; raises `FlowError`."""
         if self.events and (self.children or self.func is None or self.wait is not None):
@@ -375,6 +401,22 @@ class FlowStep(Container, Resident):
                 f"step {self.path!r}: max_concurrent is for steps with a function; this one is a container, "
                 "so set it on the steps inside, or set concurrent to limit iterations"
             )
+        if isinstance(self.loop, Until) and self.loop.condition is None:
+            raise LoopError(f"step {self.path!r}: its loop has no condition; give one to until, or to its method when")
+        for what, call in self.around.items():
+            if not self.is_container:
+                raise FlowError(
+                    f"step {self.path!r}: {what} is for containers, and this step has neither steps nor a loop; call "
+                    f"{function_name(call.func)} in the step's function, or add the function as a step inside this one"
+                )
+
+    def _checked_around(self, what: str, written: Around | None) -> AroundCall | None:
+        """The setup or the teardown; `item` among its arguments is that of the nearest loop around the step."""
+        call = around_call(written, f"step {self.path!r}, {what}")
+        return None if call is None else AroundCall(call.func, mapped(call.args, self._with_outer_item))
+
+    def _with_outer_item(self, reference: Reference) -> Reference:
+        return self._nearest_item(self.containers) if isinstance(reference, NearestItem) else reference
 
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:
@@ -406,7 +448,7 @@ class FlowStep(Container, Resident):
 
     def _nearest_item(self, steps: Iterable[FlowStep]) -> ItemReference:
         for step in steps:
-            if step.loop is not None:
+            if step.has_items:
                 return ItemReference(step)
         raise LoopError(
             f"step {self.path!r} uses an item but is not in a loop; give it or a container around it a loop"
@@ -423,7 +465,7 @@ class FlowStep(Container, Resident):
             raise LoopError(f"step {self.path!r}: its loop is {loop!r}, which is true or false; write when={loop!r}")
         if isinstance(loop, Reference):
             return self._placed(loop, own=False)
-        if loop is None or (callable(loop) and not is_static(loop)):
+        if loop is None or isinstance(loop, (Stream, Until)) or (callable(loop) and not is_static(loop)):
             return loop
         return StaticLoop(static_items(loop, self.path))
 
@@ -436,6 +478,11 @@ class FlowStep(Container, Resident):
         if isinstance(concurrent, bool) or not isinstance(concurrent, int) or concurrent < 1:
             raise FlowError(
                 f"step {self.path!r}: concurrent must be a number of iterations, 1 or more, not {concurrent!r}"
+            )
+        if concurrent > 1 and isinstance(self.loop, Until):
+            raise FlowError(
+                f"step {self.path!r}: its iterations come one after the other, as each may be the last; leave "
+                "concurrent out"
             )
         return concurrent
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from eventcore.define.expression import Expression
 from eventcore.define.reference import Reference
 from eventcore.define.status import StepStatus
+from sequent.language.open_loops import Stream, Until
 from sequent.language.stand_in import FlowReference
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 #: `a & b`; or several that must all hold
 RequirePart: TypeAlias = "Expression | tuple[FlowStep | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
 Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[FlowStep | str, StepStatus]"
-#: what a loop walks, a function that returns it, the result of a step, or the item of a loop around it
-Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference
+#: what a loop walks, a function that returns it, the result of a step, the item of a loop around it, a
+#: stream, or until a condition holds
+Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference | Stream | Until
 #: a reference, whose value is true or not, a comparison of one, several joined with `&`, `|` and `~`, or a function
 When: TypeAlias = FlowReference | Callable[[], object]

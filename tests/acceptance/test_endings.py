@@ -24,7 +24,7 @@ import eventcore as evr
 from eventcore.define.status import StepStatus
 from sequent import Sequent
 
-DEADLINE = 60.0
+DEADLINE = 600
 PROCESS, THREAD, INVOKE = "process", "thread", "invoke"
 
 

@@ -25,7 +25,7 @@ from click.testing import CliRunner
 from sequent.cli.command import sequent
 
 COMMAND = str(Path(sys.executable).with_name("sequent"))
-DEADLINE = 60.0
+DEADLINE = 600
 
 #: a loop whose iterations wait for files of their own, a step that fails once, and one with a delay
 FLOW = """

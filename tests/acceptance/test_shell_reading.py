@@ -106,7 +106,7 @@ def running(folder: Path, program: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 600
         while len(list(folder.glob("live/live/*.log"))) < 2:
             assert time.monotonic() < deadline, "the run does not start"
             time.sleep(0.05)

@@ -92,7 +92,7 @@ class Shell:
         return {"run": found["state"], **dict(walk(found["steps"]))}
 
     def until(self, holds: Callable[[dict[str, str]], bool], target: str = "flow.run.db") -> dict[str, str]:
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             status = self.status(target)
             if status and holds(status):

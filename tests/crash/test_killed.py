@@ -119,7 +119,7 @@ HELD = """\
     program.add_assoc(start, program.add_step("waits", waits))
     program.trigger_event(start, 1)
     mode = evr.RunMode(sys.argv[2])
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         try:
             print(program.run(run_mode=mode))

@@ -34,6 +34,9 @@ class NoArchive(Archive):
     def iteration_number(self, scope: str, sequence: str) -> int | None:
         return None
 
+    def last_error(self, step: str, sequence: str) -> tuple[str | None, str | None]:
+        return None, None
+
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         return iter(())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 COMMAND = Path(sys.executable).with_name("sequent")
-LONG = 60_000  #: milliseconds that something may take to appear
+LONG = 180_000  #: milliseconds that something may take to appear
 RUN = "/stores/1/runs/1"
 
 

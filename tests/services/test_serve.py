@@ -66,7 +66,7 @@ class Running:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self.store = folder / "flow.run.db"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not self._waits():
             assert time.monotonic() < deadline, "the run did not begin"
             time.sleep(0.05)

@@ -76,7 +76,7 @@ def runs(store: Path) -> list[RunView]:
 
 def awaited(what: Callable[[], object]) -> None:
     """Wait until it is so."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while not what():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.05)

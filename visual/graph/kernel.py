@@ -14,7 +14,16 @@ from visual.graph.shapes import Box, Edge, Graph, Node
 from visual.standing import Standing
 
 WAITS = "waits for a signal"
-_roles = {Role.container: "container", Role.items: "computes the loop", Role.condition: "decides"}
+_roles = {
+    Role.container: "container",
+    Role.items: "computes the loop",
+    Role.stream: "streams the loop",
+    Role.condition: "decides",
+    Role.until: "ends the loop",
+    Role.setup: "sets the container up",
+    Role.teardown: "tears the container down",
+}
+_kinds = (Role.container, Role.items, Role.condition)
 
 
 def kernel_graph(program: StoredProgram, title: str, standings: Mapping[str, Standing] | None,
@@ -50,7 +59,7 @@ class _Layout:
         if step.role is Role.wait:
             about.insert(0, WAITS)
         said, state = ((), None) if standing is None else ((standing.text,), standing.shade)
-        kind = step.role.value if step.role in _roles else "step"
+        kind = step.role.value if step.role in _kinds else "step"
         path = None if step.is_hidden else step.path
         node = Node(f"step {step.name}", step.name, kind, tuple(about), said, state, path)
         self._box(step.scope).members.append(node)

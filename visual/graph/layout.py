@@ -119,6 +119,7 @@ def _about(node: StepNode) -> tuple[str, ...]:
     lines = [WAITS] if step.role is Role.wait else []
     if step.loop is not None:
         lines.append(f"loop: {step.loop}" + (f", {step.concurrent} at once" if step.concurrent > 1 else ""))
+    lines += [f"{what}: {function}" for what, function in node.around]
     if step.delay and step.require is None:
         lines.append(f"after {step.delay:g} s")
     if step.when is not None:

@@ -62,7 +62,7 @@ def _item(moment: Moment, node: StepNode, around: int | None, now: float) -> Ite
     counter, share = progress(moment.standings, node, around)
     about = ", ".join(_about(moment, node, standing, now, is_single=not counter))
     children = _items(moment, node.children, total_of(moment.standings, node, around), now)
-    loop = None if node.loop is None else plain(str(node.loop))
+    loop = None if node.about is None else plain(node.about)
     return Item(plain(node.name), loop, standing.state, counter, share, about, children, standing.shade)
 
 

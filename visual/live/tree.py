@@ -114,8 +114,8 @@ def _add(tree: Tree, node: StepNode, shown: Shown, errors: Mapping[str, list[Tex
     standings = shown.standings
     standing = standings.get(node.kernel_name, shown.unreached)
     line = Text(plain(node.name))
-    if node.loop is not None:
-        line.append(f"  ({plain(str(node.loop))})", style="dim")
+    if node.about is not None:
+        line.append(f"  ({plain(node.about)})", style="dim")
     line.append("  ")
     counter = progress(standings, node, around)[0] if standing.counts else ""
     line.append(standing.counted(counter), style=STYLES.get(standing.shade, ""))

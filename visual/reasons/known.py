@@ -134,7 +134,7 @@ class Known:
         return [task for task in failed if not self._is_silent(task.step) and not self.steps[task.step].handled]
 
     def _is_silent(self, step: str) -> bool:
-        return step not in self.steps or self.steps[step].role in (Role.container, Role.items)
+        return step not in self.steps or self.steps[step].role is Role.container or self.steps[step].is_hidden
 
     def shown(self, task: InstanceView) -> str:
         """A task as users write it."""

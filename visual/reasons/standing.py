@@ -135,8 +135,9 @@ def _inside(known: Known, task: InstanceView) -> list[InstanceView]:
 
 
 def _steps_inside(known: Known, container: StoredStep) -> set[str]:
-    """The kernel's steps inside a container, and the one that computes its loop."""
-    found = {known.program.items_of.get(container.name, "")}
+    """The kernel's steps inside a container, and those that compute its loop, set it up and tear it down."""
+    beside = known.program.members[container.scope]
+    found = {step.name for step in beside if step.is_hidden and step.path == container.path}
     for step in () if container.inside is None else known.program.members[container.inside]:
         found |= {step.name} | (_steps_inside(known, step) if step.role is Role.container else set())
     return found
@@ -196,7 +197,7 @@ def _failures_inside(known: Known, container: InstanceView) -> list[str]:
     found = [
         one
         for one in failed
-        if one.step in steps and f"{one.sequence}.".startswith(within) and known.steps[one.step].role is not Role.items
+        if one.step in steps and f"{one.sequence}.".startswith(within) and not known.steps[one.step].is_hidden
     ]
     return [f"{known.shown(one)}: {headline(one.error)}" for one in found if one.error]
 

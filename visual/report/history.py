@@ -213,7 +213,7 @@ def steps_data(program: StoredProgram) -> Iterator[dict[str, Any]]:
         places[node.path] = len(places)
         yield {
             "path": node.path, "name": node.name, "parent": places.get(node.parent or "", -1),
-            "container": node.is_container, "loop": None if node.loop is None else str(node.loop),
+            "container": node.is_container, "loop": node.about,
             "concurrent": step.concurrent, "delay": step.delay,
             "acquires": [f"{count} of {pool}" for pool, count in step.acquires], "require": in_words(step.require),
             "function": runs.function, "wait": step.role is Role.wait,

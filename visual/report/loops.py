@@ -27,7 +27,7 @@ def loops_of(reader: Reader, run: RunView, nodes: Iterable[StepNode]) -> list[di
     computing = reader.program(run).items_of
     known = reader.loops(run)
     for node in nodes:
-        if node.step.name not in known or known[node.step.name].items > ITEMS:
+        if node.step.name not in known or node.step.name not in computing or known[node.step.name].items > ITEMS:
             continue
         slices = reader.items(run, computing[node.step.name])
         for (sequence, _), parts in groupby(slices, key=lambda part: (part.sequence, part.recovery)):

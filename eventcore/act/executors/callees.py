@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from eventcore.act.envelope import is_plain, portable, travels_by_name
 from eventcore.act.executors.registry import executor_class
@@ -18,7 +18,7 @@ class Callee(NamedTuple):
     """What a step calls, and where."""
 
     path: str  #: of the step
-    what: Literal["function", "loop", "when"]
+    what: str  #: `function`, `loop`, `when`, `setup` or `teardown`
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]

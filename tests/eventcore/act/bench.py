@@ -18,7 +18,7 @@ from eventcore.act.routing import installed
 from eventcore.act.steplog import LogTarget
 from eventcore.define.outcome import Emission, Outcome
 
-DEADLINE = 60.0
+DEADLINE = 600
 LOG = "load@1.2.1.log"  #: the log file of every call here
 
 

@@ -1,0 +1,32 @@
+"""What users may write under `setup` and `teardown`: a function, or a tuple of one and its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sequent.errors import FlowError
+
+#: a function without arguments, or a tuple of a function and its arguments, which may be references
+Around: TypeAlias = "Callable[[], object] | tuple[Callable[..., object], *tuple[object, ...]]"
+
+
+class AroundCall(msgspec.Struct, frozen=True):
+    """A setup or a teardown: its function and its arguments."""
+
+    func: Callable[..., object]
+    args: tuple[Any, ...]
+
+
+def around_call(written: Around | None, what: str) -> AroundCall | None:
+    """The call that is written, None for none; raises `FlowError`, whose message begins with `what`."""
+    if written is None:
+        return None
+    func, *args = written if isinstance(written, tuple) and written else (written,)
+    if not callable(func):
+        raise FlowError(
+            f"{what}: {written!r} is not a function; give a function, or a tuple: (function, argument, ...)"
+        )
+    return AroundCall(func, tuple(args))
