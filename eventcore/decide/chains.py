@@ -18,13 +18,13 @@ from typing import TypeAlias
 import msgspec
 
 from eventcore.decide.plan import Plan
-from eventcore.define.program import Event, Step
-from eventcore.define.status import StepStatus
+from eventcore.define.program import Event, EventKind, Step
+from eventcore.define.status import StepStatus, TaskStatus
 
 Node: TypeAlias = Event | Step
 
 _BESIDE = (StepStatus.ready, StepStatus.active)  #: what follows from these does not wait for the step's end
-_AFTER = (StepStatus.success, StepStatus.complete)
+_AFTER = (StepStatus.success, StepStatus.complete, StepStatus.over)
 
 
 class Chains(msgspec.Struct, frozen=True):
@@ -85,11 +85,23 @@ class _Pass:
                 self._follows(self._next, event, dependent)
         for step in plan.steps.values():
             beside = [event for status in _BESIDE for event in step.triggers.get(status, ())]
+            beside += [own.event for own in step.place.own]
             ended = [event for status in _AFTER for event in step.triggers.get(status, ()) if event not in beside]
             for event in beside:
                 self._follows(self._beside, step, event)
-            for event in ended:
+            for event in (*ended, *_told_by(step)):
                 self._follows(self._next, step, event)
+        for event in plan.events.values():
+            for following in self._passed_on(event):
+                self._follows(self._next, event, following)
+
+    def _passed_on(self, event: Event) -> Iterator[Event]:
+        """The events outside a container, or about all of a level, that an event inside brings about."""
+        container = self._plan.container_of.get(event.scope)
+        if event.kind is EventKind.export and container is not None and container.loop is not None:
+            yield container.loop.exports[event.name]
+        elif event.kind is EventKind.ended:
+            yield from self._plan.scopes[event.scope].outcomes.get(TaskStatus.success, ())
 
     def _add(self, node: Node) -> None:
         self._nodes[_scope(node)].append(node)
@@ -143,6 +155,14 @@ class _Pass:
             return inside
         rounds = 1 if items.items is None else ceil(items.items.size / loop.concurrent)
         return self._own(items) + rounds * inside
+
+
+def _told_by(step: Step) -> Iterator[Event]:
+    """The events that a step brings about by its result, or by its iterations."""
+    if step.choice is not None:
+        yield step.choice.holds
+    if step.loop is not None:
+        yield from (tally.came for tally in step.loop.tallies)
 
 
 def _scope(node: Node) -> str:

@@ -54,7 +54,7 @@ def _error(context: Context, task: Task) -> str:
         if progress is None or task.step.loop is None or task.step.loop.items is None:
             return text
         return f"{text} after {progress.over} of {progress.size} iteration{'s' if progress.size > 1 else ''}"
-    begun = task.try_number - (task.status is TaskStatus.ready)
+    begun = task.try_number - (task.status is TaskStatus.ready and not task.is_asking)
     if not begun:
         return f"{text} before the first try"
     return f"{text} after {begun} {'try' if begun == 1 else 'tries'}"

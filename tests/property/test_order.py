@@ -62,6 +62,8 @@ class Watched:
         plan = Plan(program, Config(max_concurrent=max_concurrent, stop_on_exception=False))
         self.turn = Turn(plan, History(), NoArchive(), {}, ranks_of(plan, {}))
         self.most = max_concurrent
+        self.asked: list[Task] = []  #: those that waited for units when the last turn was over
+        self.had: set[tuple[str, str]] = set()  #: those that had units then
 
     @property
     def live(self) -> list[Task]:
@@ -80,15 +82,17 @@ class Watched:
         return rank, number
 
     def settle(self) -> list[Task]:
-        before = [task for task in self.live if task.status is TaskStatus.ready and not self.has_units(task)]
-        had = {task.key for task in self.live if task.holds}
         while self.turn.settle():
             pass
         started = self.turn.taken_changes().starts
-        for task in self.live:
-            if task.holds and task.key not in had:
-                self.check_not_overtaking(task, before)
+        holders = [task for task in self.live if task.holds]
+        for task in holders:
+            if task.key not in self.had:
+                self.check_not_overtaking(task)
         self.check_nobody_waits_in_vain()
+        ready = [task for task in self.live if task.status is TaskStatus.ready and task.due is None]
+        self.asked = [task for task in ready if not self.has_units(task)]
+        self.had = {task.key for task in holders}
         return started
 
     def has_units(self, task: Task) -> bool:
@@ -97,9 +101,9 @@ class Watched:
     def pools_of(self, task: Task) -> set[str]:
         return {name for name, _ in self.wanted[task.step.name].units}
 
-    def check_not_overtaking(self, task: Task, waiting: Sequence[Task]) -> None:
-        """Nobody gets units of a pool while somebody who goes before it has waited for that pool."""
-        for other in waiting:
+    def check_not_overtaking(self, task: Task) -> None:
+        """Nobody gets units of a pool while somebody who goes before it has asked for that pool before this turn."""
+        for other in self.asked:
             if other.status is TaskStatus.ready and not other.holds and other is not task:
                 assert not (self.pools_of(other) & self.pools_of(task) and self.place(other) < self.place(task))
 

@@ -218,3 +218,24 @@ def test_the_longest_chain_of_a_flow_passes_through_its_containers(level: list[M
     build(program, level)
     left = chains_of(program).left
     assert {name: count for name, count in left.items() if "#" not in name} == pytest.approx(expected(level))
+
+
+def test_conditions_ends_of_levels_and_counts_of_members_lead_on() -> None:
+    program = flow()
+    a = program.add_step("a", nothing)
+    b = program.add_step("b", nothing, require=((a, seq.STEP_SUCCESS),), when=a.result == 1)
+    program.add_step("c", nothing, require=((b, seq.STEP_OVER),))
+    each = program.add_step("each", nothing, loop=range(3), concurrent=3)
+    program.add_step("enough", nothing, require=seq.at_least(2, each, seq.STEP_SUCCESS))
+    program.add_step("at the end", nothing, require=((program, seq.STEP_SUCCESS),))
+    left = {name: count for name, count in chains_of(program).left.items() if "#" not in name or name == "b#when"}
+    assert left == {"a": 4, "b#when": 3, "b": 3, "c": 2, "each": 3, "enough": 2, "at the end": 1}
+
+
+def test_an_event_that_a_step_emits_leads_on_before_the_step_is_over() -> None:
+    program = flow()
+    a = program.add_step("a", nothing)
+    b = program.add_step("b", nothing, require=(a.event("half"),))
+    program.add_step("c", nothing, require=((b, seq.STEP_SUCCESS),))
+    left = chains_of(program, {"a": 1.5}).left
+    assert (left["a"], left["b"]) == (2, 2)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sequent as seq
 from eventcore.decide import delays, verdict
-from eventcore.define.outcome import Outcome
+from eventcore.define.outcome import Again, Deferred, Outcome
 from eventcore.define.pools import ResourcePool
 from eventcore.define.status import TaskStatus, Verdict
 from tests.eventcore.decide.flows import Decided, nothing
@@ -260,3 +260,53 @@ def test_a_pause_does_not_stop_the_time() -> None:
     run.end("first@1")
     run.wait_until(30)
     assert run.status("waits@1") is TaskStatus.failure
+
+
+def test_what_cleans_up_in_a_late_container_still_runs_and_belongs_to_it() -> None:
+    program = flow(**PROCESS)
+    box = program.add_step("box", config={"deadline": 30})
+    slow = box.add_step("slow", nothing)
+    box.add_step("cleanup", nothing, require=((slow, seq.STEP_OVER),))
+    box.add_step("then", nothing, require=((slow, seq.STEP_SUCCESS),))
+    program.add_step("told", nothing, require=((program, seq.STEP_FAILURE),))
+    run = Decided(program)
+    assert run.started() == ["box/slow@1.1"]
+    run.wait_until(30)
+    run.end("box/slow@1.1", ok=False)
+    assert run.started() == ["box/cleanup@1.1"]
+    assert run.status("box@1") is TaskStatus.active
+    run.end("box/cleanup@1.1")
+    assert run.status("box@1") is TaskStatus.failure
+    assert failures(run) == {"box@1": "deadline of 30 s passed"}
+    assert run.started() == ["told@1"]
+
+
+def test_a_stopped_run_keeps_the_deadline_of_a_cleanup() -> None:
+    program = flow(**PROCESS)
+    fails = program.add_step("fails", nothing)
+    program.add_step("cleanup", nothing, require=((fails, seq.STEP_OVER),), config={"deadline": 30})
+    run = Decided(program)
+    run.end("fails@1", ok=False)
+    assert run.started() == ["fails@1", "cleanup@1"]
+    run.wait_until(30)
+    assert run.ended_on_request == ["cleanup@1"]
+
+
+def test_what_asks_again_and_again_fails_between_two_asks() -> None:
+    program = flow(**PROCESS)
+    program.add_step("s", nothing, config={"deadline": 30, "retries": 5})
+    run = Decided(program)
+    run.turn.ended(run.task("s", "1"), Outcome(True, instead=Again(600)))
+    run.settle()
+    run.wait_until(30)
+    assert failures(run) == {"s@1": "deadline of 30 s passed after 1 try"}
+
+
+def test_what_somebody_else_is_to_end_fails_at_once() -> None:
+    program = flow(**PROCESS)
+    program.add_step("s", nothing, config={"deadline": 30, "retries": 5})
+    run = Decided(program)
+    run.turn.ended(run.task("s", "1"), Outcome(True, instead=Deferred("ticket", 600)))
+    run.settle()
+    run.wait_until(30)
+    assert failures(run) == {"s@1": "deadline of 30 s passed after 1 try"}
