@@ -12,12 +12,12 @@ from sequent.language.open_loops import Stream, Until
 from sequent.language.stand_in import FlowReference
 
 if TYPE_CHECKING:
-    from sequent.language.step import FlowStep
+    from sequent.language.step import Container
 
 #: a part of a requirement: a step, or its name, and a status; what `add_event` returned; `or_(...)`, `and_(...)`,
 #: `a & b`; or several that must all hold
-RequirePart: TypeAlias = "Expression | tuple[FlowStep | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
-Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[FlowStep | str, StepStatus]"
+RequirePart: TypeAlias = "Expression | tuple[Container | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
+Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[Container | str, StepStatus]"
 #: what a loop walks, a function that returns it, the result of a step, the item of a loop around it, a
 #: stream, or until a condition holds
 Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference | Stream | Until
