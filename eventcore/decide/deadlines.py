@@ -53,7 +53,9 @@ def _error(context: Context, task: Task) -> str:
         progress = context.state.progress.get(task.key)
         if progress is None or task.step.loop is None or task.step.loop.items is None:
             return text
-        return f"{text} after {progress.over} of {progress.size} iteration{'s' if progress.size > 1 else ''}"
+        known = progress.over if task.step.loop.is_stream else progress.size
+        of_all = "" if task.step.loop.is_stream else f" of {progress.size}"
+        return f"{text} after {progress.over}{of_all} iteration{'' if known == 1 else 's'}"
     begun = task.try_number - (task.status is TaskStatus.ready and not task.is_asking)
     if not begun:
         return f"{text} before the first try"

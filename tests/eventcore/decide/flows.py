@@ -42,6 +42,11 @@ class Decided:
     def status(self, name: str) -> TaskStatus:
         return self.tasks[name].status
 
+    def running(self, step: str) -> Task:
+        """The one task of a step that a worker has, by the kernel's name of the step."""
+        (found,) = [task for task in self.turn.context.state.running.values() if task.step.name == step]
+        return found
+
     def task(self, step: str, sequence: str) -> Task:
         """A task that is not over, by the kernel's name of its step."""
         return self.turn.context.state.live[step, sequence]

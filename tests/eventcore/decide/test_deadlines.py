@@ -310,3 +310,34 @@ def test_what_somebody_else_is_to_end_fails_at_once() -> None:
     run.settle()
     run.wait_until(30)
     assert failures(run) == {"s@1": "deadline of 30 s passed after 1 try"}
+
+
+def test_the_teardown_of_a_late_container_still_runs() -> None:
+    program = flow(**PROCESS)
+    box = program.add_step("box", setup=nothing, teardown=nothing, config={"deadline": 30})
+    box.add_step("slow", nothing)
+    run = Decided(program)
+    setup = run.running("box#setup")
+    run.turn.ended(setup, Outcome(True))
+    run.settle()
+    run.wait_until(30)
+    run.end("box/slow@1.1", ok=False)
+    run.turn.ended(run.running("box#teardown"), Outcome(True))
+    run.settle()
+    assert failures(run) == {"box@1": "deadline of 30 s passed"}
+    assert not verdict.todos(run.turn.context)
+
+
+def test_a_deadline_while_the_setup_runs_ends_that() -> None:
+    program = flow(**PROCESS)
+    box = program.add_step("box", setup=nothing, teardown=nothing, config={"deadline": 30})
+    box.add_step("slow", nothing)
+    run = Decided(program)
+    run.wait_until(30)
+    run.turn.ended(run.running("box#setup"), Outcome(False, error="cancelled"))
+    run.settle()
+    for task in list(run.turn.context.state.running.values()):
+        run.turn.ended(task, Outcome(True))
+        run.settle()
+    assert "box@1: deadline of 30 s passed" in [f"{one.task!r}: {one.error}" for one in run.attempts]
+    assert not verdict.todos(run.turn.context)
