@@ -105,7 +105,7 @@ def advance(context: Context, task: Task) -> None:
     may_begin = not (progress.broken or progress.cancelled or _is_ended(task) or context.starts_nothing)
     while may_begin and progress.begun - progress.over < loop.concurrent and _has_next(context, task, progress):
         number = progress.begun + 1
-        was_clean = progress.was_clean(number)
+        was_clean = progress.clean_before is not None and progress.was_clean(number)
         if loop.setup is not None and not was_clean and not around.is_set_up(context, task, loop.setup):
             break
         progress.begun = number

@@ -16,12 +16,11 @@ from eventcore.define.replay import as_replays
 from eventcore.define.resident import Resident
 from eventcore.define.sequence import is_name
 from eventcore.define.status import StepReplay, StepStatus
-from eventcore.define.stored import function_name
 from eventcore.define.written import Acquires, Recovery
 from eventcore.run import jupyter
 from sequent.errors import FlowError, LoopError
 from sequent.language.arguments import known_arguments_only
-from sequent.language.around import Around, AroundCall, around_call
+from sequent.language.around import Around, AroundCall, around_a_plain_step, around_call
 from sequent.language.conditions import Condition
 from sequent.language.loops import StaticLoop, is_static, static_items
 from sequent.language.open_loops import Stream, Until
@@ -403,12 +402,8 @@ class FlowStep(Container, Resident):
             )
         if isinstance(self.loop, Until) and self.loop.condition is None:
             raise LoopError(f"step {self.path!r}: its loop has no condition; give one to until, or to its method when")
-        for what, call in self.around.items():
-            if not self.is_container:
-                raise FlowError(
-                    f"step {self.path!r}: {what} is for containers, and this step has neither steps nor a loop; call "
-                    f"{function_name(call.func)} in the step's function, or add the function as a step inside this one"
-                )
+        if self.around and not self.is_container:
+            raise around_a_plain_step(self.path, self.around)
 
     def _checked_around(self, what: str, written: Around | None) -> AroundCall | None:
         """The setup or the teardown; `item` among its arguments is that of the nearest loop around the step."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,7 +16,7 @@ from eventcore.record.store import Store
 from tests.model import strategies
 from tests.model.containers import run_tree
 from tests.model.tree import Instance, NodeSpec, Path, TreeSpec, walk
-from tests.property.flows import FlowRun
+from tests.property.open_loops import OpenRun, kinds
 from tests.property.programs import ToldToFailError
 from tests.property.reading import store_at
 
@@ -34,11 +35,13 @@ class Call(NamedTuple):
     part: str
 
 
-class AroundRun(FlowRun):
+class AroundRun(OpenRun):
     """A run of a model's flow, some containers of which have a setup or a teardown."""
 
-    def __init__(self, *arguments: Any, around: frozenset[tuple[Path, str]]) -> None:
-        super().__init__(*arguments)
+    def __init__(
+        self, *arguments: Any, around: frozenset[tuple[Path, str]], kinds: Mapping[Path, str] = MappingProxyType({})
+    ) -> None:
+        super().__init__(*arguments, kinds=kinds)
         self.around = around
         self.broken = frozenset[Call]()
         self.calls: list[Call] = []
@@ -125,7 +128,8 @@ def test_all_is_between_setup_and_teardown_in_each_recovery_and_comes_to_its_end
     memory: Store, data: st.DataObject, stop: bool, construct: str
 ) -> None:
     tree = data.draw(strategies.trees(stop=stop, max_items=2))
-    run = AroundRun(tree, strategies.FailingLeaves(), memory, construct, around=data.draw(arounds(tree)))
+    around, open_loops = data.draw(arounds(tree)), data.draw(kinds(tree))
+    run = AroundRun(tree, strategies.FailingLeaves(), memory, construct, around=around, kinds=open_loops)
     run.start()
     run.broken = data.draw(breaks(run.calls))
     run.outcomes = data.draw(strategies.tree_outcomes(tree))

@@ -334,3 +334,25 @@ def test_a_setup_that_fails_then_ends_the_iterations_that_wait_for_it(tmp_path: 
     assert grown.again("up") == (False, ["up", "down"])
     assert grown.errors() == {"days@1": "its setup failed: ValueError: up"}
     assert grown.again() == (True, ["up", "mon", "tue", "down"])
+
+
+def test_a_setup_that_waits_for_its_next_try_is_torn_down_when_a_failure_elsewhere_stops_the_run() -> None:
+    begun, calls = Gate(), Calls()
+
+    def up() -> None:
+        calls.append("up")
+        begun.begun.set()
+        raise ValueError
+
+    def fails() -> None:
+        assert begun.begun.wait(60)
+        raise ValueError
+
+    f = flow(task_construct="thread", max_concurrent=0)
+    days = f.add_step("days", loop=[1], setup=up, teardown=(calls.append, "down"),
+                      config={"retries": 5, "retry_delay": 1000.0})  # fmt: skip
+    days.add_step("work", boom)
+    f.add_step("fails", fails)
+    assert not f()
+    assert calls == ["up", "down"]
+    assert [task.status for task in f.tasks("days")] == [TaskStatus.cancelled]
