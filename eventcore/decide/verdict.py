@@ -7,6 +7,7 @@ import msgspec
 from eventcore.decide import delays
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
+from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 
 
@@ -64,8 +65,13 @@ def stalled(context: Context) -> list[Wait]:
         return []
     if delays.next_due(context) is not None:
         return []
-    waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready]
+    waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready and not _rests(task)]
     return [Wait(task, _reason(context, task)) for task in waiting or context.state.live.values()]
+
+
+def _rests(task: Task) -> bool:
+    """Whether it hands over a stream's items, and nobody asks."""
+    return task.step.role is Role.stream and not task.arrival
 
 
 def _reason(context: Context, task: Task) -> str:

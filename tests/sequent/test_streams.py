@@ -13,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 import sequent as seq
+from eventcore.act.observer import RunFinished
 from eventcore.define.status import TaskStatus
 from eventcore.run.interrupts import catching_ctrl_c
 from sequent.cli.command import sequent as command
 from sequent.errors import FlowError, LoopError
 from tests.eventcore.gates import Gate, outcome, running
-from tests.support import boom, flow, rows
+from tests.support import Recorder, boom, flow, rows
 
 
 class Source:
@@ -308,3 +309,14 @@ def test_how_many_there_are_is_said_to_be_so_far(tmp_path: Path) -> None:
 
 def status(folder: Path) -> str:
     return CliRunner().invoke(command, ["status", str(folder / "s.db")]).output
+
+
+def test_a_stalled_run_names_what_waits_and_not_the_stream() -> None:
+    pool = seq.ResourcePool("seats", 1)
+    heard = Recorder(RunFinished)
+    f = seq.Sequent(config={"task_construct": "invoke", "logging_level": "CRITICAL"}, observers=[heard])
+    keeps = f.add_step("keeps", acquires=((pool, 1),), releases=())
+    each = f.add_step("each", loop=seq.stream(Source(None).numbers), require=((keeps, seq.STEP_SUCCESS),))
+    each.add_step("work", str, acquires=((pool, 1),))
+    assert not f()
+    assert heard.of(RunFinished)[0].stalled == ("each/work@1.1 waits for 1 of resource 'seats' (0 of 1 free)",)
