@@ -101,6 +101,54 @@ def test_a_program_killed_at_any_time_loses_and_repeats_nothing(
     assert scripts.all_gone()
 
 
+STREAM = """\
+    import os, pathlib, sys, time
+    import sequent as seq
+
+    folder = pathlib.Path(sys.argv[1])
+
+    def note(name):
+        time.sleep(0.02)
+        with open(folder / "effects", "a") as effects:
+            effects.write(f"{name} {seq.current().sequence}\\n")
+
+    def numbers(recorded):
+        for number in range(recorded + 1, 7):
+            time.sleep(0.01)
+            yield number
+
+    flow = seq.Sequent("flow", folder / "s.db", run_id="r", config={"console": False, "max_concurrent": 3})
+    each = flow.add_step("each", loop=seq.stream(numbers), concurrent=2, setup=(note, "up"), teardown=(note, "down"))
+    each.add_step("work", note, args=("each/work",))
+    print(flow.run(run_mode=seq.RunMode(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("mode", ["recover", "continue"])
+def test_a_stream_whose_engines_are_killed_is_set_up_walked_once_and_torn_down(
+    mode: str, scripts: Scripts, tmp_path: Path
+) -> None:
+    random, script, store = Random(mode), scripts.write(STREAM), tmp_path / "s.db"
+    done, entered = set[Instance](), "restart"
+    for _life in range(4):
+        before = len(effects(tmp_path))
+        process = scripts.start(script, tmp_path, entered)
+        wanted = before + random.randrange(1, 4)
+        eventually(lambda: process.poll() is not None or len(effects(tmp_path)) >= wanted, "the effects of a life")  # noqa: B023
+        time.sleep(random.random() * 0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        eventually(scripts.all_gone, "the end of the workers")
+        assert not [one for one in effects(tmp_path)[before:] if one in done]
+        done, entered = successes(store), mode
+    last = scripts.run(script, tmp_path, mode)
+    assert last.stdout.split() == ["True"], last.stderr
+    assert rows(store, "SELECT first, size FROM eventcore_items ORDER BY first") == [(n, 1) for n in range(1, 7)]
+    assert statuses(store) == {("each", "1"): "success"} | {("each/work", f"1.{n}"): "success" for n in range(1, 7)}
+    assert effects(tmp_path)[0] == ("up", "1")
+    assert effects(tmp_path)[-1] == ("down", "1")
+
+
 HELD = """\
     import pathlib, sys, time
     import eventcore as evr
