@@ -15,6 +15,7 @@ from typing import Any
 from eventcore.define.codecs import NotStorableError
 from eventcore.define.items import SLICE, RecordedItems
 from eventcore.define.program import Slice
+from eventcore.define.reference import Reference
 from eventcore.define.sequence import is_name
 from eventcore.define.values import encode
 from sequent.errors import LoopError
@@ -105,6 +106,11 @@ def static_items(value: Any, path: str) -> RangeItems | RecordedItems:
         return RecordedItems(list(slices_of(value)))
     except (LoopError, NotStorableError) as error:
         raise LoopError(f"step {path!r}, loop: {error}") from None
+
+
+def is_static(loop: Any) -> bool:
+    """Whether the items are known when the flow is built."""
+    return not isinstance(loop, Reference) and (isinstance(loop, (Mapping, Iterable)) or not callable(loop))
 
 
 class StaticLoop:
