@@ -87,7 +87,7 @@ class CallMaker:
                 elif fits_environment(text := str(value)):
                     environment[f"{prefix}{name}"] = text
         view = Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras,
-                       store=self._store, own=_own(step))  # fmt: skip
+                       store=self._store, own=_own(step), part=step.role.part)  # fmt: skip
         assert step.func is not None
         return Call(
             step.func,

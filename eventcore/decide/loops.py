@@ -12,6 +12,7 @@ from eventcore.decide import (
     carrying,
     ending,
     expressions,
+    halting,
     loop_keys,
     members,
     open_ends,
@@ -102,7 +103,7 @@ def item_came(context: Context, items: Task, outcome: Outcome) -> bool:
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    may_begin = not (progress.broken or progress.cancelled or _is_ended(task) or context.starts_nothing)
+    may_begin = not (progress.broken or progress.cancelled or _is_ended(context, task) or context.starts_nothing)
     while may_begin and progress.begun - progress.over < loop.concurrent and _has_next(context, task, progress):
         number = progress.begun + 1
         was_clean = progress.clean_before is not None and progress.was_clean(number)
@@ -117,13 +118,13 @@ def advance(context: Context, task: Task) -> None:
     if loop.items is not None or loop.teardown is not None or loop.until is not None:
         context.changes.loops[task.key] = progress
     if loop.tallies:
-        goes_on = not (progress.broken or progress.cancelled or _is_ended(task) or around.has_failed(task))
+        goes_on = not (progress.broken or progress.cancelled or _is_ended(context, task) or around.has_failed(task))
         members.count(context, progress, goes_on=goes_on)
     if progress.over < progress.begun or (loop.setup is not None and around.is_setting_up(task)):
         return
     if may_begin and loop.is_stream and streams.items_of(task, loop) is not None and not around.has_failed(task):
         return  # the next item is asked for
-    status = _outcome(task, progress)
+    status = _outcome(context, task, progress)
     if status is None or (loop.is_stream and not _is_ended_stream(context, task, loop)):
         return
     if loop.teardown is None or around.is_torn_down(context, task, progress):
@@ -255,9 +256,11 @@ def _close(context: Context, iteration: Iteration, task: Task) -> None:
         expressions.forget(context, gate)
 
 
-def _is_ended(task: Task) -> bool:
+def _is_ended(context: Context, task: Task) -> bool:
     """Whether the container is to end without the iterations that have not begun."""
-    return task.ending is not None or (task.at.halted and not task.step.place.survives)
+    if task.ending is not None or (task.at.halted and not task.step.place.survives):
+        return True
+    return context.state.cancelled and not halting.outlives(task)
 
 
 def _ended_early(context: Context, task: Task) -> None:
@@ -273,7 +276,7 @@ def _is_late(task: Task) -> bool:
     return task.ending is not None and task.ending.status is TaskStatus.failure
 
 
-def _outcome(task: Task, progress: Progress) -> TaskStatus | None:
+def _outcome(context: Context, task: Task, progress: Progress) -> TaskStatus | None:
     """How a container ends of which no iteration is open; None where one will begin, in this recovery or another."""
     loop, is_whole = _loop(task.step), progress.begun == progress.size
     if loop.until is not None:
@@ -282,7 +285,7 @@ def _outcome(task: Task, progress: Progress) -> TaskStatus | None:
         is_whole = is_whole and streams.items_of(task, loop) is None
     if progress.failed or around.has_failed(task) or _is_late(task):
         return TaskStatus.failure
-    if progress.cancelled or (_is_ended(task) and (loop.teardown is None or not is_whole)):
+    if progress.cancelled or (_is_ended(context, task) and (loop.teardown is None or not is_whole)):
         return TaskStatus.cancelled
     if loop.until is not None and open_ends.is_exhausted(task, progress):
         return TaskStatus.failure

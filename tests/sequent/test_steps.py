@@ -159,7 +159,9 @@ def test_flows_take_the_kernels_arguments(tmp_path: Path) -> None:
 def test_steps_take_their_arguments_in_the_documented_order() -> None:
     words = "self name func args kwargs require loop delay concurrent acquires releases recovery config hosts"
     for add_step in (seq.Sequent.add_step, seq.FlowStep.add_step):
-        assert " ".join(inspect.signature(add_step).parameters) == f"{words} when requires repeat repeats"
+        assert (
+            " ".join(inspect.signature(add_step).parameters) == f"{words} when setup teardown requires repeat repeats"
+        )
 
 
 def test_a_flow_is_a_context_manager() -> None:
