@@ -93,7 +93,7 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.error, TEXT)
         and isinstance(outcome.traceback, TEXT)
         and isinstance(outcome.seconds, SECONDS)
-        and isinstance(outcome.instead, (Skipped, Again, Deferred, NoneType))
+        and (outcome.instead is None or isinstance(outcome.instead, (Skipped, Again, Deferred)))
         and (outcome.files == {} or _are_files(outcome.files))
         and (outcome.raised == () or _are_events(outcome.raised))
         and (outcome.emitted == () or _are_emissions(outcome.emitted))
