@@ -14,8 +14,8 @@ from sequent.language.stand_in import FlowReference
 if TYPE_CHECKING:
     from sequent.language.step import Container
 
-#: a part of a requirement: a step, or its name, and a status; what `add_event` returned; `or_(...)`, `and_(...)`,
-#: `a & b`; or several that must all hold
+#: a part of a requirement: a step, its name or the flow, and a status; what `add_event` returned; `or_(...)`,
+#: `and_(...)`, `a & b`; or several that must all hold
 RequirePart: TypeAlias = "Expression | tuple[Container | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
 Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[Container | str, StepStatus]"
 #: what a loop walks, a function that returns it, the result of a step, the item of a loop around it, a
