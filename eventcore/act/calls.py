@@ -87,7 +87,8 @@ class CallMaker:
                 elif fits_environment(text := str(value)):
                     environment[f"{prefix}{name}"] = text
         view = Current(step.path, task.sequence, self._recovery, task.try_number, self._run_id, extras,
-                       store=self._store, own=_own(step), part=step.role.part)  # fmt: skip
+                       store=self._store, own=_own(step) if step.place.own else _NONE,
+                       part=step.role.part)  # fmt: skip
         assert step.func is not None
         return Call(
             step.func,
@@ -174,4 +175,4 @@ class CallMaker:
 
 def _own(step: Step) -> Mapping[str, str]:
     """The events that the step may emit: the kernel's names of them by its own."""
-    return {own.name: own.event.name for own in step.place.own} if step.place.own else _NONE
+    return {own.name: own.event.name for own in step.place.own}

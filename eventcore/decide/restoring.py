@@ -141,6 +141,7 @@ def _restore_iteration(context: Context, at: Iteration, rows: Iterable[tuple[Ste
         task = at.tasks[step.name] = Task(step, at, row.status)
         task.try_number, task.due, task.started, task.lost = row.try_number, row.due, row.started, row.lost
         task.raised, task.clean = row.raised, row.clean
+        task.is_asking = row.status is TaskStatus.ready and row.started is not None and row.try_number == 1
         if row.ticket is not None and (row.ticket == SIGNAL) is (step.wait is not None):
             task.ticket = row.ticket
         if not task.status.is_over:

@@ -93,9 +93,10 @@ def _checked(outcome: object) -> Outcome:
         and isinstance(outcome.error, TEXT)
         and isinstance(outcome.traceback, TEXT)
         and isinstance(outcome.seconds, SECONDS)
-        and isinstance(outcome.instead, (Skipped, Again, Deferred, NoneType))
+        and (outcome.instead is None or isinstance(outcome.instead, (Skipped, Again, Deferred)))
         and (outcome.files == {} or _are_files(outcome.files))
         and (outcome.raised == () or _are_events(outcome.raised))
+        and (outcome.emitted == () or _are_emissions(outcome.emitted))
     ):
         return outcome
     return Outcome(False, error=f"its executor reported {outcome!r:.200}, which is no Outcome of texts and numbers")
@@ -105,6 +106,16 @@ def _are_events(raised: object) -> bool:
     return isinstance(raised, tuple) and all(
         isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], TEXT)
         for pair in raised
+    )
+
+
+def _are_emissions(emitted: object) -> bool:
+    return isinstance(emitted, tuple) and all(
+        type(one) is Emission
+        and isinstance(one.event, str)
+        and isinstance(one.sequence, TEXT)
+        and isinstance(one.value, str)
+        for one in emitted
     )
 
 

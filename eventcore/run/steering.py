@@ -31,10 +31,6 @@ class Steering:
         self.run_id = run_id
         self._ask = ask
 
-    def ask(self, verb: str, argument: Mapping[str, Any]) -> Answer:
-        """Make a request that has no method here."""
-        return self._ask(verb, argument)
-
     def pause(self) -> Answer:
         """Pause the run: nothing new starts until it is resumed; running steps continue."""
         return self._ask("pause", {})
@@ -126,7 +122,7 @@ def emit(address: str, event: str, value: object = None, *, patience: float = PA
     if event not in known:
         raise ProgramError(f"step {path!r} has no event {event!r}; it has {', '.join(map(repr, known))}")
     argument = {"event": event, "emits": known[event], "path": path, "sequence": sequence, "value": encode(value)}
-    return steer(store, run_id, patience=patience).ask("emit", argument)
+    return steer(store, run_id, patience=patience)._ask("emit", argument)
 
 
 def steer(store: str | Path, run_id: str | None = None, *, patience: float = PATIENCE) -> Steering:

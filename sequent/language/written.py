@@ -12,12 +12,15 @@ from sequent.language.open_loops import Stream, Until
 from sequent.language.stand_in import FlowReference
 
 if TYPE_CHECKING:
+    from sequent.language.previous import Previous
     from sequent.language.step import Container
 
-#: a part of a requirement: a step, or its name, and a status; what `add_event` returned; `or_(...)`, `and_(...)`,
-#: `a & b`; or several that must all hold
-RequirePart: TypeAlias = "Expression | tuple[Container | str, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
-Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[Container | str, StepStatus]"
+#: what a clause names: a step or its name, the flow, or a step in an earlier iteration
+StepNamed: TypeAlias = "Container | Previous | str"
+#: a part of a requirement: what it names, and a status; what `add_event` returned; `or_(...)`,
+#: `and_(...)`, `a & b`; or several that must all hold
+RequirePart: TypeAlias = "Expression | tuple[StepNamed, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"
+Requirement: TypeAlias = "Expression | Iterable[RequirePart] | tuple[StepNamed, StepStatus]"
 #: what a loop walks, a function that returns it, the result of a step, the item of a loop around it, a
 #: stream, or until a condition holds
 Loop: TypeAlias = Iterable[object] | Callable[[], Iterable[object]] | Reference | Stream | Until

@@ -111,6 +111,13 @@ total, due = flow.count_todos()
 loaded: dict[str, object] = flow.results(a) | flow.results("b/c")
 first: object = flow.result(a, 1)
 slowest: float = max(task.seconds or 0.0 for task in seq.stored_run(Path("x.db"), "x").tasks("a"))
+answer = flow.add_wait("answer", ((a, seq.STEP_SUCCESS),), timeout=60, default=None)
+half = a.event("half")
+flow.add_step("early", print, args=(half.value, answer.result), require=half)
+flow.add_step("both", print, require=(half, (answer, seq.STEP_SUCCESS), (flow, seq.STEP_OVER)))
+flow.add_step("ask", seq.poll(load, every=1), args=("a",))
+flow.signal("answer", [1], "1")
+told: evr.Answer = seq.complete("ticket", {"rows": 1}, store=Path("x.db"))
 run_id: str = flow.run_id
 level: int = flow.config.logging_level
 with seq.Sequent() as inner:
@@ -135,6 +142,11 @@ program.trigger_event("1", "a.b")
 def work() -> None:
     evr.current().trigger("1", 3)
     print(seq.current().item + 1, seq.current().key)
+    evr.current().trigger("1", now=True)
+    seq.current().emit("half", [1])
+    ticket: str = seq.current().defer(timeout=1.5)
+    if not ticket:
+        raise seq.Skip("nothing")
 """
 WRONG = """
 import eventcore as evr

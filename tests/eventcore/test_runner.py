@@ -194,7 +194,8 @@ def test_two_runs_go_on_side_by_side_in_one_store(tmp_path: Path) -> None:
 
 
 def test_every_expected_error_is_of_one_base() -> None:
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    no_errors = (errors.Skip, errors.NotYet)  # which steps raise to say how they end
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind not in no_errors]
     assert len(kinds) > 5
     assert all(issubclass(kind, EventcoreError) and kind.__doc__ for kind in kinds)
 

@@ -106,3 +106,32 @@ def test_arguments_are_those_of_the_function() -> None:
     program.add_step("ask", seq.poll(count_to, every=1), args=(1, 2, 3))
     with pytest.raises(FlowError, match="does not fit its arguments"):
         program.check()
+
+
+def never() -> None:
+    """Nothing, however often it is asked for."""
+
+
+def test_a_deadline_says_for_how_long_to_ask(tmp_path: Path) -> None:
+    program = flow(tmp_path / "run.db", task_construct="thread")
+    program.add_step("ask", seq.poll(never, every=60), config={"deadline": 200})
+    program.use_clock(VirtualClock())
+    assert not program.run()
+    (task,) = program.tasks("ask")
+    assert (task.error, task.seconds) == ("deadline of 200 s passed after 1 try", 200.0)
+
+
+def submit(tickets: Path) -> None:
+    """Leave the end to others, in vain."""
+    with tickets.open("a") as file:
+        file.write(f"{seq.current().defer(timeout=60)}\n")
+
+
+def test_a_deadline_limits_all_tries_of_a_step_that_ends_elsewhere(tmp_path: Path) -> None:
+    program = flow(tmp_path / "run.db", task_construct="thread", retries=9)
+    program.add_step("job", submit, args=(tmp_path / "tickets",), config={"deadline": 150})
+    program.use_clock(VirtualClock())
+    assert not program.run()
+    (task,) = program.tasks("job")
+    assert (task.error, task.seconds) == ("deadline of 150 s passed after 3 tries", 30.0)
+    assert seq.complete((tmp_path / "tickets").read_text().split()[-1]).is_refused

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 import sequent as seq
+from eventcore.record import identity
+from eventcore.record.reading import reading
 from tests.support import flow
 from tests.visual.test_reasoning import why
 from visual import draw
+from visual.report.build import report_data
 
 NOW = 1  #: passes: until only an answer or time helps
 
@@ -59,6 +63,21 @@ def test_a_wait_says_how_to_answer_it_and_who_did(store: Path) -> None:
     (ended, answer) = told(store, "approved")
     assert ended[1].startswith("it succeeded")
     assert answer[1].startswith("it was answered by ")
+
+
+def test_the_report_says_which_steps_wait_and_who_answered(store: Path) -> None:
+    program = flow(store)
+    program.add_wait("approved")
+    program.add_step("send", print)
+    program.run(NOW)
+    program.signal("approved")
+    program.run()
+    with reading(str(store)) as reader:
+        data, _ = report_data(reader, reader.run(None, time.time()), time.time())
+    assert {step["path"]: step["wait"] for step in data["steps"]} == {"approved": True, "send": False}
+    ((row, by, at),) = data["answers"]
+    assert data["steps"][data["tasks"]["step"][row]]["path"] == "approved"
+    assert (by, at >= 0) == (f"{identity.user()}@{identity.host()}", True)
 
 
 def test_a_deferred_step_waits_for_whoever_has_its_ticket(store: Path) -> None:
