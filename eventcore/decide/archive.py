@@ -35,3 +35,6 @@ class Archive(Protocol):
 
     def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
         """The facts and tasks of this recovery that an iteration had when it left memory."""
+
+    def ended(self, scope: str, sequence: str) -> Iterator[tuple[str, TaskStatus]]:
+        """How the tasks of an iteration stood in the latest recovery that walked it."""

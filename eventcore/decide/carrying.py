@@ -111,10 +111,9 @@ def _is_stored(context: Context, earlier: Walked, at: Iteration, rest: str) -> b
 
 def _derived(context: Context, scope: str, sequence: str) -> Iterator[str]:
     """The events that were triggered in an iteration that is over, by how its tasks ended."""
-    present = dict(context.archive.iteration(scope, sequence)[1])
+    ended = dict(context.archive.ended(scope, sequence))
     for step in context.plan.members.get(scope, ()):
-        past = context.history.tasks.get((step.name, sequence))
-        status = present.get(step.name, None if past is None else past.status)
+        status = ended.get(step.name)
         if status is not None:
             for moment in RAISED_BY[status]:
                 yield from (event.name for event in step.triggers.get(moment, ()))

@@ -30,6 +30,8 @@ def halt(context: Context, iteration: Iteration) -> None:
         task = iteration.tasks.get(step.name)
         if task is None and not _is_being_decided(context, step, iteration):
             void(context, step, iteration)
+        elif task is not None and task.status is TaskStatus.ready and step.place.must_run:
+            void(context, step, iteration)  # which ends it
         elif task is not None and (task.status is TaskStatus.ready or task.ticket == SIGNAL):
             cancel(context, task)
         elif task is not None and step.role is Role.stream:

@@ -13,5 +13,6 @@ from eventcore.define.status import TaskStatus
 
 def ended(context: Context, at: Iteration) -> None:
     """Raise the events that say how everything else on the level has ended."""
-    status = TaskStatus.failure if at.failed else TaskStatus.cancelled if at.halted else TaskStatus.success
+    failed = at.failed or (at.container is None and context.state.failures > 0)
+    status = TaskStatus.failure if failed else TaskStatus.cancelled if at.halted else TaskStatus.success
     context.agenda.extend((event, at) for event in context.plan.scopes[at.scope].outcomes.get(status, ()))

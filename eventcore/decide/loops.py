@@ -200,11 +200,8 @@ def _end_unwalked(
 
 
 def _note_clean(context: Context, task: Task) -> None:
-    """Find out which iterations an earlier recovery ended clean: they are counted as over without being walked.
-
-    What is asked of the steps inside follows from walking them.
-    """
-    if not context.history.tasks or not context.history.same_program or _loop(task.step).exports:
+    """Find out which iterations an earlier recovery ended clean: they are counted as over without being walked."""
+    if not context.history.tasks or not context.history.same_program:
         return
     progress = context.state.progress[task.key]
     for number in context.archive.clean_iterations(_loop(task.step).scope.name, task.sequence):
@@ -314,11 +311,15 @@ def _finish(context: Context, task: Task, status: TaskStatus) -> None:
 
 def _is_clean(iteration: Iteration, loop: Loop) -> bool:
     """Whether walking the iteration again could change nothing, whatever a recovery brings about outside."""
-    return all(name in iteration.tasks for name in loop.looking_out) and all(
-        (task.status.is_done or task.status is TaskStatus.omitted)
-        and (not task.step.is_container or bool(task.clean))
-        and task.step.acquires == task.step.releases
-        for task in iteration.tasks.values()
+    return (
+        not loop.exports
+        and all(name in iteration.tasks for name in loop.looking_out)
+        and all(
+            (task.status.is_done or task.status is TaskStatus.omitted)
+            and (not task.step.is_container or bool(task.clean))
+            and task.step.acquires == task.step.releases
+            for task in iteration.tasks.values()
+        )
     )
 
 

@@ -20,6 +20,7 @@ from eventcore.decide import (
     deferring,
     delays,
     ending,
+    failure,
     halting,
     loops,
     recovery,
@@ -86,7 +87,9 @@ class Snapshot(msgspec.Struct):
     iterations: list[StoredIteration] = []
     loops: list[StoredProgress] = []
     delays: dict[DelayKey, tuple[float, bool]] = {}  #: when due, and whether it is over
-    over: list[tuple[str, TaskStatus, int]] = []  #: how many tasks of a step ended how
+    over: list[
+        tuple[str, TaskStatus, int, int]
+    ] = []  #: of tasks of a step: how they ended, how many, and so many unstarted
 
 
 def restore(context: Context, snapshot: Snapshot) -> None:
@@ -216,12 +219,15 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
             ending.raise_own(context, task)
 
 
-def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, int]]) -> None:
+def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, int, int]]) -> None:
     """Failures stay failures, and units stay taken by what is over and did not return them."""
-    ended = [(context.plan.steps[name], status, count) for name, status, count in over if name in context.plan.steps]
-    for step, status, count in ended:
-        if status is TaskStatus.failure and not step.handles_failure:
-            context.state.failures += count
+    known = [one for one in over if one[0] in context.plan.steps]
+    ended = [(context.plan.steps[name], status, count) for name, status, count, _ in known]
+    for (step, status, count), (*_, unstarted) in zip(ended, known, strict=True):
+        failures = unstarted * (not failure.is_handled(step, unstarted=True))
+        failures += (count - unstarted) * (not failure.is_handled(step, unstarted=False))
+        if status is TaskStatus.failure and failures:
+            context.state.failures += failures
             context.state.stopped |= context.plan.config.of_step(step.config, "stop_on_exception")
     kept = [(step, count) for step, status, count in ended if status not in (TaskStatus.cancelled, TaskStatus.omitted)]
     for step, count in kept:

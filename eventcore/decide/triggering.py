@@ -109,6 +109,9 @@ def _is_void(context: Context, event: Event, at: Iteration) -> bool:
     task = at.tasks.get(step.name)
     if task is None:
         return not required.fails(context, step, at)
+    if task.status is TaskStatus.ready and step.place.must_run and at.halted and not step.place.survives:
+        required.ended_ready(context, task)
+        return False
     return task.status in (TaskStatus.cancelled, TaskStatus.omitted)
 
 

@@ -175,7 +175,7 @@ class Loop(msgspec.Struct, frozen=True, eq=False):
     scope: Scope
     items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
     concurrent: int = 1  #: how many iterations may be open at once
-    looking_out: tuple[str, ...] = ()  #: the names of the steps inside that require something of steps outside
+    looking_out: tuple[str, ...] = ()  #: the steps inside that ask for something outside, or must run
     setup: str | None = None  #: the name of the step that runs before the first iteration
     teardown: str | None = None  #: the name of the step that runs after the last one
     is_stream: bool = False  #: the items come one by one, and nobody knows how many there will be

@@ -161,6 +161,19 @@ class StoreArchive(Archive):
         )  # fmt: skip
         return list(events), [(step, TaskStatus(status)) for step, status in rows]
 
+    def ended(self, scope: str, sequence: str) -> Iterator[tuple[str, TaskStatus]]:
+        """The tasks of one iteration in the latest recovery that walked it and counts for the present one."""
+        iterations, tasks = t.iterations, t.tasks
+        recovery = select(func.max(iterations.c.recovery)).where(
+            iterations.c.run == self._row.id, iterations.c.sequence == sequence, iterations.c.scope == scope,
+            (iterations.c.recovery <= self._upto) | (iterations.c.recovery == self._row.recovery),
+        )  # fmt: skip
+        query = select(tasks.c.step, tasks.c.status).where(
+            tasks.c.run == self._row.id, tasks.c.sequence == sequence, tasks.c.scope == scope,
+            tasks.c.recovery == recovery.scalar_subquery(),
+        )  # fmt: skip
+        return ((step, TaskStatus(status)) for step, status in self._connection.execute(query))
+
 
 def _of_task(table: Table, row: RunRow, step: str, sequence: str) -> ColumnElement[bool]:
     """Whether a row speaks of the step at the sequence, in whichever recovery."""

@@ -45,7 +45,7 @@ def snapshot(connection: Connection, row: RunRow) -> Snapshot:
     active = and_(_same_task(loops, tasks), tasks.c.run == row.id, tasks.c.status == TaskStatus.active.value)
     waits = select(delays.c.event, delays.c.kind, delays.c.target, delays.c.sequence, delays.c.due, delays.c.over)
     over = (
-        select(tasks.c.step, tasks.c.status, func.count())
+        select(tasks.c.step, tasks.c.status, func.count(), func.count() - func.count(tasks.c.started))
         .where(mine(tasks), tasks.c.status.not_in(["ready", "active"]))
         .group_by(tasks.c.step, tasks.c.status)
     )
@@ -61,7 +61,7 @@ def snapshot(connection: Connection, row: RunRow) -> Snapshot:
             for found in read(select(loops.c.step, loops.c.sequence, *walked).join(tasks, active).where(mine(loops)))
         ],
         delays={(tuple(key), seq): (due, bool(is_over)) for *key, seq, due, is_over in read(waits.where(mine(delays)))},
-        over=[(step, TaskStatus(word), count) for step, word, count in read(over)],
+        over=[(step, TaskStatus(word), count, unstarted) for step, word, count, unstarted in read(over)],
     )
 
 

@@ -245,7 +245,9 @@ class _Compiler:
         scope = self.program.add_scope(step.path, step.parent.path, self.events.outcomes(step))
         items = None if step.loop is None or isinstance(step.loop, Until) else self._add_items(step)
         tallies, exports = self._members(step)  # what is passed on comes before the end of the iteration
-        outward = tuple(child.path for child in step.children.values() if self.graph.outward(child))
+        outward = tuple(
+            child.path for child in step.children.values() if self.graph.outward(child) or self.graph.must_run(child)
+        )
         if step.children:
             overs = tuple(self.events.came(child, StepStatus.over) for child in self.graph.closing_children(step))
             self._close(step, overs, counts=bool(exports))

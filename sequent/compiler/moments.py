@@ -80,10 +80,11 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
     """Edges from what a step requires to its start; several clauses on one moment share an edge."""
     asked: dict[Moment, set[StepStatus]] = {}
     awaited: set[Moment] = set()  #: those that the start certainly waits for
+    asks_before = any(isinstance(clause, PreviousClause) for clause in clauses(requirement.tree))
     for clause in clauses(requirement.tree):
         for source, statuses in _waits(clause):
             asked.setdefault(source, set()).update(statuses)
-            if not isinstance(clause, MembersClause):
+            if not isinstance(clause, MembersClause) and not asks_before:
                 awaited.add(source)
     for source, found in asked.items():
         graph.add_edge(

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from eventcore.define.status import StepStatus, TaskStatus
 from tests.model.kernel import Outcome, holds
 from tests.model.standing import ROOT, Items, Standing
-from tests.model.tree import Instance, NodeSpec, Path, Scope, TreeSpec, fails_the_run, is_handled, parts, stops_the_run
+from tests.model.tree import Instance, NodeSpec, Path, Scope, TreeSpec, fails_the_run, parts, stops_the_run
 
 
 class Action(NamedTuple):
@@ -156,8 +156,6 @@ class _Run(Standing):
         if status is TaskStatus.failure and not is_condition(instance):
             self.failed |= fails_the_run(self.tree, instance.path)
             self.stopped |= stops_the_run(self.tree, instance)
-            if self.nodes[instance.path].must_run and not is_handled(self.tree, instance.path):
-                self.missed.append(instance)
 
     def derive(self) -> None:
         """Everything that follows without a leaf starting or ending."""
@@ -185,7 +183,7 @@ class _Run(Standing):
             return self.iterate(scope, path, node)
         if self.is_ended(scope, path) and instance in self.queue:
             self.queue.remove(instance)
-            self.ends[instance] = TaskStatus.cancelled
+            self.miss(instance, node, TaskStatus.cancelled)
             return True
         return False
 
@@ -214,6 +212,7 @@ class _Run(Standing):
         self.moments.add((instance, StepStatus.ready))
         past = self.history.get(instance)
         if parts(path, node):
+            self.walked.add(instance)
             self.moments.add((instance, StepStatus.active))
         elif past in (TaskStatus.success, TaskStatus.omitted):
             self.moments.add((instance, StepStatus.active))
@@ -237,14 +236,13 @@ class _Run(Standing):
             self.queue.remove(asked)
             self.ends[asked] = TaskStatus.cancelled
 
-    def miss(self, instance: Instance, node: NodeSpec) -> None:
+    def miss(self, instance: Instance, node: NodeSpec, end: TaskStatus | None = None) -> None:
         """A step will not run. If it, or one inside, must, it fails instead, unless the run has failed already."""
         if not node.needs_to_run or self.failed:
-            self.ends[instance] = None
+            self.ends[instance] = end
             return
         self.finish(instance, TaskStatus.failure)
-        if any(child.needs_to_run for child in node.children):
-            self.missed.append(instance)
+        if not node.must_run:  # nothing around the step inside handles that
             self.failed = True
             self.stopped |= self.tree.stop_on_exception
 
@@ -253,7 +251,7 @@ class _Run(Standing):
         body = [Instance(path, scope.sequence) for path, _ in self.inside(scope) if path not in self.last[scope.path]]
         if not self.last[scope.path] or scope in self.levels or any(one not in self.ends for one in body):
             return False
-        if self.has_failed(scope, body):
+        if self.has_failed(scope, body) or (scope == ROOT and self.failed):
             self.levels[scope] = TaskStatus.failure
         else:
             self.levels[scope] = TaskStatus.cancelled if scope in self.ended else TaskStatus.success

@@ -40,8 +40,8 @@ class Standing:
         self.ends: dict[Instance, TaskStatus | None] = {}  #: None: not reached, and never will be
         self.iterations: dict[Scope, TaskStatus | None] = {ROOT: None}  #: those that have begun, and how they ended
         self.levels: dict[Scope, TaskStatus] = {}  #: how everything but the last steps there has ended
+        self.walked: set[Instance] = set()  #: containers that have started
         self.ended: set[Scope] = set()  #: iterations in which nothing new starts
-        self.missed: list[Instance] = []  #: what had to run and did not succeed, and what nothing around it handles
 
     def has_come(self, clause: Clause, scope: Scope) -> bool:
         """Whether a clause holds."""
@@ -94,7 +94,7 @@ class Standing:
         """Whether so many members of a container have a status, and whether that may still come to be."""
         box = self.around(clause.path, scope)
         is_loop = self.nodes[clause.path].loop is not None
-        if is_loop and (box, StepStatus.active) not in self.moments:  # nobody knows how many there will be
+        if is_loop and box not in self.walked:  # nobody knows how many there will be
             return box in self.ends and clause.status is OVER and clause.least is None, box not in self.ends
         found = self.iterations_like(clause, box) if is_loop else self.steps_like(clause, box)
         needed = len(found) if clause.least is None else clause.least
@@ -141,16 +141,9 @@ class Standing:
         return parts(scope.path, self.nodes[scope.path])
 
     def has_failed(self, scope: Scope, among: Sequence[Instance] | None = None) -> bool:
-        """An iteration fails by a child that failed unhandled, or by one inside that had to run and did not."""
+        """An iteration fails by a child that failed unhandled."""
         children = [Instance(path, scope.sequence) for path, _ in self.inside(scope)] if among is None else among
-        return any(
-            self.ends.get(child) is TaskStatus.failure and not is_caught(self.tree, child) for child in children
-        ) or any(is_within(missed, child) for missed in self.missed for child in children)
-
-
-def is_within(instance: Instance, other: Instance) -> bool:
-    """Whether it is the other, or inside of it."""
-    return f"{instance.path}/".startswith(f"{other.path}/") and f"{instance.sequence}.".startswith(f"{other.sequence}.")
+        return any(self.ends.get(child) is TaskStatus.failure and not is_caught(self.tree, child) for child in children)
 
 
 def is_like(end: TaskStatus | None, status: StepStatus) -> bool:

@@ -67,9 +67,13 @@ class FlowRun:
         self.trace.clear()
         with in_time():
             ok = self.built(mode).run(max_loops, accept_removed=accept_removed)
-        statuses = instances(recorded(self.store, self.run_id).tasks)
-        denials = {asked: TaskStatus.omitted for asked in self.denied if asked in statuses}
-        return TreeResult(statuses | denials, ok, tuple(self.trace))
+        return TreeResult(self.standing(), ok, tuple(self.trace))
+
+    def standing(self) -> dict[Instance, TaskStatus]:
+        """How everything in the latest recovery has ended, or stands; a condition that said no as omitted."""
+        found = instances(recorded(self.store, self.run_id).tasks)
+        denials = [asked for asked in self.denied if asked in found and found[asked].is_done]
+        return found | dict.fromkeys(denials, TaskStatus.omitted)
 
     def built(self, mode: RunMode) -> sequent.Sequent:
         """The flow, anew."""

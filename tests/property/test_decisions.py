@@ -40,6 +40,9 @@ class NoArchive(Archive):
     def clean_iterations(self, scope: str, around: str) -> Iterator[int]:
         return iter(())
 
+    def ended(self, scope: str, sequence: str) -> Iterator[tuple[str, TaskStatus]]:
+        return iter(())
+
     def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
         raise AssertionError("nothing was let go")
 
