@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from eventcore.act.observer import Observer
     from eventcore.define.answer import Answer, RequestStatus
     from eventcore.define.codecs import UnknownValue, register_codec
+    from eventcore.define.event import Event
     from eventcore.define.expression import and_, or_
     from eventcore.define.pools import Resource, ResourcePool
-    from eventcore.define.program import Event, Step
+    from eventcore.define.program import Step
     from eventcore.define.status import (
         RUN_CONTINUE,
         RUN_RECOVER,
@@ -104,7 +105,8 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
             "eventcore.define.codecs": ("UnknownValue", "register_codec"),
             "eventcore.define.expression": ("and_", "or_"),
             "eventcore.define.pools": ("Resource", "ResourcePool"),
-            "eventcore.define.program": ("Event", "Step"),
+            "eventcore.define.event": ("Event",),
+            "eventcore.define.program": ("Step",),
             "eventcore.define.status": (
                 "RUN_CONTINUE",
                 "RUN_RECOVER",

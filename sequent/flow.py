@@ -14,8 +14,9 @@ from eventcore.errors import ConfigError, EventcoreError, ProgramError
 from eventcore.run.runner import Built, Runner
 from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
+from sequent.language.container import Container
 from sequent.language.open_loops import Stream, Until, pulling
-from sequent.language.step import Container, FlowStep
+from sequent.language.step import FlowStep
 
 if TYPE_CHECKING:
     from networkx import DiGraph

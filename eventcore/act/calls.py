@@ -16,8 +16,9 @@ from eventcore.act.variables import STEP_VARIABLE, fits_environment
 from eventcore.decide.plan import Plan
 from eventcore.decide.state import Task
 from eventcore.define.config import Config
-from eventcore.define.program import COMPUTING, Loop, Step
+from eventcore.define.program import COMPUTING, Step
 from eventcore.define.reference import LoopKeys, has_references, resolved
+from eventcore.define.scopes import Loop
 from eventcore.define.sealed import Sealed, value_or_sealed
 from eventcore.define.values import Content
 from eventcore.errors import StoreError

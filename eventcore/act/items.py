@@ -10,8 +10,8 @@ import msgspec
 
 from eventcore.decide.archive import ItemCount
 from eventcore.decide.loop_keys import keys_in
-from eventcore.define.program import Loop, Slice
 from eventcore.define.reference import LoopKeys
+from eventcore.define.scopes import Loop, Slice
 from eventcore.define.sealed import values_or_sealed
 
 

@@ -10,7 +10,8 @@ from collections.abc import Container, Iterable
 
 from eventcore.decide.plan import Plan
 from eventcore.decide.restoring import Snapshot, StoredIteration, StoredTask
-from eventcore.define.program import EventKind, Step
+from eventcore.define.event import EventKind
+from eventcore.define.program import Step
 from eventcore.define.status import StepStatus, TaskStatus
 from eventcore.errors import ProgramChangedError
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from eventcore.define.program import Slice
+from eventcore.define.scopes import Slice
 from eventcore.define.status import TaskStatus
 
 

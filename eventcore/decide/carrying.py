@@ -12,7 +12,9 @@ from eventcore.decide import loop_keys
 from eventcore.decide.context import Context
 from eventcore.decide.raised import RAISED_BY
 from eventcore.decide.state import Iteration, Progress, Walked
-from eventcore.define.program import Carried, Event, Loop, Step
+from eventcore.define.event import Event
+from eventcore.define.program import Step
+from eventcore.define.scopes import Carried, Loop
 from eventcore.define.status import TaskStatus
 
 

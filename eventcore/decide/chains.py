@@ -18,7 +18,8 @@ from typing import TypeAlias
 import msgspec
 
 from eventcore.decide.plan import Plan
-from eventcore.define.program import Event, EventKind, Step
+from eventcore.define.event import Event, EventKind
+from eventcore.define.program import Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 Node: TypeAlias = Event | Step

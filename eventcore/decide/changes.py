@@ -7,7 +7,7 @@ import msgspec
 
 from eventcore.decide.history import DelayKey
 from eventcore.decide.state import Delay, Iteration, Progress, Task
-from eventcore.define.program import Items
+from eventcore.define.scopes import Items
 from eventcore.define.status import TaskStatus
 
 

@@ -11,7 +11,7 @@ from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import Ranks
 from eventcore.decide.state import Iteration, Limit, PoolState, State, Task
-from eventcore.define.program import Event
+from eventcore.define.event import Event
 from eventcore.define.status import StepStatus
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Task
+from eventcore.define.event import Event, EventKind
 from eventcore.define.outcome import Emission
-from eventcore.define.program import Event, EventKind, Step
+from eventcore.define.program import Step
 from eventcore.errors import ProgramError
 
 

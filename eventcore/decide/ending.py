@@ -8,9 +8,10 @@ from eventcore.decide import conditions, failure, halting, members, resources, r
 from eventcore.decide.changes import Attempt
 from eventcore.decide.context import Context
 from eventcore.decide.state import Ending, Iteration, Task
+from eventcore.define.event import EventKind
 from eventcore.define.items import recorded_items
 from eventcore.define.outcome import Outcome
-from eventcore.define.program import EventKind, Role, Step
+from eventcore.define.program import Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eventcore.decide.context import Context
 from eventcore.decide.gates import Gate
 from eventcore.decide.state import Iteration
-from eventcore.define.program import Event
+from eventcore.define.event import Event
 from eventcore.define.sequence import enclosing
 
 

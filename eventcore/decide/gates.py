@@ -7,8 +7,8 @@ group of the tree counts how many of its parts are still missing.
 
 from __future__ import annotations
 
+from eventcore.define.event import Event
 from eventcore.define.expression import And, AtLeast, Expression, Or
-from eventcore.define.program import Event
 
 _GROUPS = (And, Or, AtLeast)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
-from eventcore.define.program import Slice
+from eventcore.define.scopes import Slice
 
 
 def keys_in(slices: Iterable[Slice], first: int = 1) -> Iterator[str]:

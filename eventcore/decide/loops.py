@@ -25,7 +25,8 @@ from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.items import recorded_items
 from eventcore.define.outcome import Outcome
-from eventcore.define.program import Loop, Step
+from eventcore.define.program import Step
+from eventcore.define.scopes import Loop
 from eventcore.define.status import TaskStatus
 
 _NO_ITEMS = "its items were never computed, as the `recovery` policy skipped that; rerun the step to compute them"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
-from eventcore.define.program import Event
+from eventcore.define.event import Event
 from eventcore.define.status import StepStatus
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from eventcore.decide import around
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration, Progress, Task
-from eventcore.define.program import Loop
+from eventcore.define.scopes import Loop
 from eventcore.define.status import TaskStatus
 
 

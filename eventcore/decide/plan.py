@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
-from eventcore.define.program import Association, Carried, Event, EventKind, Program, Role, Step
+from eventcore.define.event import Event, EventKind
+from eventcore.define.program import Association, Program, Role, Step
+from eventcore.define.scopes import Carried
 from eventcore.uncollected import uncollected
 
 

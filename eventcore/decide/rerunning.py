@@ -13,7 +13,8 @@ import msgspec
 
 from eventcore.decide.history import History, Only
 from eventcore.decide.plan import Plan
-from eventcore.define.program import Event, Role, Step
+from eventcore.define.event import Event
+from eventcore.define.program import Role, Step
 from eventcore.define.sequence import enclosing, is_at
 from eventcore.define.suggestions import no_step
 from eventcore.errors import ProgramError

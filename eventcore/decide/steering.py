@@ -14,7 +14,7 @@ from eventcore.decide import cancelling, deferring, emitting, halting
 from eventcore.decide.context import Context
 from eventcore.decide.state import Cancelling, Ending
 from eventcore.define.answer import FRESH
-from eventcore.define.program import EventKind
+from eventcore.define.event import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus
 from eventcore.errors import ProgramError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from eventcore.decide import halting, slots
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
-from eventcore.define.program import Loop
+from eventcore.define.scopes import Loop
 from eventcore.define.status import TaskStatus
 
 

@@ -19,7 +19,8 @@ from eventcore.decide import (
 )
 from eventcore.decide.context import Context
 from eventcore.decide.state import Iteration
-from eventcore.define.program import Event, EventKind, Role, Step
+from eventcore.define.event import Event, EventKind
+from eventcore.define.program import Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 _governing = frozenset(

@@ -31,8 +31,9 @@ from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import Ranks
 from eventcore.decide.state import Deadline, Delay, Task
+from eventcore.define.event import Event
 from eventcore.define.outcome import Emission, Outcome
-from eventcore.define.program import Event, Role
+from eventcore.define.program import Role
 
 
 class Turn:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from eventcore.define.program import Slice
+from eventcore.define.scopes import Slice
 
 SLICE = 1_000  #: items in one slice
 

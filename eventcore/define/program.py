@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal
 
 import msgspec
 
 from eventcore.define.config import StepConfig
+from eventcore.define.event import Event, EventKind
 from eventcore.define.expression import DEEPEST, Expression, leaves, normalized
 from eventcore.define.pools import ResourcePool, Units, as_units
 from eventcore.define.reference import Reference
 from eventcore.define.replay import as_replays
+from eventcore.define.scopes import Items, Loop, Outcomes, Scope
 from eventcore.define.sequence import is_name
-from eventcore.define.status import StepReplay, StepStatus, TaskStatus
+from eventcore.define.status import StepReplay, StepStatus
 from eventcore.errors import ProgramError
 
 DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
@@ -23,69 +25,6 @@ DEFAULT_REPLAY: Mapping[StepStatus, StepReplay] = {
     StepStatus.failure: StepReplay.rerun,
     StepStatus.success: StepReplay.skip,
 }
-
-
-class EventKind(StrEnum):
-    """What an event is for.
-
-    Only public events, and those that steps emit, are recorded as facts, and only the public ones can be triggered by
-    users. All others are internal: a layer above declares them, and they are derived again from the states of tasks and
-    iterations when a run continues.
-    """
-
-    public = "public"  #: declared by a user
-    internal = "internal"  #: what a layer above needs besides the kinds below, such as the beginning of an iteration
-    void = "void"  #: it is certain that a step will not run
-    over = "over"  #: every step of an iteration has ended or can no longer run
-    broken = "broken"  #: a failure that nobody handles, and that ends its iteration
-    flawed = "flawed"  #: one that lets the rest of its iteration go on
-    items = "items"  #: a container's items are computed, or never will be
-    around = "around"  #: the setup or teardown of a container is over
-    ended = "ended"  #: everything on a level is over but the steps that wait for that
-    export = "export"  #: it is passed on from inside a container to the level that this is on
-    choice = "choice"  #: what a condition has come to
-    members = "members"  #: how many members of a container have a status, as far as something asks; it is recorded
-    own = "own"  #: a step emits it while it runs; it is recorded, too
-    missed = "missed"  #: the step is over, or will not run, and has not emitted its event
-
-    @property
-    def is_recorded(self) -> bool:
-        """Whether such events are recorded as facts, because they do not follow from what else is recorded."""
-        return self in (EventKind.public, EventKind.members, EventKind.own)
-
-
-class Event(Expression):
-    """Something that can be triggered once at each sequence; made by `add_event`.
-
-    `scope` names the scope that the event belongs to: raw programs have one, the flow language gives each container
-    one of its own.
-    """
-
-    __slots__ = ("expr", "kind", "name", "scope")
-
-    def __init__(
-        self, name: str, expr: Expression | None = None, scope: str = "", kind: EventKind = EventKind.public
-    ) -> None:
-        self.name = name
-        self.expr = expr
-        self.scope = scope
-        self.kind = kind
-
-    def __repr__(self) -> str:
-        return f"Event({self.name!r})"
-
-
-Outcomes: TypeAlias = Mapping[TaskStatus, tuple[Event, ...]]
-
-
-class Scope(msgspec.Struct, frozen=True):
-    """A part of a program that is walked once for each of its container's iterations; the root has the empty name."""
-
-    name: str
-    parent: str | None = None
-    begin: Event | None = None  #: triggered when an iteration begins; the root has none
-    #: what follows when an event of the kind `ended` is triggered, by how everything else on the level ended
-    outcomes: Outcomes = {}
 
 
 class Role(StrEnum):
@@ -118,74 +57,12 @@ _PARTS = (Role.until, Role.setup, Role.teardown)
 _HIDDEN = frozenset((*COMPUTING, *_PARTS, Role.condition))
 
 
-class Slice(NamedTuple):
-    """Some consecutive items of a loop, as they are recorded."""
-
-    first: int  #: the number of the first of them, from 1
-    size: int
-    keys: str | None  #: their keys as a JSON list; None where numbers serve
-    values: str  #: their values as tagged JSON, a list
-
-
-class Items(Protocol):
-    """The items of a loop, handed over slice by slice so that nobody has to hold them all."""
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-
-    @property
-    def keyed(self) -> bool:
-        """Whether they have keys of their own."""
-
-    def slices(self) -> Iterator[Slice]:
-        """The slices in order, the same each time."""
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """What is to be told of how many iterations of a loop have a status."""
-
-    status: StepStatus
-    least: int | None  #: how many; None for all
-    came: Event  #: triggered when there are so many
-    never: Event  #: triggered when it is certain that there will not be
-
-
-class Carried(msgspec.Struct, frozen=True):
-    """What is carried from an iteration into the one that comes `back` iterations later."""
-
-    came: Event  #: in the earlier iteration
-    into: Event  #: what it triggers in the later one, in the same scope; in the first `back` ones it holds at once
-    never: Event | None  #: says that `came` cannot come any more
-    never_into: Event | None
-    back: int
-
-
 class Wait(msgspec.Struct, frozen=True):
     """What a wait does when its signal does not come."""
 
     timeout: float | None = None  #: seconds; None waits for ever
     has_default: bool = False  #: it then succeeds with the default, and fails otherwise
     default: str | None = None  #: as tagged JSON; None for None
-
-
-class Loop(msgspec.Struct, frozen=True, eq=False):
-    """How a container walks its scope."""
-
-    scope: Scope
-    items: str | None = None  #: the name of the step that computes the items; None for one iteration without an item
-    concurrent: int = 1  #: how many iterations may be open at once
-    looking_out: tuple[str, ...] = ()  #: the steps inside that ask for something outside, or must run
-    setup: str | None = None  #: the name of the step that runs before the first iteration
-    teardown: str | None = None  #: the name of the step that runs after the last one
-    is_stream: bool = False  #: the items come one by one, and nobody knows how many there will be
-    until: str | None = None  #: the name of the step, in the scope, that asks whether the iteration is the last one
-    limit: int = 1  #: how many iterations there are at most where there are no items
-    tallies: tuple[Tally, ...] = ()
-    #: the events of the container's level, by the events inside that they follow
-    exports: Mapping[str, Event] = {}
-    carried: tuple[Carried, ...] = ()
-    unwalked: tuple[Event, ...] = ()  #: what is said of its members where it ends without being walked
 
 
 class Choice(msgspec.Struct, frozen=True):

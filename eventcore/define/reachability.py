@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from eventcore.define.event import Event
 from eventcore.define.expression import And, Expression, Or
-from eventcore.define.program import Event, Program, Step
+from eventcore.define.program import Program, Step
 
 
 def warnings(program: Program, starts: Iterable[tuple[str, str]]) -> list[str]:

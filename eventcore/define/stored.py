@@ -12,8 +12,9 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from eventcore.define.config import NOTHING_SET, StepConfig
+from eventcore.define.event import EventKind
 from eventcore.define.expression import as_data
-from eventcore.define.program import COMPUTING, DEFAULT_REPLAY, EventKind, Picture, Program, Role, Step
+from eventcore.define.program import COMPUTING, DEFAULT_REPLAY, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.tree import Tree, check_tree
 from eventcore.errors import StoreError

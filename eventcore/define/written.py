@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from eventcore.define.event import Event
 from eventcore.define.expression import Expression
 from eventcore.define.pools import ResourcePool
-from eventcore.define.program import Event
 from eventcore.define.status import StepReplay, StepStatus, TaskStatus
 
 #: a part of an event's expression: an event, `or_(...)`, `and_(...)`, `a & b`, or several that must all hold

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from eventcore.decide.archive import Archive, ItemCount
-from eventcore.define.program import Slice
+from eventcore.define.scopes import Slice
 from eventcore.define.status import TaskStatus
 from eventcore.define.values import Content
 from eventcore.record import schema as t

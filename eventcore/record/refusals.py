@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
 from eventcore.define.answer import FRESH
-from eventcore.define.program import EventKind
+from eventcore.define.event import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 
 from eventcore.define.config import step_config
-from eventcore.define.program import Event, Program, Step
+from eventcore.define.event import Event
+from eventcore.define.program import Program, Step
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import RunMode
 from eventcore.define.written import Acquires, EventExpression, Recovery, Triggers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eventcore.decide.rerunning import Extent, Rerun
 from eventcore.define.answer import Answer
-from eventcore.define.program import Event
+from eventcore.define.event import Event
 from eventcore.errors import ConfigError, ProgramError, RunHeldError
 from eventcore.run.steering import Steering, rerun_argument
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from eventcore.decide.rerunning import Extent
 from eventcore.define.answer import Answer
-from eventcore.define.program import Event
+from eventcore.define.event import Event
 from eventcore.errors import ConfigError, ProgramError, TicketError
 
 PATIENCE = 10.0  #: seconds to wait for the answer of the run's engine

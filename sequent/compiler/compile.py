@@ -13,39 +13,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from msgspec.structs import replace
 
 from eventcore.define.config import OF_ITS_OWN, Config, StepConfig
-from eventcore.define.expression import And, AtLeast, Expression, as_data, rebuilt
-from eventcore.define.program import (
-    Carried,
-    Choice,
-    Event,
-    EventKind,
-    Items,
-    Loop,
-    OwnEvent,
-    Picture,
-    Place,
-    Program,
-    Role,
-    Step,
-    Tally,
-)
+from eventcore.define.event import Event, EventKind
+from eventcore.define.expression import And, AtLeast, Expression, rebuilt
+from eventcore.define.program import Choice, OwnEvent, Place, Program, Role, Step
 from eventcore.define.reference import Reference
+from eventcore.define.scopes import Items, Loop, Tally
 from eventcore.define.status import StepStatus
-from eventcore.define.stored import function_name
-from sequent.compiler.events import Events, clause_of, count_of, level_of
+from sequent.compiler.events import Events, clause_of, count_of
 from sequent.compiler.graph import FlowGraph
+from sequent.compiler.pictures import picture_of
+from sequent.language.container import Container
 from sequent.language.evaluated import Evaluated
 from sequent.language.loops import ComputedItems, StaticLoop
-from sequent.language.open_loops import Asking, Stream, Until, name_of, pulling
+from sequent.language.open_loops import Asking, Stream, Until, pulling
 from sequent.language.references import ItemReference, KeyReference, RecordedCount, body_name
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
-from sequent.language.stand_in import FlowReference, parts_of, source_of
-from sequent.language.step import Container, FlowStep, step_of
+from sequent.language.require import Clause, MembersClause
+from sequent.language.step import FlowStep
 
 ROOT_SEQUENCE = "1"
 _STATUSES = tuple(StepStatus)
@@ -149,7 +137,8 @@ class _Compiler:
         void = self._void(step, begin) if step.path in self.graph.voidable else None
         surroundings = {} if step.is_container else self._surroundings(step, step.parent)
         place = Place(
-            path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step), picture=self._picture(step),
+            path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step),
+            picture=picture_of(step, self.graph, self.events),
             own=tuple(own), result_needed=step.path in self.graph.referred and not step.is_container,
             survives=self.graph.survives(step), must_run=self.graph.must_run(step), **surroundings,
         )  # fmt: skip
@@ -227,7 +216,7 @@ class _Compiler:
         if isinstance(step.parent, FlowStep) or StepStatus.over in self.graph.asked_of(step):
             follows.append(self.events.came(step, StepStatus.over))
         if step.is_container:
-            follows += self._unwalked(step)
+            follows += self.events.unwalked(step)
         self.program.add_assoc(void, follows)
         return void
 
@@ -255,7 +244,7 @@ class _Compiler:
         until, limit = (f"{step.path}#until", step.loop.limit) if isinstance(step.loop, Until) else (None, 1)
         loop = Loop(
             scope, items, step.concurrent, outward, setup, teardown, isinstance(step.loop, Stream), until, limit,
-            tallies, exports, self._carried(step), self._unwalked(step),
+            tallies, exports, self.events.carried(step), self.events.unwalked(step),
         )  # fmt: skip
         return self._add_step(step.path, step, triggers, place, config, Role.container, loop)
 
@@ -314,32 +303,10 @@ class _Compiler:
                 exports[self._inside(container, clause, "never-", missing).name] = never
         return tuple(tallies), exports
 
-    def _unwalked(self, container: FlowStep) -> tuple[Event, ...]:
-        """What is said of the members of a container that does not run: they have no status, but are over."""
-
-        def comes(clause: MembersClause) -> bool:
-            return clause.status is StepStatus.over and (clause.least is None or container.loop is None)
-
-        asked = self.graph.members_asked_of(container)
-        return tuple(self.events.members_event(clause, "" if comes(clause) else "never-") for clause in asked)
-
     def _inside(self, container: FlowStep, clause: MembersClause, word: str, expr: Expression) -> Event:
         """An event inside a container that is passed on to the container's own level."""
         name = f"{container.path}#inside-{word}{count_of(clause)}"
         return self.program.add_event(name, expr, scope=container.path, kind=EventKind.export)
-
-    def _carried(self, loop: FlowStep) -> tuple[Carried, ...]:
-        """What is carried from iterations of the loop into later ones."""
-        found = []
-        for clause in self.graph.asked_of_previous(loop):
-            step, status = step_of(clause), clause.status
-            never: Event | None = None
-            never_into: Event | None = None
-            if status is not StepStatus.over and status in self.graph.never_asked_of(step):
-                never, never_into = self.events.never(step, status), self.events.previous_event(clause, "never-")
-            came, into = self.events.came(step, status), self.events.previous_event(clause)
-            found.append(Carried(came, into, never, never_into, clause.previous.back))
-        return tuple(found)
 
     def _add_items(self, step: FlowStep) -> str:
         """The step that computes the container's items; the container has it reached when it starts."""
@@ -398,47 +365,6 @@ class _Compiler:
             step.recovery, config, place, role, loop, wait=step.wait,
         )  # fmt: skip
 
-    def _picture(self, step: FlowStep) -> Picture:
-        """What pictures show of the step as it was written."""
-        names = {what: _short_name(call.func) for what, call in step.around.items()}
-        return replace(self._loop_picture(step), **names)
-
-    def _loop_picture(self, step: FlowStep) -> Picture:
-        tree = self.graph.requirement(step)
-        require = None if tree is None else as_data(tree, self._clause_data)
-        when = None if step.when is None else _shown(step.when)
-        if step.loop is None:
-            return Picture(concurrent=step.concurrent, delay=step.delay, require=require, when=when)
-        if isinstance(step.loop, StaticLoop):
-            return Picture("items", step.loop.items.size, None, step.concurrent, step.delay, require, when)
-        if isinstance(step.loop, FlowReference):
-            source = source_of(step.loop)
-            kind: Literal["result", "item"] = "item" if isinstance(source, ItemReference) else "result"
-            shown = repr(source).removesuffix(f".{kind}") + parts_of(step.loop)
-            return Picture(kind, None, shown, step.concurrent, step.delay, require, when)
-        if isinstance(step.loop, Until):
-            condition = name_of(step.loop.condition)
-            said = condition if isinstance(step.loop.condition, Reference) else f"{condition}()"
-            return Picture("until", None, said, step.concurrent, step.delay, require, when, step.loop.limit)
-        if isinstance(step.loop, Stream):
-            return Picture("stream", None, _short_name(step.loop.function), step.concurrent, step.delay, require, when)
-        return Picture("function", None, _short_name(step.loop), step.concurrent, step.delay, require, when)
-
-    def _clause_data(self, leaf: Any) -> dict[str, Any]:
-        """A clause as pictures and explanations read it: see `eventcore.define.tree`."""
-        clause, status = clause_of(leaf), clause_of(leaf).status.value
-        if isinstance(clause, LevelClause):
-            return {"rest": level_of(clause).path, "status": status, "of": [step.path for step in clause.body]}
-        if isinstance(clause, MembersClause):
-            event = self.events.members_event(clause)
-            return {"members": step_of(clause).path, "status": status, "least": clause.least, "event": event.name}
-        if isinstance(clause, PreviousClause) and clause.loop is not None:
-            back = clause.previous.back
-            return {"step": step_of(clause).path, "status": status, "back": back, "loop": clause.loop.path}
-        if isinstance(clause, StepEvent):
-            return {"step": step_of(clause).path, "status": status, "event": clause.name}
-        return {"step": step_of(clause).path, "status": status}
-
     def _config_of(self, step: FlowStep, stops_the_run: bool) -> StepConfig:
         config = step.config
         if step.is_container and step.children:
@@ -459,12 +385,3 @@ class _Compiler:
             return {"extras": extras}
         item = ItemReference(found)
         return {"extras": {"item": item, **extras}, "environment": {"LOOP_VALUE": item}}
-
-
-def _short_name(function: Any) -> str:
-    return (function_name(function) or "?").rpartition(":")[2]
-
-
-def _shown(when: Reference | Callable[[], object]) -> str:
-    """A condition as users read it."""
-    return repr(when) if isinstance(when, Reference) else f"{(function_name(when) or '?').rpartition(':')[2]}()"

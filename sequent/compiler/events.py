@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from eventcore.define.event import Event, EventKind
 from eventcore.define.expression import And, Expression, Or
-from eventcore.define.program import Event, EventKind, Program
+from eventcore.define.program import Program
+from eventcore.define.scopes import Carried
 from eventcore.define.status import StepStatus, TaskStatus
 from sequent.compiler.graph import FlowGraph
+from sequent.language.container import Container
 from sequent.language.references import event_name
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
-from sequent.language.step import Container, FlowStep, step_of
+from sequent.language.step import FlowStep, step_of
 
 #: how a level ends, and the statuses of it that this means
 _ends: Mapping[TaskStatus, tuple[StepStatus, ...]] = {
@@ -100,6 +103,28 @@ class Events:
                 if asked is not StepStatus.over:
                     found[ended].append(self.level_event(level, asked, "" if asked in meant else "never-"))
         return {status: tuple(events) for status, events in found.items() if events}
+
+    def carried(self, loop: FlowStep) -> tuple[Carried, ...]:
+        """What is carried from iterations of the loop into later ones."""
+        found = []
+        for clause in self.graph.asked_of_previous(loop):
+            step, status = step_of(clause), clause.status
+            never: Event | None = None
+            never_into: Event | None = None
+            if status is not StepStatus.over and status in self.graph.never_asked_of(step):
+                never, never_into = self.never(step, status), self.previous_event(clause, "never-")
+            came, into = self.came(step, status), self.previous_event(clause)
+            found.append(Carried(came, into, never, never_into, clause.previous.back))
+        return tuple(found)
+
+    def unwalked(self, container: FlowStep) -> tuple[Event, ...]:
+        """What is said of the members of a container that does not run: they have no status, but are over."""
+
+        def comes(clause: MembersClause) -> bool:
+            return clause.status is StepStatus.over and (clause.least is None or container.loop is None)
+
+        asked = self.graph.members_asked_of(container)
+        return tuple(self.members_event(clause, "" if comes(clause) else "never-") for clause in asked)
 
     def dual(self, tree: Expression) -> Expression | None:
         """What says that the tree can no longer hold: and and or exchanged; None where it holds in the end."""

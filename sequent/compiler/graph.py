@@ -12,11 +12,12 @@ from eventcore.define.expression import Expression
 from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
+from sequent.language.container import Container
 from sequent.language.open_loops import Until
 from sequent.language.references import ResultReference, placed_of
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
 from sequent.language.stand_in import sources_in
-from sequent.language.step import Container, FlowStep, step_of
+from sequent.language.step import FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
 

@@ -9,8 +9,9 @@ import msgspec
 from eventcore.define.expression import Expression, rebuilt
 from sequent.compiler.requirement import Requirement
 from sequent.errors import RequireError
+from sequent.language.container import Container
 from sequent.language.require import LevelClause, clauses
-from sequent.language.step import Container, FlowStep, step_of
+from sequent.language.step import FlowStep, step_of
 
 
 def with_bodies(root: Container, found: dict[str, Requirement]) -> dict[str, Requirement]:

@@ -18,12 +18,13 @@ import networkx as nx
 from eventcore.define.status import StepStatus
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError
+from sequent.language.container import Container
 from sequent.language.loops import StaticLoop
 from sequent.language.open_loops import Stream, Until
 from sequent.language.references import ItemReference
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
 from sequent.language.stand_in import FlowReference, source_of
-from sequent.language.step import Container, FlowStep, step_of
+from sequent.language.step import FlowStep, step_of
 
 Moment: TypeAlias = tuple[str, str]
 Moments: TypeAlias = "nx.DiGraph[Moment]"

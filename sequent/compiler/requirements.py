@@ -11,13 +11,14 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.levels import with_bodies
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
+from sequent.language.container import Container
 from sequent.language.open_loops import Until
 from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference, ValueReference, event_of
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
 from sequent.language.results import ContainerResults, results_asked
 from sequent.language.stand_in import FlowReference, sources_in
-from sequent.language.step import Container, FlowStep, step_of
+from sequent.language.step import FlowStep, step_of
 
 SHOWN = 8  #: names that an error lists
 SEARCHES = 20  #: errors for which similar names are looked for, among all that there are

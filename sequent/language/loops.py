@@ -14,8 +14,8 @@ from typing import Any
 
 from eventcore.define.codecs import NotStorableError
 from eventcore.define.items import SLICE, RecordedItems
-from eventcore.define.program import Slice
 from eventcore.define.reference import Reference
+from eventcore.define.scopes import Slice
 from eventcore.define.sequence import is_name
 from eventcore.define.values import encode
 from sequent.errors import LoopError

@@ -12,8 +12,8 @@ from sequent.language.open_loops import Stream, Until
 from sequent.language.stand_in import FlowReference
 
 if TYPE_CHECKING:
+    from sequent.language.container import Container
     from sequent.language.previous import Previous
-    from sequent.language.step import Container
 
 #: what a clause names: a step or its name, the flow, or a step in an earlier iteration
 StepNamed: TypeAlias = "Container | Previous | str"

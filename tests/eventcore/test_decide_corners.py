@@ -13,9 +13,10 @@ from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.turn import Turn
 from eventcore.define.config import Config, StepConfig
+from eventcore.define.event import Event, EventKind
 from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool
-from eventcore.define.program import Event, EventKind, Program, Step
+from eventcore.define.program import Program, Step
 from eventcore.define.status import StepStatus, TaskStatus, Verdict
 from eventcore.errors import ProgramError
 from tests.property.test_decisions import NoArchive

@@ -9,7 +9,8 @@ from eventcore.decide.turn import Turn
 from eventcore.define.config import Config, StepConfig
 from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool, Units
-from eventcore.define.program import Loop, Program, Role
+from eventcore.define.program import Program, Role
+from eventcore.define.scopes import Loop
 from eventcore.define.status import Verdict
 from tests.property.test_decisions import NoArchive, nothing
 

@@ -15,7 +15,8 @@ from eventcore.decide.turn import Turn
 from eventcore.define.config import Backoff, Config, StepConfig
 from eventcore.define.outcome import Outcome
 from eventcore.define.pools import ResourcePool
-from eventcore.define.program import Program, Slice
+from eventcore.define.program import Program
+from eventcore.define.scopes import Slice
 from eventcore.define.status import StepStatus, TaskStatus, Verdict
 from tests.model import strategies
 from tests.model.kernel import enclosing, fulfilled

@@ -10,7 +10,7 @@ import pytest
 import sequent as seq
 from sequent import STEP_COMPLETE, STEP_FAILURE, STEP_SUCCESS
 from sequent.errors import FlowError
-from sequent.language.step import DEEPEST, Container
+from sequent.language.container import DEEPEST, Container
 from tests.support import boom, flow, rows
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import sequent as seq
-from sequent.language.step import Container, FlowStep
+from sequent.language.container import Container
+from sequent.language.step import FlowStep
 from tests.support import ROOT, flow
 
 

@@ -14,7 +14,7 @@ import sequent as seq
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.reachability import warnings
 from sequent import STEP_FAILURE, STEP_SUCCESS
-from sequent.language.step import Container
+from sequent.language.container import Container
 from tests.support import boom, eventor, flow, start
 
 SMALL, FACTOR = 50, 4

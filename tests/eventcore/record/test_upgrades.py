@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Column, Connection, MetaData, Text, select, update
 
 import eventcore as evr
-from eventcore.define.program import EventKind
+from eventcore.define.event import EventKind
 from eventcore.define.status import RunMode
 from eventcore.define.stored import read
 from eventcore.errors import RunHeldError, StoreError, StoreVersionError
