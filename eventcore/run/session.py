@@ -21,14 +21,7 @@ from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
-from eventcore.act.observer import (
-    Observer,
-    ProgramChanged,
-    RunAbandoned,
-    RunEntered,
-    RunFinished,
-    RunFoundOver,
-)
+from eventcore.act.observer import Observer, ProgramChanged, RunAbandoned, RunEntered, RunFinished, RunFoundOver
 from eventcore.act.waker import Waker
 from eventcore.decide.adopting import check_adoptable
 from eventcore.decide.history import History
