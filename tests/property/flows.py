@@ -51,8 +51,7 @@ class FlowRun:
         view = sequent.current()
         asked = Instance(f"{view.name}?", view.sequence)
         holds = self._came_to(asked) != "omitted"
-        if not holds:
-            self.denied.add(asked)
+        (self.denied.discard if holds else self.denied.add)(asked)
         return holds
 
     def _came_to(self, instance: Instance) -> Outcome:

@@ -1,0 +1,50 @@
+"""`STEP_OVER`: what comes when a step has ended in any way, or is certain not to run."""
+
+from __future__ import annotations
+
+from sequent import STEP_FAILURE, STEP_OVER, STEP_SUCCESS, all_of
+from tests.support import boom, flow
+
+
+def test_it_comes_after_success_after_failure_and_where_a_step_is_not_reached() -> None:
+    ran: list[str] = []
+    f = flow(stop_on_exception=False)
+    good, bad = f.add_step("good", int), f.add_step("bad", boom)
+    never = f.add_step("never", int, require=((good, STEP_FAILURE), (bad, STEP_SUCCESS)))
+    for step in (good, bad, never):
+        f.add_step(f"after {step.name}", ran.append, (step.name,), require=((step, STEP_OVER),))
+    assert f() is False
+    assert sorted(ran) == ["bad", "good", "never"]
+
+
+def test_it_handles_no_failure() -> None:
+    ran: list[str] = []
+    f = flow()
+    bad = f.add_step("bad", boom)
+    f.add_step("cleanup", ran.append, ("cleanup",), require=((bad, STEP_OVER),))
+    assert f() is False
+    assert ran == ["cleanup"]
+
+
+def test_a_loop_that_waits_for_it_runs_after_a_failure_has_stopped_the_run() -> None:
+    ran: list[int] = []
+    f = flow()
+    bad = f.add_step("bad", boom)
+    f.add_step("plain", ran.append, (0,), require=((bad, STEP_SUCCESS),))
+    cleanup = f.add_step("cleanup", loop=[1, 2], require=((bad, STEP_OVER),))
+    cleanup.add_step("one", ran.append, (cleanup.item,))
+    assert f() is False
+    assert ran == [1, 2]
+
+
+def test_the_members_of_a_container_that_does_not_run_are_over() -> None:
+    ran: list[str] = []
+    f = flow(stop_on_exception=False)
+    good = f.add_step("good", int)
+    box = f.add_step("box", require=((good, STEP_FAILURE),))
+    box.add_step("inside", int)
+    many = f.add_step("many", int, loop=lambda: [1, 2], require=((good, STEP_FAILURE),))
+    for container in (box, many):
+        f.add_step(f"after {container.name}", ran.append, (container.name,), require=all_of(container, STEP_OVER))
+    assert f()
+    assert ran == ["box", "many"]
