@@ -68,3 +68,12 @@ def test_recovery_asks_again_for_one_that_was_not_reached_beside_another_failure
     assert made(RUN_RECOVER, "")() is False
     read = "select recovery from {tasks} where step = 'days/must' and status = 'failure'"
     assert rows(tmp_path / "run.db", read) == [(1,)]
+
+
+def test_a_container_that_a_user_cancels_takes_what_must_run_in_it_along(tmp_path: Path) -> None:
+    f = flow(tmp_path / "run.db", task_construct="thread")
+    box = f.add_step("box")
+    asks = box.add_step("asks", lambda: f.cancel("box"))
+    box.add_step("must", int, require=((asks, STEP_SUCCESS),), config=MUST)
+    f()
+    assert rows(f.store, "select status from {tasks} where step = 'box/must'") == []

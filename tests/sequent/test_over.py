@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sequent import STEP_FAILURE, STEP_OVER, STEP_SUCCESS, all_of
+from sequent import STEP_COMPLETE, STEP_FAILURE, STEP_OVER, STEP_SUCCESS, all_of
 from tests.support import boom, flow
 
 
@@ -48,3 +48,29 @@ def test_the_members_of_a_container_that_does_not_run_are_over() -> None:
         f.add_step(f"after {container.name}", ran.append, (container.name,), require=all_of(container, STEP_OVER))
     assert f()
     assert ran == ["box", "many"]
+
+
+def test_what_waits_for_it_starts_after_a_user_has_cancelled_the_run() -> None:
+    ran: list[str] = []
+    f = flow(task_construct="thread")
+    asks = f.add_step("asks", lambda: f.cancel())
+    f.add_step("plain", ran.append, ("plain",), require=((asks, STEP_SUCCESS),))
+    f.add_step("cleanup", ran.append, ("cleanup",), require=((asks, STEP_OVER),))
+    f.add_step("last", ran.append, ("last",), require=((f, STEP_OVER),))
+    f.add_step("good", ran.append, ("good",), require=((f, STEP_COMPLETE),))
+    assert f() is False
+    assert ran == ["cleanup", "last"]
+
+
+def test_what_waits_for_it_starts_after_a_user_has_cancelled_the_container() -> None:
+    ran: list[str] = []
+    f = flow(task_construct="thread")
+    box = f.add_step("box")
+    asks = box.add_step("asks", lambda: f.cancel("box"))
+    box.add_step("plain", ran.append, ("plain",), require=((asks, STEP_SUCCESS),))
+    cleanup = box.add_step("cleanup", loop=[1], require=((asks, STEP_OVER),))
+    cleanup.add_step("inside", ran.append, ("inside",))
+    box.add_step("good", ran.append, ("good",), require=((box, STEP_SUCCESS),))
+    f.add_step("after", ran.append, ("after",), require=((box, STEP_OVER),))
+    f()
+    assert ran == ["inside", "after"]
