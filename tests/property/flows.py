@@ -44,7 +44,8 @@ class FlowRun:
     def call(self) -> None:
         """The function of every leaf."""
         view = sequent.current()
-        self._came_to(Instance(view.name, view.sequence))
+        if self._came_to(Instance(view.name, view.sequence)) == "omitted":
+            raise sequent.Skip("nothing to do")
 
     def ask(self) -> bool:
         """The function of every condition."""
