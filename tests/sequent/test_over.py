@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from sequent import STEP_COMPLETE, STEP_FAILURE, STEP_OVER, STEP_SUCCESS, all_of
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sequent import (
+    RUN_RECOVER,
+    RUN_RESTART,
+    STEP_ACTIVE,
+    STEP_COMPLETE,
+    STEP_FAILURE,
+    STEP_OVER,
+    STEP_READY,
+    STEP_SUCCESS,
+    RunMode,
+    Sequent,
+    Skip,
+    StepStatus,
+    all_of,
+)
 from tests.support import boom, flow
 
 
@@ -74,3 +93,25 @@ def test_what_waits_for_it_starts_after_a_user_has_cancelled_the_container() -> 
     f.add_step("after", ran.append, ("after",), require=((box, STEP_OVER),))
     f()
     assert ran == ["inside", "after"]
+
+
+@pytest.mark.parametrize("status", [STEP_READY, STEP_ACTIVE])
+def test_a_step_that_found_nothing_to_do_was_ready_and_active_also_in_recovery(
+    tmp_path: Path, status: StepStatus
+) -> None:
+    ran: list[str] = []
+
+    def nothing() -> None:
+        raise Skip("nothing new")
+
+    def made(run_mode: RunMode, last: Callable[[], object]) -> Sequent:
+        f = flow(tmp_path / "run.db", run_mode, run_id="r")
+        skips = f.add_step("skips", nothing)
+        late = f.add_step("late", int, require=((skips, STEP_OVER),))
+        f.add_step("both", ran.append, ("both",), require=((skips, status), (late, STEP_SUCCESS)))
+        f.add_step("last", last, require=((skips, status), (f, STEP_OVER)))
+        return f
+
+    assert made(RUN_RESTART, boom)() is False
+    assert made(RUN_RECOVER, lambda: ran.append("last"))() is True
+    assert ran == ["both", "last"]
