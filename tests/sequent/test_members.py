@@ -9,11 +9,13 @@ from sequent import (
     RUN_RECOVER,
     RUN_RESTART,
     STEP_ACTIVE,
+    STEP_COMPLETE,
     STEP_FAILURE,
     STEP_OVER,
     STEP_SUCCESS,
     RunMode,
     Sequent,
+    Skip,
     all_of,
     any_of,
     at_least,
@@ -81,3 +83,19 @@ def test_recovery_counts_the_steps_of_a_container_that_had_succeeded(tmp_path: P
     assert made(RUN_RESTART, boom)() is False
     assert made(RUN_RECOVER, lambda: ran.append("last"))() is True
     assert ran == ["first", "loop", "last"]
+
+
+def test_that_too_few_are_left_is_told_before_the_container_ends() -> None:
+    ran: list[str] = []
+
+    def nothing() -> None:
+        raise Skip("nothing new")
+
+    f = flow()
+    outer = f.add_step("outer")
+    box = outer.add_step("box")
+    box.add_step("inside", nothing)
+    outer.add_step("waits", ran.append, ("waits",), require=all_of(box, STEP_COMPLETE))
+    f.add_step("after", ran.append, ("after",), require=((outer, STEP_SUCCESS),))
+    assert f() is True
+    assert ran == ["after"]
