@@ -10,7 +10,7 @@ from __future__ import annotations
 from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import SIGNAL, Ending, Iteration, Task
-from eventcore.define.program import Role, Step
+from eventcore.define.program import EventKind, Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 
@@ -95,8 +95,12 @@ def cancel(context: Context, task: Task) -> None:
 
 
 def gone(context: Context, task: Task) -> None:
-    """Raise what follows from the end of a task that is cancelled."""
-    context.raise_triggers(task, StepStatus.over)
+    """Raise what follows from the end of a task that is cancelled or omitted.
+
+    That it is over comes last, and follows from its `void` event, so that an iteration does not end before all is told.
+    """
+    if task.step.place.void is None or task.step.place.void.kind is not EventKind.void:
+        context.raise_triggers(task, StepStatus.over)
     void(context, task.step, task.at)
 
 

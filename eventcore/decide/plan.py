@@ -21,6 +21,7 @@ class Plan:
         self.associations = dict(program.associations)
         self.pools = dict(program.pools)
         self.scopes = dict(program.scopes)
+        self.ruled_out = dict(program.ruled_out)
         self.has_scopes = len(self.scopes) > 1  #: iterations then end, and leave memory, by themselves
         self.has_survivors = any(step.place.survives for step in program.steps.values())
         self.followers: dict[str, list[Association]] = {}

@@ -64,6 +64,7 @@ def skip(context: Context, step: Step, at: Iteration, past: Past) -> None:
     if past.status is TaskStatus.omitted:
         task = tasks.create(context, step, at, TaskStatus.omitted)
         task.started, task.ended = past.started, past.ended
+        context.raise_triggers(task, StepStatus.ready, StepStatus.active)
         halting.gone(context, task)
         return
     task = tasks.create(context, step, at, TaskStatus.skipped)

@@ -38,6 +38,6 @@ def _is_missed(context: Context, step: Step, at: Iteration) -> bool:
     if not step.place.must_run or state.failures or state.cancelled:
         return False
     around = at.container
-    while around is not None and not around.ending:
+    while around is not None and (around.ending is None or around.ending.status is not TaskStatus.cancelled):
         around = around.at.container
     return around is None

@@ -210,11 +210,13 @@ def _derive(context: Context, facts: Iterable[tuple[str, str]], known: Iterable[
         if begin is not None:
             context.agenda.append((begin, iteration))
     for task in known:
-        context.raise_triggers(task, *RAISED_BY[task.status])
+        is_gone = task.status in (TaskStatus.cancelled, TaskStatus.omitted)
+        raised = RAISED_BY[task.status]
+        context.raise_triggers(task, *(one for one in raised if one is not StepStatus.over or not is_gone))
         if task.status is TaskStatus.ready and (task.try_number > 1 or task.started is not None):
             context.raise_triggers(task, StepStatus.active)
-        if task.status in (TaskStatus.cancelled, TaskStatus.omitted):
-            halting.void(context, task.step, task.at)
+        if is_gone:
+            halting.gone(context, task)
         if task.raised and task.status.is_done:
             ending.raise_own(context, task)
 

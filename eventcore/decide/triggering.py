@@ -44,6 +44,8 @@ def spread(context: Context) -> None:
             continue
         if kind is EventKind.missed and plan.missed[name] in at.facts:
             continue
+        if plan.ruled_out and plan.ruled_out.get(name) in at.facts:
+            continue
         at.facts.add(name)
         if name in at.gates:
             expressions.forget(context, at.gates.pop(name))

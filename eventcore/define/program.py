@@ -184,6 +184,8 @@ class Program:
         self.steps: dict[str, Step] = {}
         self.associations: dict[AssociationKey, Association] = {}
         self.pools: dict[str, ResourcePool] = {}
+        #: events that are not triggered any more where another one is, whose name is the value
+        self.ruled_out: dict[str, str] = {}
 
     def add_root_begin(self, outcomes: Outcomes = {}) -> Event:
         """The event with which the root scope begins; programs of raw events begin with events of their own."""

@@ -44,7 +44,10 @@ class Events:
 
     def never(self, step: FlowStep, status: StepStatus) -> Event:
         """The event that says that the step can no longer reach the status."""
-        return self.event(f"{step.path}#never-{status.value}", step.parent.path)
+        event = self.event(f"{step.path}#never-{status.value}", step.parent.path)
+        if status in (StepStatus.ready, StepStatus.active):  # which came, if the step was cancelled after that
+            self.program.ruled_out[event.name] = self.came(step, status).name
+        return event
 
     def comes(self, clause: Clause) -> Expression:
         """What says that the clause holds."""

@@ -105,6 +105,8 @@ class FlowGraph:
         needs: nx.DiGraph[str] = nx.DiGraph((source, target) for source, target, _ in self._asking)
         needs.add_edges_from((path, ROOT) for path, step in self.steps.items() if step.parent is not self.root)
         needs.add_edges_from((path, ROOT) for path, status in self.asked if status is StepStatus.over)
+        counted = self._clauses(MembersClause)
+        needs.add_edges_from((step_of(c).path, ROOT) for c in counted if c.status is StepStatus.over)
         needs.add_edges_from((path, ROOT) for path in self._needed)
         return frozenset(nx.ancestors(needs, ROOT)) if ROOT in needs else frozenset()
 

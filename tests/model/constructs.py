@@ -104,10 +104,10 @@ def _members(box: NodeSpec, path: Path) -> st.SearchStrategy[Clause]:
 
 @st.composite
 def mixed_outcomes(draw: st.DrawFn, tree: TreeSpec) -> FailingLeaves:
-    """Which leaf executions and conditions fail, and which conditions say no."""
+    """Which leaf executions and conditions fail, which find nothing to do, and which conditions say no."""
 
     def some(possible: Sequence[Instance]) -> frozenset[Instance]:
         return draw(st.frozensets(st.sampled_from(possible), max_size=4)) if possible else frozenset()
 
-    conditions = executions(tree, conditions=True)
-    return FailingLeaves(some([*executions(tree), *conditions]), some(conditions))
+    possible = [*executions(tree), *executions(tree, conditions=True)]
+    return FailingLeaves(some(possible), some(possible))

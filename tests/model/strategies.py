@@ -26,7 +26,7 @@ class FailingCalls:
 
 @dataclass(frozen=True)
 class FailingLeaves:
-    """Outcomes of a flow: the leaf executions that fail, and the conditions that say no."""
+    """Outcomes of a flow: what fails, and what finds nothing to do; a condition then says no."""
 
     instances: frozenset[Instance] = frozenset()
     denied: frozenset[Instance] = frozenset()

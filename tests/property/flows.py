@@ -44,15 +44,15 @@ class FlowRun:
     def call(self) -> None:
         """The function of every leaf."""
         view = sequent.current()
-        self._came_to(Instance(view.name, view.sequence))
+        if self._came_to(Instance(view.name, view.sequence)) == "omitted":
+            raise sequent.Skip("nothing to do")
 
     def ask(self) -> bool:
         """The function of every condition."""
         view = sequent.current()
         asked = Instance(f"{view.name}?", view.sequence)
         holds = self._came_to(asked) != "omitted"
-        if not holds:
-            self.denied.add(asked)
+        (self.denied.discard if holds else self.denied.add)(asked)
         return holds
 
     def _came_to(self, instance: Instance) -> Outcome:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from eventcore.define.status import TaskStatus
@@ -17,6 +17,8 @@ from tests.model.tree import Instance, TreeSpec, stops_the_run
 from tests.property.flows import FlowRun
 from tests.property.reading import store_at
 from tests.property.test_flow_model import known, stopped_alike
+
+half = settings(max_examples=max(1, settings().max_examples // 2))  #: five tests of large examples
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,7 @@ def is_stopped(tree: TreeSpec, outcomes: Outcomes, found: TreeResult) -> bool:
     return any(stops_the_run(tree, instance._replace(path=path)) for path, instance in failed)
 
 
+@half
 @given(st.data(), st.sampled_from(("invoke", "thread")))
 def test_a_flow_that_does_not_stop_ends_as_the_model_says_whatever_the_order(
     memory: Store, data: st.DataObject, construct: str
@@ -42,6 +45,7 @@ def test_a_flow_that_does_not_stop_ends_as_the_model_says_whatever_the_order(
     assert replace(found, trace=()) == replace(run_tree(tree, outcomes), trace=())
 
 
+@half
 @given(st.data())
 def test_a_flow_that_stops_follows_from_the_order_of_its_calls(memory: Store, data: st.DataObject) -> None:
     tree = data.draw(mixed_trees(stop=True))
@@ -55,6 +59,7 @@ def test_a_flow_that_stops_follows_from_the_order_of_its_calls(memory: Store, da
         assert found.statuses == expected.statuses
 
 
+@half
 @given(st.data(), st.booleans(), st.booleans())
 def test_recoveries_of_a_flow_call_what_the_model_calls(
     memory: Store, data: st.DataObject, stop: bool, must_run: bool
@@ -87,6 +92,7 @@ def die_somewhere(data: st.DataObject, run: FlowRun) -> TreeResult | None:
     return None
 
 
+@half
 @given(st.data())
 def test_a_flow_whose_engines_die_is_continued_to_the_same_end(memory: Store, data: st.DataObject) -> None:
     tree = data.draw(mixed_trees())
@@ -98,6 +104,7 @@ def test_a_flow_whose_engines_die_is_continued_to_the_same_end(memory: Store, da
     assert replace(found, trace=()) == replace(run_tree(tree, outcomes), trace=())
 
 
+@half
 @given(st.data(), st.booleans())
 def test_a_flow_whose_engines_died_is_recovered_as_the_model_says(
     memory: Store, data: st.DataObject, must_run: bool
