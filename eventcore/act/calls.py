@@ -154,15 +154,21 @@ class CallMaker:
         loop = self._loop(container)
         if loop.until is None:
             return self._items.keys(loop, sequence)
-        return [str(number) for number in range(1, self.size(container, sequence) + 1)], False
+        return _numbers(self.size(container, sequence)), False
 
     def keys_in(self, container: str, around: str) -> Mapping[str, LoopKeys]:
         """See `eventcore.define.reference.Lookup`."""
-        return self._items.keys_in(self._loop(container), around)
+        loop = self._loop(container)
+        if loop.until is None:
+            return self._items.keys_in(loop, around)
+        return {at: (_numbers(size), False) for at, size in self._record.loop_sizes(container, around).items()}
 
     def key_before(self, container: str, sequence: str, key: str, back: int) -> str | None:
         """See `eventcore.define.reference.Lookup`."""
-        return self._items.key_before(self._loop(container), sequence, key, back)
+        loop = self._loop(container)
+        if loop.until is None:
+            return self._items.key_before(loop, sequence, key, back)
+        return str(int(key) - back) if int(key) > back else None
 
     def _noted(self, value: Any) -> Any:
         self._has_sealed |= isinstance(value, Sealed)
@@ -172,6 +178,10 @@ class CallMaker:
         loop = self._plan.steps[container].loop
         assert loop is not None
         return loop
+
+
+def _numbers(size: int) -> list[str]:
+    return [str(number) for number in range(1, size + 1)]
 
 
 def _own(step: Step) -> Mapping[str, str]:

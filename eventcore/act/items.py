@@ -24,6 +24,9 @@ class ItemRecord(Protocol):
     def loop_size(self, step: str, sequence: str) -> int:
         """How many items the container's loop has so far."""
 
+    def loop_sizes(self, step: str, around: str) -> Mapping[str, int]:
+        """How many items the container's loops at `around` and inside it have so far, by sequence."""
+
     def item_slices(self, step: str, sequence: str, first: int) -> Iterator[Slice]:
         """The items that the step computed, from the slice that has number `first`."""
 

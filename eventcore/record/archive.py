@@ -65,6 +65,18 @@ class StoreArchive(Archive):
         query = select(loops.c["items"]).where(_of_task(loops, self._row, step, sequence), counts)
         return self._connection.execute(query.order_by(loops.c.recovery.desc()).limit(1)).scalar() or 0
 
+    def loop_sizes(self, step: str, around: str) -> dict[str, int]:
+        """How many items, or iterations, the loops of a container at `around` and inside it have so far."""
+        loops = t.loops
+        query = (
+            select(loops.c.sequence, loops.c["items"])
+            .where(loops.c.run == self._row.id, loops.c.step == step)
+            .where((loops.c.recovery <= self._upto) | (loops.c.recovery == self._row.recovery))
+            .where((loops.c.sequence == around) | is_inside(loops, around))
+            .order_by(loops.c.recovery)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
     def item_keys(self, step: str, around: str) -> Iterator[tuple[str, int, str | None]]:
         """The slices that the step recorded last at `around` and inside it: sequence, size, keys."""
         items = t.items

@@ -94,6 +94,8 @@ flow.add_step("k", require=(done, either, ("a", seq.StepState.success), seq.and_
 flow.add_step("l", require=((step, seq.STEP_SUCCESS) for step in (a, b)))
 flow.add_step("m", require=[[(a, seq.STEP_SUCCESS), done], (b, seq.STEP_SUCCESS)], requires=None)
 flow.add_step("n", require=done)
+flow.add_step("t", require=((flow, seq.STEP_OVER), (a.previous(), seq.STEP_SUCCESS), seq.any_of(b, seq.STEP_FAILURE)))
+flow.add_step("u", require=seq.or_((flow, seq.STEP_FAILURE), (seq.previous("u", 2), seq.STEP_SUCCESS)))
 flow.add_step("o", seq.shell("ls {0}"), args=("a",), loop=[1])
 
 

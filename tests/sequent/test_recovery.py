@@ -324,3 +324,22 @@ def test_continuing_remembers_how_far_the_recovery_looked_back(tmp_path: Path) -
     assert ran == [0, 1]
     made.run()
     assert ran == [0, 1, 2]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_clause_on_the_iteration_before_knows_those_that_recovery_passes_over(tmp_path: Path, inner: bool) -> None:
+    def built(mode: seq.RunMode) -> seq.Sequent:
+        f = flow(tmp_path / "run.db", mode)
+        days = f.add_step("days", loop=["mon", "tue", "wed"])
+        around = days.add_step("part") if inner else days
+        around.add_step("load", work, require=((seq.previous("load", loop="days"), STEP_SUCCESS),))
+        return f
+
+    path = "days/part/load" if inner else "days/load"
+    wednesday = f"{path}@1.3.1" if inner else f"{path}@1.3"
+    work = Work(wednesday)
+    assert not built(RESTART)()
+    work.fails.clear()
+    work.since()
+    assert built(RECOVER)()
+    assert work.since() == [wednesday]

@@ -203,3 +203,25 @@ def in_worker() -> bool:
 
 def boom_with(argument: str) -> None:
     boom(argument)
+
+
+def test_iterations_refer_to_results_of_earlier_ones_and_what_follows_to_all(tmp_path: Path) -> None:
+    made = flow(tmp_path / "run.db")
+    fails = {3}
+
+    def add(before: int | None) -> int:
+        number = (before or 0) + 1
+        return number if number not in fails else boom(f"no {number}")
+
+    warm = seq.until(limit=5)
+    ovens = made.add_step("ovens", loop=["a", "b"])
+    oven = ovens.add_step("oven", loop=warm)
+    heated = oven.add_step("heat", add, args=(seq.previous("heat").result,))
+    checked = oven.add_step("check", lambda level, before: level > 3 and before == [1, 2, 3],
+                            args=(heated.result, oven.results(heated)))  # fmt: skip
+    warm.when(checked.result)
+    tell = made.add_step("tell", lambda levels: levels, args=(ovens.results(heated),))
+    assert not made()
+    fails.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER)
+    assert made.result(tell) == [[1, 2, 3, 4], [1, 2, 3, 4]]

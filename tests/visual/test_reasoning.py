@@ -217,3 +217,47 @@ def test_who_is_of_higher_priority_is_told_to_what_waits(store: Path) -> None:
         "low": ["it waits for a free slot under max_concurrent; active: looking@1; of higher priority: high@1"],
         "lower": ["others are ahead of it in the queue for 'p': high@1"],
     }
+
+
+def test_a_clause_on_the_level_is_told_only_if_the_level_ended_otherwise(store: Path) -> None:
+    f = flow(store)
+    part = f.add_step("part")
+    booked = part.add_step("booked", str)
+    bad = part.add_step("bad", boom, require=((booked, STEP_SUCCESS),))
+    for name, clause in {"undo": (bad, STEP_SUCCESS), "redo": (booked, STEP_SUCCESS)}.items():
+        part.add_step(name, str, require=((part, STEP_FAILURE), clause))
+    part.add_step("thanks", str, require=((part, STEP_SUCCESS), (booked, STEP_FAILURE)))
+    f.add_step("end", str, require=((f, seq.STEP_OVER), (part, STEP_SUCCESS)))
+    assert not f()
+    assert texts(why(store, "part/redo")) == [("part/redo@1.1", ["ended"])]
+    told = {path: [one.text for one in why(store, path)[0].reasons if one.kind == "requirement"]
+            for path in ("part/undo", "part/thanks", "end")}  # fmt: skip
+    assert told == {
+        "part/undo": ["it requires part/bad success, but part/bad@1.1 failed"],
+        "part/thanks": [
+            "it requires everything else in part to end without an unhandled failure, but there was one, or it was "
+            "cancelled",
+            "it requires part/booked failure, but part/booked@1.1 succeeded",
+        ],
+        "end": ["it requires part success, but part@1 failed"],
+    }
+
+
+def test_a_step_that_had_to_run_and_did_not_says_what_has_not_come(store: Path) -> None:
+    f = flow(store)
+    rows = f.add_step("rows", list)
+    f.add_step("send", str, when=rows.result, config={"must_run": True})
+    assert not f()
+    assert [one.text for one in why(store, "send")[0].reasons[:2]] == [
+        "it must run, but what it requires cannot come any more", "it runs only when rows.result, which was false"
+    ]  # fmt: skip
+
+
+def test_a_step_that_had_to_run_and_lacked_a_count_says_so(store: Path) -> None:
+    f = flow(store)
+    many = f.add_step("many", loop=[1, 2], config={"allow_failure": True, "stop_on_exception": False})
+    many.add_step("one", boom)
+    f.add_step("all", str, require=seq.at_least(2, many, STEP_SUCCESS), config={"must_run": True})
+    assert not f()
+    (found,) = why(store, "all")
+    assert "it requires at least 2 of many success, which has not come" in [one.text for one in found.reasons]

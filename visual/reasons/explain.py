@@ -54,7 +54,10 @@ def _explained(known: Known, node: StepNode, sequence: str) -> Explanation:
     name, items = known.named(node, sequence), known.instances.items(step, sequence)
     task = known.instance(step, sequence)
     if task is not None and task.counts_in(known.run):
-        found = Explanation(node.path, sequence, state_of(task, known.run), name, why_it_stands(known, task), items)
+        reasons = why_it_stands(known, task)
+        if known.is_flow and task.status is TaskStatus.failure and task.started is None:
+            reasons[1:1] = flows.unmet(known, node, sequence)  # it must run, and something has not come
+        found = Explanation(node.path, sequence, state_of(task, known.run), name, reasons, items)
         return _with_recovery(known, task, found)
     reached = flows.why_not_reached(known, node, sequence) if known.is_flow else None
     reasons = kernel.why_not_reached(known, node.kernel_name, sequence) if reached is None else reached

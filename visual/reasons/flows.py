@@ -19,9 +19,7 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
     container = node if is_body else known.nodes.get(node.parent or "")
     if container is not None and (reasons := _outside(known, container, sequence)) is not None:
         return reasons
-    found = [] if is_body else list(_requirement(known, node, sequence))
-    if not found and node.step.when is not None:
-        found = _condition(known, node, sequence)
+    found = [] if is_body else unmet(known, node, sequence)
     if not found and known.run.ended is None:
         found = _delay(known, node, sequence)
     if not found and not known.run.is_held and not known.tallies:
@@ -30,6 +28,12 @@ def why_not_reached(known: Known, node: StepNode, sequence: str) -> list[Reason]
     if container is not None and iteration is not None and iteration.is_halted:
         found.append(Reason("container", f"{_halted(iteration, container.path)}, and nothing new starts in it"))
     return found + why_nothing_starts(known)
+
+
+def unmet(known: Known, node: StepNode, sequence: str) -> list[Reason]:
+    """What the step requires, in its own iteration, and has not come."""
+    found = list(_requirement(known, node, sequence))
+    return _condition(known, node, sequence) if not found and node.step.when is not None else found
 
 
 def _halted(iteration: IterationView, container: str) -> str:
@@ -84,7 +88,7 @@ def _holds(known: Known, tree: Tree, sequence: str) -> bool:
     if "members" in tree:
         return (tree["event"], _around(known.nodes[tree["members"]], sequence)) in known.facts
     if "rest" in tree:
-        return False  # what tells how the rest ended is not stored: it is certain only by what has followed from it
+        return _rest_came(known, tree, sequence)
     if "back" in tree:
         earlier = _earlier(known, tree, sequence)
         return earlier is None or _came(_named(known, tree, earlier), tree["status"])
@@ -160,11 +164,29 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
         yield f"{name} {passed(task, known.run)}{without}"
 
 
-def _rest(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:
-    """How everything else on the step's level stands."""
+def _rest_came(known: Known, leaf: Tree, sequence: str) -> bool:
+    """Whether everything else on the step's level has ended as a clause asks; what tells it is not stored itself."""
+    if known.run.ended is None or _live_rest(known, leaf, sequence):
+        return False
+    steps = [known.nodes[path].step for path in leaf["of"]]
+    keys = known.nodes[leaf["of"][0]].depth if leaf["of"] else 1
+    tasks = [(step, known.instance(step.name, ".".join(sequence.split(".")[:keys]))) for step in steps]
+    found = [(step, task) for step, task in tasks if task is not None and task.recovery >= known.run.counts_from]
+    failed = any(task.status is TaskStatus.failure and not step.handled for step, task in found)
+    cancelled = any(task.status is TaskStatus.cancelled and task.started is not None for _, task in found)
+    return {"failure": failed and not cancelled, "success": not failed and not cancelled}.get(leaf["status"], True)
+
+
+def _live_rest(known: Known, leaf: Tree, sequence: str) -> list[InstanceView]:
+    """What is not over on the step's level."""
     at = sequence if leaf["rest"] == "" else _around(known.nodes[leaf["rest"]], sequence)
     inside = [task for task in known.live if task.sequence.startswith(at)]
-    live = [task for path in leaf["of"] for task in inside if known.nodes[path].step.name == task.step]
+    return [task for path in leaf["of"] for task in inside if known.nodes[path].step.name == task.step]
+
+
+def _rest(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:
+    """How everything else on the step's level stands."""
+    live = _live_rest(known, leaf, sequence)
     for task in live:
         yield f"{known.shown(task)} {passed(task, known.run)}"
     if not live and leaf["status"] != "over":
