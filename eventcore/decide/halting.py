@@ -10,7 +10,8 @@ from __future__ import annotations
 from eventcore.decide import delays, resources, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import SIGNAL, Ending, Iteration, Task
-from eventcore.define.program import EventKind, Role, Step
+from eventcore.define.event import EventKind
+from eventcore.define.program import Role, Step
 from eventcore.define.status import StepStatus, TaskStatus
 
 

@@ -74,7 +74,6 @@ class Verdict(StrEnum):
     pending = "pending"  #: its engine ended with delays or tasks outstanding
     success = "success"  #: no failure was left unhandled
     failure = "failure"  #: an unhandled failure happened
-    omitted = "omitted"  #: its function found nothing to do, and said so with `Skip`
     cancelled = "cancelled"  #: a user ended it
     stalled = "stalled"  #: a task waits for something that can no longer happen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sequent import STEP_COMPLETE, STEP_FAILURE, STEP_OVER, STEP_SUCCESS, Sequent
-from sequent.language.step import Container
+from sequent.language.container import Container
 from tests.support import boom, flow
 
 STATUSES = (STEP_SUCCESS, STEP_FAILURE, STEP_COMPLETE, STEP_OVER)
