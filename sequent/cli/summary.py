@@ -10,7 +10,7 @@ import click
 from eventcore.define.error_text import headline
 from eventcore.define.plain import plain
 from eventcore.define.stored import StoredStep
-from eventcore.record.reading import reading
+from eventcore.record.reading import Reader, reading
 from eventcore.record.views import InstanceView, RunView
 from eventcore.run.next_action import next_action
 from visual.instances import Instances
@@ -35,6 +35,13 @@ def tell_end(location: str, run_id: str | None) -> None:
     action = next_action(run, location)
     if action is not None:
         click.echo(action)
+
+
+def handled_failures(reader: Reader, run: RunView) -> list[str]:
+    """The steps with failures that count and were handled."""
+    steps = reader.program(run).step_named
+    failed = [steps[failure.step] for failure in failures(reader, run, 10 * MOST) if failure.step in steps]
+    return list(dict.fromkeys(step.path for step in failed if step.handled and not step.is_hidden))
 
 
 def _is_news(failure: InstanceView, run: RunView, steps: Mapping[str, StoredStep]) -> bool:
