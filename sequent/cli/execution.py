@@ -124,7 +124,8 @@ def program_for(mode: RunMode, target: str, store: str | None, run_id: str | Non
     """The target's program with its settings; to go on with a run, built with the run's parameters."""
     parsed, given = parse_target(target), pairs(parameters, "--param")
     if mode is RunMode.restart or parsed.store is not None:
-        program = _loaded(parsed, given, store, None if mode is RunMode.restart else run_id)
+        is_new = mode is RunMode.restart
+        program = _loaded(parsed, given, store, None if is_new else run_id, tells_rest=is_new)
     else:
         guess = store or (None if parsed.file is None else str(store_beside(parsed.file)))
         used = {**parameters_of_run(parsed, guess, run_id), **given}
@@ -136,8 +137,9 @@ def program_for(mode: RunMode, target: str, store: str | None, run_id: str | Non
     return program
 
 
-def _loaded(target: Target, parameters: Mapping[str, str], store: str | None, run_id: str | None = None) -> Runner:
-    program = load_program(target, parameters, run_id)
+def _loaded(target: Target, parameters: Mapping[str, str], store: str | None, run_id: str | None = None, *,
+            tells_rest: bool = False) -> Runner:  # fmt: skip
+    program = load_program(target, parameters, run_id, tells_rest=tells_rest)
     if store is not None:
         program.use_store(store)
     return program

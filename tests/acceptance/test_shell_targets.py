@@ -39,6 +39,52 @@ if __name__ == "__main__":
     assert "run script-second " in sequent(folder, "status", "two.py:first", "--run-id", "script-second").stdout
 
 
+RUNS = """
+import subprocess
+import sequent as seq
+
+def later():
+    first.run()
+
+first = seq.Sequent("first", config={"task_construct": "invoke"})
+first.add_step("only", print, args=("ran",))
+if first:
+    first.run()
+else:
+    first.run()
+second = seq.Sequent("second")
+SECOND
+subprocess.run(["true"])
+"""
+
+
+def test_a_script_that_is_left_at_its_first_run_is_told_with_the_runs_that_follow(folder: Path) -> None:
+    (folder / "two.py").write_text(RUNS.replace("SECOND", "ok = second.run() and first.run()"))
+    said = sequent(folder, "run", "two.py", "--set", "logging_level=ERROR")
+    assert said.stdout.splitlines()[0] == "ran"
+    assert said.stderr == (
+        "sequent: two.py is left at its first run, in line 11; not started: second.run() in line 15, first.run() in "
+        "line 15; to run one of them, name its flow, as two.py:second\n"
+    )
+    assert "is left at" not in sequent(folder, "status", "two.py").stderr
+    assert "is left at" not in sequent(folder, "run", "two.py:first").stderr
+
+
+def test_a_name_in_a_file_means_that_flow_also_where_the_file_runs_another_one(folder: Path) -> None:
+    made = 'second = seq.Sequent("second")'
+    (folder / "two.py").write_text(RUNS.replace(made, "").replace("if first:", f"{made}\nif first:"))
+    sequent(folder, "run", "two.py:second", "--run-id", "named")
+    assert sequent(folder, "status", "two.run.db").stdout.startswith("second  run named")
+    (folder / "two.py").write_text(RUNS)
+    said = one_line_error(folder, "run", "two.py:second")
+    assert "two.py:second: the file runs another flow in line 11, before it comes to 'second'; put its runs" in said
+
+
+def test_a_script_with_one_run_is_told_nothing(folder: Path) -> None:
+    (folder / "one.py").write_text(RUNS.replace("SECOND", ""))
+    assert sequent(folder, "run", "one.py", "--set", "logging_level=ERROR").stderr == ""
+
+
 def test_a_run_in_a_store_named_by_a_url_is_found_again_as_the_advice_says(folder: Path) -> None:
     (folder / "down").touch()
     (folder / "needs.py").write_text("""
