@@ -102,6 +102,8 @@ class Access:
 
 
 def _is_small(headers: Headers) -> bool:
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        return True  # it has no body
     length = headers.get("content-length", "")
     return length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= MOST_BODY
 
