@@ -38,8 +38,11 @@ class Target(msgspec.Struct, frozen=True):
     store: Path | None = None
 
 
-def parse_target(text: str) -> Target:
-    """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file."""
+def parse_target(text: str, *, or_folder: bool = False) -> Target:
+    """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file.
+
+    With `or_folder`, the message says that it could have named a folder of stores.
+    """
     if "://" in text:
         return Target(text, store=_file_of(text))
     path = Path(text)
@@ -58,8 +61,8 @@ def parse_target(text: str) -> Target:
     if name and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
     raise TargetError(
-        f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
-        "a store"
+        f"{text!r} is not a file{' or a folder' if or_folder else ''}; give a Python file (flow.py or flow.py:NAME), "
+        f"a module (package.module:NAME){', a store or a folder of stores' if or_folder else ' or a store'}"
     )
 
 
@@ -274,11 +277,14 @@ def _takes_none(target: Target) -> TargetError:
 
 
 def _builders(module: ModuleType) -> list[str]:
-    found = []
+    """The functions that say that they return a flow; where there are none, those that name the class of one."""
+    found, likely = [], []
     for name, value in vars(module).items():
         if inspect.isfunction(value) and value.__module__ == module.__name__:
             returns = value.__annotations__.get("return")
             is_runner = isinstance(returns, type) and issubclass(returns, Runner)
             if is_runner or str(returns).rpartition(".")[2] in ("Sequent", "Eventor"):
                 found.append(name)
-    return found
+            elif returns is None and {"Sequent", "Eventor"} & {*value.__code__.co_names}:
+                likely.append(name)
+    return found or likely

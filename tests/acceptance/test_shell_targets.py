@@ -80,6 +80,30 @@ def test_a_name_in_a_file_means_that_flow_also_where_the_file_runs_another_one(f
     assert "two.py:second: the file runs another flow in line 11, before it comes to 'second'; put its runs" in said
 
 
+def test_a_function_that_may_build_a_flow_is_named_though_it_does_not_say_so(folder: Path) -> None:
+    (folder / "fn.py").write_text("""
+import sequent as seq
+
+def helper(): return 1
+
+def build(day: int, table="orders"):
+    flow = seq.Sequent("built")
+    flow.add_step("only", print, args=(day, table))
+    return flow
+""")
+    said = one_line_error(folder, "run", "fn.py")
+    assert said == "sequent: fn.py has no flow until a function builds one; name the function: fn.py:build"
+    assert sequent(folder, "run", "fn.py:build", "--param", "day=7").stdout.startswith("7 orders\n")
+
+
+@pytest.mark.parametrize("verb", ["runs", "serve"])
+def test_where_a_folder_can_be_named_the_message_says_so(folder: Path, verb: str) -> None:
+    said = one_line_error(folder, verb, "nope")
+    assert said.startswith("sequent: 'nope' is not a file or a folder; ")
+    assert said.endswith(", a store or a folder of stores")
+    assert "folder" not in one_line_error(folder, "status", "nope")
+
+
 def test_a_script_with_one_run_is_told_nothing(folder: Path) -> None:
     (folder / "one.py").write_text(RUNS.replace("SECOND", ""))
     assert sequent(folder, "run", "one.py", "--set", "logging_level=ERROR").stderr == ""
