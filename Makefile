@@ -11,6 +11,7 @@ export SYSTEM ?= yes
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python examples/stdlib_report/demo.py
+	@echo "To have the sequent command in this shell: . $(BIN)/activate"
 
 test: $(VENV)/.ready-test
 	@sh tests/services/packages.sh

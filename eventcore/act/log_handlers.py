@@ -85,7 +85,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         running = running_log()
         console = self._console if running is None else running.target.console
         is_wanted = console.records and (running is None or record.levelno >= running.target.level)
-        if is_wanted and not (console.is_short and _is_left_out(record, console)):
+        if is_wanted and not _is_left_out(record, console):
             self.formatter = self._formatter_of(console)
             stream = sys.stderr
             self.stream = stream.stream if isinstance(stream, Tee) else stream
@@ -104,6 +104,11 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
 
 
 def _is_left_out(record: logging.LogRecord, console: Console) -> bool:
-    """Whether short lines do without the record, which may say so in its attribute `detail`."""
+    """Whether the console does without the record.
+
+    Short lines do if its attribute `detail` says so, and a quiet console does if a failed try is repeated.
+    """
+    if not console.is_short:
+        return not console.prints and getattr(record, "is_repeated", False) and not console.is_verbose
     detail = getattr(record, "detail", False)
     return detail is None or (bool(detail) and not console.is_verbose)

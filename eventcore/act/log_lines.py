@@ -40,12 +40,15 @@ LEVELS: Mapping[type[Notice], int] = {
     RequestTaken: logging.WARNING,
     RunPaused: logging.WARNING,
     RunStopping: logging.WARNING,
-    AttemptFailed: logging.ERROR,
+    AttemptFailed: logging.ERROR,  # at WARNING if another try follows
 }
 
 
 class LogLines(Observer):
-    """Logs to `eventcore.lines`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG."""
+    """Logs to `eventcore.lines`: steps and verdicts at INFO, failures at ERROR, what recovery skips at DEBUG.
+
+    A failed try that another one follows is a WARNING of one line.
+    """
 
     def __init__(self) -> None:
         self.kinds: Collection[type[Notice]] = [kind for kind, level in LEVELS.items() if log.isEnabledFor(level)]
@@ -87,14 +90,18 @@ def _ended(told: TaskEnded) -> tuple[str, Style]:
 
 
 def _attempt_failed(told: AttemptFailed) -> None:
-    outlook, trace = "", f"\n{told.traceback}" if told.traceback else ""
+    reason = None if told.error is None else headline(told.error)
     if told.next_due is not None:
         outlook = f"; try {told.try_number + 1} in {max(0.0, told.next_due - told.at):.3g} s"
-    reason = None if told.error is None else headline(told.error)
-    tries = f", try {told.try_number}" if outlook or told.try_number > 1 else ""
-    short = f"failed{_took(told.started, told.at)}{tries}: {reason}{outlook}{trace.rstrip()}"
-    log.error("Exception in step %s/%s, try %d: %s%s%s", told.step, told.sequence, told.try_number, reason, outlook,
-              trace, extra=_short(told, short, "odd" if outlook else "bad", detail=bool(outlook)))  # fmt: skip
+        short = f"failed{_took(told.started, told.at)}, try {told.try_number}: {reason}{outlook}"
+        log.warning("Exception in step %s/%s, try %d: %s%s", told.step, told.sequence, told.try_number, reason, outlook,
+                    extra={**_short(told, short, "odd", detail=True), "is_repeated": True})  # fmt: skip
+        return
+    trace = f"\n{told.traceback}" if told.traceback else ""
+    tries = f", try {told.try_number}" if told.try_number > 1 else ""
+    short = f"failed{_took(told.started, told.at)}{tries}: {reason}{trace.rstrip()}"
+    log.error("Exception in step %s/%s, try %d: %s%s", told.step, told.sequence, told.try_number, reason, trace,
+              extra=_short(told, short, "bad"))  # fmt: skip
 
 
 def _request_taken(told: RequestTaken) -> None:

@@ -92,9 +92,13 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
 def in_words(ended: Verdict) -> str:
     """What a caller of `run` can do about a run that is over."""
     if ended not in _FAILED:
-        return "to run the program again, start a new run, with run_mode=RunMode.restart"
+        return (
+            "to run the program again, start a new run with `sequent run`, or run_mode=RunMode.restart in Python; to "
+            "run one step again, such as one whose failure was handled, use `sequent rerun`, or rerun(path) in Python"
+        )
     situation, advice = _FAILED[ended]
-    return f"{situation}{'; ' if situation else ''}{advice} recover it, with run_mode=RunMode.recover"
+    lead = f"{situation}; {advice}" if situation else advice
+    return f"{lead} recover it with `sequent recover`, or run_mode=RunMode.recover in Python"
 
 
 def reference(store: str, run_id: str) -> str:

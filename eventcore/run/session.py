@@ -316,7 +316,7 @@ class Session:
             names = ", ".join(repr(found.removed[name]) for name in gone)
             raise ProgramChangedError(
                 f"run {row.run_id!r} has history of steps that the program no longer has: {names}; put them back, "
-                "start a new run, or accept that with accept_removed=True"
+                "start a new run, or accept that with --accept-removed, or accept_removed=True in Python"
             )
         self._changed, self._left_out = found, ""
         if found.added and request.mode is RunMode.continue_:

@@ -12,19 +12,22 @@ import click
 import msgspec
 
 from eventcore.define.differences import differences
+from eventcore.define.plain import plain, quoted
 from eventcore.define.status import RunMode
 from eventcore.define.stored import read
+from eventcore.define.suggestions import some_of
 from eventcore.errors import RunNotFoundError, StoreError
 from eventcore.record import requests
-from eventcore.record.reading import reading
+from eventcore.record.reading import Reader, reading
 from eventcore.record.registry import backend_of
-from eventcore.run.next_action import next_action
+from eventcore.record.views import RunView
+from eventcore.run.next_action import next_action, reference
 from eventcore.run.runner import Runner
 from sequent.cli.chosen import parameters_of_run
 from sequent.cli.exit_codes import EXIT_FAILED, EXIT_NOTHING
 from sequent.cli.lost_output import loss_accepted
 from sequent.cli.parameters import TargetError, pairs
-from sequent.cli.summary import tell_end
+from sequent.cli.summary import handled_failures, tell_end
 from sequent.cli.target import Target, load_program, parse_target, store_beside
 from sequent.cli.terminal import is_interactive
 from sequent.cli.unfinished import tell_left, tell_left_by_run
@@ -121,7 +124,8 @@ def program_for(mode: RunMode, target: str, store: str | None, run_id: str | Non
     """The target's program with its settings; to go on with a run, built with the run's parameters."""
     parsed, given = parse_target(target), pairs(parameters, "--param")
     if mode is RunMode.restart or parsed.store is not None:
-        program = _loaded(parsed, given, store, None if mode is RunMode.restart else run_id)
+        is_new = mode is RunMode.restart
+        program = _loaded(parsed, given, store, None if is_new else run_id, tells_rest=is_new)
     else:
         guess = store or (None if parsed.file is None else str(store_beside(parsed.file)))
         used = {**parameters_of_run(parsed, guess, run_id), **given}
@@ -133,8 +137,9 @@ def program_for(mode: RunMode, target: str, store: str | None, run_id: str | Non
     return program
 
 
-def _loaded(target: Target, parameters: Mapping[str, str], store: str | None, run_id: str | None = None) -> Runner:
-    program = load_program(target, parameters, run_id)
+def _loaded(target: Target, parameters: Mapping[str, str], store: str | None, run_id: str | None = None, *,
+            tells_rest: bool = False) -> Runner:  # fmt: skip
+    program = load_program(target, parameters, run_id, tells_rest=tells_rest)
     if store is not None:
         program.use_store(store)
     return program
@@ -173,4 +178,18 @@ def nothing_to_do(program: Runner, run_id: str | None, mode: RunMode) -> str | N
         if mode is RunMode.recover and is_partial:
             return None
         verb = "recover" if mode is RunMode.recover else "continue"
-        return f"nothing to {verb}: run {run.run_id!r} has already succeeded; `sequent run` starts a new one"
+        return (
+            f"nothing to {verb}: run {run.run_id!r} has already succeeded; `sequent run` starts a new one"
+            f"{_to_rerun(reader, run)}"
+        )
+
+
+def _to_rerun(reader: Reader, run: RunView) -> str:
+    """How to run again what failed in a run that succeeded, because the failures were handled; empty if none did."""
+    paths = handled_failures(reader, run)
+    if not paths:
+        return ""
+    command = f"sequent rerun {reference(reader.location, run.run_id)}"
+    if len(paths) == 1:
+        return f"; to run {plain(paths[0])} again, whose failure was handled: {command} {quoted(paths[0])}"
+    return f"; to run one of {plain(some_of(paths))} again, whose failures were handled: {command} PATH"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
 from eventcore.define.error_text import headline
 from eventcore.define.plain import plain
+from eventcore.define.status import TaskStatus
 from eventcore.define.stored import StoredStep
-from eventcore.record.reading import reading
+from eventcore.record.reading import Reader, reading
 from eventcore.record.views import InstanceView, RunView
-from eventcore.run.next_action import next_action
+from eventcore.run.next_action import next_action, reference
 from visual.instances import Instances
 from visual.reading import failures
 
@@ -24,17 +25,36 @@ def tell_end(location: str, run_id: str | None) -> None:
     with reading(location) as reader:
         run = reader.run(run_id, time.time())
         steps = reader.program(run).step_named
-        shown = [failure for failure in failures(reader, run, 10 * MOST) if _is_news(failure, run, steps)]
+        found = failures(reader, run, 10 * MOST)
+        shown = [failure for failure in found if _is_news(failure, run, steps)]
         told = sorted(shown, key=lambda failure: steps[failure.step].handled)[:MOST]
         instances = Instances(reader, run)
         names = [instances.name(failure.step, failure.sequence, failure.recovery) for failure in told]
+        more = max(len(shown), _failed(reader, run, found, shown)) - len(told)
     for name, failure in zip(names, told, strict=True):
         word = "failed, and handled" if steps[failure.step].handled else "failed"
         click.echo(f"{word}: {name}: {plain(headline(failure.error or ''))}")
+    if more > 0:
+        click.echo(f"and {more} more; to see all, run: sequent logs --failed {reference(location, run.run_id)}")
     click.echo(f"run {plain(run.run_id)}: {run.state}")
     action = next_action(run, location)
     if action is not None:
         click.echo(action)
+
+
+def _failed(reader: Reader, run: RunView, found: Sequence[InstanceView], shown: Iterable[InstanceView]) -> int:
+    """How many instances failed of the steps of which some are shown; 0 if all failures of the run were found."""
+    failed = {step: tally.counts.get(TaskStatus.failure, 0) for step, tally in reader.tallies(run).items()}
+    if sum(failed.values()) <= len(found):
+        return 0
+    return sum(failed.get(step, 0) for step in {failure.step for failure in shown})
+
+
+def handled_failures(reader: Reader, run: RunView) -> list[str]:
+    """The steps with failures that count and were handled."""
+    steps = reader.program(run).step_named
+    failed = [steps[failure.step] for failure in failures(reader, run, 10 * MOST) if failure.step in steps]
+    return list(dict.fromkeys(step.path for step in failed if step.handled and not step.is_hidden))
 
 
 def _is_news(failure: InstanceView, run: RunView, steps: Mapping[str, StoredStep]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +17,14 @@ import msgspec
 
 from eventcore.define.classes import script_is
 from eventcore.define.error_text import error_text, headline
+from eventcore.errors import EventcoreError
+from eventcore.record.identity import NOTES
 from eventcore.record.registry import backend_of
-from eventcore.run.capture import capturing
+from eventcore.run.capture import Captured, capturing
 from eventcore.run.runner import Runner
-from sequent.cli.parameters import TargetError, typed_parameters
+from sequent.cli.parameters import NotLoadedError, TargetError, typed_parameters
+
+notes = logging.getLogger(NOTES)
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -34,8 +39,11 @@ class Target(msgspec.Struct, frozen=True):
     store: Path | None = None
 
 
-def parse_target(text: str) -> Target:
-    """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file."""
+def parse_target(text: str, *, or_folder: bool = False) -> Target:
+    """Tell whether the text names a file, a module or a store; raises `TargetError` for a missing file.
+
+    With `or_folder`, the message says that it could have named a folder of stores.
+    """
     if "://" in text:
         return Target(text, store=_file_of(text))
     path = Path(text)
@@ -54,8 +62,8 @@ def parse_target(text: str) -> Target:
     if name and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
     raise TargetError(
-        f"{text!r} is not a file; give a Python file (flow.py or flow.py:NAME), a module (package.module:NAME) or "
-        "a store"
+        f"{text!r} is not a file{' or a folder' if or_folder else ''}; give a Python file (flow.py or flow.py:NAME), "
+        f"a module (package.module:NAME){', a store or a folder of stores' if or_folder else ' or a store'}"
     )
 
 
@@ -83,19 +91,26 @@ def _is_store(path: Path) -> bool:
     return start == SQLITE_MAGIC or path.suffix == ".db"
 
 
-def load_program(target: Target, parameters: Mapping[str, str], run_id: str | None = None) -> Runner:
+def load_program(target: Target, parameters: Mapping[str, str], run_id: str | None = None, *,
+                 tells_rest: bool = False) -> Runner:  # fmt: skip
     """The program that a target names; a store is asked for the program of its run.
 
-    Raises `TargetError` where there is none, or more than one to choose from.
+    With `tells_rest`, a note says which runs of a script are left out, because it is left at the first.
+    Raises `TargetError` where there is none, or more than one to choose from, and where its code fails.
     """
     if target.store is not None:
         stored, known = _source_of(target.store, run_id)
-        program = load_program(stored, {**known, **parameters})
+        program = load_program(stored, {**known, **parameters}, tells_rest=tells_rest)
         program.use_store(target.store)
         return program
     origin = json.dumps({"target": as_recorded(target), "parameters": dict(parameters)})
     with capturing(target.file, origin) as capture:
-        found = _found(target, parameters)
+        try:
+            found = _found(target, parameters, tells_rest=tells_rest)
+        except EventcoreError:
+            raise
+        except Exception as error:
+            raise NotLoadedError(f"{target.text} cannot be loaded: {last_words(error)}") from error
         if found is not None:
             return found
     if isinstance(capture.program, Runner):
@@ -150,7 +165,7 @@ def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]
         ) from None
 
 
-def _found(target: Target, parameters: Mapping[str, str]) -> Runner | None:
+def _found(target: Target, parameters: Mapping[str, str], *, tells_rest: bool) -> Runner | None:
     if target.module is not None:
         sys.path.insert(0, str(Path.cwd()))
         try:
@@ -160,7 +175,7 @@ def _found(target: Target, parameters: Mapping[str, str]) -> Runner | None:
         script_is(module)
     else:
         assert target.file is not None
-        module = _executed(target.file, is_main=target.name is None)
+        module = _executed(target.file, target.name, tells_rest=tells_rest)
     if target.name:
         return _named(module, target, parameters)
     named = {id(value): name for name, value in reversed(vars(module).items()) if isinstance(value, Runner)}
@@ -190,13 +205,18 @@ def _either(text: str, names: list[str]) -> str:
     return " or ".join(f"{text}:{name}" for name in names[:3])
 
 
-def _executed(file: Path, *, is_main: bool) -> ModuleType:
-    """Run a file as a module of its own; what it defines reaches workers by value, not by import."""
+def _executed(file: Path, wanted: str | None, *, tells_rest: bool) -> ModuleType:
+    """Run a file as a module of its own; what it defines reaches workers by value, not by import.
+
+    It is left at its first run: with the program of that if nothing is wanted from it, else with what it has by then.
+    """
+    is_main = wanted is None
     name = "__main__" if is_main else file.stem
     module = ModuleType(name)
     module.__file__ = str(file.resolve())
     try:
-        code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
+        source = file.read_text(encoding="utf-8")
+        code = compile(source, str(file), "exec")
     except (SyntaxError, ValueError) as error:
         raise TargetError(f"{file} is not Python: {error}") from None
     except OSError as error:
@@ -213,9 +233,32 @@ def _executed(file: Path, *, is_main: bool) -> ModuleType:
         sys.argv = [str(file)]
     try:
         exec(code, vars(module))  # noqa: S102  the user's own program, which is what the command is asked to run
+    except Captured as left:
+        line = next((frame.lineno for frame in extract_tb(left.__traceback__) if frame.filename == str(file)), None)
+        if wanted is None:
+            if tells_rest and line is not None:
+                _tell_rest(file, source, line, module)
+            raise
+        if wanted not in vars(module):
+            raise TargetError(
+                f"{file}:{wanted}: the file runs another flow in line {line}, before it comes to {wanted!r}; put its "
+                'runs under `if __name__ == "__main__":`'
+            ) from None
     except BrokenPipeError:
         raise TargetError(f"{file} wrote to a pipe or a connection that is closed, before it ran a flow") from None
     return module
+
+
+def _tell_rest(file: Path, source: str, line: int, module: ModuleType) -> None:
+    """Note which runs follow in a script that was left at its first."""
+    from sequent.cli.later_runs import later_runs
+
+    if later := later_runs(source, line, vars(module)):
+        named = ", ".join(f"{name}.run() in line {number}" for number, name in later[:3])
+        notes.warning(
+            "%s is left at its first run, in line %d; not started: %s; to run one of them, name its flow, as %s:%s",
+            file, line, f"{named}{', ...' if len(later) > 3 else ''}", file, later[0][1],
+        )  # fmt: skip
 
 
 def _named(module: ModuleType, target: Target, parameters: Mapping[str, str]) -> Runner:
@@ -240,11 +283,14 @@ def _takes_none(target: Target) -> TargetError:
 
 
 def _builders(module: ModuleType) -> list[str]:
-    found = []
+    """The functions that say that they return a flow; where there are none, those that name the class of one."""
+    found, likely = [], []
     for name, value in vars(module).items():
         if inspect.isfunction(value) and value.__module__ == module.__name__:
             returns = value.__annotations__.get("return")
             is_runner = isinstance(returns, type) and issubclass(returns, Runner)
             if is_runner or str(returns).rpartition(".")[2] in ("Sequent", "Eventor"):
                 found.append(name)
-    return found
+            elif returns is None and {"Sequent", "Eventor"} & {*value.__code__.co_names}:
+                likely.append(name)
+    return found or likely

@@ -145,7 +145,12 @@ def as_tree(written: Any, where: str) -> Expression | None:
             if isinstance(part[0], Previous):
                 return PreviousClause(part[0], part[1])
             raise RequireError(f"{where}: {part[0]!r} is not a step; require pairs of a step and a status")
-        if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], Placed) and _is_word(part[1]):
+        if (
+            isinstance(part, (tuple, list))
+            and len(part) == 2
+            and isinstance(part[0], (Placed, str))
+            and _is_word(part[1])
+        ):
             raise RequireError(f"{where}: unknown status {part[1]!r}; choose one of {STATUSES}")
         if isinstance(part, Placed):
             raise RequireError(

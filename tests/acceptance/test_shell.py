@@ -234,13 +234,6 @@ def test_a_store_of_an_unreleased_version_is_refused_by_every_verb(folder: Path,
     assert "remove it, or give another path to start a new store" in error
 
 
-def test_an_error_in_the_users_own_code_keeps_its_traceback(folder: Path) -> None:
-    (folder / "bad.py").write_text("raise LookupError('mine')\n")
-    done = sequent(folder, "run", "bad.py", code=1)
-    assert "Traceback" in done.stderr
-    assert "LookupError: mine" in done.stderr
-
-
 def test_help_imports_nothing_heavy() -> None:
     heavy = "{'sqlalchemy', 'networkx', 'paramiko', 'rich', 'graphviz', 'cloudpickle', 'yaml'}"
     program = f"import sys, sequent.cli.command; print({heavy} & set(sys.modules))"

@@ -110,6 +110,7 @@ def test_a_step_that_became_another_kind_or_got_another_name_is_recovered(
     if is_gone:
         refused = sequent(tmp_path, "recover", "-q", "flow.py", code=2).stderr.splitlines()[-1]
         assert "has history of steps that the program no longer has: 'box" in refused
+        assert "or accept that with --accept-removed, or accept_removed=True in Python" in refused
     assert ran(sequent(tmp_path, "recover", "-q", "flow.py", "--accept-removed").stdout) == runs
     assert state(tmp_path) == ("success", 0)
     for verb in (("status",), ("logs",), ("graph",), ("report", "-o", "report.html")):

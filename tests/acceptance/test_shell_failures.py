@@ -53,6 +53,24 @@ def test_every_line_about_an_instance_names_the_items_it_stands_for(folder: Path
     assert "@1.b.2 [b: orders, 2026-11-02]: ConnectionRefusedError" in watched
 
 
+@pytest.mark.parametrize(("items", "more"), [(5, 0), (9, 4), (70, 65)])
+def test_the_end_of_a_run_says_how_many_failures_it_leaves_out_and_where_they_are(
+    tmp_path: Path, items: int, more: int
+) -> None:
+    (tmp_path / "many.py").write_text(
+        "import sequent as seq\n\n"
+        'def bad(): raise ValueError("no")\n\n'
+        'flow = seq.Sequent(config={"task_construct": "invoke", "stop_on_exception": False})\n'
+        f'flow.add_step("a", bad, loop=range({items}))\n'
+    )
+    told = sequent(tmp_path, "run", "-qq", "many.py", "--run-id", "one", code=1).stdout.splitlines()
+    said = "and {} more; to see all, run: sequent logs --failed many.run.db --run-id one"
+    assert [line for line in told if " more" in line] == ([said.format(more)] if more else [])
+    assert sum(line.startswith("failed: a@1.") for line in told) == 5
+    shown = sequent(tmp_path, "logs", "--failed", "many.run.db", "--run-id", "one").stdout
+    assert shown.count("ValueError: no\n") == items
+
+
 def test_programs_get_the_items_as_they_are_stored(folder: Path) -> None:
     sequent(folder, "run", "-q", "flow.py", "--max-loops", "1", code=1)
     failures = json.loads(sequent(folder, "status", "flow.py", "--json").stdout)["failures"]

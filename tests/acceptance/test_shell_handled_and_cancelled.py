@@ -86,6 +86,34 @@ def test_a_rerun_of_one_step_tells_nothing_of_failures_that_were_handled_before(
     assert "failed, and handled: step@1" in sequent(tmp_path, "rerun", "-q", "flow.py", "step").stdout
 
 
+@pytest.mark.parametrize("verb", ["recover", "continue"])
+def test_where_there_is_nothing_to_do_it_says_how_to_run_again_what_was_handled(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "flow.py").write_text(MENDED)
+    sequent(tmp_path, "run", "-q", "flow.py", "--run-id", "one")
+    said = sequent(tmp_path, verb, "flow.py", code=3).stderr.strip()
+    advice = "to run step again, whose failure was handled: sequent rerun flow.run.db --run-id one step"
+    assert said.endswith(f"run 'one' has already succeeded; `sequent run` starts a new one; {advice}")
+    (tmp_path / "flow.py").write_text(MENDED.replace("(): raise", "(): print('again') if 0 == 0 else"))
+    assert "again" in sequent(tmp_path, *advice.partition("sequent ")[2].split()).stdout
+    assert "rerun" not in sequent(tmp_path, verb, "flow.py", code=3).stderr
+
+
+def test_of_several_handled_failures_it_names_all(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(
+        f'{MENDED}flow.add_step("other", bad)\nflow.add_step("too", str, require=(("other", seq.STEP_FAILURE),))\n'
+    )
+    sequent(tmp_path, "run", "-q", "flow.py")
+    said = sequent(tmp_path, "recover", "flow.py", code=3).stderr
+    assert "to run one of step, other again, whose failures were handled: sequent rerun flow.run.db" in said
+
+
+def test_the_shell_says_what_to_type_of_a_run_that_is_over(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(MENDED.partition('flow.add_step("mends"')[0])
+    sequent(tmp_path, "run", "-q", "flow.py", code=1)
+    said = sequent(tmp_path, "continue", "flow.py", code=1).stderr
+    assert "fix the problem, then recover it with `sequent recover`, or run_mode=RunMode.recover in Python" in said
+
+
 def test_a_dry_run_says_what_becomes_of_steps_that_a_handled_failure_led_to(tmp_path: Path) -> None:
     (tmp_path / "flow.py").write_text(HANDLED.replace('flow.add_step("mends", fine', 'flow.add_step("mends", bad'))
     sequent(tmp_path, "run", "-q", "flow.py", code=1)

@@ -62,6 +62,38 @@ def test_twice_quiet_a_failure_is_told_with_what_to_do(folder: Path) -> None:
     assert "printed" not in done.stdout + done.stderr
 
 
+RETRIED = """
+import sequent as seq
+
+def flaky():
+    if seq.current().try_number < 3:
+        raise ValueError("not yet")
+
+flow = seq.Sequent()
+flow.add_step("flaky", flaky, config={"retries": 2})
+"""
+
+
+def test_a_try_that_another_one_follows_is_a_warning_in_one_line_and_nothing_twice_quiet(tmp_path: Path) -> None:
+    (tmp_path / "flaky.py").write_text(RETRIED)
+    said = sequent(tmp_path, "run", "-q", "flaky.py").stderr.splitlines()
+    assert len(said) == 2
+    for line, number in zip(said, (1, 2), strict=True):
+        text = f"Exception in step flaky/1, try {number}: ValueError: not yet; try {number + 1} in 0 s"
+        assert line.endswith(f"[ WARNING ][ {text} ]")
+    assert "Traceback" in sequent(tmp_path, "logs", "--failed", "flaky.py").stdout
+    done = sequent(tmp_path, "run", "-qq", "flaky.py")
+    assert done.stdout + done.stderr == ""
+    assert "[ WARNING ][ Exception in step flaky/1, try 1" in sequent(tmp_path, "logs", "--engine", "flaky.py").stdout
+
+
+def test_the_last_try_is_an_error_with_its_traceback(tmp_path: Path) -> None:
+    (tmp_path / "flaky.py").write_text(RETRIED.replace('"retries": 2', '"retries": 1'))
+    said = sequent(tmp_path, "run", "-qq", "flaky.py", code=1).stderr
+    assert "[ ERROR   ][ Exception in step flaky/1, try 2: ValueError: not yet\nTraceback" in said
+    assert "try 1" not in said
+
+
 def test_quiet_never_lowers_the_level_of_what_is_logged(folder: Path) -> None:
     (folder / "down").touch()
     done = sequent(folder, "run", "flow.py", "-q", "--set", "logging_level=CRITICAL", code=1)

@@ -70,8 +70,10 @@ def test_the_id_of_the_latest_run_is_known_once_it_is_entered(tmp_path: Path, mo
 
 def test_a_run_that_is_over_says_so_and_answers_as_it_ended(caplog: pytest.LogCaptureFixture) -> None:
     ran: list[str] = []
-    advice = {"success": "start a new run, with run_mode=RunMode.restart",
-              "failure": "fix the problem, then recover it, with run_mode=RunMode.recover"}  # fmt: skip
+    advice = {
+        "success": "use `sequent rerun`, or rerun(path) in Python",
+        "failure": "fix the problem, then recover it with `sequent recover`, or run_mode=RunMode.recover in Python",
+    }
     for func, ok, said in ((ran.append, True, "success"), (boom, False, "failure")):
         ev = eventor(logging_level="WARNING")
         start(ev, ev.add_step("s", func, ("s",)))

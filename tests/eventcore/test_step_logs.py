@@ -122,10 +122,17 @@ def test_the_console_shows_what_the_seed_shows(ran: Callable[[str], Ran], constr
     assert (done.stdout + done.stderr).count("from a program") == 1
 
 
-def test_a_failure_is_shown_with_its_traceback_on_the_console(ran: Callable[[str], Ran]) -> None:
-    done = ran("thread").done
+def test_a_failure_is_shown_with_its_traceback_on_the_console(tmp_path: Path) -> None:
+    done = run_script(PROGRAM.replace('"retries": 1', '"retries": 0'), tmp_path, "thread")
     assert "[ ERROR   ][ Exception in step in/a folder?/1.2, try 1: ValueError: once" in done.stderr
     assert 'script.py", line' in done.stderr
+
+
+def test_a_try_that_another_one_follows_is_a_warning_without_its_traceback(ran: Callable[[str], Ran]) -> None:
+    done = ran("thread").done
+    said = "[ WARNING ][ Exception in step in/a folder?/1.2, try 1: ValueError: once; try 2 in 0 s ]"
+    assert said in done.stderr
+    assert 'script.py", line' not in done.stderr
 
 
 def test_the_console_can_be_kept_quiet_and_the_files_are_still_written(tmp_path: Path) -> None:

@@ -204,3 +204,5 @@ def test_a_status_that_is_none_is_named() -> None:
     a = made.add_step("a")
     with pytest.raises(FlowError, match="unknown status 'succes'; choose one of STEP_READY"):
         made.add_step("b", require=((a, "succes"),))  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(FlowError, match="unknown status 'success'; choose one of STEP_READY"):
+        made.add_step("b", require=(("a", "success"),))  # type: ignore[arg-type]  # the mistake

@@ -265,6 +265,19 @@ def test_programs_steer_with_the_token_as_bearer(done: Served) -> None:
     assert recorded(done) == []
 
 
+def test_a_request_without_a_body_need_not_say_its_length_and_one_in_chunks_is_refused(done: Served) -> None:
+    for verb, header, status in (("pause", (), 200), ("resume", ("Transfer-Encoding", "chunked"), 413)):
+        connection = http.client.HTTPConnection("127.0.0.1", done.port, timeout=60)
+        connection.putrequest("POST", f"{RUN}/{verb}")
+        for name, value in (*done.bearer.items(), *([header] if header else [])):
+            connection.putheader(name, value)
+        connection.endheaders(b"2\r\n{}\r\n0\r\n\r\n" if header else None)
+        assert connection.getresponse().status == status
+        connection.close()
+    assert recorded(done) == ["pause"]
+    assert done.ask("POST", f"{RUN}/resume", done.bearer)[0] == 200
+
+
 @pytest.mark.parametrize(("path", "body", "status"), [
     (f"{RUN}/cancel", '{"path": 1}', 409), (f"{RUN}/cancel", '{"step": "later"}', 409), (f"{RUN}/pause", "[1]", 409),
     (f"{RUN}/pause", "{", 400), (f"{RUN}/pause", '{"\\ud800": "x"}', 409), (f"{RUN}/pause", '{"path": "later"}', 409),

@@ -111,6 +111,8 @@ def _most(scope: Scope) -> int:
 
 
 def _is_small(headers: Headers, most: int) -> bool:
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        return True  # it has no body
     length = headers.get("content-length", "")
     return length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= most
 

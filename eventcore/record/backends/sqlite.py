@@ -155,6 +155,17 @@ class SqliteFile(_Sqlite):
         lasting = (f"page_size = {PAGE_SIZE}", "journal_mode = WAL") if create else ()
         return self._engine(str(self._path), durability, lasting, connect_args=connect)
 
+    def explained(self, error: BaseException | None) -> StoreError | None:
+        """Also a file that could be written to, in a folder that cannot."""
+        folder = self._path.resolve().parent
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_READONLY and os.access(self._path, os.W_OK) and not os.access(folder, os.W_OK):
+            return StoreError(
+                f"store {self.name} can only be read: changes need files beside it, and the folder {folder} is not "
+                "writable; correct its permissions, or move the store to a folder that you can write to"
+            )
+        return super().explained(error)
+
     def stamp(self) -> object:
         """Identity, size and time of the database file and of its log."""
         return tuple(_stat(file) for file in (self._path, self._log))

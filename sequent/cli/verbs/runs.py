@@ -27,7 +27,7 @@ def command(target: str, store: str | None, as_json: bool) -> int:
     if folder is not None:
         found, nothing = list(_in_folder(folder)), f"folder {target} has no store with runs"
     else:
-        location = chosen_store(parse_target(target), store)
+        location = chosen_store(parse_target(target, or_folder=store is None), store)
         found, nothing = list(_in_store(location)), f"store {location} has no runs"
     if as_json:
         print_json([run_data(one.run, one.store, *one.outstanding) for one in found])

@@ -73,7 +73,7 @@ def _of_program(text: str, store: str | None) -> tuple[Stores, Engines]:
     from sequent.cli.target import as_recorded, parse_target
     from visual.page.stores import Stores
 
-    target = parse_target(text)
+    target = parse_target(text, or_folder=store is None)
     location = chosen_store(target, store)
     file = shared_backend(location).file
     if target.store is not None or file is None or file.exists():

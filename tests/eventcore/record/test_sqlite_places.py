@@ -138,6 +138,22 @@ def test_a_store_on_read_only_media_is_not_written_to(medium: Path) -> None:
         a_run(store)
 
 
+def test_of_a_store_that_is_writable_in_a_folder_that_is_not_the_folder_is_named(medium: Path, tmp_path: Path) -> None:
+    store, writable = medium / "s.db", tmp_path / "writable.db"
+    a_run(store)
+    writable.write_bytes(store.read_bytes())
+    protect(medium)
+    subprocess.run(["mount", "--bind", str(writable), str(store)], check=True)
+    try:
+        assert os.access(store, os.W_OK)
+        with pytest.raises(
+            StoreError, match=r"can only be read: .* folder .* is not writable; correct its permissions"
+        ):
+            a_run(store)
+    finally:
+        subprocess.run(["umount", "--lazy", str(store)], check=True)
+
+
 def test_what_another_user_writes_meanwhile_is_not_overlooked(medium: Path, tmp_path: Path) -> None:
     store, seen = medium / "s.db", tmp_path / "seen"
     seen.mkdir()
