@@ -63,10 +63,8 @@ class Verbs(click.Group):
         """Call the verb; where nobody reads the rest of its output, as with `| head -1`, that ends it well."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            from sequent.cli.target import is_of_a_program
-
-            return EXIT_FAILED if is_of_a_program(error) else 0
+        except BrokenPipeError:
+            return 0
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -139,21 +137,19 @@ def _performed(arguments: Sequence[str] | None) -> int:
 def _told(error: Exception) -> int:
     """Say what went wrong, in a line where it can be expected; returns the exit code."""
     if _is_expected(error):
+        _show_way(error)
         _say(str(error))
         return EXIT_USAGE
-    from sequent.cli.target import is_of_a_program
-
-    if not is_of_a_program(error):
-        if isinstance(error, OSError):
-            _say(f"{error.filename or 'the output'}: {error.strerror or error}")
-            return EXIT_FAILED
-        if isinstance(error, UnicodeEncodeError):
-            _say(f"{error.object!r:.100} is not text: some of its bytes are not UTF-8")
-            return EXIT_USAGE
-        if (damage := _damage()) is not None:
-            _say(damage)
-            return EXIT_USAGE
-    _show_traceback(error)
+    if isinstance(error, OSError):
+        _say(f"{error.filename or 'the output'}: {error.strerror or error}")
+        return EXIT_FAILED
+    if isinstance(error, UnicodeEncodeError):
+        _say(f"{error.object!r:.100} is not text: some of its bytes are not UTF-8")
+        return EXIT_USAGE
+    if (damage := _damage()) is not None:
+        _say(damage)
+        return EXIT_USAGE
+    traceback.print_exception(error)
     return EXIT_FAILED
 
 
@@ -184,12 +180,18 @@ def _is_expected(error: Exception) -> bool:
     return isinstance(error, EventcoreError)
 
 
-def _show_traceback(error: Exception) -> None:
-    """The traceback from the user's own code on, where it comes from there; else all of it."""
-    trace = error.__traceback__
+def _show_way(error: Exception) -> None:
+    """How the user's own code came to an error that kept it from being loaded, where that is more than a place."""
+    from sequent.cli.parameters import NotLoadedError
+
+    cause = error.__cause__
+    if not isinstance(error, NotLoadedError) or cause is None:
+        return
+    trace = cause.__traceback__
     while trace is not None and not _is_users(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace or error.__traceback__)
+    if trace is not None and trace.tb_next is not None:
+        traceback.print_exception(type(cause), cause, trace)
 
 
 def _is_users(file: str) -> bool:

@@ -33,7 +33,7 @@ def run_every(mode: RunMode, target: str, store: str | None, run_id: str | None,
         except EventcoreError as error:
             _tell(run.run_id, str(error))
             codes.add(EXIT_USAGE)
-        except (Exception, SystemExit) as error:
+        except SystemExit as error:
             if not is_of_a_program(error):
                 raise
             _tell(run.run_id, last_words(error))

@@ -26,6 +26,10 @@ class MissingParameterError(TargetError):
     """The function that builds the flow needs a parameter that was not given."""
 
 
+class NotLoadedError(TargetError):
+    """The code of the target failed while it was loaded; its error is the cause."""
+
+
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """The `key=value` texts of an option; raises `TargetError` for one without `=`."""
     found = {}

@@ -17,11 +17,12 @@ import msgspec
 
 from eventcore.define.classes import script_is
 from eventcore.define.error_text import error_text, headline
+from eventcore.errors import EventcoreError
 from eventcore.record.identity import NOTES
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import Captured, capturing
 from eventcore.run.runner import Runner
-from sequent.cli.parameters import TargetError, typed_parameters
+from sequent.cli.parameters import NotLoadedError, TargetError, typed_parameters
 
 notes = logging.getLogger(NOTES)
 
@@ -95,7 +96,7 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
     """The program that a target names; a store is asked for the program of its run.
 
     With `tells_rest`, a note says which runs of a script are left out, because it is left at the first.
-    Raises `TargetError` where there is none, or more than one to choose from.
+    Raises `TargetError` where there is none, or more than one to choose from, and where its code fails.
     """
     if target.store is not None:
         stored, known = _source_of(target.store, run_id)
@@ -104,7 +105,12 @@ def load_program(target: Target, parameters: Mapping[str, str], run_id: str | No
         return program
     origin = json.dumps({"target": as_recorded(target), "parameters": dict(parameters)})
     with capturing(target.file, origin) as capture:
-        found = _found(target, parameters, tells_rest=tells_rest)
+        try:
+            found = _found(target, parameters, tells_rest=tells_rest)
+        except EventcoreError:
+            raise
+        except Exception as error:
+            raise NotLoadedError(f"{target.text} cannot be loaded: {last_words(error)}") from error
         if found is not None:
             return found
     if isinstance(capture.program, Runner):

@@ -234,13 +234,6 @@ def test_a_store_of_an_unreleased_version_is_refused_by_every_verb(folder: Path,
     assert "remove it, or give another path to start a new store" in error
 
 
-def test_an_error_in_the_users_own_code_keeps_its_traceback(folder: Path) -> None:
-    (folder / "bad.py").write_text("raise LookupError('mine')\n")
-    done = sequent(folder, "run", "bad.py", code=1)
-    assert "Traceback" in done.stderr
-    assert "LookupError: mine" in done.stderr
-
-
 def test_help_imports_nothing_heavy() -> None:
     heavy = "{'sqlalchemy', 'networkx', 'paramiko', 'rich', 'graphviz', 'cloudpickle', 'yaml'}"
     program = f"import sys, sequent.cli.command; print({heavy} & set(sys.modules))"
@@ -265,12 +258,6 @@ def test_a_file_that_is_neither_python_nor_a_store_is_not_run(folder: Path) -> N
     (folder / "junk.run.db").write_text("junk\n")
     assert "neither a Python file" in one_line_error(folder, "run", "notes.txt")
     assert "not a database" in one_line_error(folder, "status", "junk.run.db")
-
-
-def test_the_traceback_of_a_program_is_its_own(folder: Path) -> None:
-    (folder / "bad.py").write_text("import nowhere_to_be_found\n")
-    done = sequent(folder, "run", "bad.py", code=1)
-    assert done.stderr.count("File ") == 1
 
 
 def test_without_a_verb_the_help_is_shown(folder: Path) -> None:

@@ -97,7 +97,7 @@ def test_recover_all_goes_on_after_a_run_whose_program_cannot_be_built(folder: P
     (folder / "flow.py").write_text(flow.replace("-> seq.Sequent:", gone))
     done = sequent(folder, "recover", "-q", "flow.run.db", "--all", code=1)
     assert states(folder) == {"a": "failure", "b": "failure", "c": "success"}
-    assert "sequent: run a: ValueError: no data" in done.stderr
+    assert "flow.py:build cannot be loaded: ValueError: no data" in done.stderr
     assert "flow.py, line 11)" in done.stderr
     assert "sequent: run b: SystemExit: no licence" in done.stderr
     assert "Traceback" not in done.stderr

@@ -199,3 +199,28 @@ def test_a_name_that_is_left_out_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", ["runs", "serve", "status"])
 def test_a_text_too_long_for_a_path_is_no_target(tmp_path: Path, verb: str) -> None:
     assert "is not a file" in one_line_error(tmp_path, verb, "x" * 300)
+
+
+@pytest.mark.parametrize("command", ["run", "status", "check", "graph", "run --detach"])
+def test_a_file_whose_code_fails_is_said_in_one_line_with_the_place(folder: Path, command: str) -> None:
+    (folder / "bad.py").write_text("import sequent\nimport no_such_module\n")
+    said = one_line_error(folder, *command.split(), "bad.py")
+    reason = "ModuleNotFoundError: No module named 'no_such_module' (bad.py, line 2)"
+    assert said == f"sequent: bad.py cannot be loaded: {reason}"
+
+
+@pytest.mark.parametrize("target", ["deep.py", "deep.py:build"])
+def test_the_way_to_an_error_in_the_users_own_code_is_shown(folder: Path, target: str) -> None:
+    (folder / "deep.py").write_text("""
+def build():
+    raise LookupError('mine')
+if __name__ == "__main__":
+    build()
+""")
+    *way, last = sequent(folder, "run", target, code=2).stderr.splitlines()
+    assert last == f"sequent: {target} cannot be loaded: LookupError: mine (deep.py, line 3)"
+    if target == "deep.py":
+        assert way[:2] == ["Traceback (most recent call last):", '  File "deep.py", line 5, in <module>']
+        assert way[-1] == "LookupError: mine"
+    else:
+        assert way == []

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 @json_option
 def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...], as_json: bool) -> int:
     """Check TARGET without running it: its structure, its configuration, and steps that can never be reached."""
-    from eventcore.errors import EventcoreError
     from sequent.cli.execution import settings_of
     from sequent.cli.output import print_json
     from sequent.cli.parameters import TargetError, pairs
@@ -32,9 +31,7 @@ def command(target: str, settings: tuple[str, ...], parameters: tuple[str, ...],
     parsed, given = parse_target(target), pairs(parameters, "--param")
     try:
         program = load_program(parsed, given)
-    except EventcoreError:
-        raise
-    except (Exception, SystemExit) as error:
+    except SystemExit as error:
         raise TargetError(f"{target} cannot be loaded: {last_words(error)}") from None
     program.configure(settings_of(settings))
     found = findings(program)
