@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, inspect, null, select, update
 from eventcore.errors import RunHeldError
 from eventcore.moment import steady, this_boot
 from eventcore.record.backend import backend_at
+from eventcore.record.pausing import is_paused
 from eventcore.record.processes import found_process, this_namespace
 from eventcore.record.schema import runs, schema_version
 
@@ -56,9 +57,12 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
     now = backend_at(connection).lease_time(connection, now)
     if is_held(row, now):
+        advice = "wait for it to finish, stop it, or use another run id"
+        if is_paused(connection, run):
+            advice = "the run is paused; to let that engine go on with it, use `sequent resume`, or resume() in Python"
         raise RunHeldError(
             f"run {row.run_id!r} is held by the engine of {named(row)}, last heard from "
-            f"{max(0.0, now - row.heartbeat):.0f} s ago; wait for it to finish, stop it, or use another run id"
+            f"{max(0.0, now - row.heartbeat):.0f} s ago; {advice}"
         )
     connection.execute(
         update(runs)

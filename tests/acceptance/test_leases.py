@@ -83,6 +83,19 @@ def everything(store: Path) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("mode", [RunMode.recover, RunMode.continue_])
+def test_of_a_live_run_that_is_paused_the_second_engine_is_told_how_it_goes_on(mode: RunMode, tmp_path: Path) -> None:
+    with running(program := held_program(tmp_path), tmp_path) as verdicts:
+        steering = evr.steer(program.store)
+        assert steering.pause().is_done
+        with pytest.raises(RunHeldError, match="the run is paused; to let that engine go on with it, use `sequent res"):
+            held_program(tmp_path).run(run_mode=mode)
+        assert steering.resume().is_done
+        with pytest.raises(RunHeldError, match=r"last heard from .* s ago; wait for it to finish"):
+            held_program(tmp_path).run(run_mode=mode)
+    assert verdicts == [True]
+
+
+@pytest.mark.parametrize("mode", [RunMode.recover, RunMode.continue_])
 def test_a_second_engine_of_this_process_is_refused(mode: RunMode, tmp_path: Path) -> None:
     with running(held_program(tmp_path), tmp_path) as verdicts:
         with pytest.raises(RunHeldError) as refused:
