@@ -76,6 +76,24 @@ def test_a_second_interrupt_ends_what_runs(scripts: Scripts, tmp_path: Path) -> 
     assert (tmp_path / "log").read_text().split() == ["first", "second"]
 
 
+@pytest.mark.parametrize("mode", ["recover", "continue"])
+def test_sigterm_ends_the_engine_and_its_steps_at_once_and_the_run_goes_on_afterwards(
+    mode: str, scripts: Scripts, tmp_path: Path
+) -> None:
+    script = scripts.write(INTERRUPTED)
+    process = scripts.start(script, "process", "restart")
+    eventually((tmp_path / "running").exists, "the first step")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=600)
+    assert process.returncode == -signal.SIGTERM
+    eventually(scripts.all_gone, "the end of the workers")
+    (tmp_path / "go").touch()
+    assert not (tmp_path / "log").exists()
+    assert statuses(tmp_path / "s.db") == {("first", "1"): "active"}
+    assert scripts.run(script, "process", mode).stdout.split() == ["True"]
+    assert (tmp_path / "log").read_text().split() == ["first", "second"]
+
+
 def test_ctrl_c_while_the_command_is_still_being_imported_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
     program = "import sys; sys.path.insert(0, '.'); from sequent.cli import main; main(['runs'])"

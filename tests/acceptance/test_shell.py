@@ -260,12 +260,6 @@ def test_a_file_that_is_neither_python_nor_a_store_is_not_run(folder: Path) -> N
     assert "not a database" in one_line_error(folder, "status", "junk.run.db")
 
 
-def test_the_traceback_of_a_program_is_its_own(folder: Path) -> None:
-    (folder / "bad.py").write_text("import nowhere_to_be_found\n")
-    done = sequent(folder, "run", "bad.py", code=1)
-    assert done.stderr.count("File ") == 1
-
-
 def test_without_a_verb_the_help_is_shown(folder: Path) -> None:
     assert "Verbs:" in sequent(folder, code=2).stderr
 
