@@ -12,11 +12,11 @@ from sequent.language.open_loops import Stream, Until
 from sequent.language.stand_in import FlowReference
 
 if TYPE_CHECKING:
-    from sequent.language.container import Container
+    from sequent.language.placed import Placed
     from sequent.language.previous import Previous
 
 #: what a clause names: a step or its name, the flow, or a step in an earlier iteration
-StepNamed: TypeAlias = "Container | Previous | str"
+StepNamed: TypeAlias = "Placed | Previous | str"
 #: a part of a requirement: what it names, and a status; what `add_event` returned; `or_(...)`,
 #: `and_(...)`, `a & b`; or several that must all hold
 RequirePart: TypeAlias = "Expression | tuple[StepNamed, StepStatus] | tuple[RequirePart, ...] | list[RequirePart]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import sequent as seq
+from eventcore.act.observer import AttemptFailed, Notice
 from eventcore.define.status import TaskStatus
 from eventcore.run.steering import steer
 from sequent.cli.command import sequent as command
@@ -169,8 +171,17 @@ def test_a_failure_elsewhere_that_stops_the_run_lets_the_teardown_run_with_all_i
     first = days.add_step("first", gate.wait)
     days.add_step("second", calls.append, args=("second",), require=((first, seq.STEP_SUCCESS),))
     f.add_step("fails", fails)
+    has_failed = threading.Event()
+
+    class Failed(seq.Observer):
+        kinds = (AttemptFailed,)
+
+        def notify(self, notice: Notice) -> None:
+            has_failed.set()
+
+    f.add_observer(Failed())
     with running(f, gate) as verdict:
-        pass
+        assert has_failed.wait(600)
     assert verdict == [False]
     assert calls == ["down", "down"]
     assert {t.instance: t.status.value for t in f.tasks() if t.path in ("days", "outer", "outer/days")} == {
