@@ -97,6 +97,22 @@ def test_a_poll_says_when_it_asks_again(store: Path) -> None:
     assert (kind, text.startswith("what it asks for has not happened; asking again is due in ")) == ("retry", True)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Etc/GMT-14"])
+def test_what_waits_for_ages_is_told_of_like_the_rest(store: Path, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = flow(store, task_construct="thread")
+    program.add_step("ask", seq.poll(lambda: None, every=1e300))
+    program.add_step("job", lambda: seq.current().defer(1e300), config={"deadline": 1e200})
+    program.add_wait("approved", timeout=1e300)
+    program.run(NOW)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert {told(store, path)[0][0] for path in ("ask", "job", "approved")} == {"retry", "answer"}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_what_requires_an_event_is_told_whether_it_came(store: Path) -> None:
     program = flow(store)
     load, never = program.add_step("load", emit, args=(1,)), program.add_step("never", emit)
