@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from eventcore.record.reading import reading
 from tests.support import flow
 from tests.visual.test_reasoning import why
 from visual import draw
+from visual.reading import standings
 from visual.report.build import report_data
 
 NOW = 1  #: passes: until only an answer or time helps
@@ -87,6 +92,32 @@ def test_a_deferred_step_waits_for_whoever_has_its_ticket(store: Path) -> None:
     assert told(store, "job")[0] == (
         "answer", "its function has deferred its end; it waits for whoever has its ticket to complete it"
     )  # fmt: skip
+
+
+def test_a_deferred_step_waits_on_when_its_engine_has_died(store: Path) -> None:
+    code = "import os; from tests.visual.test_waiting import die_deferred; from pathlib import Path; import sys; "
+    subprocess.run([sys.executable, "-c", f"{code} die_deferred(Path(sys.argv[1]))", str(store)], check=False)
+    with reading(str(store)) as reader:
+        run = reader.run(None, time.time())
+        found = {name: one.state for name, one in standings(reader, run).items()}
+    assert (run.state, found) == ("interrupted", {"job": "active", "other": "interrupted"})
+
+
+def die_deferred(store: Path) -> None:
+    """Run until one step is deferred and the other is at work, and die."""
+    program = flow(store, task_construct="process", max_concurrent=1)
+    job = program.add_step("job", defer_it)
+    program.add_step("other", die, args=(os.getpid(),), require=((job, seq.STEP_ACTIVE),))
+    program.run()
+
+
+def defer_it() -> None:
+    seq.current().defer()
+
+
+def die(engine: int) -> None:
+    os.kill(engine, signal.SIGKILL)
+    time.sleep(60)  # until it is killed, too
 
 
 def test_a_poll_says_when_it_asks_again(store: Path) -> None:
