@@ -16,7 +16,7 @@ import msgspec
 from eventcore.define.sequence import is_name
 from eventcore.errors import TicketError
 
-LONGEST = 4_000  #: characters
+LONGEST = 40_000  #: characters
 LARGEST = 2**31  #: what stores can hold of a number
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 import eventcore as evr
 import sequent as seq
 from eventcore.act.virtual_clock import VirtualClock
-from eventcore.define.ticket import read_ticket
+from eventcore.define.ticket import Ticket, new_secret, read_ticket
 from eventcore.errors import TicketError
 from tests.support import flow, rows
 
@@ -116,6 +116,11 @@ def test_a_ticket_that_no_store_could_hold_is_none(said: dict[str, Any], tmp_pat
     wrong = replace(read_ticket(tickets(tmp_path)[0]), **said).written()
     with pytest.raises(TicketError, match="not a ticket"):
         evr.complete(wrong)
+
+
+def test_a_ticket_of_a_step_deep_inside_with_long_names_is_one(tmp_path: Path) -> None:
+    said = Ticket(str(tmp_path), "run", "/".join(["Schritt-" + 60 * "ü"] * 25), "1.2", 0, 1, new_secret())
+    assert read_ticket(said.written()) == said
 
 
 def test_the_store_keeps_no_secret(tmp_path: Path) -> None:
