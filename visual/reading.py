@@ -36,6 +36,8 @@ def standings(reader: Reader, run: RunView) -> dict[str, Standing]:
     program = reader.program(run)
     handled = {step.name for step in program.steps if step.handled}
     waits = {step.name for step in program.steps if step.role is Role.wait}
+    if run.is_interrupted:
+        waits |= reader.deferred(run)
     found = {step: _standing(tally, run, step in handled, step in waits) for step, tally in reader.tallies(run).items()}
     containers = [step.name for step in program.steps if step.role is Role.container and step.name in found]
     for container, seconds in (reader.spans(run, containers) if containers else {}).items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 from eventcore.decide import cancelling, delays, ending
 from eventcore.decide.context import Context
 from eventcore.decide.state import Deadline, Ending, Task
+from eventcore.define.due import due_at
 from eventcore.define.status import TaskStatus
 
 
@@ -18,7 +19,7 @@ def begin(context: Context, task: Task) -> None:
     """Fix the deadline of a task, whose step has one; a forecast knows none, since nothing takes time there."""
     seconds = task.step.config.deadline
     if seconds is not None and not context.state.is_forecast:
-        due = context.now + seconds
+        due = due_at(context.now, seconds)
         context.changes.deadlines.append((task, due))
         delays.set_timer(context, due, Deadline(task))
 

@@ -13,6 +13,7 @@ from typing import Any
 from eventcore.decide import delays, ending, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import SIGNAL, Task
+from eventcore.define.due import due_at
 from eventcore.define.outcome import Deferred, Outcome
 from eventcore.define.program import Role
 from eventcore.errors import ProgramError
@@ -114,7 +115,7 @@ def answer(context: Context, task: Task, value: str | None = None, error: str | 
 
 def _hold(context: Context, task: Task, ticket: str, timeout: float | None) -> None:
     task.ticket = ticket
-    task.due = None if timeout is None else context.now + timeout
+    task.due = None if timeout is None else due_at(context.now, timeout)
     resume(context, task)
     context.changes.touched(task)
 

@@ -6,6 +6,7 @@ import heapq
 
 from eventcore.decide.context import Context
 from eventcore.decide.state import Deadline, Delay, Iteration, Task
+from eventcore.define.due import due_at
 from eventcore.define.program import Association
 from eventcore.define.status import TaskStatus
 
@@ -17,7 +18,7 @@ def begin(context: Context, association: Association, at: Iteration) -> bool:
     recorded = context.state.recorded_delays.get((association.key, at.sequence))
     if recorded is None:
         known = context.history.delays.get((association.key, at.sequence))
-        delay = Delay(association, at, context.now + association.delay if known is None else known)
+        delay = Delay(association, at, due_at(context.now, association.delay) if known is None else known)
         context.changes.delays_begun.append(delay)
     elif recorded[1]:
         return True

@@ -11,6 +11,7 @@ from eventcore.decide import delays, halting, resources, slots, tasks
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.config import Backoff, RetryDelay
+from eventcore.define.due import due_at
 from eventcore.define.status import TaskStatus
 
 
@@ -22,7 +23,7 @@ def tries_again(context: Context, task: Task) -> bool:
     wait = wait_before(config.of_step(task.step.config, "retry_delay"), failures, f"{task!r}")
     task.try_number += 1
     task.is_asking = False
-    task.due = context.now + wait
+    task.due = due_at(context.now, wait)
     tasks.set_status(context, task, TaskStatus.ready)
     if task.at.halted and not task.step.place.survives:
         halting.cancel(context, task)
@@ -35,7 +36,7 @@ def tries_again(context: Context, task: Task) -> bool:
 
 def asks_again(context: Context, task: Task, after: float) -> None:
     """Send the task back to ready for so many seconds: what it waits for has not happened, and that is no try."""
-    task.due = context.now + after
+    task.due = due_at(context.now, after)
     task.is_asking = True
     tasks.set_status(context, task, TaskStatus.ready)
     if task.at.halted:

@@ -13,9 +13,11 @@ from hashlib import sha256
 
 import msgspec
 
+from eventcore.define.sequence import is_name
 from eventcore.errors import TicketError
 
-LONGEST = 4_000  #: characters
+LONGEST = 40_000  #: characters
+LARGEST = 2**31  #: what stores can hold of a number
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -33,6 +35,12 @@ class Ticket(msgspec.Struct, frozen=True):
     def instance(self) -> str:
         """As messages name it."""
         return f"{self.path}@{self.sequence}"
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a store could hold what it says."""
+        texts = (self.run_id, self.path, self.sequence, *filter(None, [self.store]))
+        return all(map(is_name, texts)) and 0 <= self.recovery < LARGEST and 0 < self.try_number < LARGEST
 
     def written(self) -> str:
         """The ticket as text, of letters, digits, `-` and `_`."""
@@ -56,7 +64,10 @@ def read_ticket(text: str) -> Ticket:
         if not isinstance(text, str) or len(text) > LONGEST:
             raise ValueError
         data = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return msgspec.convert(dict(zip(Ticket.__struct_fields__, data, strict=True)), Ticket)
+        said = msgspec.convert(dict(zip(Ticket.__struct_fields__, data, strict=True)), Ticket)
+        if not said.is_possible:
+            raise ValueError
+        return said
     except (ValueError, TypeError, RecursionError, msgspec.ValidationError):
         raise TicketError(
             "this is not a ticket; pass on unchanged what current().defer() returned in the step"

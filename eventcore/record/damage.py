@@ -15,13 +15,12 @@ from sqlalchemy import Column, Connection, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from eventcore.define.answer import RequestStatus
+from eventcore.define.due import LATEST
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import read
 from eventcore.errors import EventcoreError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, backend_at
-
-LATEST = 253_402_300_799.0  #: the end of the year 9999, UTC in seconds
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from eventcore.record.latest import is_latest
 from eventcore.record.pausing import last_word
 from eventcore.record.registry import shared_backend
 from eventcore.record.reruns import last_whole
-from eventcore.record.tallies import LoopTally, Tally, latest_since, loop_tallies, spans, tallies
+from eventcore.record.tallies import LoopTally, Tally, deferred, latest_since, loop_tallies, spans, tallies
 from eventcore.record.verbs import PAUSE
 from eventcore.record.views import (
     AttemptView,
@@ -103,6 +103,10 @@ class Reader:
         if key not in self._tallies:
             self._tallies[key] = tallies(self._connection, run.id, run.recovery, run.counts_from)
         return self._tallies[key]
+
+    def deferred(self, run: RunView) -> set[str]:
+        """The steps that wait for answers with all that is active of them."""
+        return deferred(self._connection, run.id, run.recovery)
 
     def spans(self, run: RunView, steps: Collection[str]) -> dict[str, float]:
         """The seconds from the first start to the last end of each step, its recoveries added up."""

@@ -82,6 +82,18 @@ def tallies(connection: Connection, run: int, recovery: int, counts_from: int) -
     return found
 
 
+def deferred(connection: Connection, run: int, recovery: int) -> set[str]:
+    """The steps that wait for answers with all that is active of them in a recovery; they need no engine for that."""
+    tasks = t.tasks
+    query = (
+        select(tasks.c.step)
+        .where(tasks.c.run == run, tasks.c.recovery == recovery, tasks.c.status == TaskStatus.active.value)
+        .group_by(tasks.c.step)
+        .having(func.count() == func.count(tasks.c.ticket))
+    )
+    return set(connection.execute(query).scalars())
+
+
 def spans(connection: Connection, run: int, steps: Collection[str]) -> dict[str, float]:
     """From the first start to the last end of each step, in seconds, the recoveries that reached it added up."""
     tasks = t.tasks

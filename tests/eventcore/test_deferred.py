@@ -13,7 +13,8 @@ from msgspec.structs import replace
 import eventcore as evr
 import sequent as seq
 from eventcore.act.virtual_clock import VirtualClock
-from eventcore.define.ticket import read_ticket
+from eventcore.define.ticket import Ticket, new_secret, read_ticket
+from eventcore.errors import TicketError
 from tests.support import flow, rows
 
 NOW, LATER = 1, -1  #: passes: until only an answer or time helps; until everything is over
@@ -102,6 +103,24 @@ def test_a_second_a_late_and_a_forged_completion_are_refused_with_a_reason(tmp_p
     assert program.result("after") == 1
     with pytest.raises(evr.EventcoreError, match="not a ticket"):
         evr.complete("rubbish")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"path": "\ud800"}, {"sequence": "\0"}, {"run_id": "a\0"}, {"store": "\0"}, {"recovery": 10**30},
+     {"try_number": -1}],
+)  # fmt: skip
+def test_a_ticket_that_no_store_could_hold_is_none(said: dict[str, Any], tmp_path: Path) -> None:
+    program = deferring(tmp_path)
+    program.run(NOW)
+    wrong = replace(read_ticket(tickets(tmp_path)[0]), **said).written()
+    with pytest.raises(TicketError, match="not a ticket"):
+        evr.complete(wrong)
+
+
+def test_a_ticket_of_a_step_deep_inside_with_long_names_is_one(tmp_path: Path) -> None:
+    said = Ticket(str(tmp_path), "run", "/".join(["Schritt-" + 60 * "ü"] * 25), "1.2", 0, 1, new_secret())
+    assert read_ticket(said.written()) == said
 
 
 def test_the_store_keeps_no_secret(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,24 @@ def test_what_a_step_of_the_kernel_has_triggered_at_once_is_there_in_the_recover
     for number, mode in enumerate((evr.RUN_RESTART, evr.RUN_RECOVER)):
         (task,) = run(mode, number == 0).tasks("preview")  # reached, but the failure has stopped the run
         assert (task.status, task.recovery) == (evr.TaskStatus.ready, number)
+
+
+def fork_and_emit(file: Path) -> str:
+    if (child := os.fork()) == 0:
+        try:
+            seq.current().emit("half", "the child's")
+        except BaseException as error:
+            file.write_text(str(error))
+        os._exit(0)
+    os.waitpid(child, 0)
+    seq.current().emit("half", "its own")
+    return "whole"
+
+
+def test_a_process_that_the_step_forked_cannot_emit(tmp_path: Path) -> None:
+    program = flow(tmp_path / "run.db", task_construct="process")
+    load = program.add_step("load", fork_and_emit, args=(tmp_path / "said",))
+    program.add_step("after", taken, args=(load.event("half").value,))
+    assert program.run()
+    assert "forked cannot emit" in (tmp_path / "said").read_text()
+    assert program.result("after") == ("its own",)

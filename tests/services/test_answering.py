@@ -103,6 +103,11 @@ def test_a_ticket_opens_its_step_once_and_nothing_else(running: Running) -> None
     assert running.complete(running.ticket, result=1) == (
         409, '{"refused":"send a JSON object with a value or an error"}'
     )  # fmt: skip
+    deep: list[object] = []
+    for _ in range(200):
+        deep = [deep]
+    status, text = running.complete(running.ticket, value=deep)
+    assert (status, "nested" in text) == (409, True)
     for path in ("/", "/stores/1/runs/1", "/stores/1/runs/1/pause"):
         method = "POST" if path.endswith("pause") else "GET"
         assert running.served.ask(method, path, {"Authorization": f"Bearer {running.ticket}"})[0] == 401

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from eventcore.record.reading import reading
 from tests.support import flow
 from tests.visual.test_reasoning import why
 from visual import draw
+from visual.reading import standings
 from visual.report.build import report_data
 
 NOW = 1  #: passes: until only an answer or time helps
@@ -89,12 +94,54 @@ def test_a_deferred_step_waits_for_whoever_has_its_ticket(store: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_deferred_step_waits_on_when_its_engine_has_died(store: Path) -> None:
+    code = "import os; from tests.visual.test_waiting import die_deferred; from pathlib import Path; import sys; "
+    subprocess.run([sys.executable, "-c", f"{code} die_deferred(Path(sys.argv[1]))", str(store)], check=False)
+    with reading(str(store)) as reader:
+        run = reader.run(None, time.time())
+        found = {name: one.state for name, one in standings(reader, run).items()}
+    assert (run.state, found) == ("interrupted", {"job": "active", "other": "interrupted"})
+
+
+def die_deferred(store: Path) -> None:
+    """Run until one step is deferred and the other is at work, and die."""
+    program = flow(store, task_construct="process", max_concurrent=1)
+    job = program.add_step("job", defer_it)
+    program.add_step("other", die, args=(os.getpid(),), require=((job, seq.STEP_ACTIVE),))
+    program.run()
+
+
+def defer_it() -> None:
+    seq.current().defer()
+
+
+def die(engine: int) -> None:
+    os.kill(engine, signal.SIGKILL)
+    time.sleep(60)  # until it is killed, too
+
+
 def test_a_poll_says_when_it_asks_again(store: Path) -> None:
     program = flow(store)
     program.add_step("ask", seq.poll(lambda: None, every=3600))
     program.run(NOW)
     kind, text = told(store, "ask")[0]
     assert (kind, text.startswith("what it asks for has not happened; asking again is due in ")) == ("retry", True)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/GMT-14"])
+def test_what_waits_for_ages_is_told_of_like_the_rest(store: Path, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = flow(store, task_construct="thread")
+    program.add_step("ask", seq.poll(lambda: None, every=1e300))
+    program.add_step("job", lambda: seq.current().defer(1e300), config={"deadline": 1e200})
+    program.add_wait("approved", timeout=1e300)
+    program.run(NOW)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert {told(store, path)[0][0] for path in ("ask", "job", "approved")} == {"retry", "answer"}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_what_requires_an_event_is_told_whether_it_came(store: Path) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from eventcore.define.answer import Answer
+from eventcore.define.codecs import NotStorableError
 from eventcore.errors import EventcoreError
 from visual.page.access import COMPLETE
 from visual.page.engines import Engines
@@ -116,7 +117,7 @@ class Pages:
             answer = await run_in_threadpool(do, named)
         except KeyError:
             return _refused(404, "it is not there any more; load the page again")
-        except (RequestError, EventcoreError) as error:
+        except (RequestError, EventcoreError, NotStorableError) as error:
             return _refused(409, str(error))
         self._feed.hurry()
         if isinstance(answer, str):

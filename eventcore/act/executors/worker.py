@@ -109,14 +109,17 @@ def receive(stream: BinaryIO) -> bytes | None:
 
 
 class Telling:
-    """Passes on what a call emits while it runs, from whichever of its threads."""
+    """Passes on what a call emits while it runs, from whichever of its threads; not from processes that it forks."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
         self._is_over = False
+        self._process = os.getpid()
 
     def __call__(self, emission: Emission) -> None:
+        if os.getpid() != self._process:  # it would write into the messages of the other
+            raise ProgramError("a process that the step forked cannot emit; emit in the step's own process")
         message = pickle.dumps(emission)
         with self._lock:
             if self._is_over:
