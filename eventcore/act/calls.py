@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from eventcore.act.console import Console
 from eventcore.act.current import Current
@@ -65,7 +65,8 @@ class CallMaker:
         """The call for the task's current try; raises whatever resolving its references raises."""
         step = task.step
         self._has_sealed = False
-        args, kwargs = cast("Any", step.args), cast("Any", step.kwargs)
+        args: Any = step.args
+        kwargs: Any = step.kwargs
         if (args or kwargs) and self._has_references(step):
             args, kwargs = resolved(args, self, task.sequence), resolved(kwargs, self, task.sequence)
         prefix = self._config.of_step(step.config, "envvar_prefix")

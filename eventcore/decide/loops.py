@@ -280,10 +280,11 @@ def _outcome(context: Context, task: Task, progress: Progress) -> TaskStatus | N
     if loop.until is not None:
         is_whole = open_ends.is_met(task, progress)
     if loop.is_stream:
-        is_whole = is_whole and streams.items_of(task, loop) is None
+        is_whole = is_whole and streams.is_whole(task, loop)
     if progress.failed or around.has_failed(task) or _is_late(task):
         return TaskStatus.failure
-    if progress.cancelled or (_is_ended(context, task) and (loop.teardown is None or not is_whole)):
+    is_cut_short = loop.is_stream and not is_whole and around.is_closing(task)
+    if progress.cancelled or is_cut_short or (_is_ended(context, task) and (loop.teardown is None or not is_whole)):
         return TaskStatus.cancelled
     if loop.until is not None and open_ends.is_exhausted(task, progress):
         return TaskStatus.failure

@@ -19,6 +19,12 @@ def items_of(task: Task, loop: Loop) -> Task | None:
     return None if items is None or items.status.is_over else items
 
 
+def is_whole(task: Task, loop: Loop) -> bool:
+    """Whether all items have come, rather than that no more are wanted."""
+    items = task.at.tasks.get(loop.items or "")
+    return items is None or items.status.is_done
+
+
 def ask(context: Context, items: Task) -> None:
     """Ask for the next item, unless that has been done or a failed one is tried again."""
     if items.status is TaskStatus.ready and items.due is None and not items.arrival:

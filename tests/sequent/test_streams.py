@@ -220,9 +220,10 @@ def test_a_function_without_a_parameter_is_asked_again_for_what_is_recorded(tmp_
     assert ran == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("teardown", [None, bool])
 @pytest.mark.parametrize("stops", ["cancel", "cancel each", "failure", "Ctrl-C"])
 def test_what_ends_the_run_does_not_wait_for_the_next_item(
-    stops: str, tmp_path: Path, ctrl_c: Callable[[], None]
+    stops: str, teardown: Callable[[], object] | None, tmp_path: Path, ctrl_c: Callable[[], None]
 ) -> None:
     waits, ran, is_first = Gate(), list[Any](), [True]
 
@@ -238,7 +239,7 @@ def test_what_ends_the_run_does_not_wait_for_the_next_item(
             boom()
 
     f = flow(str(tmp_path / "s.db"), task_construct="thread", max_concurrent=0)
-    f.add_step("each", lambda: ran.append(seq.current().item), loop=seq.stream(numbers))
+    f.add_step("each", lambda: ran.append(seq.current().item), loop=seq.stream(numbers), teardown=teardown)
     f.add_step("other", fails)
     thread = threading.Thread(target=interrupted, args=(f,))
     thread.start()
@@ -252,6 +253,7 @@ def test_what_ends_the_run_does_not_wait_for_the_next_item(
     assert not waits.opened.is_set()
     waits.opened.set()
     assert ran == [0, 1]
+    assert f.tasks("each")[0].status in (TaskStatus.active, TaskStatus.cancelled)
     is_first.append(False)
     ran.append("again")
     assert f.run(run_mode=seq.RUN_CONTINUE if stops == "Ctrl-C" else seq.RUN_RECOVER)
