@@ -147,10 +147,9 @@ class _Finder:
         said = f"step {self.step.path!r} requires {'all' if leaf.least is None else leaf.least} of {named.path!r}"
         if not named.is_container:
             raise RequireError(f"{said}, which is no container; name one with a loop or with steps inside")
-        known = len(named.children) if named.loop is None else named.static_size
-        if leaf.least is not None and known is not None and leaf.least > known:
-            what = "steps" if named.loop is None else "iterations"
-            raise RequireError(f"{said}, which has {known} {what}; ask for fewer")
+        count = len(named.children)  # a loop may have few items today, and more tomorrow
+        if leaf.least is not None and named.loop is None and leaf.least > count:
+            raise RequireError(f"{said}, which has {count} step{'' if count == 1 else 's'}; ask for fewer")
         return MembersClause(named, leaf.status, leaf.least)
 
     def _results(self, references: Iterable[FlowReference], *, around: bool = False) -> dict[str, FlowStep]:

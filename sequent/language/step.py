@@ -155,11 +155,6 @@ class FlowStep(Container, Resident):
         return isinstance(self.loop, StaticLoop)
 
     @property
-    def static_size(self) -> int | None:
-        """How many iterations it has, where that is known when the flow is built."""
-        return self.loop.items.size if isinstance(self.loop, StaticLoop) else None
-
-    @property
     def computes_loop(self) -> bool:
         """Whether the loop's items are what a function returns in the run."""
         return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream, Until))
