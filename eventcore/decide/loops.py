@@ -104,8 +104,11 @@ def item_came(context: Context, items: Task, outcome: Outcome) -> bool:
 def advance(context: Context, task: Task) -> None:
     """Begin as many iterations as may run now; end the container if none is left."""
     progress, loop = context.state.progress[task.key], _loop(task.step)
-    may_begin = not (progress.broken or progress.cancelled or _is_ended(context, task) or context.starts_nothing)
-    while may_begin and progress.begun - progress.over < loop.concurrent and _has_next(context, task, progress):
+    is_stopped = context.state.stopped and context.starts_nothing
+    may_begin = not (progress.broken or progress.cancelled or is_stopped or _is_ended(context, task))
+    while may_begin and progress.begun - progress.over < loop.concurrent:
+        if progress.begun >= progress.size and not _has_next(context, task, progress):
+            break
         number = progress.begun + 1
         was_clean = progress.clean_before is not None and progress.was_clean(number)
         if loop.setup is not None and not was_clean and not around.is_set_up(context, task, loop.setup):
@@ -214,9 +217,7 @@ def _note_clean(context: Context, task: Task) -> None:
 
 
 def _has_next(context: Context, task: Task, progress: Progress) -> bool:
-    """Whether the item of the next iteration is there; a stream is asked for it where it is not."""
-    if progress.begun < progress.size:
-        return True
+    """Whether there is an iteration behind the known ones; a stream is asked for its next item."""
     loop = _loop(task.step)
     if loop.until is not None and open_ends.wants_more(task, progress):
         progress.size += 1

@@ -14,7 +14,7 @@ from eventcore.define.status import StepStatus, TaskStatus
 def start_next(context: Context) -> bool:
     """Start one ready task, or find that none can start; True while there may be more to do."""
     state = context.state
-    if context.starts_nothing or (state.paused and not state.cancelled):
+    if (state.stopped and context.starts_nothing) or (state.paused and not state.cancelled):
         return False
     while True:
         if state.roomy:
