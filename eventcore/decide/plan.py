@@ -6,7 +6,7 @@ from eventcore.decide.gates import Shape
 from eventcore.define.config import Config
 from eventcore.define.event import Event, EventKind
 from eventcore.define.program import Association, Program, Role, Step
-from eventcore.define.scopes import Carried
+from eventcore.define.scopes import Carried, Loop
 from eventcore.uncollected import uncollected
 
 
@@ -55,20 +55,23 @@ class Plan:
                 if own.missed is not None:
                     self.missed[own.missed.name] = own.event.name
             if step.loop is not None:
-                self.container_of[step.loop.scope.name] = step
-                for one in step.loop.carried:
-                    self.carried_into.setdefault(one.came.scope, []).append((step, one))
-                    self.carried_into.setdefault(step.loop.scope.name, [])
-                    for carried in (one.came, one.never):
-                        if carried is not None:
-                            self.carried_from.setdefault(carried.name, []).append((step, one))
-                for name in (step.loop.items, step.loop.setup, step.loop.teardown):
-                    serving = program.steps.get(name or "")
-                    if serving is not None:
-                        self.steps_served[serving.name] = step
-                    if serving is not None and serving.place.void is not None:
-                        self.served[serving.place.void.name] = step
+                self._index_loop(step, step.loop)
         self.has_streams = any(step.role is Role.stream for step in program.steps.values())
+
+    def _index_loop(self, step: Step, loop: Loop) -> None:
+        self.container_of[loop.scope.name] = step
+        for one in loop.carried:
+            self.carried_into.setdefault(one.came.scope, []).append((step, one))
+            self.carried_into.setdefault(loop.scope.name, [])
+            for carried in (one.came, one.never):
+                if carried is not None:
+                    self.carried_from.setdefault(carried.name, []).append((step, one))
+        for name in (loop.items, loop.setup, loop.teardown):
+            serving = self.steps.get(name or "")
+            if serving is not None:
+                self.steps_served[serving.name] = step
+            if serving is not None and serving.place.void is not None:
+                self.served[serving.place.void.name] = step
 
     def is_public(self, event: str) -> bool:
         """Whether the program has an event of this name that users may trigger."""

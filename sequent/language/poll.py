@@ -41,7 +41,14 @@ class Poll:
         return self._checked(await value)
 
     def _checked(self, value: Any) -> Any:
-        if not value:
+        try:
+            has_come = bool(value)
+        except ValueError as error:  # an array of several elements
+            raise FlowError(
+                f"{self!r}: nobody can say whether {type(value).__qualname__} is true ({error}); return True, False or "
+                "what is to be the result"
+            ) from None
+        if not has_come:
             raise NotYet(self.every)
         return value
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 import sequent as seq
@@ -135,3 +136,11 @@ def test_a_deadline_limits_all_tries_of_a_step_that_ends_elsewhere(tmp_path: Pat
     (task,) = program.tasks("job")
     assert (task.error, task.seconds) == ("deadline of 150 s passed after 3 tries", 30.0)
     assert seq.complete((tmp_path / "tickets").read_text().split()[-1]).is_refused
+
+
+def test_an_answer_that_is_neither_true_nor_false_fails_in_words() -> None:
+    array = numpy.array([True, False])
+    program = flow()
+    program.add_step("ask", seq.poll(lambda: array, every=1))
+    assert not program.run()
+    assert "nobody can say whether ndarray is true" in (program.tasks("ask")[0].error or "")
