@@ -27,10 +27,10 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.events import Events, clause_of, count_of
 from sequent.compiler.graph import FlowGraph
 from sequent.compiler.pictures import picture_of
+from sequent.language.asking import Asking
 from sequent.language.container import Container
-from sequent.language.evaluated import Evaluated
 from sequent.language.loops import ComputedItems, StaticLoop
-from sequent.language.open_loops import Asking, Stream, Until, pulling
+from sequent.language.open_loops import Stream, Until, pulling
 from sequent.language.references import ItemReference, KeyReference, RecordedCount, body_name
 from sequent.language.require import Clause, MembersClause
 from sequent.language.step import FlowStep
@@ -188,9 +188,9 @@ class _Compiler:
         surroundings: dict[str, Any] = {}
         if isinstance(step.when, Reference):
             config = replace(config, task_construct="invoke", timeout=None)
-            func, args = Evaluated(None), (step.when,)
+            func, args = Asking(None), (step.when,)
         else:
-            func, surroundings = Evaluated(step.when), self._surroundings(step, step.parent)
+            func, surroundings = Asking(step.when), self._surroundings(step, step.parent)
         place = Place(
             path=step.path, scope=scope, void=gone, handled=True, survives=guarded.place.survives, **surroundings
         )

@@ -55,17 +55,6 @@ def name_of(condition: object) -> str:
     return str(getattr(condition, "__qualname__", condition))
 
 
-class Asking:
-    """The function of the step that asks whether a condition holds: calls the user's, or takes what is referred to."""
-
-    def __init__(self, function: Callable[[], object] | None) -> None:
-        if function is not None:
-            self.func = function  #: by which it is named
-
-    def __call__(self, *found: object) -> bool:
-        return bool(found[0] if found else self.func())
-
-
 class Stream:
     """What a loop walks as it comes; made by `stream`."""
 

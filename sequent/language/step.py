@@ -150,11 +150,6 @@ class FlowStep(Container, Resident):
         return self.loop is not None and not isinstance(self.loop, Until)
 
     @property
-    def has_static_loop(self) -> bool:
-        """Whether the loop's items are known when the flow is built."""
-        return isinstance(self.loop, StaticLoop)
-
-    @property
     def computes_loop(self) -> bool:
         """Whether the loop's items are what a function returns in the run."""
         return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream, Until))

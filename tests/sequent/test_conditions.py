@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pytest
 
 import sequent as seq
@@ -72,7 +73,6 @@ def test_a_condition_may_be_an_argument() -> None:
 
 @pytest.mark.parametrize("construct", ["invoke", "process"])
 def test_a_condition_on_values_with_codecs_is_evaluated_where_the_step_runs(construct: str) -> None:
-    numpy = pytest.importorskip("numpy")
     made = flow(task_construct=construct)
     number = made.add_step("number", lambda: numpy.float64(3)).result
     table = made.add_step("table", lambda: {"t": numpy.array([1, 2])}).result
@@ -102,7 +102,6 @@ def test_what_cannot_be_compared_is_an_error_in_one_line(condition: Any, said: s
 
 
 def test_an_array_is_neither_true_nor_false() -> None:
-    numpy = pytest.importorskip("numpy")
     with pytest.raises(ConditionError, match=r"a\.result is of type ndarray, which is neither true nor false; compare"):
         (~a).resolve(Results({"a": numpy.array([1, 2])}), "1")
 

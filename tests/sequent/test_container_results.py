@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -116,7 +117,6 @@ def test_a_recovery_has_the_results_of_what_it_skips_and_the_new_ones_of_what_it
 
 @pytest.mark.parametrize("construct", ["invoke", "process"])
 def test_results_in_files_and_with_codecs_are_read_where_the_step_runs(construct: str, tmp_path: Path) -> None:
-    numpy = pytest.importorskip("numpy")
     made = flow(tmp_path / "run.db", task_construct=construct, max_result_size=50)
     files = made.add_step("files", loop=[1, 100])
     load = files.add_step("load", lambda n: numpy.ones(n), args=(files.item,))

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 import sequent as seq
@@ -157,7 +158,6 @@ def test_a_loop_over_a_part_that_is_not_there_fails_its_container() -> None:
 @pytest.mark.parametrize("construct", ["invoke", "process", "thread"])
 @pytest.mark.parametrize("shape", ["sealed", "list of sealed"])
 def test_parts_of_values_with_codecs_are_taken_where_the_step_runs(construct: str, shape: str, tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     made = flow(tmp_path / "run.db", task_construct=construct)
     if shape == "sealed":
         frame: Any = made.add_step("frame", lambda: {"t": pandas.DataFrame({"a": [1, 2]}), "n": 5}).result
