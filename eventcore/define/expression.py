@@ -201,6 +201,8 @@ def as_data(tree: Expression, leaf: Callable[[Any], Any]) -> Any:
 
 def _folded(tree: Any, leaf: Callable[[Any], Any], group: Callable[[_Group, list[Any]], Any]) -> Any:
     """What `group` makes of the whole tree, from what was made of its parts; without recursion, for deep trees."""
+    if not isinstance(tree, _Group):
+        return leaf(tree)
     top: list[Any] = []
     waiting: list[tuple[Iterator[Any], _Group | None, list[Any]]] = [(iter((tree,)), None, top)]
     while waiting:

@@ -12,7 +12,7 @@ from eventcore.define.expression import And, Expression, Or
 from eventcore.define.program import Program
 from eventcore.define.scopes import Carried
 from eventcore.define.status import StepStatus, TaskStatus
-from sequent.compiler.graph import FlowGraph
+from sequent.compiler.graph import FlowGraph, level_of, loop_of
 from sequent.language.container import Container
 from sequent.language.references import event_name
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
@@ -93,9 +93,8 @@ class Events:
 
     def previous_event(self, clause: PreviousClause, word: str = "") -> Event:
         """The event that says that a step in an earlier iteration reached a status, or that there is none."""
-        step, loop = step_of(clause), clause.loop
-        assert loop is not None
-        name = f"{step.path}#{word}{clause.status.value}-{clause.previous.back}-back-{loop.depth}"
+        step, depth = step_of(clause), loop_of(clause).depth
+        name = f"{step.path}#{word}{clause.status.value}-{clause.previous.back}-back-{depth}"
         return self.event(name, step.parent.path)
 
     def outcomes(self, level: Container) -> Mapping[TaskStatus, tuple[Event, ...]]:
@@ -144,12 +143,6 @@ def clause_of(leaf: Expression) -> Clause:
     """The leaf of a requirement's tree as a clause."""
     assert isinstance(leaf, Clause)
     return leaf
-
-
-def level_of(clause: LevelClause) -> Container:
-    """The flow or container that a clause on a level speaks of."""
-    assert isinstance(clause.step, Container)
-    return clause.step
 
 
 def count_of(clause: MembersClause) -> str:

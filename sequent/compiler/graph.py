@@ -15,7 +15,7 @@ from sequent.compiler.requirements import requirements
 from sequent.language.container import Container
 from sequent.language.open_loops import Until
 from sequent.language.references import ResultReference, placed_of
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
 from sequent.language.stand_in import sources_in
 from sequent.language.step import FlowStep, step_of
 
@@ -23,6 +23,7 @@ Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status o
 
 _ORDER = list(StepStatus)
 _Kind = TypeVar("_Kind", bound=Clause)
+_Of = TypeVar("_Of")
 _FAILURES = (StepStatus.failure, StepStatus.complete)
 ROOT = ""  #: the path of the flow itself
 
@@ -50,7 +51,11 @@ class FlowGraph:
 
     def outward(self, step: FlowStep) -> frozenset[StepStatus]:
         """The statuses that the step requires of steps outside its container."""
-        return frozenset(clause.status for clause in clauses(self.requirement(step)) if _looks_out(clause, step))
+        return frozenset(clause.status for clause in self.clauses(step) if _looks_out(clause, step))
+
+    def clauses(self, step: FlowStep) -> Sequence[Clause]:
+        """Those of its requirement, from left to right."""
+        return self._requirements[step.path].clauses
 
     @cached_property
     def _asking(self) -> list[tuple[str, str, tuple[StepStatus, ...]]]:
@@ -62,7 +67,7 @@ class FlowGraph:
         ] + [
             (step_of(clause).path, path, (clause.status,))
             for path, step in self.steps.items()
-            for clause in clauses(self.requirement(step))
+            for clause in self.clauses(step)
             if isinstance(clause, PreviousClause)
         ]
 
@@ -102,13 +107,15 @@ class FlowGraph:
 
         These are the steps in containers, whose iterations end when all is certain, and all that they depend on.
         """
+        known = {path for path, step in self.steps.items() if step.parent is not self.root}
+        known.update(path for path, status in self.asked if status is StepStatus.over)
+        known.update(step_of(c).path for c in self._clauses(MembersClause) if c.status is StepStatus.over)
+        known.update(self._needed)
+        if not known:
+            return frozenset()
         needs: nx.DiGraph[str] = nx.DiGraph((source, target) for source, target, _ in self._asking)
-        needs.add_edges_from((path, ROOT) for path, step in self.steps.items() if step.parent is not self.root)
-        needs.add_edges_from((path, ROOT) for path, status in self.asked if status is StepStatus.over)
-        counted = self._clauses(MembersClause)
-        needs.add_edges_from((step_of(c).path, ROOT) for c in counted if c.status is StepStatus.over)
-        needs.add_edges_from((path, ROOT) for path in self._needed)
-        return frozenset(nx.ancestors(needs, ROOT)) if ROOT in needs else frozenset()
+        needs.add_edges_from((path, ROOT) for path in known)
+        return frozenset(nx.ancestors(needs, ROOT))
 
     @cached_property
     def never_asked(self) -> frozenset[Asked]:
@@ -159,7 +166,7 @@ class FlowGraph:
     @cached_property
     def _has_teardown(self) -> bool:
         """Whether some container has one: a failure that stops the run then ends all iterations."""
-        return any(step.teardown is not None for step in self.steps.values())
+        return any("teardown" in step.around for step in self.steps.values())
 
     @cached_property
     def _halting(self) -> frozenset[str]:
@@ -199,8 +206,11 @@ class FlowGraph:
 
     def asked_of_level(self, level: Container) -> Sequence[StepStatus]:
         """The statuses that steps directly on the level require of all else there."""
-        found = {c.status for c in self._clauses(LevelClause) if isinstance(c.step, Container) and c.step is level}
-        return sorted(found, key=_ORDER.index)
+        return self._asked_of_levels.get(level.path, ())
+
+    @cached_property
+    def _asked_of_levels(self) -> Mapping[str, Sequence[StepStatus]]:
+        return _by_path({(level_of(clause).path, clause.status) for clause in self._clauses(LevelClause)})
 
     def body_of(self, level: Container) -> Sequence[FlowStep]:
         """The steps that have to be over before those that require something of the level."""
@@ -209,13 +219,21 @@ class FlowGraph:
 
     def members_asked_of(self, container: FlowStep) -> Sequence[MembersClause]:
         """What is required of how many members of the container, each once."""
-        found = {(c.status, c.least): c for c in self._clauses(MembersClause) if c.step is container}
-        return list(found.values())
+        return self._members_asked.get(container.path, ())
+
+    @cached_property
+    def _members_asked(self) -> Mapping[str, Sequence[MembersClause]]:
+        found = {(step_of(c).path, c.status, c.least): c for c in self._clauses(MembersClause)}
+        return _grouped((path, clause) for (path, *_), clause in found.items())
 
     def asked_of_previous(self, loop: FlowStep) -> Sequence[PreviousClause]:
         """What is required of steps in earlier iterations of the loop, each once."""
-        found = {(c.step, c.status, c.previous.back): c for c in self._clauses(PreviousClause) if c.loop is loop}
-        return list(found.values())
+        return self._previous_asked.get(loop.path, ())
+
+    @cached_property
+    def _previous_asked(self) -> Mapping[str, Sequence[PreviousClause]]:
+        found = {(loop_of(c).path, c.step, c.status, c.previous.back): c for c in self._clauses(PreviousClause)}
+        return _grouped((path, clause) for (path, *_), clause in found.items())
 
     def must_run(self, step: FlowStep) -> bool:
         """Whether the step, or one inside, must run."""
@@ -234,7 +252,7 @@ class FlowGraph:
     def _surviving(self) -> frozenset[str]:
         found: set[str] = set()
         for path, step in self.steps.items():
-            if any(isinstance(c, LevelClause) or c.status is StepStatus.over for c in clauses(self.requirement(step))):
+            if any(isinstance(c, LevelClause) or c.status is StepStatus.over for c in self.clauses(step)):
                 found.add(path)
         for level in {self.steps[path].parent.path: self.steps[path].parent for path in found}.values():
             found |= self._last_on(level)
@@ -253,9 +271,21 @@ class FlowGraph:
     def _clauses_by_kind(self) -> Mapping[type[Clause], list[Clause]]:
         found: dict[type[Clause], list[Clause]] = {}
         for step in self.steps.values():
-            for clause in clauses(self.requirement(step)):
+            for clause in self.clauses(step):
                 found.setdefault(type(clause), []).append(clause)
         return found
+
+
+def level_of(clause: LevelClause) -> Container:
+    """The flow or container that a clause on a level speaks of."""
+    assert isinstance(clause.step, Container)
+    return clause.step
+
+
+def loop_of(clause: PreviousClause) -> FlowStep:
+    """The container whose iterations a clause on an earlier one counts."""
+    assert isinstance(clause.loop, FlowStep)
+    return clause.loop
 
 
 def _looks_out(clause: Clause, step: FlowStep) -> bool:
@@ -266,7 +296,11 @@ def _looks_out(clause: Clause, step: FlowStep) -> bool:
 
 
 def _by_path(asked: Iterable[Asked]) -> Mapping[str, Sequence[StepStatus]]:
-    groups: dict[str, list[StepStatus]] = {}
-    for path, status in asked:
-        groups.setdefault(path, []).append(status)
-    return {path: sorted(group, key=_ORDER.index) for path, group in groups.items()}
+    return {path: sorted(group, key=_ORDER.index) for path, group in _grouped(asked).items()}
+
+
+def _grouped(found: Iterable[tuple[str, _Of]]) -> Mapping[str, list[_Of]]:
+    groups: dict[str, list[_Of]] = {}
+    for path, one in found:
+        groups.setdefault(path, []).append(one)
+    return groups

@@ -21,7 +21,7 @@ def with_bodies(root: Container, found: dict[str, Requirement]) -> dict[str, Req
     """
     closing: dict[str, list[FlowStep]] = {}
     for step in root.walk():
-        if any(isinstance(clause, LevelClause) for clause in clauses(found[step.path].tree)):
+        if any(isinstance(clause, LevelClause) for clause in found[step.path].clauses):
             closing.setdefault(step.parent.path, []).append(step)
     for steps in closing.values():
         level = steps[0].parent
@@ -40,7 +40,7 @@ def _last(level: Container, closing: Iterable[FlowStep], found: Mapping[str, Req
     waiting: dict[str, set[str]] = {}  #: who waits for the step, by its path
     for child in level.children.values():
         for inner in (child, *child.walk()):
-            for clause in clauses(found[inner.path].tree):
+            for clause in found[inner.path].clauses:
                 if not isinstance(clause, LevelClause):
                     waiting.setdefault(step_of(clause).path, set()).add(child.path)
     agenda, last = [step.path for step in closing], set[str]()
@@ -59,4 +59,5 @@ def _with_body(requirement: Requirement, level: Container, body: tuple[FlowStep,
         return LevelClause(level, leaf.status, body)
 
     assert requirement.tree is not None
-    return msgspec.structs.replace(requirement, tree=rebuilt(requirement.tree, told))
+    tree = rebuilt(requirement.tree, told)
+    return msgspec.structs.replace(requirement, tree=tree, clauses=clauses(tree))

@@ -22,7 +22,7 @@ from sequent.language.container import Container
 from sequent.language.loops import StaticLoop
 from sequent.language.open_loops import Stream, Until
 from sequent.language.references import ItemReference
-from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
 from sequent.language.stand_in import FlowReference, source_of
 from sequent.language.step import FlowStep, step_of
 
@@ -81,8 +81,8 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
     """Edges from what a step requires to its start; several clauses on one moment share an edge."""
     asked: dict[Moment, set[StepStatus]] = {}
     awaited: set[Moment] = set()  #: those that the start certainly waits for
-    asks_before = any(isinstance(clause, PreviousClause) for clause in clauses(requirement.tree))
-    for clause in clauses(requirement.tree):
+    asks_before = any(isinstance(clause, PreviousClause) for clause in requirement.clauses)
+    for clause in requirement.clauses:
         for source, statuses in _waits(clause):
             asked.setdefault(source, set()).update(statuses)
             if not isinstance(clause, MembersClause) and not asks_before:

@@ -12,8 +12,8 @@ from eventcore.define.expression import as_data
 from eventcore.define.program import Picture
 from eventcore.define.reference import Reference
 from eventcore.define.stored import function_name
-from sequent.compiler.events import Events, clause_of, level_of
-from sequent.compiler.graph import FlowGraph
+from sequent.compiler.events import Events, clause_of
+from sequent.compiler.graph import FlowGraph, level_of, loop_of
 from sequent.language.loops import StaticLoop
 from sequent.language.open_loops import Stream, Until, name_of
 from sequent.language.references import ItemReference
@@ -24,8 +24,10 @@ from sequent.language.step import FlowStep, step_of
 
 def picture_of(step: FlowStep, graph: FlowGraph, events: Events) -> Picture:
     """What pictures show of the step as it was written."""
-    names = {what: _short_name(call.func) for what, call in step.around.items()}
-    return replace(_loop_picture(step, graph, events), **names)
+    picture = _loop_picture(step, graph, events)
+    if not step.around:
+        return picture
+    return replace(picture, **{what: _short_name(call.func) for what, call in step.around.items()})
 
 
 def _loop_picture(step: FlowStep, graph: FlowGraph, events: Events) -> Picture:
@@ -58,9 +60,9 @@ def _clause_data(events: Events, leaf: Any) -> dict[str, Any]:
     if isinstance(clause, MembersClause):
         event = events.members_event(clause)
         return {"members": step_of(clause).path, "status": status, "least": clause.least, "event": event.name}
-    if isinstance(clause, PreviousClause) and clause.loop is not None:
+    if isinstance(clause, PreviousClause):
         back = clause.previous.back
-        return {"step": step_of(clause).path, "status": status, "back": back, "loop": clause.loop.path}
+        return {"step": step_of(clause).path, "status": status, "back": back, "loop": loop_of(clause).path}
     if isinstance(clause, StepEvent):
         return {"step": step_of(clause).path, "status": status, "event": clause.name}
     return {"step": step_of(clause).path, "status": status}

@@ -23,7 +23,7 @@ from sequent.language.step import FlowStep, step_of
 SHOWN = 8  #: names that an error lists
 SEARCHES = 20  #: errors for which similar names are looked for, among all that there are
 
-
+NONE = frozenset[str]()
 RESULTS = "refers to results in"
 
 
@@ -66,7 +66,7 @@ class _Finder:
         step = self.step
         written = None if step.require is None else rebuilt(step.require, self._found)
         if not (step.args or step.kwargs or step.around) and step.loop is None and step.when is None:
-            return Requirement(written, frozenset(), frozenset())
+            return Requirement(written, clauses(written), NONE, NONE)
         references = list(sources_in((step.args, step.kwargs, step.loop, step.when)))
         results = self._results(references)
         if isinstance(step.loop, Until):
@@ -84,7 +84,7 @@ class _Finder:
         parts += [event for event in events if event not in written_clauses]
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
         read = frozenset(self._read(references))
-        return Requirement(tree, frozenset(results), frozenset(other.path for other in implied), read)
+        return Requirement(tree, clauses(tree), frozenset(results), frozenset(other.path for other in implied), read)
 
     def _events(self, references: Iterable[FlowReference]) -> list[StepEvent]:
         """The events whose values are referred to."""

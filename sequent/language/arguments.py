@@ -23,14 +23,15 @@ _ELSEWHERE = {
 
 def known_arguments_only(method: Method) -> Method:
     """Have the method refuse unknown keyword arguments with a `FlowError` that says what to write instead."""
-    known = tuple(inspect.signature(method).parameters)[1:]
+    names = tuple(inspect.signature(method).parameters)[1:]
+    known = frozenset(names)
 
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> object:
         for given in kwargs.keys() - known:
             name = kwargs.get("name", args[1] if len(args) > 1 else None)
             at = f"step {name!r}" if isinstance(name, str) else method.__name__
-            raise FlowError(f"{at}: unknown argument {given!r}; {_hint(given, known)}")
+            raise FlowError(f"{at}: unknown argument {given!r}; {_hint(given, names)}")
         return method(*args, **kwargs)
 
     return cast(Method, call)

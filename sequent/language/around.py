@@ -21,10 +21,8 @@ class AroundCall(msgspec.Struct, frozen=True):
     args: tuple[Any, ...]
 
 
-def around_call(written: Around | None, what: str) -> AroundCall | None:
-    """The call that is written, None for none; raises `FlowError`, whose message begins with `what`."""
-    if written is None:
-        return None
+def around_call(written: Around, what: str) -> AroundCall:
+    """The call that is written; raises `FlowError`, whose message begins with `what`."""
     func, *args = written if isinstance(written, tuple) and written else (written,)
     if not callable(func):
         raise FlowError(

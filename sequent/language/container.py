@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sequent.language.step import FlowStep
 
 RESERVED = "/@#"
+_NONE: tuple[()] = ()  #: the default of a requirement
 DEEPEST = 100  #: levels of steps, so that every reader of the flow can follow
 
 #: What helps in a notebook, where a cell that adds steps may run twice.
@@ -87,16 +88,12 @@ class Container(Placed):
 
         if hosts is not None:
             raise FlowError(f"step {name!r}: hosts: this version runs flows on one machine; leave hosts out")
-        loops = [given for given in (loop, repeat, repeats) if given is not None]
-        requirements = [
-            given for given in (require, requires) if not (given is None or (type(given) is tuple and not given))
-        ]
-        if len(loops) > 1 or len(requirements) > 1:
-            raise FlowError(f"step {name!r}: loop and require are given twice, under two spellings; give each once")
+        required = _one_of(name, "require", *(None if given is _NONE else given for given in (require, requires)))
+        walked = _one_of(name, "loop", loop, repeat, repeats)
         self._check_new_child(name)
         step = FlowStep(
-            self, name, func, args, kwargs, requirements[0] if requirements else (), loops[0] if loops else None,
-            delay, concurrent, acquires, releases, recovery, config, when, None, setup, teardown,
+            self, name, func, args, kwargs, required, walked, delay, concurrent, acquires, releases, recovery, config,
+            when, None, setup, teardown,
         )  # fmt: skip
         self.children[name] = step
         return step
@@ -200,6 +197,14 @@ class Container(Placed):
         for child in self.children.values():
             yield child
             yield from child.walk()
+
+
+def _one_of(step: str, what: str, *spellings: Any) -> Any:
+    """The argument under the one of its spellings that is not None."""
+    given = [one for one in spellings if one is not None]
+    if len(given) > 1:
+        raise FlowError(f"step {step!r}: {what} is given twice, under two spellings; give it once")
+    return given[0] if given else None
 
 
 for _name in ("add_step", "step"):  # not as decorators: mypy would say less clearly what is wrong with a lambda

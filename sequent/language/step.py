@@ -70,8 +70,8 @@ class FlowStep(Container, Resident):
         self.concurrent = self._checked_concurrent(concurrent)
         self.acquires = as_units(acquires, self.path, "acquires")
         self.releases = None if releases is None else as_units(releases, self.path, "releases")
-        self.setup = self._checked_around("setup", setup)
-        self.teardown = self._checked_around("teardown", teardown)
+        #: its setup and its teardown, where it has them
+        self.around: Mapping[str, AroundCall] = self._checked_around({"setup": setup, "teardown": teardown})
         self._recovery = as_replays(self.path, recovery)
         self._config = with_construct(step_config(config, self.path), f"step {self.path!r}, config")
 
@@ -189,12 +189,6 @@ class FlowStep(Container, Resident):
                 around = found
         return found
 
-    @property
-    def around(self) -> Mapping[str, AroundCall]:
-        """Its `setup` and its `teardown`, where it has them."""
-        calls = (("setup", self.setup), ("teardown", self.teardown))
-        return {what: call for what, call in calls if call is not None}
-
     def check_as_built(self) -> None:
         """Find what only shows when the step has all its children; raises `FlowError`."""
         if self.events and (self.children or self.func is None or self.wait is not None):
@@ -210,10 +204,11 @@ class FlowStep(Container, Resident):
         if self.around and not self.is_container:
             raise around_a_plain_step(self.path, self.around)
 
-    def _checked_around(self, what: str, written: Around | None) -> AroundCall | None:
-        """The setup or the teardown; `item` among its arguments is that of the nearest loop around the step."""
-        call = around_call(written, f"step {self.path!r}, {what}")
-        return None if call is None else AroundCall(call.func, mapped(call.args, self._with_outer_item))
+    def _checked_around(self, written: Mapping[str, Around | None]) -> Mapping[str, AroundCall]:
+        """The setup and the teardown; `item` among their arguments is that of the nearest loop around the step."""
+        given = {what: call for what, call in written.items() if call is not None}
+        calls = {what: around_call(call, f"step {self.path!r}, {what}") for what, call in given.items()}
+        return {what: AroundCall(call.func, mapped(call.args, self._with_outer_item)) for what, call in calls.items()}
 
     def _with_outer_item(self, reference: Reference) -> Reference:
         return self._nearest_item(self.containers) if isinstance(reference, NearestItem) else reference
@@ -228,6 +223,8 @@ class FlowStep(Container, Resident):
         super()._check_new_child(name)
 
     def _with_items(self, arguments: Any) -> Any:
+        if not arguments:
+            return arguments
         try:
             return mapped(arguments, lambda reference: self._placed(reference, own=True))
         except RecursionError:
@@ -285,10 +282,6 @@ class FlowStep(Container, Resident):
                 "concurrent out"
             )
         return concurrent
-
-
-def _is_empty(given: object) -> bool:
-    return type(given) is tuple and not given
 
 
 def step_of(
