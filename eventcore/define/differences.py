@@ -79,6 +79,7 @@ def _visible(program: StoredProgram) -> dict[str, StoredStep]:
 
 def _told(step: StoredStep) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(step)
+    data.pop("survives", None)  # which follows from what it requires
     return data
 
 

@@ -89,6 +89,7 @@ class StoredStep(msgspec.Struct, frozen=True, omit_defaults=True):
     handled: bool = False
     when: str | None = None  #: the condition under which it runs, as users read it
     events: dict[str, str] = {}  #: that it may emit: the kernel's names of them by its user's
+    survives: bool = False  #: it starts even where the run was cancelled, or a failure stopped it
 
     @property
     def is_hidden(self) -> bool:
@@ -199,6 +200,8 @@ def read(text: str) -> StoredProgram:
     """Read what `written` wrote; raises `StoreError` for anything else."""
     try:
         program = msgspec.json.decode(text, type=StoredProgram)
+        if program.format != FORMAT:
+            raise ValueError(f"it has format {program.format}, and this version reads {FORMAT}")
         check_consistent(program)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise StoreError(
@@ -306,6 +309,7 @@ def _step(step: Step, code: str | None) -> StoredStep:
         step.handles_failure,
         picture.when,
         {own.name: own.event.name for own in step.place.own},
+        step.place.survives,
     )
 
 

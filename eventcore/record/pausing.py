@@ -1,4 +1,4 @@
-"""Whether a run is paused, by its requests."""
+"""Whether a run is paused or to be cancelled, by its requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from eventcore.define.answer import RequestStatus
 from eventcore.record.schema import requests
-from eventcore.record.verbs import PAUSE, RESUME
+from eventcore.record.verbs import CANCEL, PAUSE, RESUME
 
 
 def last_word(run: ColumnElement[int] | int) -> Select[Any]:
@@ -20,3 +20,12 @@ def last_word(run: ColumnElement[int] | int) -> Select[Any]:
 def is_paused(connection: Connection, run: int) -> bool:
     """Whether the run's last request of the two was to pause."""
     return connection.execute(last_word(run)).scalar() == PAUSE
+
+
+def open_cancel(run: ColumnElement[int] | int, but: int | None = None) -> Select[Any]:
+    """Selects a request to cancel the run as a whole that is not answered yet, one that came before `but`."""
+    is_whole = (requests.c.verb == CANCEL) & (requests.c.argument == "{}")
+    found = select(requests.c.id).where(
+        requests.c.run == run, is_whole, requests.c.status == RequestStatus.taken.value
+    )  # fmt: skip
+    return (found if but is None else found.where(requests.c.id < but)).limit(1)

@@ -23,7 +23,7 @@ from eventcore.record.backend import backend_at
 from eventcore.record.damage import damage, damaged, diagnosed
 from eventcore.record.database import open_database, reported
 from eventcore.record.latest import is_latest
-from eventcore.record.pausing import last_word
+from eventcore.record.pausing import last_word, open_cancel
 from eventcore.record.registry import shared_backend
 from eventcore.record.reruns import last_whole
 from eventcore.record.tallies import LoopTally, Tally, deferred, latest_since, loop_tallies, spans, tallies
@@ -66,6 +66,7 @@ class Reader:
         query = select(
             t.runs,
             last_word(t.runs.c.id).scalar_subquery().label("last_word"),
+            open_cancel(t.runs.c.id).scalar_subquery().label("open_cancel"),
             last_whole(t.runs.c.id).scalar_subquery().label("last_whole"),
             *(t.recoveries.c[name] for name in ("started", "ended", "verdict", "report", "mixed")),
         )
@@ -394,4 +395,5 @@ def _run_view(row: Any, now: float) -> RunView:
         Verdict(row.verdict), held, lease.named(row) if held else None, said.get("todos", 0), said.get("next_due"),
         said.get("stalled", []), said.get("not_reached", []), row.last_word == PAUSE, row.last_whole or 0,
         said.get("held_back", 0), bool(row.mixed), row.user, row.host,
+        row.open_cancel is not None,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from eventcore.define.stored import StoredProgram, read
 from eventcore.define.suggestions import no_step, some_of
 from eventcore.errors import ProgramError
 from eventcore.record.answering import no_completion, no_signal
-from eventcore.record.pausing import is_paused
+from eventcore.record.pausing import is_paused, open_cancel
 from eventcore.record.schema import facts, programs, recoveries, tasks
 from eventcore.record.verbs import CANCEL, COMPLETE, PAUSE, RERUN, RESUME, SIGNAL, TRIGGER
 
@@ -36,10 +36,11 @@ def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[
         return no_signal(connection, run, program_of(connection, run.id, run.recovery), argument, now, held, but)
     if verb == CANCEL and argument and (reason := _no_step(connection, run, argument["path"])) is not None:
         return reason
-    return None if held else _no_steering(connection, run, verb, argument)
+    return None if held else _no_steering(connection, run, verb, argument, but)
 
 
-def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any]) -> str | None:
+def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
+                 but: int | None) -> str | None:  # fmt: skip
     verdict = _verdict(connection, run)
     paused = is_paused(connection, run.id)
     if verb == RESUME:
@@ -50,6 +51,8 @@ def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Map
         return "the run is already paused" if paused else None
     if verb == CANCEL and argument:
         return _no_instance(connection, run, argument["path"], argument.get("sequence"))
+    if verb == CANCEL and connection.execute(open_cancel(run.id, but)).first() is not None:
+        return "the run is already being cancelled"
     return None
 
 

@@ -34,6 +34,7 @@ LOOK = 0.05  #: seconds between looks whether a request is answered
 TAKEN = requests.c.status == RequestStatus.taken.value
 
 NO_ENGINE = "the engine that continues the run will see it"
+CLEANUP = "it has steps that clean up: the engine that continues the run runs these, and nothing else"
 NOT_YET = "its engine has not answered yet"
 RECOVERED = "its engine ended before it could be cancelled, and the run has been recovered since"
 ANEW = "the run has been recovered since, and has begun anew what this was for"
@@ -81,14 +82,14 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
             argument |= {"sequence": fresh_sequence(connection, run), FRESH: True}
         reason = refusal(connection, row, verb, argument, now, held=held)
         status = RequestStatus.taken if reason is None else RequestStatus.refused
-        if reason is None and not held and _is_done_at_once(verb, argument):
+        if reason is None and not held and _is_done_at_once(connection, row, verb, argument):
             _do_at_once(connection, row, verb, now)
             status = RequestStatus.done
         request = insert_request(connection, run, verb, argument, status, reason, now)
     if held:
         wake(row)
     if status is RequestStatus.taken:
-        reason = NO_ENGINE if not held else AT_ITS_END if verb == RERUN else NOT_YET
+        reason = _waits_for(verb, argument) if not held else AT_ITS_END if verb == RERUN else NOT_YET
     return Answer(request, row.run_id, verb, status, reason)
 
 
@@ -113,7 +114,7 @@ def leave(connection: Connection, run: int, now: float) -> None:
         reason = refusal(connection, row, request.verb, request.argument, now, held=False, but=request.id)
         if reason is not None:
             put_answer(connection, request.id, RequestStatus.refused, reason, now)
-        elif _is_done_at_once(request.verb, request.argument):
+        elif _is_done_at_once(connection, row, request.verb, request.argument):
             _do_at_once(connection, row, request.verb, now)
             put_answer(connection, request.id, RequestStatus.done, None, now)
 
@@ -217,9 +218,15 @@ def fresh_sequence(connection: Connection, run: int) -> str:
     return str(max(connection.execute(numbers).scalar() or 0, *taken, 0) + 1)
 
 
-def _is_done_at_once(verb: str, argument: Mapping[str, Any]) -> bool:
-    """Whether the request needs no engine."""
-    return verb in (PAUSE, RESUME) or (verb == CANCEL and not argument)
+def _is_done_at_once(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any]) -> bool:
+    """Whether the request needs no engine; steps that clean up after a cancelled run do."""
+    if verb != CANCEL or argument:
+        return verb in (PAUSE, RESUME)
+    return not any(step.survives for step in program_of(connection, run.id, run.recovery).steps)
+
+
+def _waits_for(verb: str, argument: Mapping[str, Any]) -> str:
+    return CLEANUP if verb == CANCEL and not argument else NO_ENGINE
 
 
 def _do_at_once(connection: Connection, run: Row[Any], verb: str, now: float) -> None:

@@ -34,6 +34,7 @@ class RunView(msgspec.Struct, frozen=True):
     is_mixed: bool = False  #: its latest recovery began with another program
     user: str = ""  #: who started it
     host: str = ""  #: where
+    is_cancelling: bool = False  #: somebody has asked to cancel it, and its engine is to do that
 
     @property
     def state(self) -> str:

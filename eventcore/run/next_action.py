@@ -59,10 +59,11 @@ class NextAction(msgspec.Struct, frozen=True):
 def next_action(run: RunView, store: str) -> NextAction | None:
     """What to do about a run of a store; None where there is nothing to do: it succeeded, or an engine works on it."""
     situation, advice, verb = _to_go_on(run)
-    verbs = tuple(word for word in ("resume" if run.is_paused else "", verb) if word)
+    is_paused = run.is_paused and not run.is_cancelling  # a run that is cancelled ends all the same
+    verbs = tuple(word for word in ("resume" if is_paused else "", verb) if word)
     if run.state == "success" or not verbs:
         return None
-    if run.state == "paused":
+    if is_paused and run.state == "paused":
         situation, advice = "nothing new starts until it is resumed", "to continue, run"
     named: str | None = None
     if "notebook" in run.origin:
@@ -76,6 +77,8 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
     """The situation of a run that no engine works on, advice, and the verb that has an engine go on with it."""
     if run.is_held:
         return "", "", ""
+    if run.is_cancelling and run.verdict in (Verdict.running, Verdict.pending):
+        return "it is to be cancelled", "to have it clean up, run", "continue"
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "continue"
     if run.verdict is Verdict.pending and run.held_back and run.next_due is None:

@@ -52,6 +52,22 @@ box.add_step("dies", dies)
 box.add_step("next", fine, require=((late, seq.STEP_SUCCESS),))
 flow.add_step("end", fine, require=((box, seq.STEP_SUCCESS),))
 """
+CLEANS_UP = """
+import os, pathlib
+import sequent as seq
+
+def work():
+    print("work")
+    if pathlib.Path("dies").exists(): os._exit(9)
+
+flow = seq.Sequent("flow", config={"task_construct": "invoke"})
+cluster = flow.add_step("cluster", setup=(print, "up"), teardown=(print, "down"))
+approved = cluster.add_wait("approved")
+cluster.add_step("send", print, args=("sent",), require=((approved, seq.STEP_SUCCESS),))
+cluster.add_step("tidy", print, args=("tidied",), require=((approved, seq.STEP_OVER),))
+cluster.add_step("work", work)
+flow.add_step("closing", print, args=("closed",), require=((flow, seq.STEP_OVER),))
+"""
 
 
 def test_a_loop_that_cannot_be_computed_is_handled_where_the_flow_says_so_and_nowhere_else(tmp_path: Path) -> None:
@@ -143,6 +159,42 @@ def test_a_stopped_run_that_is_cancelled_has_nothing_left_that_waits_or_is_walke
     assert " after " in sequent(tmp_path, "why", "flow.run.db", "box").stdout.splitlines()[1]
     recovered = sequent(tmp_path, "recover", "-q", "--max-loops", "1", "flow.run.db").stdout
     assert "1 outstanding" in recovered
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_stopped_run_that_is_cancelled_cleans_up_when_it_is_continued_and_does_nothing_else(
+    tmp_path: Path, is_killed: bool, is_paused: bool
+) -> None:
+    (tmp_path / "flow.py").write_text(CLEANS_UP)
+    if is_killed:
+        (tmp_path / "dies").touch()
+    sequent(tmp_path, "run", "-q", "--max-loops", "1", "flow.py", code=9 if is_killed else 0)
+    (tmp_path / "dies").unlink(missing_ok=True)
+    if is_paused:
+        sequent(tmp_path, "pause", "flow.run.db")
+    assert "it has steps that clean up" in sequent(tmp_path, "cancel", "flow.run.db").stdout
+    assert "already being cancelled" in sequent(tmp_path, "cancel", "flow.run.db", code=3).stderr
+    assert "to have it clean up, run: sequent continue" in sequent(tmp_path, "status", "flow.run.db").stdout
+    told = sequent(tmp_path, "continue", "-q", "flow.run.db", code=1).stdout.splitlines()
+    assert told[:3] == ["tidied", "down", "closed"]
+    data = json.loads(sequent(tmp_path, "status", "flow.run.db", "--json").stdout)
+    states = {step["path"]: step["state"] for top in data["steps"] for step in (top, *top["steps"])}
+    assert (data["state"], data["outstanding"]) == ("cancelled", 0)
+    assert states == {
+        "cluster": "cancelled", "cluster/approved": "cancelled", "cluster/send": "not reached",
+        "cluster/tidy": "success", "cluster/work": "cancelled" if is_killed else "success", "closing": "success",
+    }  # fmt: skip
+
+
+def test_a_stopped_run_that_was_to_be_cancelled_can_still_be_recovered(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(CLEANS_UP)
+    sequent(tmp_path, "run", "-q", "--max-loops", "1", "flow.py")
+    sequent(tmp_path, "cancel", "flow.run.db")
+    assert "1 outstanding" in sequent(tmp_path, "recover", "-q", "--max-loops", "1", "flow.run.db").stdout
+    sequent(tmp_path, "signal", "flow.run.db", "cluster/approved")
+    told = sequent(tmp_path, "continue", "-q", "flow.run.db").stdout.split()
+    assert set(told) >= {"sent", "tidied", "down", "closed"}
 
 
 def test_shell_report_and_picture_agree_on_a_cancelled_run(tmp_path: Path) -> None:
