@@ -74,6 +74,12 @@ class Instances:
             found[scope.name] = [] if container is None else [*found[container.scope], container]
         return found
 
+    def key_at(self, container: StoredStep, sequence: str, number: int) -> str:
+        """The key of one iteration of a container's instance, by its number from 1."""
+        computing = self._program.items_of.get(container.name, "")
+        found = self._reader.item_slice(self._run, computing, sequence, number, self._run.recovery)
+        return str(number) if found is None or found.keys is None else found.keys[number - found.first]
+
     def _item(self, place: Place, scope: str, key: str) -> Iterator[tuple[str | None, Any]]:
         """The item of the iteration with the key, if it is known; with the key where it comes from a mapping."""
         for part in self._slices.get(place, ()):

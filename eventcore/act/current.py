@@ -62,7 +62,7 @@ class Current(msgspec.Struct, frozen=True):
         """
         from eventcore.define.values import encode
 
-        if event not in self.own:
+        if not isinstance(event, str) or event not in self.own:
             known = f"it has {', '.join(map(repr, self.own))}" if self.own else "declare it with step.event(name)"
             raise ProgramError(f"step {self.name!r} has no event {event!r}; {known}")
         self._tell(Emission(self.own[event], None, encode(value)))

@@ -113,9 +113,9 @@ class Reader:
         """The seconds from the first start to the last end of each step, its recoveries added up."""
         return spans(self._connection, run.id, steps)
 
-    def loops(self, run: RunView) -> dict[str, LoopTally]:
-        """How far the loops of each container that has one now came; keyed by the kernel's name of the container."""
-        known = loop_tallies(self._connection, run.id, run.recovery, run.counts_from)
+    def loops(self, run: RunView, sequence: str | None = None) -> dict[str, LoopTally]:
+        """How far the loops came, all or those at a sequence; keyed by the kernel's names of the containers."""
+        known = loop_tallies(self._connection, run.id, run.recovery, run.counts_from, sequence)
         looped = (step.name for step in self.program(run).steps if step.loop is not None)
         return {name: known[name] for name in looped if name in known}
 

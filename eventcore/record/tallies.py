@@ -108,14 +108,17 @@ def spans(connection: Connection, run: int, steps: Collection[str]) -> dict[str,
     return found
 
 
-def loop_tallies(connection: Connection, run: int, recovery: int, counts_from: int) -> dict[str, LoopTally]:
-    """The loops of a run that stands in `recovery`, by the kernel's names of their containers."""
+def loop_tallies(connection: Connection, run: int, recovery: int, counts_from: int,
+                 sequence: str | None = None) -> dict[str, LoopTally]:  # fmt: skip
+    """The loops of a run that stands in `recovery`, at one sequence or all, by the names of their containers."""
     loops = t.loops
     sums = [func.sum(loops.c[name]) for name in ("items", "begun", "over", "failed", "cancelled")]
     query = select(loops.c.step, func.count(), *sums).group_by(loops.c.step)
     if counts_from:
         succeeded = (loops.c.over == loops.c["items"]) & (loops.c.failed == 0) & (loops.c.cancelled == 0)
         query = query.where((loops.c.recovery >= counts_from) | succeeded)
+    if sequence is not None:
+        query = query.where(loops.c.sequence == sequence)
     found = _grouped(connection, loops, query, 1, run, recovery)
     return {step: LoopTally(*map(int, latest)) for (step,), _, latest in found}
 

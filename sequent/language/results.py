@@ -20,6 +20,9 @@ class ContainerResults(FlowReference):
     """
 
     def __init__(self, container: Placed, step: Placed, asker: Placed | None = None) -> None:
+        self._container = container
+        self._step = step
+        self._asker = asker
         if not isinstance(step, Placed):
             raise FlowError(f"{container.path}.results({step!r}): give a step inside {container.path!r}")
         if container not in step.containers:
@@ -27,9 +30,6 @@ class ContainerResults(FlowReference):
                 f"{container.path}.results({step.path}): step {step.path!r} is not inside {container.path!r}; give one "
                 f"that is, or write {step.path}.result"
             )
-        self._container = container
-        self._step = step
-        self._asker = asker
 
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""

@@ -260,4 +260,44 @@ def test_a_step_that_had_to_run_and_lacked_a_count_says_so(store: Path) -> None:
     f.add_step("all", str, require=seq.at_least(2, many, STEP_SUCCESS), config={"must_run": True})
     assert not f()
     (found,) = why(store, "all")
-    assert "it requires at least 2 of many success, which has not come" in [one.text for one in found.reasons]
+    told = "it requires at least 2 of many success, but of its 2 iterations: 1 failed, 1 interrupted"
+    assert told in [one.text for one in found.reasons]
+
+
+def test_how_members_stand_is_told_with_their_numbers_or_names(store: Path) -> None:
+    f = flow(store, stop_on_exception=False)
+    many = f.add_step("many", loop=[1, 2, 3])
+    many.add_wait("waits")
+    box = f.add_step("box")
+    box.add_step("done", str)
+    box.add_wait("open")
+    f.add_step("two", str, require=seq.at_least(2, many, STEP_SUCCESS))
+    f.add_step("both", str, require=seq.all_of(box, STEP_SUCCESS))
+    f(max_loops=1)
+    assert why(store, "two")[0].reasons[0].text == (
+        "it requires at least 2 of many success, but of its 3 iterations: 1 active, 2 not begun"
+    )
+    assert why(store, "both")[0].reasons[0].text == (
+        "it requires all of box success, but box/done@1.1 succeeded, box/open@1.1 is active"
+    )
+
+
+def test_what_an_earlier_iteration_of_a_mapping_lacks_is_told_with_its_key(store: Path) -> None:
+    f = flow(store, stop_on_exception=False)
+    years = f.add_step("years", loop={"7": "old", "3": "new"}, concurrent=2)
+    wait = years.add_wait("wait")
+    years.add_step("next", str, require=((wait.previous(), STEP_SUCCESS),))
+    f(max_loops=1)
+    (found,) = [one for one in why(store, "years/next") if one.sequence == "1.3"]
+    assert found.reasons[0].text.endswith("but years/wait@1.7 [7: old] is active")
+
+
+def test_what_ends_a_level_is_told_of_the_own_iteration_alone(store: Path) -> None:
+    f = flow(store)
+    many = f.add_step("many", loop=[1, 2], concurrent=2)
+    many.add_wait("waits")
+    many.add_step("last", str, require=((many, seq.STEP_OVER),))
+    f(max_loops=1)
+    assert [one.reasons[0].text for one in why(store, "many/last")] == [
+        f"it requires everything else in many to be over, but many/waits@1.{n} [{n}] is active" for n in (1, 2)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eventcore.define.plain import plain
-from eventcore.define.status import TaskStatus
+from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.tree import Tree, group_of
 from eventcore.record.views import InstanceView, IterationView
 from visual.outline import StepNode, in_words
@@ -99,10 +99,14 @@ def _holds(known: Known, tree: Tree, sequence: str) -> bool:
 
 def _earlier(known: Known, leaf: Tree, sequence: str) -> str | None:
     """The sequence with the earlier iteration that a clause means; None where there is none, or not known which."""
-    keys, place = sequence.split("."), known.nodes[leaf["loop"]].depth
-    if place >= len(keys) or not keys[place].isdigit() or int(keys[place]) <= leaf["back"]:
+    loop = known.nodes[leaf["loop"]]
+    keys, place = sequence.split("."), loop.depth
+    if loop.scope is None or place >= len(keys):
         return None
-    keys[place] = str(int(keys[place]) - leaf["back"])
+    number = known.reader.iteration_number(known.run, loop.scope, ".".join(keys[: place + 1]))
+    if number is None or number <= leaf["back"]:
+        return None
+    keys[place] = known.instances.key_at(loop.step, ".".join(keys[:place]), number - leaf["back"])
     return ".".join(keys)
 
 
@@ -149,6 +153,7 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
         yield from _rest(known, tree, sequence)
         return
     if "members" in tree:
+        yield from _members(known, tree, sequence)
         return
     if "back" in tree:
         earlier = _earlier(known, tree, sequence)
@@ -162,6 +167,27 @@ def _standings(known: Known, tree: Tree, sequence: str) -> Iterator[str]:
     else:
         without = " without emitting it" if "event" in tree and task.status.is_over else ""
         yield f"{name} {passed(task, known.run)}{without}"
+
+
+def _members(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:
+    """How the iterations of a container stand, or the steps of one without a loop."""
+    node = known.nodes[leaf["members"]]
+    at = _around(node, sequence)
+    loop = known.reader.loops(known.run, at).get(node.step.name)
+    if loop is not None:
+        open_now = "active" if known.run.verdict in (Verdict.running, Verdict.pending) else "interrupted"
+        counts = (
+            (loop.over - loop.failed - loop.cancelled, "succeeded"), (loop.failed, "failed"),
+            (loop.cancelled, "cancelled"), (loop.begun - loop.over, open_now), (loop.items - loop.begun, "not begun"),
+        )  # fmt: skip
+        told = ", ".join(f"{count} {word}" for count, word in counts if count)
+        yield f"of its {loop.items} iterations: {told}" if told else f"{known.named(node, at)} has none"
+        return
+    inside = [] if node.step.loop is not None else [one for one in known.nodes.values() if one.parent == node.path]
+    for one in inside:
+        yield from _standings(known, {"step": one.path, "status": leaf["status"]}, f"{at}.1")
+    if not inside:
+        yield from _standings(known, {"step": node.path, "status": leaf["status"]}, sequence)
 
 
 def _rest_came(known: Known, leaf: Tree, sequence: str) -> bool:
@@ -179,9 +205,8 @@ def _rest_came(known: Known, leaf: Tree, sequence: str) -> bool:
 
 def _live_rest(known: Known, leaf: Tree, sequence: str) -> list[InstanceView]:
     """What is not over on the step's level."""
-    at = sequence if leaf["rest"] == "" else _around(known.nodes[leaf["rest"]], sequence)
-    inside = [task for task in known.live if task.sequence.startswith(at)]
-    return [task for path in leaf["of"] for task in inside if known.nodes[path].step.name == task.step]
+    names = {known.nodes[path].step.name for path in leaf["of"]}
+    return [task for task in known.live if task.step in names and task.sequence == sequence]
 
 
 def _rest(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:
