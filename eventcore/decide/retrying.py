@@ -39,7 +39,7 @@ def asks_again(context: Context, task: Task, after: float) -> None:
     task.due = due_at(context.now, after)
     task.is_asking = True
     tasks.set_status(context, task, TaskStatus.ready)
-    if task.at.halted:
+    if task.at.halted and not task.step.place.survives:
         halting.cancel(context, task)
         return
     if task.holds:

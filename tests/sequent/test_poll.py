@@ -13,7 +13,7 @@ import sequent as seq
 from eventcore.act.observer import TaskEnded, TaskStarted
 from eventcore.act.virtual_clock import VirtualClock
 from sequent.errors import FlowError
-from tests.support import Recorder, flow, rows
+from tests.support import Recorder, boom, flow, rows
 
 NOW = 1  #: passes: until only time helps
 
@@ -144,3 +144,13 @@ def test_an_answer_that_is_neither_true_nor_false_fails_in_words() -> None:
     program.add_step("ask", seq.poll(lambda: array, every=1))
     assert not program.run()
     assert "nobody can say whether ndarray is true" in (program.tasks("ask")[0].error or "")
+
+
+def test_one_that_asks_after_a_failure_goes_on_asking(tmp_path: Path) -> None:
+    program = flow(tmp_path / "run.db")
+    failed = program.add_step("failed", boom)
+    polled = seq.poll(count_to, every=60)
+    program.add_step("gone", polled, args=(tmp_path / "count", 3), require=((failed, seq.STEP_OVER),))
+    program.use_clock(VirtualClock())
+    assert not program.run()
+    assert program.result("gone") == "asked 3 times"
