@@ -33,11 +33,11 @@ def surroundings(folder: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder), "PATH": path}
 
 
-def sequent(folder: Path, *arguments: str) -> tuple[int, str]:
-    """The exit code, and what it said."""
+def sequent(folder: Path, *arguments: str, told: str = "") -> tuple[int, str]:
+    """The exit code, and what it said; `told` is its standard input."""
     done = subprocess.run(
         [COMMAND, *arguments], cwd=folder, env=surroundings(folder),
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=120, check=False, input=told,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -53,7 +53,7 @@ def test_an_engine_that_was_killed_has_lost_nothing_that_waits(tmp_path: Path) -
     assert sequent(tmp_path, "signal", "flow.run.db", "days/approved@1.1", "--value", "{}")[0] == 0
     engine.kill()
     engine.wait()
-    code, said = sequent(tmp_path, "complete", ticket, "--value", "[1]")
+    code, said = sequent(tmp_path, "complete", "-", "--value", "[1]", told=f"{ticket}\n")
     assert (code, "the engine that continues the run will see it" in said) == (0, True)
     assert sequent(tmp_path, "signal", "flow.run.db", "days/approved")[0] == 0
     assert sequent(tmp_path, "signal", "flow.run.db", "days/approved@1.2")[0] == 2
@@ -73,6 +73,7 @@ def test_what_is_no_ticket_and_what_is_no_json_are_told(tmp_path: Path) -> None:
     assert (code, said) == (
         2, "sequent: this is not a ticket; pass on unchanged what current().defer() returned in the step\n"
     )  # fmt: skip
+    assert sequent(tmp_path, "complete", "-") == (code, said)
     (tmp_path / "flow.py").write_text(FLOW)
     sequent(tmp_path, "run", "flow.py", "--max-loops", "1")
     code, said = sequent(tmp_path, "signal", "flow.run.db", "days/approved@1.1", "--value", "yes")
