@@ -15,6 +15,7 @@ from eventcore.define.stored import StoredProgram
 from eventcore.define.suggestions import no_step, some_of
 from eventcore.record.schema import requests, results, tasks
 from eventcore.record.verbs import COMPLETE, SIGNAL
+from eventcore.record.views import RunView
 
 TIMED_OUT = "its time was up before this came"
 TWICE = "it has been answered already; the engine that continues the run will see that"
@@ -98,13 +99,22 @@ def settle(connection: Connection, run: int, recovery: int, program: StoredProgr
     return True
 
 
-def answers(connection: Connection, run: int) -> dict[tuple[str, str], tuple[str, float]]:
-    """Who answered which instance of a wait or of a deferred step last, and when: by path and sequence."""
+def answers(connection: Connection, run: RunView, program: StoredProgram) -> dict[tuple[str, str], tuple[str, float]]:
+    """Who answered which instance of a wait or of a deferred step last, and when: by path and sequence.
+
+    One that waits again, for another answer, is left out.
+    """
+    waiting = select(tasks.c.step, tasks.c.sequence).where(
+        tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.status == TaskStatus.active.value,
+        tasks.c.ticket.is_not(None),
+    )  # fmt: skip
+    again = {(program.step_named[name].path, at) for name, at in connection.execute(waiting)}
     query = select(requests.c.argument, requests.c.asked_by, requests.c.asked_at).where(
-        requests.c.run == run, requests.c.verb.in_([SIGNAL, COMPLETE]), requests.c.status == RequestStatus.done.value
+        requests.c.run == run.id, requests.c.verb.in_([SIGNAL, COMPLETE]), requests.c.status == RequestStatus.done.value
     )
     found = [(json.loads(text), by, at) for text, by, at in connection.execute(query.order_by(requests.c.id))]
-    return {(said["path"], said["sequence"]): (by, at) for said, by, at in found}
+    given = {(said["path"], said["sequence"]): (by, at) for said, by, at in found}
+    return {place: told for place, told in given.items() if place not in again}
 
 
 def _untimely(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any], due: float | None,

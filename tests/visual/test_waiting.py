@@ -14,7 +14,7 @@ import pytest
 import sequent as seq
 from eventcore.record import identity
 from eventcore.record.reading import reading
-from tests.support import flow
+from tests.support import boom, flow
 from tests.visual.test_reasoning import why
 from visual import draw
 from visual.reading import standings
@@ -152,3 +152,16 @@ def test_what_requires_an_event_is_told_whether_it_came(store: Path) -> None:
     assert told(store, "preview")[0] == (
         "requirement", "it requires never event half, but never@1 succeeded without emitting it"
     )  # fmt: skip
+
+
+def test_one_that_waits_again_has_no_answer_yet(store: Path) -> None:
+    program = flow(store)
+    wait = program.add_wait("approved", recovery={seq.STEP_SUCCESS: seq.STEP_RERUN})
+    program.add_step("send", boom, require=((wait, seq.STEP_SUCCESS),))
+    program.run(NOW)
+    program.signal("approved")
+    assert not program.run()
+    program.run(NOW, run_mode=seq.RunMode.recover)
+    assert [kind for kind, _ in told(store, "approved")] == ["answer", "engine"]
+    with reading(str(store)) as reader:
+        assert report_data(reader, reader.run(None, time.time()), time.time())[0]["answers"] == []

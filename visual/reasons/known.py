@@ -120,7 +120,7 @@ class Known:
     @cached_property
     def answers(self) -> Mapping[tuple[str, str], tuple[str, float]]:
         """Who answered waits and deferred steps, and when, by path and sequence."""
-        return answers(self.reader.connection, self.run.id)
+        return answers(self.reader.connection, self.run, self.program)
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:

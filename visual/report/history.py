@@ -140,7 +140,7 @@ class History:
 
     def _answers(self) -> list[list[Any]]:
         """Row, who and when, of the tasks that somebody answered."""
-        given = answers(self._reader.connection, self._run.id)
+        given = answers(self._reader.connection, self._run, self._reader.program(self._run))
         if not given:
             return []
         return [

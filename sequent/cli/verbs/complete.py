@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from sequent.cli.options import value_option
@@ -22,5 +24,5 @@ def command(ticket: str, value: str | None, error: str | None, store: str | None
     from sequent.cli.values import json_value
 
     if ticket == "-":
-        ticket = click.get_text_stream("stdin").readline().strip()
+        ticket = sys.stdin.readline().strip()
     return tell(complete(ticket, json_value(value), error=error, store=store), is_of_run=False)

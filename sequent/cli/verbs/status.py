@@ -56,8 +56,9 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
             print_json(_data(reader, run, location, shown))
         else:
             errors = error_lines(run, shown.nodes, _failures(reader, run, shown), Instances(reader, run))
-            if any(step.role is Role.wait for step in reader.program(run).steps):
-                given = answer_lines(shown.nodes, shown.standings, answers(reader.connection, run.id))
+            program = reader.program(run)
+            if any(step.role is Role.wait for step in program.steps):
+                given = answer_lines(shown.nodes, shown.standings, answers(reader.connection, run, program))
                 errors |= {name: [*lines, *errors.get(name, [])] for name, lines in given.items()}
             print_fitted(run_tree(run, shown, errors, reader.outstanding(run), now))
             if (action := next_action(run, location)) is not None:
@@ -155,7 +156,7 @@ def _data(reader: Reader, run: RunView, store: str, shown: Shown) -> dict[str, A
         "steps": [step_data(node) for node in shown.nodes if node.path in visible],
         "answers": [
             {"path": path, "sequence": sequence, "by": by, "at": at}
-            for (path, sequence), (by, at) in answers(reader.connection, run.id).items()
+            for (path, sequence), (by, at) in answers(reader.connection, run, reader.program(run)).items()
         ],
         "failures": [failure_data(one) for one in failures if one.counts_in(run)][:LISTED],
         "failures_before": [failure_data(one) for one in failures if not one.counts_in(run)][:LISTED],
