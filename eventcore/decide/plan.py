@@ -78,6 +78,11 @@ class Plan:
         known = self.events.get(event)
         return known is not None and known.kind is EventKind.public
 
+    def depth(self, scope: str) -> int:
+        """How many keys the sequences have at which the scope's container is reached."""
+        parent = self.scopes[scope].parent
+        return 0 if parent is None else 1 + self.depth(parent)
+
     def inside(self, container: Step) -> Iterator[Step]:
         """The steps in a container's scope and in the scopes below; none for a step that is no container."""
         if container.loop is not None:

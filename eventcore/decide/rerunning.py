@@ -6,15 +6,16 @@ inside it, and `s0@1.2` for the second iteration of `s0` at `1`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
+from eventcore.decide.archive import Archive
+from eventcore.decide.dependents import SAME, dependents
 from eventcore.decide.history import History, Only
+from eventcore.decide.loop_keys import keys_in
 from eventcore.decide.plan import Plan
-from eventcore.define.event import Event
-from eventcore.define.program import Role, Step
 from eventcore.define.sequence import enclosing, is_at
 from eventcore.define.suggestions import no_step
 from eventcore.errors import ProgramError
@@ -35,7 +36,7 @@ class Rerun(msgspec.Struct, frozen=True):
     extent: Extent = "also"
 
 
-def amended(plan: Plan, history: History, rerun: Rerun) -> History:
+def amended(plan: Plan, history: History, archive: Archive, rerun: Rerun) -> History:
     """The history to recover with; raises `ProgramError` where it has no such instance."""
     wanted = set(_named(plan, history, rerun))
     paths = list(dict.fromkeys(step.path for step in plan.steps.values() if not step.is_hidden))
@@ -48,7 +49,7 @@ def amended(plan: Plan, history: History, rerun: Rerun) -> History:
         )
     left_out = wanted | set(_around(plan, wanted))
     if rerun.extent == "downstream":
-        left_out |= set(_downstream(plan, history, wanted))
+        left_out |= set(_downstream(plan, history, archive, wanted))
     tasks = {key: past for key, past in history.tasks.items() if key not in left_out}
     emitted = {key: value for key, value in history.emitted.items()
                if (plan.emitters.get(key[0]), key[1]) not in left_out}  # fmt: skip
@@ -91,50 +92,54 @@ def _around(plan: Plan, wanted: Iterable[Key]) -> Iterator[Key]:
             container = plan.container_of.get(container.place.scope)
 
 
-def _downstream(plan: Plan, history: History, wanted: Iterable[Key]) -> Iterator[Key]:
+def _downstream(plan: Plan, history: History, archive: Archive, wanted: Iterable[Key]) -> Iterator[Key]:
     """The instances of steps that follow from the wanted ones, at sequences that belong together with theirs."""
     names = {name for name, _ in wanted}
     sequences = {sequence for _, sequence in wanted}
     around = sequences.union(*map(enclosing, sequences))
-    following = _following(plan, names)
+    order = _Order(plan, archive, sequences)
+    following = dependents(plan, names)
     for name, sequence in history.tasks:
-        if name in following and (sequence in around or not sequences.isdisjoint(enclosing(sequence))):
+        ways = following.get(name, ())
+        belongs = sequence in around or not sequences.isdisjoint(enclosing(sequence))
+        if any(belongs if way == SAME else order.is_later(way, sequence) for way in ways):
             yield name, sequence
 
 
-def _following(plan: Plan, names: Iterable[str]) -> set[str]:
-    """All steps that the ends of these steps lead to, with the insides of containers among them."""
-    found: set[str] = set()
-    ended = [plan.steps[name] for name in names]
-    seen = {step.name for step in ended}
-    followed: set[str] = set()
-    while ended:
-        step = ended.pop()
-        reached = [f for f in _led_to(plan, step, followed) if f.name not in found and f.role is not Role.items]
-        inside = [inner for outer in reached for inner in plan.inside(outer)]
-        found |= {s.name for s in (*reached, *inside)}
-        container = plan.container_of.get(step.place.scope)
-        for other in (*reached, *inside, *([container] if container is not None else [])):
-            if other.name not in seen:
-                seen.add(other.name)
-                ended.append(other)
-    return found
+class _Order:
+    """In which order the iterations of loops come, seen from the wanted sequences."""
 
+    def __init__(self, plan: Plan, archive: Archive, wanted: Iterable[str]) -> None:
+        self._plan = plan
+        self._archive = archive
+        self._wanted = wanted
+        self._first: dict[str, dict[str, int]] = {}  #: the number of the first wanted iteration, by scope and instance
+        self._numbers: dict[Key, dict[str, int]] = {}  #: of a mapping's keys
 
-def _led_to(plan: Plan, step: Step, followed: set[str]) -> Iterator[Step]:
-    """The steps that the step's triggers lead to, through events alone, except through those followed before."""
-    events: list[Event] = [event for group in step.triggers.values() for event in group]
-    events += [step.choice.holds, step.choice.fails] if step.choice is not None else []
-    events += [own.event for own in step.place.own]
-    while events:
-        event = events.pop()
-        if event.name in followed:
-            continue
-        followed.add(event.name)
-        events += plan.dependents.get(event.name, ())
-        events += [one.into for _, one in plan.carried_from.get(event.name, ())]
-        for association in plan.followers.get(event.name, ()):
-            if isinstance(association.target, Step):
-                yield association.target
-            else:
-                events.append(association.target)
+    def is_later(self, scope: str, sequence: str) -> bool:
+        """Whether the sequence is in an iteration of the scope behind a wanted one of the same loop."""
+        if scope not in self._first:
+            first = self._first[scope] = {}
+            for one in self._wanted:
+                if (place := self._place(scope, one)) is not None:
+                    first[place[0]] = min(place[1], first.get(*place))
+        found = self._place(scope, sequence)
+        return found is not None and found[1] > self._first[scope].get(found[0], found[1])
+
+    def _place(self, scope: str, sequence: str) -> tuple[str, int] | None:
+        """The loop's instance around a sequence, and the number of its iteration; None where it is in none."""
+        keys, depth = sequence.split("."), self._plan.depth(scope)
+        if len(keys) <= depth:
+            return None
+        instance, key = ".".join(keys[:depth]), keys[depth]
+        return instance, self._numbers_of(scope, instance).get(key, int(key) if key.isdigit() else 0)
+
+    def _numbers_of(self, scope: str, instance: str) -> Mapping[str, int]:
+        place = scope, instance
+        if place not in self._numbers:
+            loop = self._plan.container_of[scope].loop
+            items = "" if loop is None or loop.items is None else loop.items
+            count = self._archive.item_count(items, instance)
+            keys = keys_in(self._archive.item_slices(items, instance, 1)) if count is not None and count.keyed else ()
+            self._numbers[place] = {key: number for number, key in enumerate(keys, 1)}
+        return self._numbers[place]

@@ -98,6 +98,13 @@ class OwnEvent(msgspec.Struct, frozen=True):
     missed: Event | None = None  #: triggered when it can no longer come, where something asks for that
 
 
+class Earlier(msgspec.Struct, frozen=True):
+    """A step whose results of earlier iterations another one takes."""
+
+    step: str  #: the kernel's name
+    scope: str  #: whose iterations they are
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a step stands in a layer above the kernel; raw programs leave it as it is."""
 
@@ -112,6 +119,7 @@ class Place(msgspec.Struct, frozen=True):
     environment: Mapping[str, Reference] = {}  #: more variables; references out of `extras`
     picture: Picture | None = None
     own: tuple[OwnEvent, ...] = ()  #: the events that it may emit
+    earlier: tuple[Earlier, ...] = ()  #: what it takes of earlier iterations, without requiring it
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):

@@ -49,7 +49,7 @@ def rehearse(
         upto = counted(row, recovery_run)
         archive = StoreArchive(store, msgspec.structs.replace(row, recovery=row.recovery + 1), upto)
         history = read_history(store.connection, row, upto, walk_all=True)
-        amended_history = history if rerun is None else amended(plan, history, rerun)
+        amended_history = history if rerun is None else amended(plan, history, archive, rerun)
         starts = [*built.starts, *built.program.recorded(triggered(store.connection, row.id, upto))]
         told = forecast(plan, amended_history, archive, starts, history)
     finally:

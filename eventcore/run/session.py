@@ -281,9 +281,11 @@ class Session:
         counted(row, request.recovery_run)
         if request.rerun is not None:
             history = read_history(self._store.connection, row, row.recovery, walk_all=True)
-            amended(Plan(self._program, self._config), history, request.rerun)
+            archive = StoreArchive(self._store, row, row.recovery)
+            amended(Plan(self._program, self._config), history, archive, request.rerun)
 
-    def _history(self, row: RunRow, plan: Plan, document: str, upto: int, rerun: str | None) -> History:
+    def _history(self, row: RunRow, plan: Plan, archive: StoreArchive, document: str, upto: int,
+                 rerun: str | None) -> History:  # fmt: skip
         """What the recoveries before this one left, as far as it counts."""
         if upto < 0:
             return History()
@@ -294,7 +296,7 @@ class Session:
             or not is_straight_so_far(self._store.connection, row, upto, document)
         )
         history = read_history(self._store.connection, row, upto, walk_all=walk_all)
-        return history if rerun is None else amended(plan, history, msgspec.json.decode(rerun, type=Rerun))
+        return history if rerun is None else amended(plan, history, archive, msgspec.json.decode(rerun, type=Rerun))
 
     def _triggered_before(self, row: RunRow) -> list[tuple[str, str]]:
         """What users triggered in earlier recoveries, as far as they count and the program still has the events."""
@@ -332,7 +334,7 @@ class Session:
         upto, rerun = looks_back_to(store.connection, row)
         archive = StoreArchive(store, row, upto)
         known = durations(store.connection, row) if self._config.order == "longest" else {}
-        history = self._history(row, plan, document, upto, rerun)
+        history = self._history(row, plan, archive, document, upto, rerun)
         turn = Turn(plan, history, archive, capacities, ranks_of(plan, known))
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())

@@ -20,10 +20,11 @@ from msgspec.structs import replace
 from eventcore.define.config import OF_ITS_OWN, Config, StepConfig
 from eventcore.define.event import Event, EventKind
 from eventcore.define.expression import And, AtLeast, Expression, rebuilt
-from eventcore.define.program import Choice, OwnEvent, Place, Program, Role, Step
+from eventcore.define.program import Choice, Earlier, OwnEvent, Place, Program, Role, Step
 from eventcore.define.reference import Reference
 from eventcore.define.scopes import Items, Loop, Tally
 from eventcore.define.status import StepStatus
+from sequent.compiler.earlier import earlier_in
 from sequent.compiler.events import Events, clause_of, count_of
 from sequent.compiler.graph import FlowGraph
 from sequent.compiler.pictures import picture_of
@@ -108,7 +109,8 @@ class _Compiler:
             {StepStatus.complete: [over], StepStatus.failure: [trouble]},
             Place(
                 path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
-                result_needed=step.path in self.graph.referred, **self._surroundings(step, step),
+                result_needed=step.path in self.graph.referred, earlier=self._earlier(step, step.args, step.kwargs),
+                **self._surroundings(step, step),
             ),
             replace(self._config_of(step, self.graph.ends_the_run(step)), deadline=None), Role.body,
         )  # fmt: skip
@@ -136,11 +138,12 @@ class _Compiler:
                 triggers[StepStatus.over].append(missed)
         void = self._void(step, begin) if step.path in self.graph.voidable else None
         surroundings = {} if step.is_container else self._surroundings(step, step.parent)
+        earlier = () if step.is_container else self._earlier(step, step.args, step.kwargs)
         place = Place(
             path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step),
             picture=picture_of(step, self.graph, self.events),
             own=tuple(own), result_needed=step.path in self.graph.referred and not step.is_container,
-            survives=self.graph.survives(step), must_run=self.graph.must_run(step), **surroundings,
+            survives=self.graph.survives(step), must_run=self.graph.must_run(step), earlier=earlier, **surroundings,
         )  # fmt: skip
         config = self._config_of(step, self.graph.ends_the_run(step))
         if step.is_container:
@@ -192,8 +195,9 @@ class _Compiler:
         else:
             func, surroundings = Asking(step.when), self._surroundings(step, step.parent)
         place = Place(
-            path=step.path, scope=scope, void=gone, handled=True, survives=guarded.place.survives, **surroundings
-        )
+            path=step.path, scope=scope, void=gone, handled=True, survives=guarded.place.survives,
+            earlier=self._earlier(step, step.when), **surroundings,
+        )  # fmt: skip
         return self.program.add_step(
             name, func, args, {}, {}, (), None, step.recovery, config, place, Role.condition,
             choice=Choice(guarded.name, holds, fails),
@@ -332,7 +336,7 @@ class _Compiler:
         self.program.add_step(
             name, func, args, {}, {StepStatus.complete: (over,)}, (), None, step.recovery, config,
             Place(path=step.path, scope=scope, void=over, handled=True, result_needed=True,
-                  survives=self.graph.survives(step), **surroundings), role,
+                  survives=self.graph.survives(step), earlier=self._earlier(step, step.loop), **surroundings), role,
             items=known,
         )  # fmt: skip
         return name
@@ -372,6 +376,10 @@ class _Compiler:
         if stops_the_run == self.graph.stops(step):
             return config
         return replace(config, stop_on_exception=stops_the_run)
+
+    def _earlier(self, step: FlowStep, *written: object) -> tuple[Earlier, ...]:
+        """Whose results of earlier iterations are taken by what is written for the step."""
+        return earlier_in(written) if self.graph.reads_earlier(step) else ()
 
     def _surroundings(self, step: FlowStep, inside: Container) -> dict[str, Any]:
         """What a step can know of the nearest loop around it."""

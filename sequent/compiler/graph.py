@@ -49,6 +49,10 @@ class FlowGraph:
         """
         return self._requirements[step.path].tree
 
+    def reads_earlier(self, step: FlowStep) -> bool:
+        """Whether the step takes results of other iterations than its own."""
+        return bool(self._requirements[step.path].read)
+
     def outward(self, step: FlowStep) -> frozenset[StepStatus]:
         """The statuses that the step requires of steps outside its container."""
         return frozenset(clause.status for clause in self.clauses(step) if _looks_out(clause, step))

@@ -241,3 +241,44 @@ def test_where_only_a_part_is_rerun_and_leads_elsewhere_the_advice_is_to_recover
     assert action.commands[0].startswith("sequent recover ")
     assert made.run(run_mode=seq.RUN_RECOVER)
     assert (made.verdict.value, calls) == ("success", ["mends@1"])
+
+
+def pipeline(store: Path, loop: Any) -> seq.Sequent:
+    """A loop in which each iteration takes a result of the one before, and another that waits for the one before."""
+    made = flow(store)
+    months = made.add_step("months", loop=loop)
+    load = months.add_step("load", note)
+    months.add_step("total", lambda *_: note(), args=(load.result, seq.previous("total").result))
+    months.add_step("beside", note)
+    months.add_step("post", note, require=((load, STEP_SUCCESS), (seq.previous("post"), STEP_SUCCESS)))
+    months.add_step("review", lambda _: note(), args=(months.results(load),))
+    return made
+
+
+@pytest.mark.parametrize(("loop", "keys"), [([1, 2, 3], "123"), ({"9": 1, "7": 2, "8": 3}, "978")])
+def test_what_depends_on_an_earlier_iteration_is_downstream_of_it(tmp_path: Path, loop: Any, keys: str) -> None:
+    made = pipeline(tmp_path / "run.db", loop)
+    assert made.run()
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("months/load", f"1.{keys[1]}", "downstream"))
+    second, third = (f"1.{key}" for key in keys[1:])
+    assert sorted(calls) == sorted([
+        f"months/load@{second}", f"months/total@{second}", f"months/post@{second}", f"months/total@{third}",
+        f"months/post@{third}", f"months/review@{third}",
+    ])  # fmt: skip
+
+
+def test_loops_over_a_result_members_and_what_closes_the_flow_are_downstream(tmp_path: Path) -> None:
+    sizes = [2]
+    made = flow(tmp_path / "run.db")
+    plan = made.add_step("plan", lambda: list(range(sizes[0])))
+    files = made.add_step("files", loop=plan.result)
+    files.add_step("load", note)
+    made.add_step("some", note, require=seq.any_of(files, STEP_SUCCESS))
+    made.add_step("beside", note)
+    made.add_step("closing", note, require=((made, STEP_SUCCESS),))
+    assert made.run()
+    sizes[0] = 3
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("plan", None, "downstream"))
+    assert sorted(calls) == ["closing@1", "files/load@1.1", "files/load@1.2", "files/load@1.3", "some@1"]
