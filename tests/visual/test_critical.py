@@ -46,6 +46,26 @@ def test_of_all_that_is_needed_the_last_to_come_is_on_the_path(flow: seq.Sequent
     assert chain(flow, span("a", 0, 5), span("b", 0, 3), span("c", 5, 6)) == ["a@1", "c@1"]
 
 
+def test_an_event_that_a_step_emits_is_on_the_path_with_the_step(flow: seq.Sequent) -> None:
+    a, b = flow.add_step("a", print), flow.add_step("b")
+    flow.add_step("c", require=(a.event("half"), (b, seq.STEP_SUCCESS)))
+    spans = span("a", 0, 9), span("b", 0, 3), span("c", 5, 10)
+    assert chain(flow, *spans, facts=(("a#event-half", "1", 5.0),)) == ["a@1", "c@1"]
+    assert chain(flow, *spans, facts=(("a#event-half", "1", 2.0),)) == ["b@1", "c@1"]
+
+
+@pytest.mark.parametrize("key", ["1", "x"])
+def test_a_step_in_an_earlier_iteration_is_on_the_path(flow: seq.Sequent, key: str) -> None:
+    months = flow.add_step("months", loop={"z": 0, key: 1}, concurrent=2)
+    load = months.add_step("load")
+    months.add_step("post", require=((load, seq.STEP_SUCCESS), (seq.previous("post"), seq.STEP_SUCCESS)))
+    spans = (
+        span("months/load@1.z", 0, 1), span("months/post@1.z", 1, 7), span(f"months/load@1.{key}", 0.5, 2),
+        span(f"months/post@1.{key}", 7, 8),
+    )  # fmt: skip
+    assert chain(flow, *spans) == ["months/load@1.z", "months/post@1.z", f"months/post@1.{key}"]
+
+
 def test_of_alternatives_the_first_to_come_is_on_the_path(flow: seq.Sequent) -> None:
     a, b = flow.add_step("a"), flow.add_step("b")
     flow.add_step("c", require=(seq.or_((a, seq.STEP_SUCCESS), (b, seq.STEP_SUCCESS)),), delay=4)

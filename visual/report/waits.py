@@ -19,11 +19,11 @@ def waits_of(program: StoredProgram, spans: Sequence[Span],
              facts: Callable[[], Iterable[tuple[str, str, float]]]) -> Before:  # fmt: skip
     """What tells, for the place of a span, the place of the span that let it start.
 
-    `facts`, asked for raw programs only, are the events that came: name, sequence and time.
+    `facts` are the events that came, as name, sequence and time; it is asked only where the program has some.
     """
     if not program.is_flow:
         return KernelWaits(program, spans, facts()).before
-    return FlowWaits(program, spans).before
+    return FlowWaits(program, spans, facts() if any(step.events for step in program.steps) else ()).before
 
 
 class FlowWaits:
@@ -33,8 +33,10 @@ class FlowWaits:
     first keys.
     """
 
-    def __init__(self, program: StoredProgram, spans: Sequence[Span]) -> None:
+    def __init__(self, program: StoredProgram, spans: Sequence[Span],
+                 facts: Iterable[tuple[str, str, float]]) -> None:  # fmt: skip
         self._spans = spans
+        self._facts = {(event, sequence): at for event, sequence, at in facts}
         nodes = flat_outline_of(program)
         self._nodes = {node.path: node for node in nodes}
         self._by_kernel = {name: node for node in nodes for name in node.kernel_names}
@@ -90,7 +92,9 @@ class FlowWaits:
             every = [self._came({"step": path, "status": "over"}, sequence) for path in leaf["of"]]
             return max((moment for moment in every if moment is not None), key=lambda moment: moment.at, default=None)
         if "back" in leaf:
-            return None
+            return self._carried(leaf, sequence)
+        if "event" in leaf:
+            return self._emitted(leaf, sequence)
         path, status = leaf.get("step", leaf.get("members")), leaf["status"]
         if "members" in leaf and status not in ("ready", "active"):
             status = "over"
@@ -104,6 +108,24 @@ class FlowWaits:
         if moment is None or inside is None or status in ("ready", "active"):
             return moment
         return Moment(moment.at, inside)
+
+    def _emitted(self, leaf: Mapping[str, Any], sequence: str) -> Moment | None:
+        """When a step emitted the event that a clause asks for."""
+        node = self._nodes[leaf["step"]]
+        at = ".".join(sequence.split(".")[: node.depth])
+        when = self._facts.get((node.step.events.get(leaf["event"], ""), at))
+        return None if when is None else Moment(when, self._at.get((node.step.name, at)))
+
+    def _carried(self, leaf: Mapping[str, Any], sequence: str) -> Moment | None:
+        """When a step in an earlier iteration came to a status; without such a one, when the iteration itself began."""
+        loop, keys = self._nodes[leaf["loop"]], sequence.split(".")
+        instance, iteration = ".".join(keys[: loop.depth]), ".".join(keys[: loop.depth + 1])
+        starts = self._begun.get((loop.path, instance), {})
+        number = self._rank(loop.path, instance, iteration) - leaf["back"] if iteration in starts else -1
+        if number < 0:
+            return self._iteration(loop, iteration) or Moment(0.0, None)
+        earlier = [sorted(starts, key=starts.__getitem__)[number], *keys[loop.depth + 1 :]]
+        return self._came({"step": leaf["step"], "status": leaf["status"]}, ".".join(earlier))
 
     def _iteration(self, container: StepNode, sequence: str) -> Moment | None:
         """What let an iteration begin: the end of another that made room for it, or what its container waited for."""
