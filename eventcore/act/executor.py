@@ -1,7 +1,7 @@
 """The seam for whatever runs steps: `Executor` is the contract, `eventcore.act.executors` has the implementations.
 
 To add one, subclass `Executor` and write the class as `task_construct` (or its name as `"module:Class"`), or give it a
-name in `eventcore.act.executors.registry`. `tests/eventcore/act/test_executor_contract.py` is what it has to pass.
+name in `eventcore.act.executors.registry`. `tests/eventcore/act/contract` is what it has to pass.
 """
 
 import logging
