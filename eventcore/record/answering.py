@@ -104,16 +104,18 @@ def answers(connection: Connection, run: RunView, program: StoredProgram) -> dic
 
     One that waits again, for another answer, is left out.
     """
-    waiting = select(tasks.c.step, tasks.c.sequence).where(
-        tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.status == TaskStatus.active.value,
-        tasks.c.ticket.is_not(None),
-    )  # fmt: skip
-    again = {(program.step_named[name].path, at) for name, at in connection.execute(waiting)}
     query = select(requests.c.argument, requests.c.asked_by, requests.c.asked_at).where(
         requests.c.run == run.id, requests.c.verb.in_([SIGNAL, COMPLETE]), requests.c.status == RequestStatus.done.value
     )
     found = [(json.loads(text), by, at) for text, by, at in connection.execute(query.order_by(requests.c.id))]
     given = {(said["path"], said["sequence"]): (by, at) for said, by, at in found}
+    if not given:
+        return {}
+    waiting = select(tasks.c.step, tasks.c.sequence).where(
+        tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.status == TaskStatus.active.value,
+        tasks.c.ticket.is_not(None),
+    )  # fmt: skip
+    again = {(program.step_named[name].path, at) for name, at in connection.execute(waiting)}
     return {place: told for place, told in given.items() if place not in again}
 
 

@@ -44,6 +44,8 @@ def tell_end(location: str, run_id: str | None) -> None:
 
 def _failed(reader: Reader, run: RunView, found: Sequence[InstanceView], shown: Iterable[InstanceView]) -> int:
     """How many instances failed of the steps of which some are shown; 0 if all failures of the run were found."""
+    if not found:
+        return 0
     failed = {step: tally.counts.get(TaskStatus.failure, 0) for step, tally in reader.tallies(run).items()}
     if sum(failed.values()) <= len(found):
         return 0
