@@ -51,7 +51,7 @@ def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Map
         return "the run is already paused" if paused else None
     if verb == CANCEL and argument:
         return _no_instance(connection, run, argument["path"], argument.get("sequence"))
-    if verb == CANCEL and connection.execute(open_cancel(run.id, but)).first() is not None:
+    if verb == CANCEL and but is not None and connection.execute(open_cancel(run.id, but)).first() is not None:
         return "the run is already being cancelled"
     return None
 

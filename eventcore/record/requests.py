@@ -26,6 +26,7 @@ from eventcore.record import identity, lease
 from eventcore.record.answering import settle
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
+from eventcore.record.pausing import open_cancel
 from eventcore.record.refusals import program_of, refusal
 from eventcore.record.schema import delays, facts, iterations, recoveries, requests, runs, tasks
 from eventcore.record.verbs import CANCEL, COMPLETE, EMIT, PAUSE, RERUN, RESUME, SIGNAL, TRIGGER
@@ -34,7 +35,10 @@ LOOK = 0.05  #: seconds between looks whether a request is answered
 TAKEN = requests.c.status == RequestStatus.taken.value
 
 NO_ENGINE = "the engine that continues the run will see it"
-CLEANUP = "it has steps that clean up: the engine that continues the run runs these, and nothing else"
+CLEANUP = (
+    "it has steps that clean up: the engine that continues the run runs these, and nothing else; cancelled once more, "
+    "it ends without that"
+)
 NOT_YET = "its engine has not answered yet"
 RECOVERED = "its engine ended before it could be cancelled, and the run has been recovered since"
 ANEW = "the run has been recovered since, and has begun anew what this was for"
@@ -114,7 +118,7 @@ def leave(connection: Connection, run: int, now: float) -> None:
         reason = refusal(connection, row, request.verb, request.argument, now, held=False, but=request.id)
         if reason is not None:
             put_answer(connection, request.id, RequestStatus.refused, reason, now)
-        elif _is_done_at_once(connection, row, request.verb, request.argument):
+        elif _is_done_at_once(connection, row, request.verb, request.argument, but=request.id):
             _do_at_once(connection, row, request.verb, now)
             put_answer(connection, request.id, RequestStatus.done, None, now)
 
@@ -218,11 +222,13 @@ def fresh_sequence(connection: Connection, run: int) -> str:
     return str(max(connection.execute(numbers).scalar() or 0, *taken, 0) + 1)
 
 
-def _is_done_at_once(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any]) -> bool:
-    """Whether the request needs no engine; steps that clean up after a cancelled run do."""
+def _is_done_at_once(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
+                     but: int | None = None) -> bool:  # fmt: skip
+    """Whether the request needs no engine; steps that clean up do, unless the run is cancelled once more."""
     if verb != CANCEL or argument:
         return verb in (PAUSE, RESUME)
-    return not any(step.survives for step in program_of(connection, run.id, run.recovery).steps)
+    cleans_up = any(step.survives for step in program_of(connection, run.id, run.recovery).steps)
+    return not cleans_up or connection.execute(open_cancel(run.id, but)).first() is not None
 
 
 def _waits_for(verb: str, argument: Mapping[str, Any]) -> str:
@@ -236,6 +242,8 @@ def _do_at_once(connection: Connection, run: Row[Any], verb: str, now: float) ->
     query = update(recoveries).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
     connection.execute(query.values(verdict=Verdict.cancelled.value, ended=now, report=None))
     _end(connection, run, now)
+    for (request,) in connection.execute(open_cancel(run.id)).all():
+        put_answer(connection, request, RequestStatus.done, None, now)
 
 
 def _end(connection: Connection, run: Row[Any], now: float) -> None:

@@ -174,7 +174,6 @@ def test_a_stopped_run_that_is_cancelled_cleans_up_when_it_is_continued_and_does
     if is_paused:
         sequent(tmp_path, "pause", "flow.run.db")
     assert "it has steps that clean up" in sequent(tmp_path, "cancel", "flow.run.db").stdout
-    assert "already being cancelled" in sequent(tmp_path, "cancel", "flow.run.db", code=3).stderr
     assert "to have it clean up, run: sequent continue" in sequent(tmp_path, "status", "flow.run.db").stdout
     told = sequent(tmp_path, "continue", "-q", "flow.run.db", code=1).stdout.splitlines()
     assert told[:3] == ["tidied", "down", "closed"]
@@ -185,6 +184,15 @@ def test_a_stopped_run_that_is_cancelled_cleans_up_when_it_is_continued_and_does
         "cluster": "cancelled", "cluster/approved": "cancelled", "cluster/send": "not reached",
         "cluster/tidy": "success", "cluster/work": "cancelled" if is_killed else "success", "closing": "success",
     }  # fmt: skip
+
+
+def test_a_stopped_run_that_is_cancelled_twice_ends_without_cleaning_up(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(CLEANS_UP)
+    sequent(tmp_path, "run", "-q", "--max-loops", "1", "flow.py")
+    assert "cancelled once more, it ends without that" in sequent(tmp_path, "cancel", "flow.run.db").stdout
+    assert "done" in sequent(tmp_path, "cancel", "flow.run.db").stdout
+    assert "already over: cancelled" in sequent(tmp_path, "cancel", "flow.run.db", code=3).stderr
+    assert "to run the rest" in sequent(tmp_path, "continue", "-q", "flow.run.db", code=1).stdout
 
 
 def test_a_stopped_run_that_was_to_be_cancelled_can_still_be_recovered(tmp_path: Path) -> None:

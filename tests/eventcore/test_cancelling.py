@@ -94,6 +94,23 @@ def test_what_an_engine_has_not_seen_when_it_leaves_is_not_left_for_the_next_rec
     ]
 
 
+def test_a_cancel_that_its_engine_has_not_seen_waits_for_the_next_one_where_steps_clean_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, ran = tmp_path / "s.db", list[str]()
+    program = flow(store)
+    wait = program.add_wait("wait")
+    program.add_step("tidy", ran.append, args=("tidy",), require=((wait, seq.STEP_OVER),))
+    program.add_step("asks", lambda: evr.steer(store, patience=0.0).cancel() and None)
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "_pending", lambda _: [])
+        assert program.run(1)
+    assert rows(store, "select status from eventcore_requests") == [("taken",)]
+    assert not program.run()
+    assert rows(store, "select status, reason from eventcore_requests") == [("done", None)]
+    assert (ran, program.verdict) == (["tidy"], evr.Verdict.cancelled)
+
+
 @pytest.mark.parametrize("argument", [{}, {"path": "only"}])
 def test_what_a_dead_engine_was_asked_to_cancel_is_not_cancelled_in_the_recovery(
     argument: dict[str, object], tmp_path: Path

@@ -316,7 +316,9 @@ def status(folder: Path) -> str:
 def test_a_stalled_run_names_what_waits_and_not_the_stream() -> None:
     pool = seq.ResourcePool("seats", 1)
     heard = Recorder(RunFinished)
-    f = seq.Sequent(config={"task_construct": "invoke", "logging_level": "CRITICAL"}, observers=[heard])
+    f = seq.Sequent(
+        store=":memory:", config={"task_construct": "invoke", "logging_level": "CRITICAL"}, observers=[heard]
+    )
     keeps = f.add_step("keeps", acquires=((pool, 1),), releases=())
     each = f.add_step("each", loop=seq.stream(Source(None).numbers), require=((keeps, seq.STEP_SUCCESS),))
     each.add_step("work", str, acquires=((pool, 1),))
