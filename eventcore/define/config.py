@@ -68,8 +68,9 @@ OF_ITS_OWN: Mapping[str, None] = dict.fromkeys(("max_concurrent", "allow_failure
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All keys of a program's configuration, with their defaults."""
 
-    workdir: str = tempfile.gettempdir()  #: accepted for older programs, without effect
-    logdir: str = tempfile.gettempdir()  #: steps log to `<logdir>/<program>/<run_id>/`, see `eventcore.act.own_folder`
+    workdir: str = msgspec.field(default_factory=tempfile.gettempdir)  #: accepted for older programs, without effect
+    #: steps log to `<logdir>/<program>/<run_id>/`, see `eventcore.act.own_folder`
+    logdir: str = msgspec.field(default_factory=tempfile.gettempdir)
     task_construct: Construct = "process"  #: process, thread, invoke, async, or a factory of an executor
     max_concurrent: int = 1  #: how many steps may run at once; below 1: no limit
     order: Literal["ready", "longest"] = "ready"  #: who goes first among steps of the same priority

@@ -10,7 +10,6 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +22,8 @@ import pytest
 from click.testing import CliRunner
 
 from sequent.cli.command import sequent
+from tests.commands import COMMAND, run_sequent
 
-COMMAND = str(Path(sys.executable).with_name("sequent"))
 DEADLINE = 600
 
 #: a loop whose iterations wait for files of their own, a step that fails once, and one with a delay
@@ -190,10 +189,7 @@ def go(folder: Path, *names: str) -> None:
 
 def piped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command without a terminal."""
-    return subprocess.run(
-        [COMMAND, *arguments], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=DEADLINE,
-        check=False,
-    )  # fmt: skip
+    return run_sequent(folder, *arguments, environment=environment(folder))
 
 
 def line_of(shown: str, name: str) -> str:

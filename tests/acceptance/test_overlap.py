@@ -16,7 +16,8 @@ import sequent as seq
 from eventcore.errors import ConfigError, RunNotFoundError
 from eventcore.record import lease
 from eventcore.record.store import Store
-from tests.acceptance.test_shell import COMMAND, one_line_error, sequent
+from tests.acceptance.test_shell import one_line_error, sequent
+from tests.commands import COMMAND
 from tests.crash.processes import eventually
 from tests.support import eventor, rows, start
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = Path(sys.executable).with_name("sequent")
+from tests.commands import run_sequent
 
 FLOW = """
 import os
@@ -70,10 +70,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def sequent(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "TMPDIR": str(folder)}
-    done = subprocess.run(
-        [COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
+    done = run_sequent(folder, *arguments, environment={**os.environ, "TMPDIR": str(folder)})
     assert done.returncode == code, done.stdout + done.stderr
     return done
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-COMMAND = Path(sys.executable).with_name("sequent")
+from tests.commands import COMMAND, run_sequent
 
 FLOW = """
 from pathlib import Path
@@ -35,10 +34,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 def sequent(folder: Path, *arguments: str, told: str = "") -> tuple[int, str]:
     """The exit code, and what it said; `told` is its standard input."""
-    done = subprocess.run(
-        [COMMAND, *arguments], cwd=folder, env=surroundings(folder),
-        capture_output=True, text=True, timeout=120, check=False, input=told,
-    )  # fmt: skip
+    done = run_sequent(folder, *arguments, environment=surroundings(folder), told=told)
     return done.returncode, done.stdout + done.stderr
 
 

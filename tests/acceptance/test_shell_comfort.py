@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sequent.cli.parameters import TargetError, typed_parameters
-from tests.acceptance.test_shell import COMMAND, one_line_error, sequent
+from tests.acceptance.test_shell import one_line_error, sequent
+from tests.commands import COMMAND
 
 FLOW = """
 import sequent as seq

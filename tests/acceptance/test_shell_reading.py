@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_shell import COMMAND, one_line_error, sequent
+from tests.acceptance.test_shell import one_line_error, sequent
+from tests.commands import COMMAND
 from tests.support import rows
 from tests.system import system_command
 

@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-COMMAND = Path(sys.executable).with_name("sequent")
+from tests.commands import COMMAND, run_sequent
 
 #: two steps side by side that wait for a file of their own, and one after each; a loop that waits in each iteration
 FLOW = """
@@ -60,10 +59,7 @@ class Shell:
         self.running: subprocess.Popen[str] | None = None
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [COMMAND, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600,
-            check=False,
-        )  # fmt: skip
+        done = run_sequent(self.folder, *arguments, environment=self.environment)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
