@@ -17,7 +17,7 @@ from eventcore.decide.history import History, Only
 from eventcore.decide.loop_keys import keys_in
 from eventcore.decide.plan import Plan
 from eventcore.define.sequence import enclosing, is_at
-from eventcore.define.suggestions import no_step
+from eventcore.define.suggestions import no_instance, no_step
 from eventcore.errors import ProgramError
 
 Key = tuple[str, str]
@@ -43,10 +43,9 @@ def amended(plan: Plan, history: History, archive: Archive, rerun: Rerun) -> His
     if rerun.path not in paths:
         raise ProgramError(no_step(rerun.path, paths))
     if not wanted:
-        where = rerun.path if rerun.sequence is None else f"{rerun.path}@{rerun.sequence}"
-        raise ProgramError(
-            f"the run has no instance of {where} to run again; `sequent status` shows which steps it has"
-        )
+        own = {step.name for step in plan.steps.values() if step.path == rerun.path}
+        every = [sequence for name, sequence in history.tasks if name in own]
+        raise ProgramError(no_instance(rerun.path, rerun.sequence, list(dict.fromkeys(every))))
     left_out = wanted | set(_around(plan, wanted))
     if rerun.extent == "downstream":
         left_out |= set(_downstream(plan, history, archive, wanted))

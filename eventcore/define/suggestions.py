@@ -14,9 +14,16 @@ def no_step(path: str, known: Sequence[str]) -> str:
     return f"the program has no step {path!r}; {suggestion(path, known)}"
 
 
-def some_of(names: Sequence[str]) -> str:
+def no_instance(path: str, sequence: str | None, known: Sequence[str]) -> str:
+    """That a run has not reached an instance that is to run again, and which ones of the step it has."""
+    if not known:
+        return f"the run has not reached {path}, so there is nothing to run again; `sequent status` shows what it has"
+    return f"the run has no instance of {path}@{sequence} to run again; it has {path}@{some_of(known, ', @')}"
+
+
+def some_of(names: Sequence[str], between: str = ", ") -> str:
     """The first few of the names."""
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return between.join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def suggestion(path: str, known: Iterable[str], none: str = "none", have: str = "it has") -> str:

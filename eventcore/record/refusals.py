@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from eventcore.define.answer import FRESH
 from eventcore.define.event import EventKind
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
-from eventcore.define.suggestions import no_step, some_of
+from eventcore.define.suggestions import SHOWN, no_instance, no_step, some_of
 from eventcore.errors import ProgramError
 from eventcore.record.answering import no_completion, no_signal
 from eventcore.record.pausing import is_paused, open_cancel
@@ -105,9 +105,10 @@ def _no_rerun(connection: Connection, run: Row[Any], argument: Mapping[str, Any]
     query = select(tasks.c.step).where(tasks.c.run == run.id, is_of(program, path, sequence)).limit(1)
     if held or connection.execute(query).first() is not None:
         return None
-    return (
-        f"the run has no instance of {_named(path, sequence)} to run again; `sequent status` shows which steps it has"
-    )
+    own = [step.name for step in program.steps if step.path == path]
+    query = select(tasks.c.sequence).where(tasks.c.run == run.id, tasks.c.step.in_(own))
+    query = query.group_by(tasks.c.sequence).order_by(func.min(tasks.c.created)).limit(SHOWN + 1)
+    return no_instance(path, sequence, list(connection.execute(query).scalars()))
 
 
 def is_of(program: StoredProgram, path: str, sequence: str | None) -> ColumnElement[bool]:

@@ -131,7 +131,10 @@ def settle_outdated(connection: Connection, run: int, recovery: int, now: float)
     for request in pending(connection, run):
         if request.verb in (COMPLETE, SIGNAL):
             program = program_of(connection, run, recovery)
-            if settle(connection, run, recovery, program, request.verb, request.argument, now):
+            sequence = settle(connection, run, recovery, program, request.verb, request.argument, now)
+            if sequence is not None:
+                argument = json.dumps({**request.argument, "sequence": sequence})
+                connection.execute(update(requests).where(requests.c.id == request.id).values(argument=argument))
                 put_answer(connection, request.id, RequestStatus.done, None, now)
                 continue
         if request.verb in (CANCEL, COMPLETE, EMIT, SIGNAL):

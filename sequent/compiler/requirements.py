@@ -24,7 +24,7 @@ SHOWN = 8  #: names that an error lists
 SEARCHES = 20  #: errors for which similar names are looked for, among all that there are
 
 NONE = frozenset[str]()
-RESULTS = "refers to results in"
+RESULT, RESULTS = "refers to the result of", "refers to results in"
 
 
 def requirement_errors(root: Container) -> list[FlowError]:
@@ -224,6 +224,8 @@ class _Finder:
         hint = (
             f"write {container.path}.results(...) for all of them"
             if verb is RESULTS
+            else f"write {container.path}.results({named.path}) for what it returned there"
+            if verb is RESULT and container not in (self.step, *self.containers)
             else f"require {container.path!r} instead"
             if container is not self.step and container not in self.containers
             else f"move the clause to a step inside {container.path!r}"
@@ -232,7 +234,7 @@ class _Finder:
 
     def _check_result(self, named: FlowStep, *, is_earlier: bool = False) -> None:
         self._check_no_container(named)
-        self._check_reach(named, "refers to the result of", is_earlier=is_earlier)
+        self._check_reach(named, RESULT, is_earlier=is_earlier)
 
     def _check_no_container(self, named: FlowStep) -> None:
         if named.children:

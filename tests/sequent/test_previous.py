@@ -110,7 +110,7 @@ def in_a_loop(add: Callable[[seq.Sequent, seq.FlowStep], Any]) -> str:
         (lambda f, days: days.add_step("s", print, (seq.previous("load", loop="weeks").result,)),
          r"'weeks' is no loop around 'days/load'; choose one of 'days'"),
         (lambda f, days: f.add_step("s", print, (seq.previous("days/load").result,)),
-         "'days/load', which is inside container 'days'"),
+         "inside container 'days'; write days.results(days/load) for what it returned there"),
         (lambda f, days: days.add_step("s", print, loop=seq.previous("s", loop="s").result), "'s' is no loop around"),
     ],
 )  # fmt: skip

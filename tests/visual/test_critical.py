@@ -54,6 +54,14 @@ def test_an_event_that_a_step_emits_is_on_the_path_with_the_step(flow: seq.Seque
     assert chain(flow, *spans, facts=(("a#event-half", "1", 2.0),)) == ["b@1", "c@1"]
 
 
+def test_the_last_of_the_iterations_that_are_counted_is_on_the_path(flow: seq.Sequent) -> None:
+    servers = flow.add_step("servers", loop=[1, 2], concurrent=2)
+    servers.add_step("ask")
+    flow.add_step("go", require=seq.at_least(1, servers, seq.STEP_SUCCESS))
+    spans = span("servers", 0, 3), span("servers/ask@1.1", 0, 1), span("servers/ask@1.2", 0, 3), span("go", 3, 4)
+    assert chain(flow, *spans) == ["servers/ask@1.2", "go@1"]
+
+
 @pytest.mark.parametrize("key", ["1", "x"])
 def test_a_step_in_an_earlier_iteration_is_on_the_path(flow: seq.Sequent, key: str) -> None:
     months = flow.add_step("months", loop={"z": 0, key: 1}, concurrent=2)

@@ -13,6 +13,7 @@ import pytest
 
 import sequent as seq
 from eventcore.record import identity
+from eventcore.record.answering import answers
 from eventcore.record.reading import reading
 from tests.support import boom, flow
 from tests.visual.test_reasoning import why
@@ -165,3 +166,16 @@ def test_one_that_waits_again_has_no_answer_yet(store: Path) -> None:
     assert [kind for kind, _ in told(store, "approved")] == ["answer", "engine"]
     with reading(str(store)) as reader:
         assert report_data(reader, reader.run(None, time.time()), time.time())[0]["answers"] == []
+
+
+def test_an_answer_that_a_recovery_took_up_is_told_with_its_instance(store: Path) -> None:
+    program = flow(store)
+    program.add_step("first", print)
+    program.add_wait("approved")
+    program.run(NOW)
+    program.signal("approved", 5)
+    program.rerun("first")
+    assert program.results("approved") == {"1": 5}
+    with reading(str(store)) as reader:
+        view = reader.run(None, time.time())
+        assert list(answers(reader.connection, view, reader.program(view))) == [("approved", "1")]

@@ -93,7 +93,7 @@ class FlowWaits:
             return max((moment for moment in every if moment is not None), key=lambda moment: moment.at, default=None)
         if "back" in leaf:
             return self._carried(leaf, sequence)
-        if "event" in leaf:
+        if "event" in leaf and "members" not in leaf:
             return self._emitted(leaf, sequence)
         path, status = leaf.get("step", leaf.get("members")), leaf["status"]
         if "members" in leaf and status not in ("ready", "active"):
