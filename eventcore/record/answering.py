@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -19,6 +19,19 @@ from eventcore.record.views import RunView
 
 TIMED_OUT = "its time was up before this came"
 TWICE = "it has been answered already; the engine that continues the run will see that"
+
+
+class OpenAnswer(NamedTuple):
+    """An answer that no engine has seen yet; without a sequence it is for the only instance that waits."""
+
+    path: str
+    sequence: str | None
+    by: str
+    at: float
+
+    def is_for(self, path: str, sequence: str) -> bool:
+        """Whether it answers an instance that waits."""
+        return self.path == path and self.sequence in (None, sequence)
 
 
 def no_completion(connection: Connection, run: Row[Any], program: StoredProgram, argument: Mapping[str, Any],
@@ -105,10 +118,7 @@ def answers(connection: Connection, run: RunView, program: StoredProgram) -> dic
 
     One that waits again, for another answer, is left out.
     """
-    query = select(requests.c.argument, requests.c.asked_by, requests.c.asked_at).where(
-        requests.c.run == run.id, requests.c.verb.in_([SIGNAL, COMPLETE]), requests.c.status == RequestStatus.done.value
-    )
-    found = [(json.loads(text), by, at) for text, by, at in connection.execute(query.order_by(requests.c.id))]
+    found = _given(connection, run, RequestStatus.done)
     given = {(said["path"], said["sequence"]): (by, at) for said, by, at in found}
     if not given:
         return {}
@@ -118,6 +128,20 @@ def answers(connection: Connection, run: RunView, program: StoredProgram) -> dic
     )  # fmt: skip
     again = {(program.step_named[name].path, at) for name, at in connection.execute(waiting)}
     return {place: told for place, told in given.items() if place not in again}
+
+
+def open_answers(connection: Connection, run: RunView) -> list[OpenAnswer]:
+    """The answers to waits and deferred steps that no engine has seen yet, in the order in which they were given."""
+    found = _given(connection, run, RequestStatus.taken)
+    return [OpenAnswer(said["path"], said.get("sequence"), by, at) for said, by, at in found]
+
+
+def _given(connection: Connection, run: RunView, status: RequestStatus) -> list[tuple[dict[str, Any], str, float]]:
+    """What was asked with the answers that have a status, by whom and when."""
+    query = select(requests.c.argument, requests.c.asked_by, requests.c.asked_at).where(
+        requests.c.run == run.id, requests.c.verb.in_([SIGNAL, COMPLETE]), requests.c.status == status.value
+    )
+    return [(json.loads(text), by, at) for text, by, at in connection.execute(query.order_by(requests.c.id))]
 
 
 def _untimely(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any], due: float | None,

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import sequent as seq
 from eventcore.record import identity
 from eventcore.record.answering import answers
 from eventcore.record.reading import reading
+from sequent.cli.command import sequent as command
 from tests.support import boom, flow
 from tests.visual.test_reasoning import why
 from visual import draw
@@ -65,6 +67,7 @@ def test_a_wait_says_how_to_answer_it_and_who_did(store: Path) -> None:
     assert (delay[0], delay[1].startswith("its time is up at ")) == ("delay", True)
     assert engine[0] == "engine"
     program.signal("approved")
+    assert told(store, "approved")[0][1].endswith(", which no engine has seen yet")
     program.run()
     (ended, answer) = told(store, "approved")
     assert ended[1].startswith("it succeeded")
@@ -84,6 +87,23 @@ def test_the_report_says_which_steps_wait_and_who_answered(store: Path) -> None:
     ((row, by, at),) = data["answers"]
     assert data["steps"][data["tasks"]["step"][row]]["path"] == "approved"
     assert (by, at >= 0) == (f"{identity.user()}@{identity.host()}", True)
+
+
+def test_an_answer_that_no_engine_has_seen_yet_is_told(store: Path) -> None:
+    program = flow(store)
+    program.add_wait("approved")
+    program.run(NOW)
+    assert "waits for a signal" in status(store)
+    program.signal("approved")
+    shown = status(store)
+    assert "waits for a signal" not in shown
+    assert ", which no engine has seen yet" in shown
+    program.run()
+    assert "which no engine has seen yet" not in status(store)
+
+
+def status(store: Path) -> str:
+    return CliRunner().invoke(command, ["status", str(store)]).output
 
 
 def test_a_deferred_step_waits_for_whoever_has_its_ticket(store: Path) -> None:
@@ -179,3 +199,21 @@ def test_an_answer_that_a_recovery_took_up_is_told_with_its_instance(store: Path
     with reading(str(store)) as reader:
         view = reader.run(None, time.time())
         assert list(answers(reader.connection, view, reader.program(view))) == [("approved", "1")]
+
+
+def test_what_a_deadline_around_it_has_ended_says_so(store: Path) -> None:
+    program = flow(store)
+    box = program.add_step("box", config={"deadline": 0.01})
+    box.add_wait("approved")
+    assert not program.run()
+    (ended,) = told(store, "box/approved")
+    assert ended[1].endswith(", because of box@1: deadline of 0.01 s passed")
+
+
+def test_a_stream_among_what_is_inside_a_container_is_told_in_words(store: Path) -> None:
+    said: list[tuple[str, str]] = []
+    program = flow(store)
+    each = program.add_step("each", loop=seq.stream(lambda: iter([1])))
+    each.add_step("look", lambda: said.extend(told(store, "each")))
+    assert program.run()
+    assert said[0][1].endswith("inside it: what its items come from (ready), each/look@1.1 [1] (active)")

@@ -13,6 +13,7 @@ from rich.tree import Tree
 from eventcore.define.error_text import headline
 from eventcore.define.plain import plain
 from eventcore.define.program import Role
+from eventcore.record.answering import OpenAnswer
 from eventcore.record.views import InstanceView, RunView
 from visual.graph.counts import ORDER
 from visual.instances import Instances
@@ -86,18 +87,26 @@ def error_lines(run: RunView, nodes: Iterable[StepNode], failures: Iterable[Inst
 
 
 def answer_lines(nodes: Iterable[StepNode], standings: Mapping[str, Standing],
-                 answers: Mapping[tuple[str, str], tuple[str, float]]) -> dict[str, list[Text]]:  # fmt: skip
-    """Who answered the waits and when, a few for each of the kernel's steps, and which ones are still waiting."""
+                 answers: Mapping[tuple[str, str], tuple[str, float]],
+                 unseen: Iterable[OpenAnswer] = ()) -> dict[str, list[Text]]:  # fmt: skip
+    """Who answered the waits and when, a few for each of the kernel's steps, and which ones are still waiting.
+
+    `unseen` are the answers that no engine has seen yet.
+    """
     found: dict[str, list[Text]] = {}
     waits = {node.path: node.kernel_name for top in nodes for node in top.walk() if node.step.role is Role.wait}
-    for name in waits.values():
-        if name in standings and standings[name].counts.get("active"):
+    new = [(one.path, one.sequence, one.by, one.at, ", which no engine has seen yet") for one in unseen]
+    for path, name in waits.items():
+        answered = sum(one[0] == path for one in new)
+        if name in standings and standings[name].counts.get("active", 0) > answered:
             found[name] = [Text("waits for a signal", style=STYLES["active"])]
-    for (path, sequence), (by, at) in answers.items():
+    seen = [(path, sequence, by, at, "") for (path, sequence), (by, at) in answers.items()]
+    for path, sequence, by, at, more in (*new, *seen):
         lines = found.setdefault(waits[path], []) if path in waits else [Text()] * MOST
         if len(lines) < MOST:
+            where = "" if sequence is None else f"@{plain(sequence)}: "
             when = datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
-            lines.append(Text(f"@{plain(sequence)}: answered by {plain(by)} at {when}", style="dim"))
+            lines.append(Text(f"{where}answered by {plain(by)} at {when}{more}", style="dim"))
     return found
 
 

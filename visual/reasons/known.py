@@ -12,7 +12,7 @@ import msgspec
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, StoredStep
-from eventcore.record.answering import answers
+from eventcore.record.answering import OpenAnswer, answers, open_answers
 from eventcore.record.pending import last_pause, pending_delays
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
@@ -121,6 +121,11 @@ class Known:
     def answers(self) -> Mapping[tuple[str, str], tuple[str, float]]:
         """Who answered waits and deferred steps, and when, by path and sequence."""
         return answers(self.reader.connection, self.run, self.program)
+
+    @cached_property
+    def open_answers(self) -> list[OpenAnswer]:
+        """Answers that no engine has seen yet."""
+        return open_answers(self.reader.connection, self.run)
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from eventcore.define.error_text import headline
 from eventcore.define.plain import plain, quoted
-from eventcore.define.program import Role
+from eventcore.define.program import COMPUTING, Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredStep
 from eventcore.record.views import InstanceView
@@ -103,7 +103,10 @@ def _slot(known: Known, task: InstanceView) -> Reason:
 def _deferred(known: Known, task: InstanceView) -> list[Reason]:
     """What a task without a worker waits for."""
     step = known.steps[task.step]
-    if step.role is Role.wait:
+    given = next((one for one in known.open_answers if one.is_for(step.path, task.sequence)), None)
+    if given is not None:
+        text = f"{plain(given.by)} answered it {known.at(given.at)}, which no engine has seen yet"
+    elif step.role is Role.wait:
         instance = quoted(f"{step.path}@{task.sequence}")
         command = f"sequent signal {stored_at(known.reader.location)} {instance} --run-id {known.run.run_id}"
         text = f"it waits for a signal; give it with: {command}"
@@ -123,8 +126,13 @@ def _active(known: Known, task: InstanceView) -> list[Reason]:
     since = duration(known.now - (task.started or known.now))
     if known.steps[task.step].role is not Role.container:
         return [Reason("running", f"it has been running for {since}, in try {task.try_number}")]
-    inside = listed([f"{known.shown(other)} ({other.status.value})" for other in _inside(known, task)])
+    inside = listed([f"{_told(known, other)} ({other.status.value})" for other in _inside(known, task)])
     return [Reason("running", f"it has been active for {since}; inside it: {inside or 'nothing yet'}")]
+
+
+def _told(known: Known, task: InstanceView) -> str:
+    """A task inside a container as users write it; what computes the container's items has no name of its own."""
+    return "what its items come from" if known.steps[task.step].role in COMPUTING else known.shown(task)
 
 
 def _inside(known: Known, task: InstanceView) -> list[InstanceView]:
@@ -211,11 +219,22 @@ def _cancelled(known: Known, task: InstanceView, at: str) -> str:
         return f"it was cancelled{at}: {headline(task.error)}"
     if task.started is not None:
         after = "" if task.ended is None else f" after {duration(task.ended - task.started)}"
-        return f"it was cancelled{at}{after}"
+        return f"it was cancelled{at}{after}{_ended_around(known, task)}"
     culprits = [f"{known.shown(other)}: {_said(other)}" for other in known.unhandled]
     if not culprits:
         return f"it was cancelled{at} before it could start"
     return f"it was ready, but its part of the flow ended{at} before it could start ({listed(culprits, 3)})"
+
+
+def _ended_around(known: Known, task: InstanceView) -> str:
+    """The error of a container around the task that ended it, such as a deadline that passed; else empty."""
+    node = known.nodes.get(known.steps[task.step].path) if task.step in known.steps else None
+    while node is not None and node.parent is not None:
+        node = known.nodes[node.parent]
+        around = known.instance(node.step.name, ".".join(task.sequence.split(".")[: node.depth]))
+        if around is not None and around.recovery == task.recovery and around.error:
+            return f", because of {known.shown(around)}: {headline(around.error)}"
+    return ""
 
 
 def _last_error(known: Known, task: InstanceView) -> str | None:

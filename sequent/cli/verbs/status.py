@@ -39,7 +39,7 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
     import time
 
     from eventcore.define.program import Role
-    from eventcore.record.answering import answers
+    from eventcore.record.answering import answers, open_answers
     from eventcore.record.reading import reading
     from eventcore.run.next_action import next_action
     from sequent.cli.chosen import chosen_run
@@ -58,7 +58,8 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
             errors = error_lines(run, shown.nodes, _failures(reader, run, shown), Instances(reader, run))
             program = reader.program(run)
             if any(step.role is Role.wait for step in program.steps):
-                given = answer_lines(shown.nodes, shown.standings, answers(reader.connection, run, program))
+                unseen = open_answers(reader.connection, run)
+                given = answer_lines(shown.nodes, shown.standings, answers(reader.connection, run, program), unseen)
                 errors |= {name: [*lines, *errors.get(name, [])] for name, lines in given.items()}
             print_fitted(run_tree(run, shown, errors, reader.outstanding(run), now))
             if (action := next_action(run, location)) is not None:
