@@ -248,9 +248,11 @@ def test_a_step_that_had_to_run_and_did_not_says_what_has_not_come(store: Path) 
     rows = f.add_step("rows", list)
     f.add_step("send", str, when=rows.result, config={"must_run": True})
     assert not f()
-    assert [one.text for one in why(store, "send")[0].reasons[:2]] == [
+    *before, last = why(store, "send")[0].reasons
+    assert [one.text for one in before] == [
         "it must run, but what it requires cannot come any more", "it runs only when rows.result, which was false"
     ]  # fmt: skip
+    assert (last.kind, "try" in last.text) == ("ended", False)
 
 
 def test_a_step_that_had_to_run_and_lacked_a_count_says_so(store: Path) -> None:

@@ -167,7 +167,7 @@ def _over(known: Known, task: InstanceView) -> list[Reason]:
         return [Reason("ended", _cancelled(known, task, at))]
     handled = "; the failure is handled" if task.step in known.steps and known.steps[task.step].handled else ""
     is_container = task.step in known.steps and known.steps[task.step].role is Role.container
-    tries = "" if is_container else f", in try {task.try_number}"
+    tries = "" if is_container or task.started is None else f", in try {task.try_number}"
     found = [Reason("ended", f"it failed{in_recovery}{at}{took}{tries}{handled}")]
     inside = listed(_failures_inside(known, task), 3) if is_container else ""
     errors = [text for text in (_error(task), inside and f"inside it: {inside}") if text]
@@ -189,8 +189,8 @@ def _error(task: InstanceView) -> str:
 
 
 def _output(known: Known, task: InstanceView) -> list[Reason]:
-    """Where to look, because there is no traceback."""
-    if task.step not in known.steps:
+    """Where to look, because there is no traceback; nowhere for what has not started."""
+    if task.step not in known.steps or task.started is None:
         return []
     instance = quoted(f"{known.steps[task.step].path}@{task.sequence}")
     run = f"{stored_at(known.reader.location)} {instance} --run-id {quoted(known.run.run_id)}"
