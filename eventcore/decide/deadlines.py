@@ -32,7 +32,14 @@ def resume(context: Context, task: Task, recorded: float | None) -> None:
         begin(context, task)
 
 
-def passed(context: Context, task: Task) -> None:
+def end_late(context: Context) -> None:
+    """End what is late, after what happened in this turn: an answer may have come in time with no engine to take it."""
+    late, context.state.late = context.state.late, []
+    for task in late:
+        _passed(context, task)
+
+
+def _passed(context: Context, task: Task) -> None:
     """The deadline of a task has come; it changes nothing for one that is over or being ended."""
     if task.status.is_over or task.ending is not None:
         return

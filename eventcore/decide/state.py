@@ -244,6 +244,7 @@ class State(msgspec.Struct):
     deferred: dict[tuple[str, str], Task] = {}  #: by path and sequence: active without a worker, until an answer comes
     early: list[tuple[int, Mapping[str, Any]]] = []  #: requests whose tickets are of functions that still run
     overdue: list[Task] = []  #: deferred tasks whose time is up, unless an answer comes in the same turn
+    late: list[Task] = []  #: tasks whose deadline has come, unless they end in the same turn
     ready: Queue = msgspec.field(default_factory=Queue)
     arrivals: int = 0
     roomy: list[Limit] = []  #: limits that got a free slot while a task waits for one

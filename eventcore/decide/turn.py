@@ -92,7 +92,7 @@ class Turn:
             if isinstance(due, Delay):
                 triggering.follow(context, due.association.target, due.at)
             elif isinstance(due, Deadline):
-                deadlines.passed(context, due.task)
+                context.state.late.append(due.task)
             elif due.ticket is None:
                 retrying.due_again(context, due)
             else:
@@ -105,6 +105,8 @@ class Turn:
             deferring.take_up_early(context)
         if context.state.overdue:
             deferring.time_out(context)
+        if context.state.late:
+            deadlines.end_late(context)
         while True:
             if context.agenda:
                 triggering.spread(context)

@@ -40,7 +40,7 @@ def no_completion(connection: Connection, run: Row[Any], program: StoredProgram,
     path, sequence = argument["path"], argument["sequence"]
     names = [step.name for step in program.steps if step.path == path and step.role in (Role.action, Role.body)]
     row = connection.execute(
-        select(tasks.c.status, tasks.c["try"], tasks.c.ticket, tasks.c.due).where(
+        select(tasks.c.status, tasks.c["try"], tasks.c.ticket, tasks.c.due, tasks.c.deadline).where(
             tasks.c.run == run.id, tasks.c.recovery == argument["recovery"], tasks.c.step.in_(names),
             tasks.c.sequence == sequence,
         )
@@ -49,13 +49,14 @@ def no_completion(connection: Connection, run: Row[Any], program: StoredProgram,
         return f"the run has no task {path}@{sequence}; the ticket is not one of its tickets"
     if run.recovery != argument["recovery"]:
         return "the run has been recovered since, and the step runs again with another ticket"
-    status, number, ticket, due = row
+    status, number, ticket, *ends = row
     if TaskStatus(status).is_over or number != argument["try"]:
         return "nothing waits for this ticket any more: the try that it was for has ended"
     if ticket is None:
         return None if held else "the try that it was for was lost with its engine; the step will run again"
     if ticket != argument["ticket"]:
         return "this is not the ticket of that try"
+    due = min((end for end in ends if end is not None), default=None)
     return _untimely(connection, run, COMPLETE, argument, due, now, held, but)
 
 

@@ -180,3 +180,20 @@ def test_a_step_that_the_engine_itself_runs_cannot_have_one_but_its_loop_can() -
 def test_a_deadline_is_a_number_of_seconds_above_0(wrong: float) -> None:
     with pytest.raises(ConfigError, match=r"step 's', config: deadline must be a number of seconds above 0, not"):
         flow().add_step("s", int, config={"deadline": wrong})
+
+
+@pytest.mark.parametrize(("answered", "status"), [(5, "success"), (20, "failure")])
+def test_an_answer_that_came_before_the_deadline_counts_though_no_engine_saw_it(
+    answered: float, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = list[str]()
+    program = flow(tmp_path / "s.db", task_construct="thread")
+    program.add_step("job", lambda: tickets.append(seq.current().defer()), config={"deadline": 10})
+    begun = time.time()
+    program.run(1)
+    monkeypatch.setattr(time, "time", lambda: begun + answered)
+    program.complete(tickets[0], 5)
+    monkeypatch.undo()
+    program.use_clock(VirtualClock(begun + 60))
+    program.run()
+    assert [task.status.value for task in program.tasks("job")] == [status]
