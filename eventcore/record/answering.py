@@ -75,10 +75,11 @@ def no_signal(connection: Connection, run: Row[Any], program: StoredProgram, arg
 
 
 def settle(connection: Connection, run: int, recovery: int, program: StoredProgram, verb: str,
-           argument: Mapping[str, Any], now: float) -> bool:  # fmt: skip
+           argument: Mapping[str, Any], now: float) -> str | None:  # fmt: skip
     """Record an answer that no engine took up as the success of its task, in a recovery that is over.
 
-    So the next recovery skips the task. False for an error, after which the task runs again, and where nothing waits.
+    So the next recovery skips the task. Returns the task's sequence; None for an error, after which the task runs
+    again, and where nothing waits.
     """
     roles = (Role.wait,) if verb == SIGNAL else (Role.action, Role.body)
     names = [step.name for step in program.steps if step.path == argument["path"] and step.role in roles]
@@ -90,13 +91,13 @@ def settle(connection: Connection, run: int, recovery: int, program: StoredProgr
         waiting = waiting.where(tasks.c.sequence == argument["sequence"])
     found = connection.execute(waiting.limit(2)).all()
     if len(found) != 1 or argument.get("error") is not None:
-        return False
+        return None
     key = {"run": run, "sequence": found[0].sequence, "step": found[0].step, "recovery": recovery}
     done = {"status": TaskStatus.success.value, "ended": now, "due": None, "ticket": None}
     connection.execute(update(tasks).where(*(tasks.c[name] == value for name, value in key.items())).values(done))
     if argument.get("value") is not None:
         connection.execute(insert(results).values(**key, value=argument["value"]))
-    return True
+    return str(found[0].sequence)
 
 
 def answers(connection: Connection, run: RunView, program: StoredProgram) -> dict[tuple[str, str], tuple[str, float]]:
