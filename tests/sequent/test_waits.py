@@ -116,6 +116,14 @@ def test_a_wait_is_answered_once() -> None:
     assert program.result("send") == 1
 
 
+def test_the_retries_of_the_flow_do_not_prolong_a_wait() -> None:
+    program = flow(retries=3, retry_delay=60)
+    program.add_wait("approved", timeout=10)
+    program.use_clock(VirtualClock())
+    assert not program.run()
+    assert [task.seconds for task in program.tasks("approved")] == [10.0]
+
+
 def test_a_failure_that_ends_its_iteration_ends_the_wait() -> None:
     program = flow()
     box = program.add_step("box")
