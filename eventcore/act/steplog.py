@@ -130,6 +130,7 @@ class StepLog:
         self.programs: ProgramOutput | None = None  #: what writes to it, too; None for a step in a process of others
         self._lock = RLock()  # a step may have threads, and signal handlers that print
         self._failure: OSError | None = None  #: after it, nothing is written any more
+        self._begins = 0  #: where its part of the file begins: behind that of earlier calls in the same try
         self._own: list[tuple[int, int]] = []  #: the parts of the file that this process wrote: start and end
         self._lines: dict[int, NamedLines] = {}  #: by the number of the stream
 
@@ -206,16 +207,18 @@ class StepLog:
         if self._failure is not None:
             return None
         try:
-            return opened(path, self.target.root)
+            file = opened(path, self.target.root)
         except OSError as error:
             self._failure = error
             return None
+        self._begins = os.fstat(file).st_size
+        return file
 
     def foreign(self) -> Iterator[str]:
         """What others wrote to the file, piece by piece: the programs that the step started."""
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         with suppress(OSError), Path(self.path).open("rb") as file:
-            size, at = os.fstat(file.fileno()).st_size, 0
+            size, at = os.fstat(file.fileno()).st_size, self._begins
             for start, end in [*self._own, (size, size)]:
                 file.seek(at)
                 while at < start and (data := file.read(min(CHUNK, start - at))):

@@ -16,7 +16,12 @@ from eventcore.define.status import TaskStatus
 
 
 def tries_again(context: Context, task: Task) -> bool:
-    """Send the task back to ready if it has a try left; like every ready task, it ends with its iteration."""
+    """Send the task back to ready if it has a try left; like every ready task, it ends with its iteration.
+
+    A wait has none left: its time is up.
+    """
+    if task.step.wait is not None:
+        return False
     config, failures = context.plan.config, task.try_number - task.lost
     if failures > config.of_step(task.step.config, "retries"):
         return False

@@ -80,6 +80,11 @@ def no_signal(connection: Connection, run: Row[Any], program: StoredProgram, arg
     if sequence is not None:
         query = query.where(tasks.c.sequence == sequence)
     found = connection.execute(query.limit(6)).all()
+    if len(found) > 1:  # those that were answered meanwhile do not wait any more
+        answered = _signalled(connection, run, path, but)
+        found = connection.execute(query.where(tasks.c.sequence.not_in(answered)).limit(6)).all()
+        if not found:
+            return TWICE
     if not found:
         where = path if sequence is None else f"{path}@{sequence}"
         return f"{where} is not waiting for a signal; `sequent why` says how it stands"
@@ -92,8 +97,8 @@ def settle(connection: Connection, run: int, recovery: int, program: StoredProgr
            argument: Mapping[str, Any], now: float) -> str | None:  # fmt: skip
     """Record an answer that no engine took up as the success of its task, in a recovery that is over.
 
-    So the next recovery skips the task. The sequence of the task; None for an error, after which the task runs again,
-    and where nothing waits.
+    So the next recovery skips the task. Returns the task's sequence; None for an error, after which the task runs
+    again, and where nothing waits.
     """
     roles = (Role.wait,) if verb == SIGNAL else (Role.action, Role.body)
     names = [step.name for step in program.steps if step.path == argument["path"] and step.role in roles]
@@ -150,13 +155,23 @@ def _untimely(connection: Connection, run: Row[Any], verb: str, argument: Mappin
     """Why an answer comes too late: another one came before, or the time is up while no engine was there to say so."""
     if not held and due is not None and due <= now and but is None:
         return TIMED_OUT
-    query = select(requests.c.id, requests.c.argument).where(
-        requests.c.run == run.id, requests.c.verb == verb, requests.c.status == RequestStatus.taken.value
-    )
-    for other, text in connection.execute(query):
-        said = json.loads(text)
+    for other, said in _taken(connection, run, verb):
         is_same = said["path"] == argument["path"] and said.get("sequence") in (None, argument["sequence"])
         is_same = is_same and said.get("ticket") == argument.get("ticket")
         if is_same and (but is None or other < but):
             return TWICE
     return None
+
+
+def _signalled(connection: Connection, run: Row[Any], path: str, but: int | None) -> list[str]:
+    """The instances of a wait whose signals no engine has taken up yet."""
+    said = [one for number, one in _taken(connection, run, SIGNAL) if but is None or number < but]
+    return [one["sequence"] for one in said if one["path"] == path and one.get("sequence") is not None]
+
+
+def _taken(connection: Connection, run: Row[Any], verb: str) -> list[tuple[int, dict[str, Any]]]:
+    """The requests of a verb that no engine has taken up yet, with what they name."""
+    query = select(requests.c.id, requests.c.argument).where(
+        requests.c.run == run.id, requests.c.verb == verb, requests.c.status == RequestStatus.taken.value
+    )
+    return [(number, json.loads(text)) for number, text in connection.execute(query)]

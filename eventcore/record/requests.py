@@ -133,13 +133,18 @@ def settle_outdated(connection: Connection, run: int, recovery: int, now: float)
             program = program_of(connection, run, recovery)
             sequence = settle(connection, run, recovery, program, request.verb, request.argument, now)
             if sequence is not None:
-                argument = json.dumps({**request.argument, "sequence": sequence})
-                connection.execute(update(requests).where(requests.c.id == request.id).values(argument=argument))
+                _note_sequence(connection, request, sequence)
                 put_answer(connection, request.id, RequestStatus.done, None, now)
                 continue
         if request.verb in (CANCEL, COMPLETE, EMIT, SIGNAL):
             reason = RECOVERED if request.verb == CANCEL else ANEW
             put_answer(connection, request.id, RequestStatus.refused, reason, now)
+
+
+def _note_sequence(connection: Connection, request: AskedRequest, sequence: str) -> None:
+    """Record which instance was answered, where the request named only its step."""
+    argument = json.dumps({**request.argument, "sequence": sequence})
+    connection.execute(update(requests).where(requests.c.id == request.id).values(argument=argument))
 
 
 def put_answer(connection: Connection, request: int, status: RequestStatus, reason: str | None, now: float) -> None:

@@ -13,7 +13,7 @@ import sequent as seq
 from eventcore.act.observer import TaskEnded, TaskStarted
 from eventcore.act.virtual_clock import VirtualClock
 from sequent.errors import FlowError
-from tests.support import Recorder, boom, flow, rows
+from tests.support import Recorder, boom, flow, rows, run_script
 
 NOW = 1  #: passes: until only time helps
 
@@ -154,3 +154,21 @@ def test_one_that_asks_after_a_failure_goes_on_asking(tmp_path: Path) -> None:
     program.use_clock(VirtualClock())
     assert not program.run()
     assert program.result("gone") == "asked 3 times"
+
+
+def test_what_is_printed_when_it_asks_again_is_shown_once(tmp_path: Path) -> None:
+    script = """
+        from pathlib import Path
+        import sequent as seq
+
+        def ask():
+            asked = Path("asked")
+            asked.write_text(asked.read_text() + "x" if asked.exists() else "x")
+            print("asked", asked.read_text())
+            return asked.read_text() == "xxx"
+
+        flow = seq.Sequent("polls", "run.db", config={"logging_level": "ERROR", "logdir": "logs"})
+        flow.add_step("ask", seq.poll(ask, every=0.01))
+        flow.run()
+    """
+    assert run_script(script, tmp_path).stdout.split() == ["asked", "x", "asked", "xx", "asked", "xxx"]

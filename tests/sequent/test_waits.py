@@ -106,6 +106,19 @@ def test_what_answers_nothing_is_refused(path: str, sequence: str | None, said: 
     assert said in str(answer.reason)
 
 
+def test_what_was_answered_without_an_engine_is_not_asked_for_again(tmp_path: Path) -> None:
+    program = flow(tmp_path / "run.db")
+    days = program.add_step("days", loop=["mon", "tue"], concurrent=2)
+    days.add_step("send", taken, args=(days.add_wait("approved").result,))
+    program.run(NOW)
+    assert "name one of days/approved@1.1, days/approved@1.2" in str(program.signal("days/approved").reason)
+    assert program.signal("days/approved", "one", "1.1").status is evr.RequestStatus.taken
+    assert program.signal("days/approved", "two").status is evr.RequestStatus.taken
+    assert "answered already" in str(program.signal("days/approved").reason)
+    assert program.run()
+    assert program.results("days/send") == {"1.1": "one", "1.2": "two"}
+
+
 def test_a_wait_is_answered_once() -> None:
     program = approving()
     program.run(NOW)
@@ -114,6 +127,14 @@ def test_a_wait_is_answered_once() -> None:
     program.run(LATER)
     assert "not waiting" in str(program.signal("approved", 3).reason)
     assert program.result("send") == 1
+
+
+def test_the_retries_of_the_flow_do_not_prolong_a_wait() -> None:
+    program = flow(retries=3, retry_delay=60)
+    program.add_wait("approved", timeout=10)
+    program.use_clock(VirtualClock())
+    assert not program.run()
+    assert [task.seconds for task in program.tasks("approved")] == [10.0]
 
 
 def test_a_failure_that_ends_its_iteration_ends_the_wait() -> None:

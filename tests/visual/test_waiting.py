@@ -175,6 +175,17 @@ def test_what_requires_an_event_is_told_whether_it_came(store: Path) -> None:
     )  # fmt: skip
 
 
+def test_an_answer_that_a_recovery_took_up_is_told_of(store: Path) -> None:
+    program = flow(store)
+    program.add_step("send", print, args=(program.add_wait("approved").result,))
+    program.run(NOW)
+    program.signal("approved")
+    program.run(run_mode=seq.RunMode.recover)
+    with reading(str(store)) as reader:
+        run = reader.run(None, time.time())
+        assert list(answers(reader.connection, run, reader.program(run))) == [("approved", "1")]
+
+
 def test_one_that_waits_again_has_no_answer_yet(store: Path) -> None:
     program = flow(store)
     wait = program.add_wait("approved", recovery={seq.STEP_SUCCESS: seq.STEP_RERUN})
