@@ -128,13 +128,10 @@ class StoredRun:
 
     def _named(self, reader: Reader, run: RunView, path: str) -> list[StoredStep]:
         """The steps of the kernel that users see under a path."""
-        visible = list(reader.program(run).visible())
-        own = [known for known in visible if known.path == path]
-        if not own:
-            raise ResultNotFoundError(
-                f"run {self.run_id!r}: {no_step(path, list(dict.fromkeys(known.path for known in visible)))}"
-            )
-        return own
+        visible = reader.program(run).visible_at
+        if path not in visible:
+            raise ResultNotFoundError(f"run {self.run_id!r}: {no_step(path, list(visible))}")
+        return visible[path]
 
     def _results(self, step: StepNamed, sequence: str | None) -> dict[str, Any]:
         from eventcore.record.backend import backend_at
