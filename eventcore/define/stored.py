@@ -151,6 +151,13 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """The container whose iterations a scope has, by the scope's name."""
         return {step.inside: step for step in self.steps if step.inside is not None}
 
+    def scopes_around(self, step: str) -> list[str]:
+        """The scopes around a step, the nearest first."""
+        found = [self.step_named[step].scope]
+        while (container := self.container_of.get(found[-1])) is not None:
+            found.append(container.scope)
+        return found
+
     @cached_property
     def container_paths(self) -> frozenset[str]:
         """The paths of all containers."""
