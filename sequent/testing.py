@@ -119,15 +119,15 @@ class _Answers(Observer):
             if path not in waits:
                 raise FlowError(f"answers: the flow has no wait {path!r}; {suggestion(path, waits, 'no waits')}")
         self._flow = flow
-        self._left = answers
+        self._answers = answers
         self._given: set[str] = set()
 
     def notify(self, notice: Notice) -> None:
-        for task in self._flow.tasks():
-            is_open = task.path in self._left and task.status is TaskStatus.active
-            if is_open and task.instance not in self._given:
-                self._given.add(task.instance)
-                self._flow.signal(task.path, self._left[task.path], task.sequence)
+        for path, value in self._answers.items():
+            for task in self._flow.tasks(path):
+                if task.status is TaskStatus.active and task.instance not in self._given:
+                    self._given.add(task.instance)
+                    self._flow.signal(path, value, task.sequence)
 
 
 @contextmanager

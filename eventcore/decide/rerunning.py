@@ -131,7 +131,9 @@ class _Order:
         if len(keys) <= depth:
             return None
         instance, key = ".".join(keys[:depth]), keys[depth]
-        return instance, self._numbers_of(scope, instance).get(key, int(key) if key.isdigit() else 0)
+        numbers = self._numbers_of(scope, instance)
+        is_number = not numbers and key.isascii() and key.isdigit()
+        return instance, int(key) if is_number else numbers.get(key, 0)
 
     def _numbers_of(self, scope: str, instance: str) -> Mapping[str, int]:
         place = scope, instance

@@ -6,7 +6,7 @@ It is written when the program is built. Readers use only its fields, and never 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -21,6 +21,7 @@ from eventcore.errors import StoreError
 from eventcore.uncollected import uncollected
 
 FORMAT = 2
+KEPT = 4  #: programs that were read last and are kept, as one that is asked about is asked about again
 
 Digest: TypeAlias = Callable[[Callable[..., Any] | None], str | None]
 
@@ -150,6 +151,13 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """The container whose iterations a scope has, by the scope's name."""
         return {step.inside: step for step in self.steps if step.inside is not None}
 
+    def scopes_around(self, step: str) -> list[str]:
+        """The scopes around a step, the nearest first."""
+        found = [self.step_named[step].scope]
+        while (container := self.container_of.get(found[-1])) is not None:
+            found.append(container.scope)
+        return found
+
     @cached_property
     def container_paths(self) -> frozenset[str]:
         """The paths of all containers."""
@@ -165,6 +173,14 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def condition_of(self) -> Mapping[str, str]:
         """The name of the step that decides whether another runs, by that one's path."""
         return {step.path: step.name for step in self.steps if step.role is Role.condition}
+
+    @cached_property
+    def visible_at(self) -> Mapping[str, list[StoredStep]]:
+        """The steps that users see, by their paths: a container, the function of its own, or both."""
+        found: dict[str, list[StoredStep]] = {}
+        for step in self.visible():
+            found.setdefault(step.path, []).append(step)
+        return found
 
     def visible(self) -> Iterator[StoredStep]:
         """The steps that users see."""
@@ -195,9 +211,10 @@ def written(program: StoredProgram) -> str:
     return msgspec.json.encode(program).decode()
 
 
+@lru_cache(maxsize=KEPT)
 @uncollected()
 def read(text: str) -> StoredProgram:
-    """Read what `written` wrote; raises `StoreError` for anything else."""
+    """Read what `written` wrote; raises `StoreError` for anything else. Nobody changes what is read."""
     try:
         program = msgspec.json.decode(text, type=StoredProgram)
         if program.format != FORMAT:

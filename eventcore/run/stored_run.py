@@ -5,7 +5,7 @@ The database is imported when something is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import msgspec
 from eventcore.act.system_clock import SystemClock
 from eventcore.define.error_text import headline
 from eventcore.define.program import Role
-from eventcore.define.sequence import as_sequence
+from eventcore.define.sequence import as_sequence, enclosing
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.suggestions import no_step, some_of
 from eventcore.define.values import Content, decode, files_in
@@ -128,16 +128,14 @@ class StoredRun:
 
     def _named(self, reader: Reader, run: RunView, path: str) -> list[StoredStep]:
         """The steps of the kernel that users see under a path."""
-        visible = list(reader.program(run).visible())
-        own = [known for known in visible if known.path == path]
-        if not own:
-            raise ResultNotFoundError(
-                f"run {self.run_id!r}: {no_step(path, list(dict.fromkeys(known.path for known in visible)))}"
-            )
-        return own
+        visible = reader.program(run).visible_at
+        if path not in visible:
+            raise ResultNotFoundError(f"run {self.run_id!r}: {no_step(path, list(visible))}")
+        return visible[path]
 
     def _results(self, step: StepNamed, sequence: str | None) -> dict[str, Any]:
         from eventcore.record.backend import backend_at
+        from eventcore.record.loop_order import numbers_of_keys
 
         path = _path(step)
         with self._read() as reader:
@@ -151,7 +149,8 @@ class StoredRun:
                     f"run {self.run_id!r}: container {path!r} has no results; ask for those of a step inside it: "
                     f"{some_of(inside)}"
                 )
-            found = in_order(reader.results_of(run, name, sequence))
+            numbers = numbers_of_keys(reader.connection, run.id, reader.program(run).scopes_around(name))
+            found = in_order(reader.results_of(run, name, sequence), numbers)
             file = partial(backend_at(reader.connection).kept_file, run.run_id)
             return {at: self._value(path, at, text, file) for at, text in found}
 
@@ -188,16 +187,16 @@ def found_run(location: str, run_id: str | None, program: str | None) -> StoredR
     return StoredRun(found.run_id, lambda: reading(location))
 
 
-def in_order(found: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
-    """Values by sequence, in the order of the loops: by number, else by which key came first."""
+def in_order(found: list[tuple[str, str | None]], numbers: Mapping[str, int]) -> list[tuple[str, str | None]]:
+    """Values by sequence, in the order of the loops: by the numbers of iterations, else by which key came first."""
     first: dict[str, int] = {}
 
     def place(pair: tuple[str, str | None]) -> tuple[tuple[int, int], ...]:
-        around, places = "", list[tuple[int, int]]()
-        for key in pair[0].split("."):
-            around = f"{around}.{key}"
-            is_number = key.isascii() and key.isdigit()
-            places.append((0, int(key)) if is_number else (1, first.setdefault(around, len(first))))
+        places = list[tuple[int, int]]()
+        for around in (*reversed(enclosing(pair[0])), pair[0]):
+            key = around.rpartition(".")[2]
+            number = numbers.get(around, int(key) if key.isascii() and key.isdigit() else None)
+            places.append((1, first.setdefault(around, len(first))) if number is None else (0, number))
         return tuple(places)
 
     return sorted(found, key=place)

@@ -138,7 +138,7 @@ class _Compiler:
                 triggers[StepStatus.over].append(missed)
         void = self._void(step, begin) if step.path in self.graph.voidable else None
         surroundings = {} if step.is_container else self._surroundings(step, step.parent)
-        earlier = () if step.is_container else self._earlier(step, step.args, step.kwargs)
+        earlier = self._earlier(step, step.around if step.is_container else (step.args, step.kwargs))
         place = Place(
             path=step.path, scope=scope, void=void, handled=self.graph.is_handled(step),
             picture=picture_of(step, self.graph, self.events),
@@ -256,7 +256,7 @@ class _Compiler:
         """Have the container's iteration be over when all of these have come, and its condition has been asked."""
         if isinstance(step.loop, Until):
             asks = self._all_of(f"{step.path}#asks", overs, EventKind.internal)
-            overs = (*overs, self._add_until(step, step.loop, asks))
+            overs = (*overs, self._add_until(step, asks))
         # an association would be followed before what counts the steps
         self._all_of(f"{step.path}#over-inside", overs, EventKind.over, as_expression=counts)
 
@@ -268,18 +268,18 @@ class _Compiler:
             self.program.add_assoc(events[0], (found,))
         return found
 
-    def _add_until(self, step: FlowStep, loop: Until, asks: Event) -> Event:
+    def _add_until(self, step: FlowStep, asks: Event) -> Event:
         """The step that asks whether the loop is to end; the event says that it has, or will not."""
         over = self.events.event(f"{step.path}#until-over", step.path)
         trouble = self._trouble(step, step.path, self.graph.stops(step))
         config = replace(self._config_of(step, self.graph.ends_the_run(step)), **OF_ITS_OWN)
         args: tuple[Any, ...] = ()
-        function = None if isinstance(loop.condition, Reference) else loop.condition
-        if isinstance(loop.condition, Reference):
-            config, args = replace(config, task_construct="invoke", timeout=None), (loop.condition,)
+        function = None if isinstance(step.until, Reference) else step.until
+        if isinstance(step.until, Reference):
+            config, args = replace(config, task_construct="invoke", timeout=None), (step.until,)
         place = Place(
             path=step.path, scope=step.path, void=over, handled=self.graph.is_handled(step),
-            **self._surroundings(step, step),
+            earlier=self._earlier(step, step.until), **self._surroundings(step, step),
         )  # fmt: skip
         asking = self.program.add_step(
             f"{step.path}#until", Asking(function), args, {},

@@ -13,10 +13,7 @@ from eventcore.define.status import StepStatus
 from sequent.compiler.moments import END, START, Moments, moments
 from sequent.compiler.requirements import requirements
 from sequent.language.container import Container
-from sequent.language.open_loops import Until
-from sequent.language.references import ResultReference, placed_of
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause
-from sequent.language.stand_in import sources_in
 from sequent.language.step import FlowStep, step_of
 
 Asked: TypeAlias = tuple[str, StepStatus]  #: the path of a step, and a status of it
@@ -100,10 +97,7 @@ class FlowGraph:
     def referred(self) -> Collection[str]:
         """The steps whose results others take."""
         asked = (source for (source, _), _, data in self.moments.edges(data=True) if data.get("result"))
-        conditions = [step.loop.condition for step in self.steps.values() if isinstance(step.loop, Until)]
-        ending = (placed_of(one).path for one in sources_in(conditions) if isinstance(one, ResultReference))
-        read = (requirement.read for requirement in self._requirements.values())
-        return frozenset(asked).union(ending, *read)
+        return frozenset(asked).union(*(requirement.read for requirement in self._requirements.values()))
 
     @cached_property
     def voidable(self) -> frozenset[str]:

@@ -12,7 +12,6 @@ from sequent.compiler.levels import with_bodies
 from sequent.compiler.requirement import Requirement
 from sequent.errors import CycleError, FlowError, LoopError, RequireError
 from sequent.language.container import Container
-from sequent.language.open_loops import Until
 from sequent.language.previous import PreviousResult, place_of
 from sequent.language.references import ItemReference, KeyReference, ResultReference, ValueReference, event_of
 from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent, clauses
@@ -50,6 +49,13 @@ def _named(level: Container) -> str:
     return repr(level.path) if level.path else "the flow"
 
 
+def _source(reference: FlowReference) -> FlowStep | None:
+    """The step whose result a reference takes, in the same iteration or in an earlier one."""
+    if isinstance(reference, PreviousResult):
+        return step_of(Clause(place_of(reference).step, StepStatus.success))
+    return step_of(reference) if isinstance(reference, ResultReference) else None
+
+
 class _Finder:
     """Finds the steps that one step names."""
 
@@ -68,9 +74,9 @@ class _Finder:
         if not (step.args or step.kwargs or step.around) and step.loop is None and step.when is None:
             return Requirement(written, clauses(written), NONE, NONE)
         references = list(sources_in((step.args, step.kwargs, step.loop, step.when)))
-        results = self._results(references)
-        if isinstance(step.loop, Until):
-            results |= self._outside(sources_in(step.loop.condition))
+        inside, outside = self._of_condition()
+        results = self._results([*references, *outside])
+        references += outside
         for call in step.around.values():
             around = list(sources_in(call.args))
             results |= self._results(around, around=True)
@@ -83,7 +89,7 @@ class _Finder:
         parts += [Clause(other, StepStatus.success) for other in implied]
         parts += [event for event in events if event not in written_clauses]
         tree = None if not parts else parts[0] if len(parts) == 1 else And(*parts)
-        read = frozenset(self._read(references))
+        read = frozenset((*self._read(references), *inside))
         return Requirement(tree, clauses(tree), frozenset(results), frozenset(other.path for other in implied), read)
 
     def _events(self, references: Iterable[FlowReference]) -> list[StepEvent]:
@@ -184,17 +190,21 @@ class _Finder:
                 self._check_no_container(named)
                 yield named.path
 
-    def _outside(self, references: Iterable[FlowReference]) -> dict[str, FlowStep]:
-        """The steps outside whose results a condition takes; those inside must be in the iteration itself."""
-        found = list(references)
-        inside = [one for one in found if isinstance(one, ResultReference) and step_of(one).parent is self.step]
-        for reference in inside:
-            if step_of(reference).is_container:
+    def _of_condition(self) -> tuple[list[str], list[FlowReference]]:
+        """What the condition that ends the step's loop takes: the paths of steps inside the loop, and references."""
+        inside, outside = list[str](), list[FlowReference]()
+        for reference in sources_in(self.step.until):
+            named = _source(reference)
+            if named is None or named.parent is not self.step:
+                outside.append(reference)
+                continue
+            if named.is_container:
                 raise LoopError(
-                    f"step {self.step.path!r}: its condition takes {reference!r}, but {step_of(reference).path!r} has "
-                    "iterations; take the result of a step without"
+                    f"step {self.step.path!r}: its condition takes {reference!r}, but {named.path!r} has iterations; "
+                    "take the result of a step without"
                 )
-        return self._results(one for one in found if one not in inside)
+            inside.append(named.path)
+        return inside, outside
 
     def _by_name(self, name: str) -> FlowStep:
         if (found := self.step.named(name)) is not None:

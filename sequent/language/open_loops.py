@@ -29,8 +29,9 @@ def until(condition: Callable[[], object] | Reference | None = None, limit: int 
     """As a `loop`: iterations 1, 2 and so on, one after the other, until the condition holds after one of them.
 
     `condition` is a function without arguments, which is called when all steps of an iteration have succeeded, or a
-    reference to the result of a step inside, which `when` takes as soon as there is that step. A loop that reaches
-    `limit` iterations without it fails. Raises `LoopError` for another condition, and for a limit below 1.
+    reference to the result of a step inside or a comparison of results, which `when` takes as soon as there are those
+    steps. A loop that reaches `limit` iterations without it fails. Raises `LoopError` for another condition, and
+    for a limit below 1.
 
         poll = flow.add_step("poll", ask, loop=seq.until(is_done, limit=20))
     """

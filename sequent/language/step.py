@@ -154,6 +154,11 @@ class FlowStep(Container, Resident):
         """Whether the loop's items are what a function returns in the run."""
         return self.loop is not None and not isinstance(self.loop, (StaticLoop, Reference, Stream, Until))
 
+    @property
+    def until(self) -> Any:
+        """The condition that ends its loop, a function or a reference; None for other loops."""
+        return self._placed(self.loop.condition, own=True) if isinstance(self.loop, Until) else None
+
     @cached_property
     def config(self) -> StepConfig:
         """Its own config over what its containers say."""
@@ -208,10 +213,10 @@ class FlowStep(Container, Resident):
         """The setup and the teardown; `item` among their arguments is that of the nearest loop around the step."""
         given = {what: call for what, call in written.items() if call is not None}
         calls = {what: around_call(call, f"step {self.path!r}, {what}") for what, call in given.items()}
-        return {what: AroundCall(call.func, mapped(call.args, self._with_outer_item)) for what, call in calls.items()}
-
-    def _with_outer_item(self, reference: Reference) -> Reference:
-        return self._nearest_item(self.containers) if isinstance(reference, NearestItem) else reference
+        return {
+            what: AroundCall(call.func, mapped(call.args, lambda reference: self._placed(reference, own=False)))
+            for what, call in calls.items()
+        }
 
     def _check_new_child(self, name: Any) -> None:
         if self.func is not None:

@@ -15,6 +15,7 @@ from eventcore.decide.rerunning import Rerun
 from eventcore.define.reachability import warnings
 from sequent import STEP_FAILURE, STEP_SUCCESS
 from sequent.language.container import Container
+from sequent.testing import run_flow
 from tests.support import boom, eventor, flow, start
 
 SMALL, FACTOR = 50, 4
@@ -217,5 +218,16 @@ def test_rerunning_what_depends_on_a_step_is_linear_in_iterations(path: str, tmp
         chain(made.add_step("c", loop=range(size)), 2)
         assert made.run()
         return lambda: made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun(path, None, "downstream"))
+
+    assert_linear(prepared)
+
+
+@pytest.mark.parametrize("answers", [{}, {"approved": True}])
+def test_testing_a_flow_is_linear_in_steps(answers: dict[str, Any]) -> None:
+    def prepared(size: int) -> Callable[[], object]:
+        made = flow()
+        made.add_wait("approved")
+        chain(made, size)
+        return lambda: run_flow(made, answers=answers)
 
     assert_linear(prepared)

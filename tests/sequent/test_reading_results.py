@@ -39,6 +39,16 @@ def test_results_are_read_by_step_and_sequence_in_the_order_of_the_loops(store: 
         assert ran.result("nothing") is None
 
 
+@pytest.mark.parametrize("store", [":memory:", "run.db"])
+def test_keys_that_are_numbers_do_not_change_the_order_of_a_mapping(store: str, tmp_path: Path) -> None:
+    keys = ["9", "x", "7", "10"]
+    with flow(store if store == ":memory:" else tmp_path / store) as ran:
+        outer = ran.add_step("outer", loop=dict.fromkeys(keys))
+        outer.add_step("inner", lambda: seq.current().key, loop=dict.fromkeys(keys))
+        ran.run()
+        assert list(ran.results("outer/inner").items()) == [(f"1.{one}.{key}", key) for one in keys for key in keys]
+
+
 def test_another_program_reads_them_from_the_store(tmp_path: Path) -> None:
     ran = nested(tmp_path / "run.db")
     ran.run()

@@ -282,3 +282,17 @@ def test_loops_over_a_result_members_and_what_closes_the_flow_are_downstream(tmp
     calls.clear()
     assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("plan", None, "downstream"))
     assert sorted(calls) == ["closing@1", "files/load@1.1", "files/load@1.2", "files/load@1.3", "some@1"]
+
+
+def test_what_has_keys_that_the_loop_has_no_more_is_not_downstream(tmp_path: Path) -> None:
+    keys = ["a", "\N{SUPERSCRIPT TWO}", "5"]
+    made = flow(tmp_path / "run.db")
+    months = made.add_step("months", loop=lambda: dict.fromkeys(keys))
+    load = months.add_step("load", note)
+    months.add_step("total", lambda _: note(), args=(load.previous().result,))
+    assert made.run()
+    keys[1:] = ["b"]
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("months", None, "only"))
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("months/load", "1.a", "downstream"))
+    assert calls == ["months/load@1.a", "months/total@1.b"]

@@ -367,3 +367,15 @@ def test_a_setup_that_waits_for_its_next_try_is_torn_down_when_a_failure_elsewhe
     assert not f()
     assert calls == ["up", "down"]
     assert [task.status for task in f.tasks("days")] == [TaskStatus.cancelled]
+
+
+def test_a_setup_may_take_a_part_of_the_nearest_item_and_results_of_earlier_iterations() -> None:
+    calls: Calls = []
+    f = flow()
+    months = f.add_step("months", loop=[{"name": "jan"}, {"name": "feb"}])
+    load = months.add_step("load", str.upper, args=(seq.item["name"],))
+    setup = (lambda *given: calls.append(given), seq.item["name"], load.previous().result, months.results(load))
+    days = months.add_step("days", setup=setup, require=((load, seq.STEP_SUCCESS),))
+    days.add_step("work", print)
+    assert f()
+    assert calls == [("jan", None, []), ("feb", "JAN", ["JAN"])]

@@ -225,3 +225,28 @@ def test_iterations_refer_to_results_of_earlier_ones_and_what_follows_to_all(tmp
     fails.clear()
     assert made.run(run_mode=seq.RUN_RECOVER)
     assert made.result(tell) == [[1, 2, 3, 4], [1, 2, 3, 4]]
+
+
+def test_the_condition_may_take_several_results() -> None:
+    lows, highs = iter([1, 6, 7]), iter([9, 2, 9])
+    f = flow()
+    ending = seq.until(limit=5)
+    search = f.add_step("search", loop=ending)
+    low, high = (search.add_step(name, numbers.__next__) for name, numbers in (("low", lows), ("high", highs)))
+    ending.when((low.result > 5) & (high.result > 5))
+    assert f()
+    assert f.result("search/low", "1.3") == 7
+    assert [task.sequence for task in f.tasks("search/high")] == ["1.1", "1.2", "1.3"]
+
+
+def test_the_condition_may_compare_with_the_iteration_before_and_with_an_item_around() -> None:
+    f = flow()
+    ending = seq.until(limit=9)
+    around = f.add_step("around", loop=[{"enough": "2"}, {"enough": "7"}])
+    search = around.add_step("search", loop=ending)
+    step = search.add_step("step", min, args=(search.key, "4"))
+    ending.when((step.result == step.previous().result) | (step.result == seq.item["enough"]))
+    assert f()
+    assert [task.sequence for task in f.tasks("around/search/step")] == [
+        "1.1.1", "1.1.2", "1.2.1", "1.2.2", "1.2.3", "1.2.4", "1.2.5",
+    ]  # fmt: skip

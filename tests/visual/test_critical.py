@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import eventcore as evr
 import sequent as seq
 from eventcore.define.stored import read
+from tests.sequent.test_growth import assert_linear
 from visual.outline import flat_outline_of
 from visual.report.critical import Moment, Span, critical_path, decisive
 from visual.report.waits import waits_of
@@ -72,6 +73,25 @@ def test_a_step_in_an_earlier_iteration_is_on_the_path(flow: seq.Sequent, key: s
         span(f"months/post@1.{key}", 7, 8),
     )  # fmt: skip
     assert chain(flow, *spans) == ["months/load@1.z", "months/post@1.z", f"months/post@1.{key}"]
+
+
+class Compared(float):
+    """A time whose comparisons are calls that can be counted."""
+
+    def __lt__(self, other: float) -> bool:
+        return float(self) < float(other)
+
+
+def test_finding_the_path_through_earlier_iterations_is_linear_in_iterations() -> None:
+    def prepared(size: int) -> Callable[[], object]:
+        made = seq.Sequent("flow", ":memory:", config=QUIET)
+        months = made.add_step("months", loop=range(size), concurrent=size)
+        months.add_step("post", require=((seq.previous("post"), seq.STEP_SUCCESS),))
+        spans = [span(f"months/post@1.{at}", Compared(at), Compared(at + 1)) for at in range(1, size + 1)]
+        before = waits_of(read(made.document), spans, lambda: ())
+        return lambda: critical_path(size - 1, before)
+
+    assert_linear(prepared)
 
 
 def test_of_alternatives_the_first_to_come_is_on_the_path(flow: seq.Sequent) -> None:

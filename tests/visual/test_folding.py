@@ -34,6 +34,15 @@ def test_many_alike_are_one_with_arrows_in_and_out(count: int) -> None:
     assert graph.root.nodes[2].about == (f"needs all {count}",)
 
 
+def test_conditions_alike_are_one_in_the_kernels_picture() -> None:
+    flow = seq.Sequent("flow", ":memory:", config=QUIET)
+    asked = flow.add_step("asked", print)
+    for number in range(40):
+        flow.add_step(f"part{number:02}", print, when=asked.result)
+    about = [item.about for item in draw(flow, kernel=True).graph.root.nodes]
+    assert ("40 conditions alike", "decides") in about
+
+
 def test_unfolded_every_step_is_there() -> None:
     graph = draw(fan(298), unfold=True).graph
     assert graph.root.size == 300

@@ -11,7 +11,7 @@ from visual.graph.direction import ranked
 from visual.graph.looks import INK, MUTED, look_of
 from visual.graph.ranks import Ranks
 from visual.graph.seats import DOWN
-from visual.graph.shapes import Box, Edge, Graph, Node
+from visual.graph.shapes import JUNCTIONS, Box, Edge, Graph, Node
 
 FONT = "Helvetica,Arial,sans-serif"
 EASED = 2000  #: from this effort on Graphviz tries less hard to place all well
@@ -24,6 +24,7 @@ _kinds: dict[str, dict[str, str]] = {
     "closed": {"shape": "box3d", "style": "filled", "margin": "0.2,0.1"},
     "and": {"shape": "circle", "style": "filled", "margin": "0.02", "fontsize": "9", "width": "0.3", "height": "0.3"},
     "or": {"shape": "diamond", "style": "filled", "margin": "0.01", "fontsize": "9", "width": "0.5", "height": "0.4"},
+    "least": {"shape": "diamond", "style": "filled", "margin": "0.01", "fontsize": "9"},
 }
 _unprintable = dict.fromkeys([*range(32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], " ")
 
@@ -123,7 +124,7 @@ def _node(node: Node) -> dict[str, str]:
     if look.width != 1:
         drawn["penwidth"] = f"{look.width:g}"
     drawn |= _kinds.get(node.kind, {})
-    return drawn | {"label": node.name if node.kind in ("and", "or") else _label(node, "center")}
+    return drawn | {"label": node.name if node.kind in JUNCTIONS else _label(node, "center")}
 
 
 def _id(item: Node | Box) -> str:

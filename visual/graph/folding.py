@@ -16,16 +16,15 @@ from visual.graph.alike import alike
 from visual.graph.chains import chains
 from visual.graph.closing import closed
 from visual.graph.counts import counted, shortened
-from visual.graph.shapes import Box, Edge, Graph, Node
+from visual.graph.shapes import JUNCTIONS, Box, Edge, Graph, Node
 
 SMALL = 60  #: nodes; a graph up to this size is drawn as it is, but for very wide parts
 WIDE = 30  #: alike that are folded in a small graph, when there are more of them
 MANY = 8  #: and in a large one
 CROWD = 200  #: nodes; in a graph that has more even then, containers are drawn closed, the innermost first
-JUNCTIONS = ("and", "or")
 _nouns = {
     "step": "steps", "container": "containers", "items": "loops", "event": "events", "box": "containers",
-    "closed": "containers", "fold": "groups",
+    "closed": "containers", "condition": "conditions", "fold": "groups",
 }  # fmt: skip
 
 Item = Node | Box

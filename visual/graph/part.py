@@ -9,7 +9,7 @@ import msgspec
 from eventcore.define.suggestions import suggestion
 from visual.errors import PictureError
 from visual.graph.closing import shut
-from visual.graph.shapes import Box, Edge, Graph, Node
+from visual.graph.shapes import JUNCTIONS, Box, Edge, Graph, Node
 
 Item = Node | Box
 
@@ -19,7 +19,7 @@ def part_of(graph: Graph, path: str) -> Graph:
     found = [item for item in _walk(graph.root) if item.path == path]
     if not found:
         raise PictureError(_unknown(path, (item.path for item in _walk(graph.root) if item.path is not None)))
-    junctions = {item.id for item in _walk(graph.root) if isinstance(item, Node) and item.kind in ("and", "or")}
+    junctions = {item.id for item in _walk(graph.root) if isinstance(item, Node) and item.kind in JUNCTIONS}
     inside = {item.id for one in found for item in (one, *_walk(one))}
     edges = [edge for edge in graph.edges if edge.source in inside or edge.target in inside]
     while more := _behind(graph, edges, junctions - inside):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+JUNCTIONS = ("and", "or", "least")  #: kinds of nodes at which arrows meet
+
 
 class Node(msgspec.Struct, frozen=True):
     """Something to draw, with its text in three parts: what it is called, what it is, and how it stands."""

@@ -43,7 +43,8 @@ class FlowWaits:
         self._at: dict[tuple[str, str], int] = {}
         self._last: dict[tuple[str, str], int] = {}  #: in a container's instance, or in one iteration of it
         self._begun: dict[tuple[str, str], dict[str, float]] = {}  #: a container's instance: its iterations' starts
-        self._ranks: dict[tuple[str, str], dict[str, int]] = {}
+        self._in_order: dict[tuple[str, str], list[str]] = {}  #: a container's instance: its iterations as they began
+        self._ranks: dict[tuple[str, str], dict[str, int]] = {}  #: the places of these in that
         self._over: dict[tuple[str, str], tuple[list[float], list[int]]] = {}
         for place, span in enumerate(spans):
             self._at[span.step, span.sequence] = place
@@ -124,7 +125,7 @@ class FlowWaits:
         number = self._rank(loop.path, instance, iteration) - leaf["back"] if iteration in starts else -1
         if number < 0:
             return self._iteration(loop, iteration) or Moment(0.0, None)
-        earlier = [sorted(starts, key=starts.__getitem__)[number], *keys[loop.depth + 1 :]]
+        earlier = [self._in_order[loop.path, instance][number], *keys[loop.depth + 1 :]]
         return self._came({"step": leaf["step"], "status": leaf["status"]}, ".".join(earlier))
 
     def _iteration(self, container: StepNode, sequence: str) -> Moment | None:
@@ -154,7 +155,7 @@ class FlowWaits:
         ranks = self._ranks.get((path, instance))
         if ranks is None:
             starts = self._begun[path, instance]
-            ordered = sorted(starts, key=starts.__getitem__)
+            ordered = self._in_order[path, instance] = sorted(starts, key=starts.__getitem__)
             ranks = self._ranks[path, instance] = {iteration: rank for rank, iteration in enumerate(ordered)}
         return ranks[sequence]
 
