@@ -1,22 +1,22 @@
-"""What depends on the end of steps: all that follows from it, also in later iterations of loops.
+"""What depends on the end of instances: all that follows from it, also in later iterations of loops.
 
-It is a walk over the plan: from the end of a step through events to the steps that these lead to, with the insides of
-containers, and to the steps that take its result in a later iteration. Containers around a step end because of it.
+It is a walk over the plan and the instances in history: from the end of an instance through events to the instances
+that these lead to, with the insides of containers, and to those that take its result in a later iteration. Containers
+around an instance end because of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from eventcore.decide.archive import Archive
+from eventcore.decide.instances import Instances, Key
 from eventcore.decide.plan import Plan
 from eventcore.define.event import Event, EventKind
 from eventcore.define.program import Step
-
-#: how a step depends on another: `SAME`, in iterations that belong together, or in a later iteration of these scopes
-Ways: TypeAlias = frozenset[str]
-SAME = ""
 
 
 class _What(Enum):
@@ -28,63 +28,102 @@ class _What(Enum):
 _Node: TypeAlias = tuple[_What, str]
 
 
-def dependents(plan: Plan, names: Iterable[str]) -> Mapping[str, Ways]:
-    """The steps that depend on the ends of the named ones, and in which ways."""
-    readers = _readers(plan)
-    reached: dict[_Node, Ways] = {}
-    agenda: list[tuple[_Node, Ways]] = [((_What.ends, name), frozenset({SAME})) for name in names]
+class _Way(NamedTuple):
+    """From something that happens to what depends on it."""
+
+    to: _Node
+    source: str  #: the scope in which the sequences of the cause are seen
+    target: str  #: the scope of what depends on it
+    loop: str | None = None  #: the scope whose later iterations are meant
+    back: int | None = None  #: how many iterations later; None for all that come later
+
+
+def dependents(plan: Plan, archive: Archive, known: Iterable[Key], ended: Iterable[Key]) -> set[Key]:
+    """The instances out of the known ones that depend on the ends of others."""
+    instances = Instances(plan, archive, known)
+    ways = _ways(plan)
+    reached: set[tuple[_Node, str]] = set()
+    agenda = deque(((_What.ends, name), sequence) for name, sequence in ended)
     while agenda:
-        node, ways = agenda.pop()
-        known = reached.get(node, frozenset())
-        if ways <= known:
+        found = agenda.popleft()
+        if found in reached:
             continue
-        reached[node] = ways = ways | known
-        later = ways - {SAME}
-        for following, scope in _following(plan, readers, node):
-            agenda.append((following, ways if scope is None else later | {scope}))
-    return {name: ways for (what, name), ways in reached.items() if what is _What.runs}
+        reached.add(found)
+        node, sequence = found
+        for way in ways(node):
+            agenda.extend((way.to, one) for one in _at(instances, way, sequence))
+    return {(name, sequence) for (what, name), sequence in reached if what is _What.runs}
 
 
-def _readers(plan: Plan) -> Mapping[str, list[tuple[str, str]]]:
-    """The steps that take results of earlier iterations, with the loop's scope, by the step whose result it is."""
-    found: dict[str, list[tuple[str, str]]] = {}
+def _at(instances: Instances, way: _Way, sequence: str) -> Iterable[str]:
+    if way.loop is None:
+        return instances.moved(sequence, way.source, way.target)
+    if way.back is None:
+        return instances.behind(sequence, way.loop, way.to[1], way.target)
+    later = instances.later(sequence, way.loop, way.back)
+    return () if later is None else instances.moved(later, way.source, way.target)
+
+
+def _ways(plan: Plan) -> Callable[[_Node], list[_Way]]:
+    """What depends on a node, each found out once."""
+    readers = _readers(plan)
+    known: dict[_Node, list[_Way]] = {}
+
+    def ways(node: _Node) -> list[_Way]:
+        if node not in known:
+            known[node] = list(_following(plan, readers, node))
+        return known[node]
+
+    return ways
+
+
+def _readers(plan: Plan) -> dict[str, list[_Way]]:
+    """To the steps that take results of earlier iterations, by the step whose result it is."""
+    found: dict[str, list[_Way]] = {}
     for step in plan.steps.values():
         for earlier in step.place.earlier:
-            found.setdefault(earlier.step, []).append((step.name, earlier.scope))
+            source = plan.steps[earlier.step].place.scope
+            way = _Way((_What.runs, step.name), source, step.place.scope, earlier.scope, earlier.back)
+            found.setdefault(earlier.step, []).append(way)
     return found
 
 
-def _following(
-    plan: Plan, readers: Mapping[str, list[tuple[str, str]]], node: _Node
-) -> Iterator[tuple[_Node, str | None]]:
+def _following(plan: Plan, readers: dict[str, list[_Way]], node: _Node) -> Iterator[_Way]:
     what, name = node
     if what is _What.event:
         yield from _after_event(plan, plan.events[name])
         return
     step = plan.steps[name]
+    scope = step.place.scope
     if what is _What.runs:
-        yield (_What.ends, name), None
+        yield _Way((_What.ends, name), scope, scope)
         if step.loop is not None:
-            inside = (one.name for one in plan.members.get(step.loop.scope.name, ()))
-            yield from (((_What.runs, one), None) for one in (*inside, step.loop.items) if one is not None)
+            inner = step.loop.scope.name
+            yield from (_Way((_What.runs, one.name), scope, inner) for one in plan.members.get(inner, ()))
+            serving = (one for one in (step.loop.items, step.loop.setup, step.loop.teardown) if one is not None)
+            yield from (_Way((_What.runs, one), scope, scope) for one in serving)
         return
-    yield from (((_What.event, event.name), None) for event in _raised(step))
-    yield from (((_What.runs, reader), scope) for reader, scope in readers.get(name, ()))
-    if (container := plan.container_of.get(step.place.scope)) is not None:
-        yield (_What.ends, container.name), None
+    yield from (_Way((_What.event, event.name), scope, event.scope) for event in _raised(step))
+    yield from readers.get(name, ())
+    if (container := plan.container_of.get(scope)) is not None:
+        yield _Way((_What.ends, container.name), scope, container.place.scope)
 
 
-def _after_event(plan: Plan, event: Event) -> Iterator[tuple[_Node, str | None]]:
+def _after_event(plan: Plan, event: Event) -> Iterator[_Way]:
     for dependent in (*plan.dependents.get(event.name, ()), *_passed_on(plan, event)):
-        yield (_What.event, dependent.name), None
+        yield _Way((_What.event, dependent.name), event.scope, dependent.scope)
     for container, one in plan.carried_from.get(event.name, ()):
         assert container.loop is not None
         for into in (one.into, one.never_into):
             if into is not None:
-                yield (_What.event, into.name), container.loop.scope.name
+                loop = container.loop.scope.name
+                yield _Way((_What.event, into.name), event.scope, into.scope, loop, one.back)
     for association in plan.followers.get(event.name, ()):
-        is_step = isinstance(association.target, Step)
-        yield (_What.runs if is_step else _What.event, association.target.name), None
+        target = association.target
+        if isinstance(target, Step):
+            yield _Way((_What.runs, target.name), event.scope, target.place.scope)
+        else:
+            yield _Way((_What.event, target.name), event.scope, target.scope)
 
 
 def _raised(step: Step) -> Iterator[Event]:

@@ -103,6 +103,7 @@ class Earlier(msgspec.Struct, frozen=True):
 
     step: str  #: the kernel's name
     scope: str  #: whose iterations they are
+    back: int | None  #: how many iterations before; None for all before
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -15,17 +15,18 @@ from sequent.language.stand_in import sources_in
 def earlier_in(written: object) -> tuple[Earlier, ...]:
     """What the references in `written` take of iterations before the present one."""
     found = (
-        Earlier(step.path if step.loop is None else body_name(step.path), loop.path) for step, loop in _in(written)
+        Earlier(step.path if step.loop is None else body_name(step.path), loop.path, back)
+        for step, loop, back in _in(written)
     )
     return tuple(dict.fromkeys(found))
 
 
-def _in(written: object) -> Iterator[tuple[Placed, Placed]]:
+def _in(written: object) -> Iterator[tuple[Placed, Placed, int | None]]:
     for reference in sources_in(written):
         if isinstance(reference, PreviousResult):
             step, loop = place_of(reference)
-            yield step, loop
+            yield step, loop, reference.back
         elif isinstance(reference, ContainerResults):
             container, step, is_inside = results_asked(reference)
             if is_inside:
-                yield step, container
+                yield step, container, None

@@ -80,12 +80,17 @@ class PreviousResult(FlowReference):
         self._asker = asker
         self._own = own
 
+    @property
+    def back(self) -> int:
+        """How many iterations before the present one."""
+        return self._previous.back
+
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""
         step, loop = place_of(self)
         keys = sequence.split(".")
         around = ".".join(keys[: loop.depth])
-        key = lookup.key_before(loop.path, around, keys[loop.depth], self._previous.back)
+        key = lookup.key_before(loop.path, around, keys[loop.depth], self.back)
         if key is None:
             return None
         if loop is step:

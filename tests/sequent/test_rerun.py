@@ -296,3 +296,43 @@ def test_what_has_keys_that_the_loop_has_no_more_is_not_downstream(tmp_path: Pat
     calls.clear()
     assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("months/load", "1.a", "downstream"))
     assert calls == ["months/load@1.a", "months/total@1.b"]
+
+
+def beyond(store: Path) -> seq.Sequent:
+    """Two loops side by side in a loop, and one after it."""
+    made = flow(store)
+    days = made.add_step("days", loop=[1, 2])
+    files = days.add_step("files", loop=[1, 2])
+    files.add_step("load", note)
+    tables = days.add_step("tables", loop={"a": 1, "b": 2}, require=((files, STEP_SUCCESS),))
+    tables.add_step("fill", note)
+    after = made.add_step("after", loop=[1, 2])
+    after.add_step("report", note, require=((days, STEP_SUCCESS),))
+    after.add_step("beside", note)
+    return made
+
+
+def test_what_is_inside_other_containers_is_downstream_too(tmp_path: Path) -> None:
+    made = beyond(tmp_path / "run.db")
+    assert made.run()
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("days/files/load", "1.2.1", "downstream"))
+    assert calls == [
+        "days/files/load@1.2.1", "days/tables/fill@1.2.a", "days/tables/fill@1.2.b", "after/report@1.1",
+        "after/report@1.2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loop", "keys"), [([1, 2, 3, 4], "1234"), (dict.fromkeys("9786"), "9786")])
+def test_downstream_of_an_instance_is_exactly_the_iteration_that_asks_for_it(
+    tmp_path: Path, loop: Any, keys: str
+) -> None:
+    made = flow(tmp_path / "run.db")
+    days = made.add_step("days", loop=loop)
+    load = days.add_step("load", note)
+    days.add_step("takes", lambda _: note(), args=(load.previous(2).result,))
+    days.add_step("waits", note, require=((load.previous(2), STEP_SUCCESS),))
+    assert made.run()
+    calls.clear()
+    assert made.run(run_mode=seq.RUN_RECOVER, rerun=Rerun("days/load", f"1.{keys[0]}", "downstream"))
+    assert sorted(calls) == [f"days/load@1.{keys[0]}", f"days/takes@1.{keys[2]}", f"days/waits@1.{keys[2]}"]
