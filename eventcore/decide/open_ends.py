@@ -22,6 +22,7 @@ def asked(context: Context, iteration: Iteration, progress: Progress) -> None:
     if condition.status is TaskStatus.failure:
         error, traceback = around.last_error(context, condition)
         progress.trouble = f"its condition failed: {error or 'see its log'}", traceback
+        progress.broken = True  # whatever `stop_on_exception` says: nobody knows whether there is to be another one
     elif condition.status.is_done and condition.clean:
         progress.has_held = True
         iteration.clean = False

@@ -133,6 +133,14 @@ def test_a_failure_that_does_not_stop_lets_the_loop_go_on(tmp_path: Path) -> Non
     assert scene.again() == (True, [2, "asked 2", "down", "after"])
 
 
+def test_a_failed_condition_ends_the_loop_though_failures_do_not_stop(tmp_path: Path) -> None:
+    ran = list[int]()
+    f = flow(tmp_path / "s.db", stop_on_exception=False)
+    f.add_step("each", loop=seq.until(boom, limit=5)).add_step("one", lambda: ran.append(1))
+    assert not f.run()
+    assert ran == [1]
+
+
 @pytest.mark.parametrize("path", [None, "poll"])
 def test_a_cancelled_loop_ends(path: str | None, tmp_path: Path) -> None:
     gate = Gate()
