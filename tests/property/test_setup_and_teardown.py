@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import eventcore as evr
 from eventcore.define.status import TaskStatus
 from eventcore.record.store import Store
+from sequent.language.around import AroundCall
 from tests.model import strategies
 from tests.model.containers import run_tree
 from tests.model.tree import Instance, NodeSpec, Path, TreeSpec, walk
@@ -58,9 +59,9 @@ class AroundRun(OpenRun):
 
     def _add(self, parent: Any, node: NodeSpec, path: str, known: dict[str, Any]) -> None:
         super()._add(parent, node, path, known)
-        for what in ("setup", "teardown"):
-            if (path, what) in self.around:
-                setattr(known[path], what, known[path]._checked_around(what, self.call))
+        given = [what for what in ("setup", "teardown") if (path, what) in self.around]
+        if given:
+            known[path].around = {what: AroundCall(self.call, ()) for what in given}
 
     def errors(self) -> list[str]:
         """What is wrong with the calls of one recovery."""
