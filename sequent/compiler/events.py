@@ -51,15 +51,16 @@ class Events:
 
     def comes(self, clause: Clause) -> Expression:
         """What says that the clause holds."""
+        if type(clause) is Clause:
+            return self.came(step_of(clause), clause.status)
         if isinstance(clause, LevelClause):
             return self.level_event(level_of(clause), clause.status)
         if isinstance(clause, MembersClause):
             return self.members_event(clause)
         if isinstance(clause, PreviousClause):
             return self.previous_event(clause)
-        if isinstance(clause, StepEvent):
-            return self.own(clause)
-        return self.came(step_of(clause), clause.status)
+        assert isinstance(clause, StepEvent)
+        return self.own(clause)
 
     def cannot_come(self, clause: Clause) -> Event | None:
         """The event that says that the clause can no longer hold; None for one that holds in the end."""

@@ -250,8 +250,9 @@ class FlowGraph:
     def _surviving(self) -> frozenset[str]:
         found: set[str] = set()
         for path, step in self.steps.items():
-            if any(isinstance(c, LevelClause) or c.status is StepStatus.over for c in self.clauses(step)):
-                found.add(path)
+            for clause in self.clauses(step):
+                if clause.status is StepStatus.over or isinstance(clause, LevelClause):
+                    found.add(path)
         for level in {self.steps[path].parent.path: self.steps[path].parent for path in found}.values():
             found |= self._last_on(level)
         return frozenset(found)

@@ -14,15 +14,15 @@ from sequent.language.require import LevelClause, clauses
 from sequent.language.step import FlowStep, step_of
 
 
-def with_bodies(root: Container, found: dict[str, Requirement]) -> dict[str, Requirement]:
+def with_bodies(known: Mapping[str, FlowStep], found: dict[str, Requirement]) -> dict[str, Requirement]:
     """The requirements, with the clauses on whole levels told which steps they wait for.
 
     These are all steps of the level but those that have such a clause and those that, directly or not, require these.
     """
     closing: dict[str, list[FlowStep]] = {}
-    for step in root.walk():
-        if any(isinstance(clause, LevelClause) for clause in found[step.path].clauses):
-            closing.setdefault(step.parent.path, []).append(step)
+    for path, requirement in found.items():
+        if any(isinstance(clause, LevelClause) for clause in requirement.clauses):
+            closing.setdefault(known[path].parent.path, []).append(known[path])
     for steps in closing.values():
         level = steps[0].parent
         last = _last(level, steps, found)

@@ -81,6 +81,8 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
     """Edges from what a step requires to its start; several clauses on one moment share an edge."""
     asked: dict[Moment, set[StepStatus]] = {}
     awaited: set[Moment] = set()  #: those that the start certainly waits for
+    if not requirement.clauses:
+        return
     asks_before = any(isinstance(clause, PreviousClause) for clause in requirement.clauses)
     for clause in requirement.clauses:
         for source, statuses in _waits(clause):
@@ -97,7 +99,10 @@ def _require(graph: Moments, path: str, requirement: Requirement) -> None:
 
 def _waits(clause: Clause) -> Iterator[tuple[Moment, tuple[StepStatus, ...]]]:
     """The moments that a clause speaks of, and the statuses that it asks for there."""
-    if isinstance(clause, LevelClause):
+    if type(clause) is Clause:
+        at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
+        yield (step_of(clause).path, at), (clause.status,)
+    elif isinstance(clause, LevelClause):
         for step in clause.body:
             yield (step.path, END), (StepStatus.over,)
     elif isinstance(clause, MembersClause):
@@ -107,9 +112,6 @@ def _waits(clause: Clause) -> Iterator[tuple[Moment, tuple[StepStatus, ...]]]:
             yield (child.path, END), (clause.status,)
     elif isinstance(clause, StepEvent):
         yield (step_of(clause).path, START), ()
-    elif not isinstance(clause, PreviousClause):
-        at = START if clause.status in (StepStatus.ready, StepStatus.active) else END
-        yield (step_of(clause).path, at), (clause.status,)
 
 
 def _check_circles(graph: Moments) -> None:

@@ -17,7 +17,7 @@ from sequent.compiler.graph import FlowGraph, level_of, loop_of
 from sequent.language.loops import StaticLoop
 from sequent.language.open_loops import Stream, Until, name_of
 from sequent.language.references import ItemReference
-from sequent.language.require import LevelClause, MembersClause, PreviousClause, StepEvent
+from sequent.language.require import Clause, LevelClause, MembersClause, PreviousClause, StepEvent
 from sequent.language.stand_in import FlowReference, parts_of, source_of
 from sequent.language.step import FlowStep, step_of
 
@@ -54,7 +54,9 @@ def _loop_picture(step: FlowStep, graph: FlowGraph, events: Events) -> Picture:
 
 def _clause_data(events: Events, leaf: Any) -> dict[str, Any]:
     """A clause as pictures and explanations read it: see `eventcore.define.tree`."""
-    clause, status = clause_of(leaf), clause_of(leaf).status.value
+    clause, status = clause_of(leaf), leaf.status.value
+    if type(clause) is Clause:
+        return {"step": step_of(clause).path, "status": status}
     if isinstance(clause, LevelClause):
         return {"rest": level_of(clause).path, "status": status, "of": [step.path for step in clause.body]}
     if isinstance(clause, MembersClause):
@@ -63,9 +65,8 @@ def _clause_data(events: Events, leaf: Any) -> dict[str, Any]:
     if isinstance(clause, PreviousClause):
         back = clause.previous.back
         return {"step": step_of(clause).path, "status": status, "back": back, "loop": loop_of(clause).path}
-    if isinstance(clause, StepEvent):
-        return {"step": step_of(clause).path, "status": status, "event": clause.name}
-    return {"step": step_of(clause).path, "status": status}
+    assert isinstance(clause, StepEvent)
+    return {"step": step_of(clause).path, "status": status, "event": clause.name}
 
 
 def _short_name(function: Any) -> str:

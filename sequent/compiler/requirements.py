@@ -42,7 +42,7 @@ def requirements(root: Container) -> dict[str, Requirement]:
     """The requirement of each step by its path, containers before their children; raises `FlowError`s."""
     known = {step.path: step for step in root.walk()}
     found = {path: _Finder(step, root, known).requirement() for path, step in known.items()}
-    return with_bodies(root, found)
+    return with_bodies(known, found)
 
 
 def _named(level: Container) -> str:
