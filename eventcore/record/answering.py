@@ -132,7 +132,8 @@ def answers(connection: Connection, run: RunView, program: StoredProgram) -> dic
         tasks.c.run == run.id, tasks.c.recovery == run.recovery, tasks.c.status == TaskStatus.active.value,
         tasks.c.ticket.is_not(None),
     )  # fmt: skip
-    again = {(program.step_named[name].path, at) for name, at in connection.execute(waiting)}
+    known = program.step_named
+    again = {(known[name].path, at) for name, at in connection.execute(waiting) if name in known}
     return {place: told for place, told in given.items() if place not in again}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from eventcore.define.program import Earlier
 from sequent.language.placed import Placed
-from sequent.language.previous import PreviousResult, place_of
+from sequent.language.previous import PreviousResult, back_of, place_of
 from sequent.language.references import body_name
 from sequent.language.results import ContainerResults, results_asked
 from sequent.language.stand_in import sources_in
@@ -25,7 +25,7 @@ def _in(written: object) -> Iterator[tuple[Placed, Placed, int | None]]:
     for reference in sources_in(written):
         if isinstance(reference, PreviousResult):
             step, loop = place_of(reference)
-            yield step, loop, reference.back
+            yield step, loop, back_of(reference)
         elif isinstance(reference, ContainerResults):
             container, step, is_inside = results_asked(reference)
             if is_inside:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sequent.language.step import FlowStep
 
 RESERVED = "/@#"
-_NONE: tuple[()] = ()  #: the default of a requirement
 DEEPEST = 100  #: levels of steps, so that every reader of the flow can follow
 
 #: What helps in a notebook, where a cell that adds steps may run twice.
@@ -88,7 +87,7 @@ class Container(Placed):
 
         if hosts is not None:
             raise FlowError(f"step {name!r}: hosts: this version runs flows on one machine; leave hosts out")
-        required = _one_of(name, "require", *(None if given is _NONE else given for given in (require, requires)))
+        required = _one_of(name, "require", *(None if _is_empty(given) else given for given in (require, requires)))
         walked = _one_of(name, "loop", loop, repeat, repeats)
         self._check_new_child(name)
         step = FlowStep(
@@ -197,6 +196,10 @@ class Container(Placed):
         for child in self.children.values():
             yield child
             yield from child.walk()
+
+
+def _is_empty(given: object) -> bool:
+    return isinstance(given, tuple) and not given
 
 
 def _one_of(step: str, what: str, *spellings: Any) -> Any:

@@ -80,17 +80,12 @@ class PreviousResult(FlowReference):
         self._asker = asker
         self._own = own
 
-    @property
-    def back(self) -> int:
-        """How many iterations before the present one."""
-        return self._previous.back
-
     def resolve(self, lookup: Lookup, sequence: str) -> Any:
         """See `Reference`."""
         step, loop = place_of(self)
         keys = sequence.split(".")
         around = ".".join(keys[: loop.depth])
-        key = lookup.key_before(loop.path, around, keys[loop.depth], self.back)
+        key = lookup.key_before(loop.path, around, keys[loop.depth], self._previous.back)
         if key is None:
             return None
         if loop is step:
@@ -109,6 +104,11 @@ def place_of(reference: PreviousResult) -> Place:
     if reference._asker is None:
         raise FlowError(f"{reference!r} belongs to no step; put it among the arguments of one")
     return reference._previous.place(reference._asker, own=reference._own)
+
+
+def back_of(reference: PreviousResult) -> int:
+    """How many iterations before the present one the reference looks."""
+    return reference._previous.back
 
 
 def previous(name: str, n: int = 1, loop: Placed | str | None = None) -> Previous:

@@ -233,3 +233,20 @@ def test_parts_are_checked_as_what_they_are_parts_of() -> None:
     ]
     with pytest.raises(LoopError, match=r"its loop is box\.key\[0\], which is text"):
         box.add_step("walks", print, loop=box.key[0])
+
+
+def test_every_name_behind_a_reference_is_a_part() -> None:
+    f = flow()
+    days = f.add_step("days", loop=[1])
+    load = days.add_step("load", dict)
+    references = (
+        load.result,
+        load.previous().result,
+        days.results(load),
+        days.item,
+        days.key,
+        load.event("half").value,
+    )
+    for reference in references:
+        public = [name for name in dir(type(reference)) if not name.startswith("_")]
+        assert public == ["resolve"], reference
