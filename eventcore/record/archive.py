@@ -154,7 +154,7 @@ class StoreArchive(Archive):
             is_inside(iterations, around), iterations.c.scope == scope, iterations.c.clean,
             iterations.c.recovery < self._row.recovery,
         )  # fmt: skip
-        return iter(self._connection.execution_options(yield_per=1000).execute(query).scalars())
+        return iter(self._connection.execute(query).yield_per(1000).scalars())
 
     def iteration(self, scope: str, sequence: str) -> tuple[list[str], list[tuple[str, TaskStatus]]]:
         """One iteration of the present recovery: its facts, its tasks."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Integer, cast
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
@@ -40,15 +40,15 @@ class Backend(ABC):
     #: then does a lease need keeping. Where it is False, the store is gone when its engine is disposed of.
     is_shared: ClassVar[bool]
 
+    #: whether it is reached over a network, by other hosts, too
+    is_remote: ClassVar[bool] = False
+
     #: begins a transaction that will write. It must not fail later because another one wrote meanwhile: it takes the
     #: lock at once, or rows are locked by the `SELECT ... FOR UPDATE` that precedes each change of a lease
     begin_write: ClassVar[str]
 
     #: begins a transaction in which all reads show one moment, and which keeps no writer waiting
     begin_read: ClassVar[str]
-
-    #: the base of the driver's errors
-    driver_error: ClassVar[type[Exception]]
 
     def __init__(self, location: str) -> None:
         """Raise `StoreError` for a location that cannot be one of this backend's."""
@@ -83,7 +83,16 @@ class Backend(ABC):
     def dialect(cls) -> Dialect:
         """The dialect, with positional parameters, that the statements of turns are rendered in."""
 
+    def is_made(self, connection: Connection) -> bool:
+        """Whether what has been opened is somebody's store, or in the making, and not just a place for one."""
+        return True
+
     # errors
+
+    @property
+    @abstractmethod
+    def driver_error(self) -> type[Exception]:
+        """The base of the driver's errors."""
 
     @abstractmethod
     def explained(self, error: BaseException | None) -> StoreError | None:
@@ -158,6 +167,10 @@ class Backend(ABC):
         all the same, see `eventcore.record.lease`.
         """
         return now
+
+    def leading_number(self, text: ColumnElement[str]) -> ColumnElement[int]:
+        """The number of at most nine digits that a text begins with; something else, or nothing, where it has none."""
+        return cast(text, Integer)
 
     # large results
 

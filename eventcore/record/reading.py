@@ -277,9 +277,9 @@ class Reader:
 
     def _rows(self, query: Select[Any], column: ColumnElement[Any], values: Collection[str] | None) -> Iterator[Any]:
         """The rows of the query that have one of the values in the column, some hundred values at a time."""
-        execute = self._connection.execution_options(yield_per=1000).execute
+        execute = self._connection.execute
         if values is None:
-            yield from execute(query)
+            yield from execute(query).yield_per(1000)
             return
         wanted = list(values)
         for start in range(0, len(wanted), CHUNK):
@@ -291,7 +291,7 @@ class Reader:
         columns = (items.c.sequence, items.c.recovery, items.c.first, items.c["keys"], items.c["values"])
         query = select(*columns).where(items.c.run == run.id, items.c.step == step)
         query = query.order_by(items.c.sequence, items.c.recovery, items.c.first)
-        for sequence, recovery, first, keys, values in self._connection.execution_options(yield_per=10).execute(query):
+        for sequence, recovery, first, keys, values in self._connection.execute(query).yield_per(10):
             yield SliceView(sequence, recovery, first, None if keys is None else json.loads(keys), json.loads(values))
 
     def item_slice(self, run: RunView, step: str, sequence: str, number: int, upto: int) -> SliceView | None:

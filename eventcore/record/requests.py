@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Integer, Row, cast, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from eventcore.define.answer import FRESH, Answer, RequestStatus
 from eventcore.define.program import Role
@@ -219,7 +219,8 @@ def asked_sequences(connection: Connection, run: int) -> set[str]:
 
 def fresh_sequence(connection: Connection, run: int) -> str:
     """A sequence at which no event of the run has been triggered or is to be."""
-    numbers = select(func.max(cast(facts.c.sequence, Integer))).where(facts.c.run == run)
+    number = backend_at(connection).leading_number(facts.c.sequence)
+    numbers = select(func.max(number)).where(facts.c.run == run)
     asked = (
         json.loads(text)["sequence"]
         for text in connection.execute(

@@ -1,32 +1,75 @@
 """The tables. Every identity of the design is a primary or unique key here.
 
 Times are UTC in seconds since 1970; values are tagged JSON (see `eventcore.define.values`).
+
+A server keeps an index row only up to a size, so the texts of its keys have limits, which SQLite does not need. They
+are compared byte by byte, with case and trailing blanks. SQLAlchemy's plain types would do none of it: MariaDB's FLOAT
+is off by minutes for a time of today, and its TEXT ends at 64 KB.
 """
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeEngine
 
 PREFIX = "eventcore_"
-VERSION = 4
+VERSION = 5
+
+LONGEST_NAME = 240  #: characters of the name of a step, an event or a scope on a server
+LONGEST_SEQUENCE = 160  #: of a sequence there
+LONGEST_IDENTITY = 190  #: of the id of a run, and of the names of programs, users and hosts there
+UNLIMITED = 2**32 - 1  #: makes MariaDB choose its longest kind of text
+
+MARIADB = ("mysql", "mariadb")  #: the dialects of MariaDB
 
 metadata = MetaData()
 
 
+def _limited(length: int) -> TypeEngine[str]:
+    """Text that can be a key on servers, too."""
+    return Text().with_variant(String(length, collation="C"), "postgresql").with_variant(String(length), *MARIADB)
+
+
+Name = _limited(LONGEST_NAME)
+Sequence = _limited(LONGEST_SEQUENCE)
+Identity = _limited(LONGEST_IDENTITY)
+Word = _limited(32)
+Long = Text().with_variant(Text(UNLIMITED), *MARIADB)
+Time = Float().with_variant(Double(), *MARIADB)
+Content = LargeBinary().with_variant(LargeBinary(UNLIMITED), *MARIADB)
+
+
 def _table(name: str, *columns: Column[object] | Index, rowid: bool = False) -> Table:
-    return Table(PREFIX + name, metadata, *columns, sqlite_with_rowid=rowid)
+    kept = {"engine": "InnoDB", "default_charset": "utf8mb4", "collate": "utf8mb4_nopad_bin"}
+    options: dict[str, Any] = {f"{dialect}_{key}": value for dialect in MARIADB for key, value in kept.items()}
+    return Table(PREFIX + name, metadata, *columns, sqlite_with_rowid=rowid, **options)
 
 
 def _run() -> Column[object]:
     return Column("run", Integer, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), primary_key=True)
 
 
-schema_version = _table("schema_version", Column("version", Integer, primary_key=True))
+schema_version = _table("schema_version", Column("version", Integer, primary_key=True, autoincrement=False))
 
 #: what runs execute, as data; one row for each different program
 programs = _table(
     "programs",
     Column("id", Integer, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("document", Text, nullable=False),
+    Column("digest", Identity, nullable=False, unique=True),
+    Column("document", Long, nullable=False),
     rowid=True,
 )
 
@@ -34,23 +77,24 @@ programs = _table(
 runs = _table(
     "runs",
     Column("id", Integer, primary_key=True),
-    Column("run_id", Text, nullable=False, unique=True),
-    Column("program", Text, nullable=False),
-    Column("source", Text),
-    Column("user", Text, nullable=False),
-    Column("host", Text, nullable=False),
+    Column("run_id", Identity, nullable=False, unique=True),
+    Column("program", Identity, nullable=False),
+    Column("source", Long),
+    Column("user", Identity, nullable=False),
+    Column("host", Identity, nullable=False),
     Column("recovery", Integer, nullable=False),
-    Column("created", Float, nullable=False),
-    Column("holder", Text),
-    Column("holder_host", Text),
+    Column("created", Time, nullable=False),
+    Column("holder", Identity),
+    Column("holder_host", Identity),
     Column("holder_pid", Integer),
-    Column("holder_started", Text),
-    Column("heartbeat", Float),
-    Column("lease_term", Float),
+    Column("holder_started", Identity),
+    Column("heartbeat", Time),
+    Column("lease_term", Time),
     Column("wake", Integer),  # the loopback port at which the holder hears that there is a request
-    Column("holder_boot", Text),  # the start of the holder's machine
-    Column("holder_namespace", Text),  # in which the holder's process has its number
-    Column("heartbeat_since_boot", Float),  # seconds, by a clock that nobody sets
+    Column("holder_boot", Identity),  # the start of the holder's machine
+    Column("holder_namespace", Identity),  # in which the holder's process has its number
+    Column("heartbeat_since_boot", Time),  # seconds, by a clock that nobody sets
+    Column("turn", Integer, nullable=False, default=0, server_default="0"),  # how many its engines have written
     rowid=True,
 )
 
@@ -62,11 +106,11 @@ recoveries = _table(
     Column("program_id", Integer, ForeignKey(f"{PREFIX}programs.id"), nullable=False),
     Column("mixed", Boolean, nullable=False, default=False),  # it began with another program than `program_id`
     Column("looks_back_to", Integer, nullable=False),  # the latest earlier recovery that counts as history; -1: none
-    Column("rerun", Text),  # what is to run again although it succeeded, as JSON
-    Column("started", Float, nullable=False),
-    Column("ended", Float),
-    Column("verdict", Text, nullable=False),
-    Column("report", Text),
+    Column("rerun", Long),  # what is to run again although it succeeded, as JSON
+    Column("started", Time, nullable=False),
+    Column("ended", Time),
+    Column("verdict", Word, nullable=False),
+    Column("report", Long),
 )
 
 #: what users asked of a run, by whom and when; an engine answers a request in the commit that has its effect
@@ -74,13 +118,13 @@ requests = _table(
     "requests",
     Column("id", Integer, primary_key=True),
     Column("run", Integer, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("verb", Text, nullable=False),
-    Column("argument", Text, nullable=False),
-    Column("asked_by", Text, nullable=False),
-    Column("asked_at", Float, nullable=False),
-    Column("status", Text, nullable=False),  # see RequestStatus
-    Column("reason", Text),  # why it was refused
-    Column("answered_at", Float),
+    Column("verb", Word, nullable=False),
+    Column("argument", Long, nullable=False),
+    Column("asked_by", Identity, nullable=False),
+    Column("asked_at", Time, nullable=False),
+    Column("status", Word, nullable=False),  # see RequestStatus
+    Column("reason", Long),  # why it was refused
+    Column("answered_at", Time),
     Column("recovery", Integer),  # the recovery that carries a rerun out
     rowid=True,
 )
@@ -89,54 +133,54 @@ requests = _table(
 facts = _table(
     "facts",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("event", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("event", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
-    Column("scope", Text, nullable=False),
-    Column("at", Float, nullable=False),
-    Column("value", Text),  # of an event that was emitted in the middle of a step
+    Column("scope", Name, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("value", Long),  # of an event that was emitted in the middle of a step
 )
 
 tasks = _table(
     "tasks",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("step", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("step", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
-    Column("scope", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("scope", Name, nullable=False),
+    Column("status", Word, nullable=False),
     Column("try", Integer, nullable=False),
-    Column("due", Float),
-    Column("created", Float),
-    Column("started", Float),
-    Column("ended", Float),
-    Column("raised", Text),  # the events that its function raised, as a JSON list of names and sequences
+    Column("due", Time),
+    Column("created", Time),
+    Column("started", Time),
+    Column("ended", Time),
+    Column("raised", Long),  # the events that its function raised, as a JSON list of names and sequences
     Column("clean", Boolean),  # of a container: whether everything inside succeeded
-    Column("deadline", Float),  # when it fails unless it is over
-    Column("ticket", Text),  # of a deferred task: the digest of its ticket, or "signal"
+    Column("deadline", Time),  # when it fails unless it is over
+    Column("ticket", Identity),  # of a deferred task: the digest of its ticket, or "signal"
 )
 
 #: one row for each iteration of a container that was walked
 iterations = _table(
     "iterations",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("scope", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("scope", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
     Column("number", Integer, nullable=False),  # its place in its loop, from 1
-    Column("status", Text, nullable=False),
+    Column("status", Word, nullable=False),
     Column("halted", Boolean, nullable=False),  # nothing new starts in it
     Column("clean", Boolean, nullable=False),  # it is over, and walking it again could change nothing
-    Column("started", Float),
-    Column("ended", Float),
+    Column("started", Time),
+    Column("ended", Time),
 )
 
 #: one row for each instance of a container with a loop: how far it came
 loops = _table(
     "loops",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("step", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("step", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
     Column("items", Integer, nullable=False),
     Column("begun", Integer, nullable=False),
@@ -151,50 +195,59 @@ loops = _table(
 items = _table(
     "items",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("step", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("step", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
     Column("first", Integer, primary_key=True),  # the number of the slice's first item, from 1
     Column("size", Integer, nullable=False),
-    Column("keys", Text),  # a JSON list; null where numbers serve
-    Column("values", Text, nullable=False),  # tagged JSON, a list
+    Column("keys", Long),  # a JSON list; null where numbers serve
+    Column("values", Long, nullable=False),  # tagged JSON, a list
 )
 
 #: results are kept apart from their tasks, which change more often and are read together
 results = _table(
     "results",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("step", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("step", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
-    Column("value", Text),
-    Column("file", Text),
+    Column("value", Long),
+    Column("file", Long),
 )
 
 #: one row for each attempt; a task whose first try succeeds has none, because its own row tells everything
 attempts = _table(
     "attempts",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("step", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("step", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
     Column("try", Integer, primary_key=True),
-    Column("status", Text, nullable=False),
-    Column("started", Float),
-    Column("ended", Float),
-    Column("error", Text),
-    Column("traceback", Text),
+    Column("status", Word, nullable=False),
+    Column("started", Time),
+    Column("ended", Time),
+    Column("error", Long),
+    Column("traceback", Long),
 )
 
 #: associations with a delay, pending or over
 delays = _table(
     "delays",
     _run(),
-    Column("sequence", Text, primary_key=True),
-    Column("event", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),  # of the target: event or step
-    Column("target", Text, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("event", Name, primary_key=True),
+    Column("kind", Word, primary_key=True),  # of the target: event or step
+    Column("target", Name, primary_key=True),
     Column("recovery", Integer, primary_key=True),
-    Column("due", Float, nullable=False),
+    Column("due", Time, nullable=False),
     Column("over", Integer, nullable=False, default=0),
+)
+
+#: large results and files of results, in parts, where the backend keeps them in the database itself
+parts = _table(
+    "parts",
+    Column("run_id", Identity, primary_key=True),
+    Column("name", Name, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", Content, nullable=False),
 )

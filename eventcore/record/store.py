@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -120,11 +121,13 @@ class Store:
             connection.execute(
                 update(recoveries)
                 .where(recoveries.c.run == row.id, recoveries.c.recovery == recovery)
-                .values(
-                    mixed=recoveries.c.mixed | (recoveries.c.program_id != program), program_id=program,
-                    verdict=Verdict.running.value, ended=None,
+                .ordered_values(  # MariaDB assigns one after another: what looks at the old program goes first
+                    (recoveries.c.mixed, recoveries.c.mixed | (recoveries.c.program_id != program)),
+                    (recoveries.c.program_id, program),
+                    (recoveries.c.verdict, Verdict.running.value),
+                    (recoveries.c.ended, None),
                 )
-            )  # fmt: skip
+            )
         return RunRow(row.id, row.run_id, row.program, recovery, row.source)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,
@@ -137,12 +140,15 @@ class Store:
         )  # fmt: skip
 
     def _program(self, connection: Connection, document: str) -> int:
+        """The number of the program's row, which stays there until the transaction is over."""
         digest = sha256(document.encode()).hexdigest()
-        found = connection.execute(select(t.programs.c.id).where(t.programs.c.digest == digest)).scalar()
-        if found is not None:
-            return int(found)
-        made = connection.execute(insert(t.programs).values(digest=digest, document=document))
-        return _new_id(made)
+        query = select(t.programs.c.id).where(t.programs.c.digest == digest).with_for_update(read=True)
+        found = connection.execute(query).scalar()
+        if found is None:
+            with suppress(IntegrityError), connection.begin_nested():  # another engine has made the same meanwhile
+                return _new_id(connection.execute(insert(t.programs).values(digest=digest, document=document)))
+            found = connection.execute(query).scalar_one()
+        return int(found)
 
     def leave_run(
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
@@ -238,7 +244,7 @@ class Store:
         )  # fmt: skip
         if row.recovery:
             query = query.where(is_latest(tasks, ("sequence", "step")))
-        for sequence, value, file in self._connection.execution_options(yield_per=1000).execute(query):
+        for sequence, value, file in self._connection.execute(query).yield_per(1000):
             yield sequence, partial(self._text, row, value, file)
 
     def _text(self, row: RunRow, value: str | None, file: str | None) -> str | None:

@@ -32,19 +32,33 @@ def _to_version_3(connection: Connection) -> None:
             values = {"document": renamed, "digest": sha256(renamed.encode()).hexdigest(), "id": number}
             connection.execute(text("UPDATE eventcore_programs SET document = :document, digest = :digest "
                                        "WHERE id = :id AND document != :document"), values)  # fmt: skip
-    for column in ("holder_boot TEXT", "holder_namespace TEXT", "heartbeat_since_boot FLOAT"):
-        connection.exec_driver_sql(f"ALTER TABLE eventcore_runs ADD COLUMN {column}")
+    _add_columns(connection, "runs", "holder_boot TEXT", "holder_namespace TEXT", "heartbeat_since_boot FLOAT")
 
 
 def _to_version_4(connection: Connection) -> None:
     """Tasks have deadlines and can be deferred, and events can have values."""
-    for table, column in (("tasks", "deadline FLOAT"), ("tasks", "ticket TEXT"), ("facts", "value TEXT")):
-        connection.exec_driver_sql(f"ALTER TABLE eventcore_{table} ADD COLUMN {column}")
+    _add_columns(connection, "tasks", "deadline FLOAT", "ticket TEXT")
+    _add_columns(connection, "facts", "value TEXT")
+
+
+def _to_version_5(connection: Connection) -> None:
+    """Turns are counted, and large results can be kept in rows."""
+    _add_columns(connection, "runs", "turn INTEGER NOT NULL DEFAULT 0")
+    connection.execute(CreateTable(schema.parts, if_not_exists=True))
+
+
+def _add_columns(connection: Connection, table: str, *columns: str) -> None:
+    """Add those of the columns that the table lacks."""
+    name = f"eventcore_{table}"
+    there = {column["name"] for column in connection.dialect.get_columns(connection, name)}
+    for column in columns:
+        if column.partition(" ")[0] not in there:
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {column}")
 
 
 #: the function under number n brings a store of version n - 1 to version n. It speaks of tables by the names that they
 #: had then, not by `schema`, and can be begun again where a database does not undo changes of its schema
-UPGRADES: Mapping[int, Upgrade] = {3: _to_version_3, 4: _to_version_4}
+UPGRADES: Mapping[int, Upgrade] = {3: _to_version_3, 4: _to_version_4, 5: _to_version_5}
 
 OLDEST = 2  #: the oldest version that was released
 
@@ -61,10 +75,13 @@ def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapp
     version = _checked(backend, connection, latest)
     if version == latest:
         return
-    if version is None and not create and _is_foreign(connection):
-        raise StoreError(
-            f"store {backend.name} is a database of another program, without runs; give the path of a store"
-        )
+    if version is None and not create:
+        if not backend.is_made(connection):
+            raise StoreError(f"there is no store at {backend.name}; run the program first, or give another database")
+        if _is_foreign(connection):
+            raise StoreError(
+                f"store {backend.name} is a database of another program, without runs; give the path of a store"
+            )
     with backend.schema_change(connection):
         version = _checked(backend, connection, latest)
         if version is None:
@@ -89,7 +106,8 @@ def _is_foreign(connection: Connection) -> bool:
 def _tables(backend: type[Backend]) -> list[str]:
     """The statements that make all tables; rendered once, as a program may open many stores."""
     spoken, tables = backend.dialect(), schema.metadata.sorted_tables
-    made = [CreateTable(table) for table in tables] + [CreateIndex(i) for table in tables for i in table.indexes]
+    made: list[CreateTable | CreateIndex] = [CreateTable(table, if_not_exists=True) for table in tables]
+    made += [CreateIndex(index, if_not_exists=True) for table in tables for index in table.indexes]
     return [str(statement.compile(dialect=spoken)) for statement in made]
 
 

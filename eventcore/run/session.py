@@ -43,6 +43,7 @@ from eventcore.record.archive import StoreArchive
 from eventcore.record.damage import diagnosed
 from eventcore.record.durations import durations
 from eventcore.record.history import is_straight_so_far, looks_back_to, read_history
+from eventcore.record.lengths import check_lengths
 from eventcore.record.rows import RunRow
 from eventcore.record.snapshot import snapshot
 from eventcore.record.store import Store
@@ -99,6 +100,7 @@ class Session:
 
     def _run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         starts, ending = list(starts), None
+        check_lengths(self._store.backend, self._program, request.run_id, starts)
         if request.mode is not RunMode.restart:
             row = self._found(request)
             request = replace(request, run_id=row.run_id)

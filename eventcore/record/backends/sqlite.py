@@ -47,7 +47,11 @@ registry.register("sqlite.sharing", __name__, SharingDialect.__name__)
 class _Sqlite(Backend):
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
-    driver_error = sqlite3.Error
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """That of the standard library's module."""
+        return sqlite3.Error
 
     @classmethod
     def dialect(cls) -> Dialect:

@@ -67,10 +67,11 @@ def findings(runner: Runner) -> Findings:
     from eventcore.define import reachability
     from eventcore.define.stored import read
     from eventcore.errors import ConfigError, ProgramError
+    from eventcore.record.lengths import too_long
     from eventcore.record.registry import backend_of
     from visual.outline import flat_outline_of
 
-    backend_of(runner.store)
+    backend = backend_of(runner.store)
     errors = runner.problems()
     try:
         built = runner.built()
@@ -78,6 +79,7 @@ def findings(runner: Runner) -> Findings:
         if not errors:
             raise
         return Findings(runner.name, None, None, errors, [])
+    errors += too_long(backend, built.program, runner.run_id, (sequence for _, sequence in built.starts))
     stored = read(runner.document)
     nodes = flat_outline_of(stored)
     warnings = [] if nodes else ["it has no steps, so there is nothing to run; add some with add_step"]

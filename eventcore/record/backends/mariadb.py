@@ -1,0 +1,118 @@
+"""MariaDB, through PyMySQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Dialect
+
+from eventcore.errors import StoreError
+from eventcore.record.server import CONNECT_TIMEOUT, Server, first_line, watched_socket
+
+OLDEST = (10, 6)  #: the oldest version that has all that is needed, such as SKIP LOCKED
+LOCK_TIMEOUT = 60  #: seconds to wait for another writer
+
+TOO_LONG = {1406, 1071}  #: codes of errors: a value is too long for its column, or for a key
+TOO_LARGE = {1153}
+FORBIDDEN = {1044, 1045, 1142, 1227, 1698}
+NOT_THERE = {1049, 1146, 1054}
+
+
+class MariaDB(Server):
+    """A store in a database of MariaDB 10.6 or later."""
+
+    schemes = ("mysql", "mariadb")
+    driver = "mysql+pymysql"
+    module = "pymysql"
+    extra = "mariadb"
+    begin_write = "START TRANSACTION"
+    begin_read = (
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; START TRANSACTION WITH CONSISTENT SNAPSHOT"
+    )
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """PyMySQL's own."""
+        import pymysql
+
+        return pymysql.err.Error
+
+    @classmethod
+    def dialect(cls) -> Dialect:
+        """With `%s`, in the order of the text."""
+        from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
+
+        return MySQLDialect_pymysql(paramstyle="format")
+
+    def explained(self, error: BaseException | None) -> StoreError | None:
+        """What the server or the connection to it says."""
+        import pymysql
+
+        if not isinstance(error, pymysql.err.Error) or isinstance(error, pymysql.err.IntegrityError):
+            return None
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        said = first_line([*(str(text) for text in error.args[1:]), str(error), type(error).__name__])
+        if code in FORBIDDEN:
+            return StoreError(f"store {self.name}: {said}; give the user the rights to this database")
+        if code == 1049:
+            return StoreError(f"store {self.name}: {said}; create the database, or give the name of another one")
+        if code in NOT_THERE:
+            return StoreError(f"store {self.name} is damaged: {said}; restore it from a backup")
+        if code in TOO_LONG:
+            return StoreError(f"store {self.name}: {said}; shorten names and keys, see `sequent check`")
+        if code in TOO_LARGE:
+            return StoreError(f"store {self.name}: {said}; raise the server's max_allowed_packet")
+        if isinstance(error, pymysql.err.OperationalError | pymysql.err.InterfaceError | pymysql.err.InternalError):
+            return StoreError(f"store {self.name}: {said}; check that the server runs and that this host may reach it")
+        return None
+
+    @contextmanager
+    def schema_change(self, connection: Connection) -> Iterator[None]:
+        """Under a lock of its name: each change of the schema is a commit here, so that a killed one is begun again."""
+        name = "concat('eventcore ', left(sha2(database(), 256), 40))"
+        if not connection.exec_driver_sql(f"SELECT get_lock({name}, {LOCK_TIMEOUT})").scalar():
+            raise StoreError(f"store {self.name}: another program is making or upgrading the store; try again later")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SELECT release_lock({name})")
+
+    def lease_time(self, connection: Connection, now: float) -> float:
+        """By the server's clock."""
+        return float(connection.exec_driver_sql("SELECT unix_timestamp(sysdate(6))").scalar_one())
+
+    def _arguments(self) -> Mapping[str, Any]:
+        from pymysql.constants import CLIENT
+
+        given = self.url.query
+        wanted: Mapping[str, Any] = {
+            "charset": "utf8mb4",
+            "connect_timeout": CONNECT_TIMEOUT,
+            "client_flag": CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
+        }
+        return {key: value for key, value in wanted.items() if key not in given}
+
+    def _connect(self, arguments: Mapping[str, Any]) -> Any:
+        import pymysql
+
+        connection = pymysql.connect(**{**arguments, "defer_connect": True})
+        if connection.unix_socket:
+            connection.connect()
+        else:
+            connection.connect(watched_socket(connection.host, connection.port))
+        return connection
+
+    def _configure(self, connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT version()")
+        (said,) = cursor.fetchone()
+        if "mariadb" not in said.lower():
+            raise StoreError(f"store {self.name}: the server is MySQL {said}, but runs can be kept in MariaDB only")
+        version = tuple(int(part) for part in said.partition("-")[0].split(".")[:2])
+        if version < OLDEST:
+            raise StoreError(f"store {self.name}: the server is MariaDB {said}; use MariaDB 10.6 or later")
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT}, sql_mode = 'STRICT_ALL_TABLES'")
+        cursor.close()

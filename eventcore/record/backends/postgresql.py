@@ -1,0 +1,85 @@
+"""PostgreSQL, through psycopg 3: everything that libpq knows (`.pgpass`, service files, sockets) works in its URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Integer, cast, func
+
+from eventcore.errors import StoreError
+from eventcore.record.server import CONNECT_TIMEOUT, SILENCE, Server, first_line
+
+SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
+
+
+class PostgreSQL(Server):
+    """A store in a database of PostgreSQL 12 or later, in the first schema of the user's search path."""
+
+    schemes = ("postgresql", "postgres")
+    driver = "postgresql+psycopg"
+    module = "psycopg"
+    extra = "postgres"
+    begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """psycopg's own."""
+        import psycopg
+
+        return psycopg.Error
+
+    @classmethod
+    def dialect(cls) -> Dialect:
+        """With `%s`, in the order of the text."""
+        from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+        return PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+
+    def explained(self, error: BaseException | None) -> StoreError | None:
+        """What the server or the connection to it says."""
+        import psycopg
+
+        if not isinstance(error, psycopg.Error) or isinstance(error, psycopg.IntegrityError):
+            return None
+        said = first_line([error.diag.message_primary, str(error), type(error).__name__])
+        if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.InvalidAuthorizationSpecification):
+            return StoreError(f"store {self.name}: {said}; give the user the rights to this database")
+        if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+            return StoreError(f"store {self.name} is damaged: {said}; restore it from a backup")
+        if isinstance(error, psycopg.errors.StringDataRightTruncation | psycopg.errors.ProgramLimitExceeded):
+            return StoreError(f"store {self.name}: {said}; shorten names and keys, see `sequent check`")
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            return StoreError(f"store {self.name}: {said}; check that the server runs and that this host may reach it")
+        if isinstance(error, psycopg.ProgrammingError | psycopg.DataError):
+            return None
+        return StoreError(f"store {self.name}: {said}; see the log of the server")
+
+    @contextmanager
+    def schema_change(self, connection: Connection) -> Iterator[None]:
+        """One transaction, under an advisory lock."""
+        with self.transaction(connection):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+            yield
+
+    def lease_time(self, connection: Connection, now: float) -> float:
+        """By the server's clock."""
+        return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+
+    def leading_number(self, text: ColumnElement[str]) -> ColumnElement[int]:
+        """A cast of anything else than a number would be an error."""
+        return cast(func.substring(text, "^[0-9]{1,9}"), Integer)
+
+    def _arguments(self) -> Mapping[str, Any]:
+        given = self.url.query
+        wanted: Mapping[str, Any] = {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "application_name": "eventcore",
+            "keepalives_idle": SILENCE,
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
+            "tcp_user_timeout": SILENCE * 1000,
+        }
+        return {key: value for key, value in wanted.items() if key not in given}
