@@ -40,7 +40,9 @@ class Backend(ABC):
     #: then does a lease need keeping. Where it is False, the store is gone when its engine is disposed of.
     is_shared: ClassVar[bool]
 
-    #: whether it is reached over a network, by other hosts, too
+    #: whether engines of several hosts reach it, over a network. The fence of a turn is then an update that counts the
+    #: run's turns: it locks the row, so that nobody takes the run over before the commit, and the number tells whether
+    #: a commit took effect whose answer was lost. Where a write transaction keeps all others out, looking is cheaper
     is_remote: ClassVar[bool] = False
 
     #: begins a transaction that will write. It must not fail later because another one wrote meanwhile: it takes the
@@ -142,12 +144,13 @@ class Backend(ABC):
     def write_turn(self, cursor: DBAPICursor, fence: Statement, key: Row, work: Work) -> bool:
         """Commit a turn where the fence, run with the key, finds its row; False, with nothing written, where not.
 
-        A database that is a network away does this in one round trip.
+        The key is the run, the holder's token and the number of the turn. A database that is a network away does this
+        in one round trip.
         """
         try:
             cursor.execute(self.begin_write)
             fence.run(cursor, [key])
-            is_ours = cursor.fetchone() is not None
+            is_ours = cursor.rowcount == 1 if self.is_remote else cursor.fetchone() is not None
             if is_ours:
                 for statement, rows in work:
                     statement.run(cursor, rows)

@@ -52,8 +52,11 @@ def disown(holder: Holder) -> None:
     _disowned.add(holder.token)
 
 
-def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> None:
-    """Take the run's lease inside a transaction; raises `RunHeldError` while another living engine has it."""
+def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> int:
+    """Take the run's lease inside a transaction; returns the number from which the engine counts its turns.
+
+    Raises `RunHeldError` while another living engine has it.
+    """
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
     now = backend_at(connection).lease_time(connection, now)
     if is_held(row, now):
@@ -78,8 +81,10 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
             holder_boot=holder.boot,
             holder_namespace=holder.namespace,
             heartbeat_since_boot=steady(),
+            turn=row.turn + 1,
         )
     )
+    return int(row.turn) + 1
 
 
 def is_held(row: Any, now: float) -> bool:

@@ -13,3 +13,4 @@ class RunRow(msgspec.Struct, frozen=True):
     program: str
     recovery: int
     source: str | None
+    turn: int = 0  #: how far its turns are counted

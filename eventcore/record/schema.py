@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -94,7 +95,7 @@ runs = _table(
     Column("holder_boot", Identity),  # the start of the holder's machine
     Column("holder_namespace", Identity),  # in which the holder's process has its number
     Column("heartbeat_since_boot", Time),  # seconds, by a clock that nobody sets
-    Column("turn", Integer, nullable=False, default=0, server_default="0"),  # how many its engines have written
+    Column("turn", Integer, nullable=False, server_default=text("0")),  # counts leases, and on servers turns
     rowid=True,
 )
 

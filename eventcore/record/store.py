@@ -65,7 +65,7 @@ class Store:
         row = self._connection.execute(select(t.runs).where(wanted)).first()
         if row is None:
             raise RunNotFoundError(unknown_run(self.location, run_id))
-        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source)
+        return RunRow(row.id, row.run_id, row.program, row.recovery, row.source, row.turn)
 
     def create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,
                    term: float, now: float, *, alone: bool = False) -> RunRow:  # fmt: skip
@@ -85,9 +85,9 @@ class Store:
                     f"store {self.location} already has a run {run_id!r}; recover it, or choose another run id"
                 ) from None
             run = _new_id(made)
-            lease.take(connection, run, holder, term, now)
+            turn = lease.take(connection, run, holder, term, now)
             self._enter(connection, run, 0, -1, document, now)
-        return RunRow(run, run_id, program, 0, source)
+        return RunRow(run, run_id, program, 0, source, turn)
 
     def enter_recovery(self, row: RunRow, looks_back_to: int | None, rerun: Rerun | None, source: str | None,
                        document: str, holder: lease.Holder, term: float, now: float,
@@ -98,7 +98,7 @@ class Store:
         `asked` is the request for that, made here where there is none.
         """
         with transaction(self._connection) as connection:
-            lease.take(connection, row.id, holder, term, now)
+            turn = lease.take(connection, row.id, holder, term, now)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one() + 1
             changed = {"recovery": recovery} | ({"source": source} if source is not None else {})
             connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(**changed))
@@ -109,13 +109,13 @@ class Store:
             reruns.settle(connection, row.id, recovery - 1, None, now)
             if rerun is not None:
                 reruns.begin(connection, row.id, asked, rerun, recovery, now)
-        return RunRow(row.id, row.run_id, row.program, recovery, row.source)
+        return RunRow(row.id, row.run_id, row.program, recovery, row.source, turn)
 
     def enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
         """Take the run's lease and go on with its present recovery."""
         recoveries = t.recoveries
         with transaction(self._connection) as connection:
-            lease.take(connection, row.id, holder, term, now)
+            turn = lease.take(connection, row.id, holder, term, now)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one()
             program = self._program(connection, document)
             connection.execute(
@@ -128,7 +128,7 @@ class Store:
                     (recoveries.c.ended, None),
                 )
             )
-        return RunRow(row.id, row.run_id, row.program, recovery, row.source)
+        return RunRow(row.id, row.run_id, row.program, recovery, row.source, turn)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,
                now: float, rerun: str | None = None) -> None:  # fmt: skip
@@ -189,7 +189,7 @@ class Store:
                 return None
             return self.backend.keep_result(row.run_id, text)
 
-        return TurnWriter(self._connection, row.id, row.recovery, holder.token, offload)
+        return TurnWriter(self._connection, row, holder.token, offload)
 
     # what an engine must know to go on
 

@@ -26,6 +26,7 @@ from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, backend_at
+from eventcore.record.rows import RunRow
 from eventcore.record.statements import Row, Statement
 
 DONE, REFUSED = RequestStatus.done.value, RequestStatus.refused.value
@@ -35,15 +36,17 @@ Offload = Callable[[str, Mapping[str, bytes]], str | None]
 class TurnWriter:
     """Writes turns of one run and recovery through one connection."""
 
-    def __init__(self, connection: Connection, run: int, recovery: int, holder: str, offload: Offload) -> None:
+    def __init__(self, connection: Connection, run: RunRow, holder: str, offload: Offload) -> None:
         self._cursor = connection.connection.cursor()
-        self._run = run
-        self._recovery = recovery
+        self._run = run.id
+        self._recovery = run.recovery
+        self._turn = run.turn  #: its number as the store must have it for the next turn to be this engine's
         self._holder = holder
         self._offload = offload
         self._kept: dict[tuple[str, str], str | None] = {}  #: files of results whose turn is not written yet
         self._backend = backend_at(connection)
         self._statements = _statements(type(self._backend))
+        self._fence = self._statements["next turn" if self._backend.is_remote else "lease"]
 
     def write(self, changes: Changes, now: float) -> None:
         """Commit the turn.
@@ -54,7 +57,7 @@ class TurnWriter:
         backend, statements = self._backend, self._statements
         work = ((statements[name], rows) for name, rows in self._rows(changes, now))
         try:
-            is_ours = backend.write_turn(self._cursor, statements["lease"], (self._run, self._holder), work)
+            is_ours = backend.write_turn(self._cursor, self._fence, self._fence_key, work)
         except backend.driver_error as error:
             explained = backend.explained(error)
             if explained is None:
@@ -62,6 +65,8 @@ class TurnWriter:
             raise StoreError(f"recording the run failed: {explained}, then recover the run") from error
         if not is_ours:
             raise LeaseLostError
+        if backend.is_remote:
+            self._turn += 1
         for progress in changes.loops.values():
             progress.is_recorded = True
 
@@ -74,8 +79,12 @@ class TurnWriter:
 
     def holds(self) -> bool:
         """Whether the run is still this engine's."""
-        self._statements["lease"].run(self._cursor, [(self._run, self._holder)])
+        self._statements["lease"].run(self._cursor, [self._fence_key])
         return self._cursor.fetchone() is not None
+
+    @property
+    def _fence_key(self) -> Row:
+        return self._run, self._holder, self._turn
 
     def _rows(self, changes: Changes, now: float) -> Iterator[tuple[str, Iterable[Row]]]:
         """What a turn writes, by statement; iterations come before the tasks in them."""
@@ -181,6 +190,7 @@ def _progress(progress: Progress) -> Row:
     return p.size, p.begun, p.over, p.failed, p.cancelled, p.broken, p.clean
 
 
+FENCE = ("id", "holder", "turn")
 KEY = ("run", "sequence", "step", "recovery")
 STANDING = ("status", "try", "due", "started", "ended", "raised", "clean", "ticket")
 PLACE = ("run", "sequence", "scope", "recovery")
@@ -210,14 +220,20 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         .values(status=bindparam("status"), reason=bindparam("reason"), answered_at=bindparam("answered_at"))
     )
     moved = update(t.requests).where(t.requests.c.id == bindparam("b_id")).values(argument=bindparam("argument"))
-    held = select(runs.c.id).where(runs.c.id == bindparam("b_id"), runs.c.holder == bindparam("b_holder"))
+    is_ours = where(runs, *FENCE)
+    held = Statement(select(runs.c.id).where(is_ours), positional, [f"b_{name}" for name in FENCE])
+    counted = Statement(
+        update(runs).where(is_ours).values(turn=runs.c.turn + literal_column("1")), positional,
+        [f"b_{name}" for name in FENCE],
+    )  # fmt: skip
     earlier = select(
         results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
     ).where(where(results, *KEY))
     carry = insert(results).from_select([*KEY, "value", "file"], earlier)
     delay_over = update(t.delays).where(where(t.delays, *WAIT)).values(over=literal_column("1"))
     return {
-        "lease": Statement(held, positional, ["b_id", "b_holder"]),
+        "lease": held,
+        "next turn": counted,
         "fact": inserted(t.facts, "run", "sequence", "event", "recovery", "scope", "at", "value"),
         "task": inserted(t.tasks, *KEY, "scope", "created", *STANDING),
         "task update": updated(t.tasks, STANDING, KEY),

@@ -205,7 +205,7 @@ def test_a_store_of_version_2_gets_the_columns_of_machines(tmp_path: Path) -> No
     with closing(opened(str(store))) as found:
         for column in ("holder_boot", "holder_namespace", "heartbeat_since_boot"):
             found.connection.exec_driver_sql(f"ALTER TABLE eventcore_runs DROP COLUMN {column}")
-        for table, column in (("tasks", "deadline"), ("tasks", "ticket"), ("facts", "value")):
+        for table, column in (("runs", "turn"), ("tasks", "deadline"), ("tasks", "ticket"), ("facts", "value")):
             found.connection.exec_driver_sql(f"ALTER TABLE eventcore_{table} DROP COLUMN {column}")
         found.connection.exec_driver_sql("UPDATE eventcore_schema_version SET version = 2")
         [(document,)] = rows(store, "SELECT document FROM eventcore_programs")
@@ -215,10 +215,10 @@ def test_a_store_of_version_2_gets_the_columns_of_machines(tmp_path: Path) -> No
         with transaction(found.connection) as connection:
             connection.execute(update(programs).values(**values))
     change_row(store, holder="x", holder_host="elsewhere", holder_pid=77, lease_term=60, heartbeat=time.time())
-    with pytest.raises(evr.EventcoreError, match=r"must be upgraded to schema version 4, but run .* process 77"):
+    with pytest.raises(evr.EventcoreError, match=r"must be upgraded to schema version 5, but run .* process 77"):
         opened(str(store))
     change_row(store, holder=None)
     assert program.run(run_mode=evr.RunMode.recover)
     assert rows(store, "SELECT document FROM eventcore_programs") == [(document,)]
-    assert rows(store, "SELECT version FROM eventcore_schema_version") == [(4,)]
+    assert rows(store, "SELECT version FROM eventcore_schema_version") == [(5,)]
     assert this_namespace() is not None or sys.platform != "linux"

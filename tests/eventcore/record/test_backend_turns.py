@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, bindparam, insert, literal_column, select, update
 
+from eventcore.decide.changes import Changes
 from eventcore.define.status import RunMode, Verdict
+from eventcore.errors import LeaseLostError
+from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, Work
 from eventcore.record.database import transaction
 from eventcore.record.statements import Row, Statement
-from tests.eventcore.record.places import Place, chained, succeed
+from eventcore.record.turns import TurnWriter
+from tests.eventcore.record.places import Place, chained, fail, succeed
 
 
 class Turn:
@@ -23,10 +28,12 @@ class Turn:
         self.backend = place.store.backend
         self._cursor = place.store.connection.connection.cursor()
         dialect = self.backend.dialect()
-        held = select(t.runs.c.id).where(t.runs.c.run_id == "run", t.runs.c.holder == "me")
-        parameters = {"run_id_1": "run", "holder_1": "me"}
-        self._fence = Statement(held, dialect, list(parameters))
-        self._key = tuple(parameters.values())
+        is_ours = and_(t.runs.c.run_id == bindparam("b_run_id"), t.runs.c.holder == bindparam("b_holder"))
+        held = select(t.runs.c.id).where(is_ours)
+        counted = update(t.runs).where(is_ours).values(turn=t.runs.c.turn + literal_column("1"))
+        fence = counted if self.backend.is_remote else held
+        self._fence = Statement(fence, dialect, ["b_run_id", "b_holder"])
+        self._key = ("run", "me")
         self._insert = Statement(insert(t.programs), dialect, ["digest", "document"])
 
     def write(self, *batches: list[Row], then: Exception | None = None) -> bool:
@@ -37,6 +44,13 @@ class Turn:
                 raise then
 
         return self.backend.write_turn(self._cursor, self._fence, self._key, work())
+
+
+@pytest.fixture(params=[False, True], ids=["", "counted"], autouse=True)
+def is_counted(request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of store also counts turns, as those do that are a network away."""
+    if request.param:
+        monkeypatch.setattr(type(place.store.backend), "is_remote", True)
 
 
 @pytest.fixture
@@ -74,6 +88,41 @@ def test_a_turn_that_breaks_off_leaves_nothing(place: Place, turn: Turn) -> None
     assert digests(place) == set()
     assert turn.write([("c", "")])
     assert digests(place) == {"c"}
+
+
+def test_each_take_of_the_lease_is_counted_and_far_away_each_turn(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[TurnWriter] = []
+    write = TurnWriter.write
+
+    def counting(writer: TurnWriter, *arguments: Any) -> None:
+        turns.append(writer)
+        write(writer, *arguments)
+
+    monkeypatch.setattr(TurnWriter, "write", counting)
+    for takes, mode in enumerate((RunMode.restart, RunMode.recover), 1):
+        chained(place.program(mode), succeed, fail).run()
+        assert len(turns) > takes
+        assert counted(place) == takes + (len(turns) if place.store.backend.is_remote else 0)
+
+
+def test_a_turn_that_is_not_the_next_one_is_not_written(place: Place) -> None:
+    me = lease.this_engine("me")
+    assert chained(place.program(), succeed).run()
+    with transaction(place.store.connection) as connection:
+        lease.take(connection, 1, me, 3600.0, time.time())
+    writer = place.store.writer(place.store.find_run(None, "run"), me, 10)
+    assert writer.holds()
+    place.store.connection.execute(update(t.runs).values(turn=t.runs.c.turn + 1))
+    assert not writer.holds()
+    with pytest.raises(LeaseLostError):
+        writer.write(Changes(), time.time())
+
+
+def counted(place: Place) -> int:
+    """How far the run's turns are counted."""
+    return int(place.store.connection.execute(select(t.runs.c.turn)).scalar_one())
 
 
 def test_a_transaction_is_whole_or_not_at_all(place: Place) -> None:
