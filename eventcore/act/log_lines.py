@@ -19,6 +19,8 @@ from eventcore.act.observer import (
     RunFoundOver,
     RunPaused,
     RunStopping,
+    StoreCameBack,
+    StoreWentAway,
     TaskEnded,
     TaskNotice,
     TaskSkipped,
@@ -40,6 +42,8 @@ LEVELS: Mapping[type[Notice], int] = {
     RequestTaken: logging.WARNING,
     RunPaused: logging.WARNING,
     RunStopping: logging.WARNING,
+    StoreWentAway: logging.WARNING,
+    StoreCameBack: logging.WARNING,
     AttemptFailed: logging.ERROR,  # at WARNING if another try follows
 }
 
@@ -129,6 +133,14 @@ def _run_stopping(told: RunStopping) -> None:
         log.warning("Stopping: no step is running")
 
 
+def _store_went_away(told: StoreWentAway) -> None:
+    log.warning("Waiting up to %.0f s for the database, while steps that run go on: %s", told.patience, told.reason)
+
+
+def _store_came_back(told: StoreCameBack) -> None:
+    log.warning("The database is back after %.0f s", told.seconds)
+
+
 def _run_finished(told: RunFinished) -> None:
     """The run's last line, after those for what was not reached or has stalled."""
     if told.interrupted:
@@ -173,5 +185,7 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], None]] = {
     RequestTaken: _request_taken,
     RunPaused: _run_paused,
     RunStopping: _run_stopping,
+    StoreWentAway: _store_went_away,
+    StoreCameBack: _store_came_back,
     AttemptFailed: _attempt_failed,
 }

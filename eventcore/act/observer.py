@@ -102,6 +102,19 @@ class RunStopping(Notice, frozen=True):
     running: int  #: how many steps run
 
 
+class StoreWentAway(Notice, frozen=True):
+    """The database cannot be reached; steps that run go on, and what they do is recorded when it is back."""
+
+    reason: str
+    patience: float  #: seconds for which it is waited for
+
+
+class StoreCameBack(Notice, frozen=True):
+    """The database can be reached again."""
+
+    seconds: float  #: for how long it was away
+
+
 class TurnRecorded(Notice, frozen=True):
     """A turn was committed; tells views that read the store when to read it again."""
 
@@ -125,7 +138,7 @@ class RunAbandoned(Notice, frozen=True):
 
 EVERYTHING: Collection[type[Notice]] = (
     RunEntered, RunFoundOver, ProgramChanged, TaskStarted, AttemptFailed, TaskEnded, TaskSkipped, RequestTaken,
-    RunPaused, RunResumed, RunStopping, TurnRecorded, RunFinished, RunAbandoned,
+    RunPaused, RunResumed, RunStopping, StoreWentAway, StoreCameBack, TurnRecorded, RunFinished, RunAbandoned,
 )  # fmt: skip
 
 

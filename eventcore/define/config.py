@@ -84,6 +84,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     durability: Literal["full", "normal"] = "full"  #: survive power loss, or any crash of a process
     max_result_size: int = 1_000_000  #: characters; a longer result goes to a file next to the store
     lease_term: float = 30.0  #: seconds of silence after which another engine may take the run over
+    database_patience: float = 600.0  #: seconds for which a run waits for a server's database that is away
     retries: int = 0  #: further tries after a failure
     retry_delay: RetryDelay = 0.0  #: seconds, a list of them, or {first, factor, max, jitter}
     timeout: float | None = None  #: seconds that one try may take
@@ -236,6 +237,7 @@ def _check_ranges(config: Config | StepConfig, where: str) -> None:
     check("deadline", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
     check("sleep_between_loops", lambda v: 0 <= v < INFINITE, "a number of seconds, 0 or more")
     check("lease_term", lambda v: 0 < v < INFINITE, "a number of seconds above 0")
+    check("database_patience", lambda v: 0 <= v < INFINITE, "a number of seconds, 0 or more")
     check("max_result_size", lambda v: v > 0, "a number of characters above 0")
     check("logdir", _is_for_the_system, "the path of a folder, without NUL and lone surrogates")
     check("envvar_prefix", lambda v: "=" not in v and _is_for_the_system(v),

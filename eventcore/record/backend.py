@@ -100,6 +100,10 @@ class Backend(ABC):
     def explained(self, error: BaseException | None) -> StoreError | None:
         """The error of the driver as one that names the store and the remedy; None for what is a defect of the code."""
 
+    def is_outage(self, error: BaseException | None) -> bool:
+        """Whether the error of the driver passes: the database is away for a while, or wants the work done again."""
+        return False
+
     def defect(self, connection: Connection) -> str | None:
         """What the database finds wrong with the store, in words; None where it finds nothing, or cannot look."""
         return None
@@ -209,8 +213,8 @@ class Backend(ABC):
         return
 
 
-def backend_at(connection: Connection) -> Backend:
-    """The backend of an open store's connection."""
-    backend = connection.get_execution_options()[BACKEND]
+def backend_at(place: Connection | Engine) -> Backend:
+    """The backend of an open store, by its engine or a connection."""
+    backend = place.get_execution_options()[BACKEND]
     assert isinstance(backend, Backend)
     return backend

@@ -16,12 +16,13 @@ from sqlalchemy.exc import IntegrityError
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.values import Content
-from eventcore.errors import RunExistsError, RunNotFoundError
+from eventcore.errors import RunExistsError, RunHeldError, RunNotFoundError
 from eventcore.record import identity, lease, requests, reruns
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.latest import is_inside, is_latest
+from eventcore.record.patience import PatientConnection, patience_of
 from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
 from eventcore.record.whose import own_latest, unknown_run
@@ -33,8 +34,11 @@ class Store:
     def __init__(self, location: str, durability: str = "full", *, create: bool = True) -> None:
         self.location = location
         self._database = open_database(location, durability, create=create)
-        self._connection: Connection = self._database.connect()
-        self.backend = backend_at(self._connection)
+        backend = self.backend = backend_at(self._database)
+        self._connection: Connection = (
+            PatientConnection(self._database) if backend.is_remote else self._database.connect()
+        )
+        self.patience = patience_of(self._connection)
 
     @property
     def connection(self) -> Connection:
@@ -73,6 +77,11 @@ class Store:
 
         With `alone`, it raises `UnderWayError` where a living engine works on another run of the program.
         """
+        make = partial(self._create_run, run_id, program, source, document, holder, term, now, alone=alone)
+        return self._entered(holder, make)
+
+    def _create_run(self, run_id: str, program: str, source: str | None, document: str, holder: lease.Holder,
+                    term: float, now: float, *, alone: bool) -> RunRow:  # fmt: skip
         with transaction(self._connection) as connection:
             if alone:
                 lease.check_alone(connection, program, now)
@@ -97,6 +106,12 @@ class Store:
         It counts recoveries up to `looks_back_to` as history, and `rerun` says what of it runs again all the same;
         `asked` is the request for that, made here where there is none.
         """
+        enter = partial(self._enter_recovery, row, looks_back_to, rerun, source, document, holder, term, now, asked)
+        return self._entered(holder, enter)
+
+    def _enter_recovery(self, row: RunRow, looks_back_to: int | None, rerun: Rerun | None, source: str | None,
+                        document: str, holder: lease.Holder, term: float, now: float,
+                        asked: int | None) -> RunRow:  # fmt: skip
         with transaction(self._connection) as connection:
             turn = lease.take(connection, row.id, holder, term, now)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one() + 1
@@ -113,6 +128,9 @@ class Store:
 
     def enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
         """Take the run's lease and go on with its present recovery."""
+        return self._entered(holder, partial(self._enter_again, row, document, holder, term, now))
+
+    def _enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
         recoveries = t.recoveries
         with transaction(self._connection) as connection:
             turn = lease.take(connection, row.id, holder, term, now)
@@ -129,6 +147,27 @@ class Store:
                 )
             )
         return RunRow(row.id, row.run_id, row.program, recovery, row.source, turn)
+
+    def _entered(self, holder: lease.Holder, enter: Callable[[], RunRow]) -> RunRow:
+        """Enter a run once, also where the database goes away before it has answered."""
+
+        def work(again: bool) -> RunRow:
+            found = self._held_by(holder) if again else None
+            if found is not None:
+                return found
+            try:
+                return enter()
+            except (RunExistsError, RunHeldError):
+                found = self._held_by(holder) if again else None
+                if found is None:
+                    raise
+                return found
+
+        return self.patience.tried(work)
+
+    def _held_by(self, holder: lease.Holder) -> RunRow | None:
+        row = self._connection.execute(select(t.runs).where(t.runs.c.holder == holder.token)).first()
+        return None if row is None else RunRow(row.id, row.run_id, row.program, row.recovery, row.source, row.turn)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,
                now: float, rerun: str | None = None) -> None:  # fmt: skip
@@ -154,9 +193,15 @@ class Store:
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
     ) -> None:
         """Record how the run stands and give up its lease."""
+        with reported(self.location):
+            self.patience.tried(lambda _: self._leave_run(row, holder, verdict, report, now))
+
+    def _leave_run(
+        self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
+    ) -> None:
         recoveries = t.recoveries
         ended = None if verdict in (Verdict.running, Verdict.pending) else now
-        with reported(self.location), transaction(self._connection) as connection:
+        with transaction(self._connection) as connection:
             if not lease.beat(connection, row.id, holder, now):
                 return
             connection.execute(
@@ -189,7 +234,10 @@ class Store:
                 return None
             return self.backend.keep_result(row.run_id, text)
 
-        return TurnWriter(self._connection, row, holder.token, offload)
+        def patiently(text: str, files: Mapping[str, bytes]) -> str | None:
+            return self.patience.tried(lambda _: offload(text, files))
+
+        return TurnWriter(self._connection, row, holder.token, patiently)
 
     # what an engine must know to go on
 

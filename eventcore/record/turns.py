@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from eventcore.decide.changes import Changes, Leftovers
 from eventcore.decide.state import Iteration, Progress, Task
@@ -25,7 +26,8 @@ from eventcore.define.answer import RequestStatus
 from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
-from eventcore.record.backend import Backend, backend_at
+from eventcore.record.backend import Backend, Work, backend_at
+from eventcore.record.patience import cause, patience_of
 from eventcore.record.rows import RunRow
 from eventcore.record.statements import Row, Statement
 
@@ -37,7 +39,9 @@ class TurnWriter:
     """Writes turns of one run and recovery through one connection."""
 
     def __init__(self, connection: Connection, run: RunRow, holder: str, offload: Offload) -> None:
+        self._connection = connection
         self._cursor = connection.connection.cursor()
+        self._patience = patience_of(connection)
         self._run = run.id
         self._recovery = run.recovery
         self._turn = run.turn  #: its number as the store must have it for the next turn to be this engine's
@@ -55,11 +59,13 @@ class TurnWriter:
         database cannot be written.
         """
         backend, statements = self._backend, self._statements
-        work = ((statements[name], rows) for name, rows in self._rows(changes, now))
+        work: Work = ((statements[name], rows) for name, rows in self._rows(changes, now))
+        if backend.is_remote:  # it may have to be written again
+            work = [(statement, list(rows)) for statement, rows in work]
         try:
-            is_ours = backend.write_turn(self._cursor, self._fence, self._fence_key, work)
-        except backend.driver_error as error:
-            explained = backend.explained(error)
+            is_ours = self._patience.tried(partial(self._write, work))
+        except (backend.driver_error, DBAPIError, StoreError) as error:
+            explained = error if isinstance(error, StoreError) else backend.explained(cause(error))
             if explained is None:
                 raise
             raise StoreError(f"recording the run failed: {explained}, then recover the run") from error
@@ -70,6 +76,31 @@ class TurnWriter:
         for progress in changes.loops.values():
             progress.is_recorded = True
 
+    def _write(self, work: Work, again: bool) -> bool:
+        """Commit the turn if the run is still this engine's, and this its next turn.
+
+        Again, it is looked up first whether it has been written. It may still be under way then: nothing is doubled,
+        since only one can count to its number, and the other is looked up once more.
+        """
+        if again:
+            self._cursor = self._connection.connection.cursor()
+            if self._is_written():
+                return True
+        is_ours = self._backend.write_turn(self._cursor, self._fence, self._fence_key, work)
+        return is_ours or (again and self._is_written())
+
+    def _is_written(self) -> bool:
+        """Whether the turn took effect although the database did not answer: the number of the run's turns tells."""
+        runs = t.runs
+        query = select(runs.c.turn).where(runs.c.id == self._run, runs.c.holder == self._holder)
+        turn = self._connection.execute(query).scalar()
+        if turn is not None and turn < self._turn:
+            raise StoreError(
+                f"store {self._backend.name} has lost turns of the run that it had confirmed: it is at turn {turn}, "
+                f"not {self._turn}; find out whether it was restored from a backup, or is set not to flush commits"
+            )
+        return turn == self._turn + 1
+
     def keep(self, task: Task, result: str, files: Mapping[str, bytes]) -> None:
         """Put the result of a task, if it is large, and its files where the turn that ends it may refer to them.
 
@@ -79,8 +110,14 @@ class TurnWriter:
 
     def holds(self) -> bool:
         """Whether the run is still this engine's."""
-        self._statements["lease"].run(self._cursor, [self._fence_key])
-        return self._cursor.fetchone() is not None
+
+        def look(again: bool) -> bool:
+            if again:
+                self._cursor = self._connection.connection.cursor()
+            self._statements["lease"].run(self._cursor, [self._fence_key])
+            return self._cursor.fetchone() is not None
+
+        return self._patience.tried(look)
 
     @property
     def _fence_key(self) -> Row:

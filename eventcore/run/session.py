@@ -52,6 +52,7 @@ from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
 from eventcore.run.interrupts import interruption
 from eventcore.run.next_action import in_words
+from eventcore.run.outages import Outages
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
 from eventcore.run.tenure import Tenure
@@ -84,6 +85,8 @@ class Session:
         self._left_out = ""  #: steps that were added, and that continuing cannot add to iterations that are over
         self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
         self._asked: int | None = None  #: the request for the rerun that this call carries out
+        store.patience.seconds = config.database_patience
+        store.patience.listener = Outages(observers, clock, lambda: "" if self._row is None else self._row.run_id)
 
     def run(self, request: Request, document: str, starts: Iterable[tuple[str, str]], passes: int) -> bool:
         """Work on the run as `request` says; raises `KeyboardInterrupt` after an orderly interruption.
@@ -184,6 +187,7 @@ class Session:
                 waker.listen(lambda: engine.post(Asked()))
                 report = engine.run(passes)
         except BaseException as error:
+            self._store.patience.seconds = 0.0
             with suppress(StoreError):  # the first error says more
                 self._leave(row, holder, report)
             if isinstance(error, KeyboardInterrupt):

@@ -20,6 +20,12 @@ FORBIDDEN = {1044, 1045, 1142, 1227, 1698}
 NOT_THERE = {1049, 1146, 1054}
 
 
+#: codes of errors that pass: the connection is lost or refused, there are too many, the server ends or only reads, a
+#: deadlock, a lock that was not to be had in time
+PASSING = {1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1290, 1836, 1927, 2002, 2003, 2006,
+           2013, 2014, 2045, 2055, 4031}  # fmt: skip
+
+
 class MariaDB(Server):
     """A store in a database of MariaDB 10.6 or later."""
 
@@ -68,6 +74,15 @@ class MariaDB(Server):
             return StoreError(f"store {self.name}: {said}; check that the server runs and that this host may reach it")
         return None
 
+    def is_outage(self, error: BaseException | None) -> bool:
+        """A lost or refused connection, a server that ends or only reads, a deadlock."""
+        import pymysql
+
+        if not isinstance(error, pymysql.err.Error):
+            return False
+        code = error.args[0] if error.args else None
+        return code in PASSING or (isinstance(error, pymysql.err.InterfaceError) and code == 0)
+
     @contextmanager
     def schema_change(self, connection: Connection) -> Iterator[None]:
         """Under a lock of its name: each change of the schema is a commit here, so that a killed one is begun again."""
@@ -101,7 +116,12 @@ class MariaDB(Server):
         if connection.unix_socket:
             connection.connect()
         else:
-            connection.connect(watched_socket(connection.host, connection.port))
+            try:
+                made = watched_socket(connection.host, connection.port)
+            except OSError as error:
+                told = f"cannot connect to {connection.host}:{connection.port} ({error})"
+                raise pymysql.err.OperationalError(2003, told) from error
+            connection.connect(made)
         return connection
 
     def _configure(self, connection: Any, _: Any) -> None:

@@ -14,6 +14,11 @@ from eventcore.record.server import CONNECT_TIMEOUT, SILENCE, Server, first_line
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
 
+#: how the states of errors begin that pass: the connection is lost, there are too many, the server starts, ends or only
+#: reads (after another one has taken its place), a deadlock, a lock that was not to be had in time
+PASSING = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "40", "55P03")
+
+
 class PostgreSQL(Server):
     """A store in a database of PostgreSQL 12 or later, in the first schema of the user's search path."""
 
@@ -56,6 +61,17 @@ class PostgreSQL(Server):
         if isinstance(error, psycopg.ProgrammingError | psycopg.DataError):
             return None
         return StoreError(f"store {self.name}: {said}; see the log of the server")
+
+    def is_outage(self, error: BaseException | None) -> bool:
+        """A lost or refused connection, a server that starts, ends or only reads, a deadlock."""
+        import psycopg
+
+        if isinstance(error, psycopg.InterfaceError):
+            return True  # the connection is closed
+        if not isinstance(error, psycopg.Error):
+            return False
+        state = error.sqlstate
+        return isinstance(error, psycopg.OperationalError) if state is None else state.startswith(PASSING)
 
     @contextmanager
     def schema_change(self, connection: Connection) -> Iterator[None]:
