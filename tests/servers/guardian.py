@@ -7,6 +7,7 @@ ends with it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -172,11 +173,15 @@ def main(kind: str, name: str, starter: int, settings: Sequence[str]) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         try:
             listener.bind(f"\0{name}")
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return
+            raise
         listener.listen(100)
         if os.fork():
             return  # whoever started this may go on: it can be spoken to
+        for output in (1, 2):  # which somebody may read to its end
+            os.dup2(0, output)
         server = Server(SOFTWARE[kind], settings)
         try:
             Guardian(server, listener, starter).serve()

@@ -33,11 +33,17 @@ sys.stdin.read()
 def connected(location: str, **options: Any) -> Any:
     """A connection of the kind's driver to a place, which commits each statement."""
     parts = urlsplit(location)
-    user = {"host": parts.hostname, "port": parts.port, "user": parts.username, "autocommit": True, **options}
+    user: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": parts.username,
+        "autocommit": True,
+        **options,
+    }
     if parts.scheme == "postgresql":
         import psycopg
 
-        return psycopg.connect(dbname=parts.path[1:], **dict(parse_qsl(parts.query)), **user)
+        return psycopg.connect(dbname=parts.path[1:], **user | dict(parse_qsl(parts.query)))
     import pymysql
 
     return pymysql.connect(database=parts.path[1:] or None, ssl_disabled=True, **user)
@@ -86,7 +92,7 @@ def test_a_killed_server_is_back_with_what_was_committed(kind: str) -> None:
             with closing(connected(own(found))) as connection:
                 said(connection, f"INSERT INTO t VALUES ({number})", "SELECT 1")
                 found.kill()
-                with pytest.raises(Exception, match="(?i)lost|closed|gone|terminat"):
+                with pytest.raises(Exception, match=r"(?i)lost|closed|gone|terminat"):
                     said(connection, "SELECT 1")
             with pytest.raises(Exception, match="refused"):
                 connected(own(found))
@@ -102,7 +108,7 @@ def test_a_killed_server_is_back_with_what_was_committed(kind: str) -> None:
 def test_one_user_needs_a_password(kind: str) -> None:
     location = own(shared(kind)).replace(f"{USER}@", f"{GUARDED}@")
     connected(location, password=PASSWORD).close()
-    with pytest.raises(Exception, match="denied|password"):
+    with pytest.raises(Exception, match=r"denied|password"):
         connected(location, password="wrong")
 
 
@@ -112,8 +118,8 @@ def test_settings_reach_a_server() -> None:
 
 
 @pytest.mark.parametrize("kind", SOFTWARE)
-def test_workers_of_a_session_share_a_server_which_ends_with_the_last_of_them(kind: str, tmp_path: Path) -> None:
-    session = {"PYTEST_XDIST_TESTRUNUID": str(tmp_path)}
+def test_workers_of_a_session_share_a_server_which_ends_with_the_last_of_them(kind: str) -> None:
+    session = {"PYTEST_XDIST_TESTRUNUID": f"another one of {os.getpid()}"}
     workers = [_asking(kind, "shared", **session) for _ in range(3)]
     pids = {_line(worker) for worker in workers}
     assert len(pids) == 1
