@@ -14,7 +14,7 @@ demo: $(VENV)/.ready-demo
 	@echo "To have the sequent command in this shell: . $(BIN)/activate"
 
 test: $(VENV)/.ready-test
-	@sh tests/services/packages.sh
+	@sh tests/packages.sh
 	@sh tests/lint_scripts.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -22,7 +22,7 @@ test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -n 2
 
 coverage: $(VENV)/.ready-test
-	@sh tests/services/packages.sh
+	@sh tests/packages.sh
 	@rm -rf coverage
 	$(BIN)/python -m coverage run -m pytest -n 2
 	@$(BIN)/python -m coverage combine --quiet

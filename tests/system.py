@@ -21,5 +21,5 @@ def system_command(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         left_alone = " and SYSTEM=no left the machine alone" if os.environ.get("SYSTEM") == "no" else ""
-        not_there(f"there is no {name}{left_alone}; as root, `sh tests/services/packages.sh` installs it")
+        not_there(f"there is no {name}{left_alone}; as root, `sh tests/packages.sh` installs it")
     return found
