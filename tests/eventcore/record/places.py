@@ -17,13 +17,18 @@ from eventcore.record.reading import Reader, reading
 from eventcore.record.store import Store
 from eventcore.record.views import RunView
 from tests.property.reading import share
+from tests.servers import stores
 from tests.support import eventor
 
 KINDS: dict[str, Callable[[Path], str]] = {
     "file": lambda folder: str(folder / "runs.db"),
     "memory": lambda folder: ":memory:",
+    "postgresql": stores.postgresql,
+    "mariadb": stores.mariadb,
 }
-SHARED = ["file"]  #: those that others can open, too
+SHARED = [kind for kind in KINDS if kind != "memory"]  #: those that others can open, too
+LOCAL = ["file", "memory"]  #: those of this machine alone
+REMOTE = ["postgresql", "mariadb"]  #: those on servers
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,7 @@ def test_a_store_that_cannot_be_written_ends_the_run_in_words(place: Place, monk
     def refuses(*_: Any) -> bool:
         raise gone("the server went away")
 
-    program = chained(place.program(), succeed)
+    program = chained(place.program(database_patience=0.1), succeed)
     with monkeypatch.context() as patch:
         patch.setattr(type(place.store.backend), "write_turn", refuses)
         with pytest.raises(StoreError, match=r"recording the run failed.*went away.*then recover the run"):

@@ -26,7 +26,7 @@ from eventcore.record.reading import reading
 from eventcore.record.store import Store, opened
 from eventcore.record.upgrades import prepare
 from tests.crash.processes import eventually
-from tests.eventcore.record.places import KINDS, SHARED, Place, chained
+from tests.eventcore.record.places import KINDS, LOCAL, Place, chained
 from tests.support import ROOT
 
 NEXT = schema.VERSION + 1
@@ -52,7 +52,7 @@ def version(store: Store) -> list[int]:
     return list(store.connection.execute(select(schema.schema_version.c.version)).scalars())
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=LOCAL)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A store with a run, of the present version."""
     with closing(opened(KINDS[request.param](tmp_path), "normal")) as store:
@@ -227,7 +227,7 @@ def upgrader(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]
         process.communicate()
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture(params=["file"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     found = KINDS[request.param](tmp_path)
     with closing(opened(found, "normal")) as store:
