@@ -1,0 +1,255 @@
+"""A database that goes away: nothing is lost, nothing is recorded twice, and the run goes on when it is back."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+import eventcore as evr
+from eventcore.act.observer import RunAbandoned, StoreCameBack, StoreWentAway
+from eventcore.define.status import RunMode
+from eventcore.errors import StoreError
+from eventcore.record import lease
+from eventcore.record import schema as t
+from eventcore.record.reading import reading
+from eventcore.record.store import opened
+from tests.eventcore.record.places import chained, succeed
+from tests.servers.proxy import Proxy
+from tests.servers.served import Served
+from tests.support import Recorder, eventor
+
+
+def numbered(program: evr.Eventor, steps: int, work: Callable[[int], object]) -> evr.Eventor:
+    """Have the program run a chain of steps; each returns a text with its number that stands nowhere else."""
+
+    def step(number: int) -> str:
+        work(number)
+        return f"<result {number}>"
+
+    event = program.add_event("go")
+    program.trigger_event(event, 1)
+    for number in range(1, steps + 1):
+        done = program.add_event(f"done {number}")
+        made = program.add_step(f"s{number}", step, (number,), triggers={evr.StepStatus.success: [done]})
+        program.add_assoc(event, made)
+        event = done
+    return program
+
+
+def recorded(location: str) -> tuple[list[str], list[str]]:
+    """The steps that are recorded as done, and their results."""
+    with closing(opened(location, create=False)) as store:
+        tasks = store.connection.execute(select(t.tasks.c.step, t.tasks.c.status, t.tasks.c["try"])).all()
+        results = store.connection.execute(select(t.results.c.value)).scalars().all()
+    assert {(status, tries) for _, status, tries in tasks} == {("success", 1)}
+    return sorted(step for step, _, _ in tasks), sorted(filter(None, results))
+
+
+def assert_all_once(location: str, done: list[int], steps: int) -> None:
+    assert Counter(done) == Counter(range(1, steps + 1))
+    tasks, results = recorded(location)
+    assert tasks == sorted(f"s{number}" for number in range(1, steps + 1))
+    assert results == sorted(f'"<result {number}>"' for number in range(1, steps + 1))
+
+
+@contextmanager
+def beside(work: Callable[[], None]) -> Iterator[None]:
+    """Do the work in another thread meanwhile."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def test_a_server_that_crashes_twenty_times_in_a_run_of_a_thousand_steps(served: Served, location: str) -> None:
+    done: list[int] = []
+    reached = [threading.Event() for _ in range(20)]
+    rng = random.Random(20)
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number % 50 == 25:
+            reached[number // 50].set()
+
+    def crash() -> None:
+        for one in reached:
+            one.wait()
+            time.sleep(rng.uniform(0, 0.02))  # anywhere in a turn
+            served.kill()
+            served.start()
+
+    with beside(crash):
+        assert numbered(eventor(location), 1000, work).run()
+    assert_all_once(location, done, 1000)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_connection_that_is_cut_in_the_middle_of_a_turn(
+    served: Served, location: str, after: bool, reset: bool
+) -> None:
+    done: list[int] = []
+    opened(location).close()
+    with Proxy(served.port) as proxy:
+
+        def work(number: int) -> None:
+            done.append(number)
+            if number % 4 == 1:
+                cut = proxy.cut_after if after else proxy.cut_before
+                cut(f"<result {number}>".encode(), reset=reset)
+
+        assert numbered(eventor(proxy.url(location)), 12, work).run()
+        assert proxy.cuts == 3
+    assert_all_once(location, done, 12)
+
+
+def test_a_server_that_does_not_answer_is_waited_for(served: Served, location: str) -> None:
+    done: list[int] = []
+    opened(location).close()
+    with Proxy(served.port) as proxy:
+
+        def work(number: int) -> None:
+            done.append(number)
+            if number == 3:
+                proxy.silence()
+                threading.Timer(2.0, proxy.heal).start()
+
+        assert numbered(eventor(proxy.url(location)), 6, work).run()
+    assert_all_once(location, done, 6)
+
+
+def test_a_connection_without_a_sign_of_life_is_given_up(location: str) -> None:
+    with closing(opened(location)) as store:
+        driver: Any = store.connection.connection.driver_connection
+        number = driver.fileno() if hasattr(driver, "fileno") else driver._sock.fileno()
+        with socket.socket(fileno=os.dup(number)) as seen:
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 4_000
+            assert seen.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 4
+
+
+def test_steps_go_on_while_the_database_is_away(served: Served, location: str, tmp_path: Any) -> None:
+    program = evr.Eventor("program", location, config={"console": False, "logdir": str(tmp_path), "max_concurrent": 3})
+    heard = Recorder(StoreWentAway, StoreCameBack)
+    program.add_observer(heard)
+    down = tmp_path / "down"
+
+    def stop() -> None:
+        served.kill()
+        down.touch()
+
+    def long() -> bool:
+        while not down.exists():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        return True
+
+    go = program.add_event("go")
+    program.trigger_event(go, 1)
+    program.add_assoc(go, program.add_step("stop", stop, config={"task_construct": "invoke"}))
+    program.add_assoc(go, *[program.add_step(f"long {number}", long) for number in range(2)])
+
+    def start() -> None:
+        while not down.exists():
+            time.sleep(0.01)
+        time.sleep(2)
+        served.start()
+
+    with beside(start):
+        assert program.run()
+    assert [notice.patience for notice in heard.of(StoreWentAway)] == [600]
+    assert len(heard.of(StoreCameBack)) == 1
+    tasks, _ = recorded(location)
+    assert tasks == ["long 0", "long 1", "stop"]
+
+
+def test_beyond_its_patience_a_run_ends_in_one_line_and_can_be_recovered(served: Served, location: str) -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number == 3 and done.count(3) == 1:
+            served.kill()
+
+    heard = Recorder(RunAbandoned)
+    program = numbered(eventor(location, database_patience=0.5), 5, work)
+    program.add_observer(heard)
+    with pytest.raises(StoreError, match=r"waited for .* s \(database_patience\), then recover the run"):
+        program.run()
+    assert len(heard.heard) == 1
+    served.start()
+    assert program.run(run_mode=RunMode.recover)
+    assert done == [1, 2, 3, 3, 4, 5]
+
+
+def test_connections_that_the_server_ends_are_made_anew(served: Served, location: str) -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number % 2:
+            end_connections(served)
+
+    assert numbered(eventor(location), 8, work).run()
+    assert_all_once(location, done, 8)
+
+
+def end_connections(served: Served) -> None:
+    """What a server does with those that were idle for too long."""
+    if served.kind == "postgresql":
+        import psycopg
+
+        with psycopg.connect(host="127.0.0.1", port=served.port, user="test", dbname="postgres") as other:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                          "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")  # fmt: skip
+        return
+    import pymysql
+
+    connection = pymysql.connect(host="127.0.0.1", port=served.port, user="test", ssl_disabled=True)
+    cursor = connection.cursor()
+    cursor.execute("SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND user = 'test'")
+    for (number,) in cursor.fetchall():
+        cursor.execute(f"KILL CONNECTION {number}")
+    connection.close()
+
+
+@pytest.mark.parametrize("mode", [RunMode.restart, RunMode.recover, RunMode.continue_])
+def test_a_run_is_entered_and_left_once_though_the_answers_are_lost(
+    served: Served, location: str, mode: RunMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mode is not RunMode.restart:
+        chained(eventor(location, run_id="run"), succeed).run(max_loops=0)  # left pending, with nothing done
+    with Proxy(served.port) as proxy, monkeypatch.context() as patch:
+        for change in ("take", "give_up"):
+            patch.setattr(lease, change, and_then(getattr(lease, change), lambda: proxy.cut_after(b"COMMIT")))
+        program = chained(eventor(proxy.url(location), mode, run_id="run"), succeed)
+        assert program.run()
+        assert proxy.cuts == 2
+    with reading(location) as reader:
+        (run,) = reader.runs(time.time())
+        assert (run.recovery, run.is_held, run.verdict) == (mode is RunMode.recover, False, evr.Verdict.success)
+
+
+def and_then(function: Callable[..., Any], more: Callable[[], None]) -> Callable[..., Any]:
+    """The function, and something after it, the first time."""
+    left = [more]
+
+    def both(*arguments: Any) -> Any:
+        result = function(*arguments)
+        while left:
+            left.pop()()
+        return result
+
+    return both
