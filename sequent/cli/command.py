@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -39,6 +40,7 @@ VERBS = {
     "emit": "Emit an event of the step that started this program.",
     "rerun": "Rerun a step that has already succeeded.",
     "clean": "Delete old runs.",
+    "secret": "Make keys, and encrypt the passwords of a config.",
 }
 
 
@@ -121,6 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _performed(arguments: Sequence[str] | None) -> int:
     """Run the command; returns the exit code."""
+    if "EVENTCORE_PASSWORDS" in os.environ:
+        from sequent.cli.handed_over import take_over
+
+        take_over()
     try:
         code = sequent.main(args=arguments, prog_name="sequent", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -17,6 +17,7 @@ import msgspec
 
 from eventcore.define.classes import script_is
 from eventcore.define.error_text import error_text, headline
+from eventcore.define.passwords import withheld
 from eventcore.errors import EventcoreError
 from eventcore.record.identity import NOTES
 from eventcore.record.registry import backend_of
@@ -45,6 +46,7 @@ def parse_target(text: str, *, or_folder: bool = False) -> Target:
     With `or_folder`, the message says that it could have named a folder of stores.
     """
     if "://" in text:
+        text = withheld(text)
         return Target(text, store=_file_of(text))
     path = Path(text)
     if _is_file(path):
