@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -169,6 +170,26 @@ def test_a_configured_password_is_found_again_by_the_tag_that_hints_name(folder:
     (folder / "mended").touch()
     assert "success" in sequent(folder, *hint.split())
     (folder / "password").unlink()
+    check_left(folder, url)
+
+
+def test_a_file_of_the_databases_own_has_the_password_for_all_commands(
+    folder: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "own.cnf"
+    bare = withheld(url)
+    if url.startswith("postgresql"):
+        file.write_text("*:*:*:*:" + PASSWORD.replace(":", "\\:") + "\n")
+        monkeypatch.setenv("PGPASSFILE", str(file))
+    else:
+        file.write_text(f"[client]\npassword={PASSWORD}\n")
+        bare = f"{bare}?read_default_file={file}"
+    file.chmod(0o600)
+    first = sequent(folder, "run", "flow.py", "--store", bare)
+    hint = next(line for line in first.splitlines() if "then run: " in line).partition("then run: sequent ")[2]
+    (folder / "mended").touch()
+    assert "success" in sequent(folder, *shlex.split(hint))
+    file.unlink()
     check_left(folder, url)
 
 
