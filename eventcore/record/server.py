@@ -48,6 +48,10 @@ class Server(Backend):
                 f"store {scheme}://...: this is not a URL; write {scheme}://user@host:port/database"
             ) from None
         super().__init__(location)
+        if "@" in (self.url.host or ""):  # messages of drivers name the host
+            raise StoreError(
+                f"store {self.name}: its password has an @; write %40 for it, as for all that URLs reserve"
+            )
         self._engine: Engine | None = None
 
     @property

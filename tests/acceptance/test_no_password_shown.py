@@ -234,7 +234,12 @@ def test_a_password_that_is_missing_or_wrong_is_one_line_that_says_what_to_do(ur
     assert SECRET not in said and "\n" not in said and f"{GUARDED}@127.0.0.1" in said and "--store -" in said
 
 
-def test_a_url_that_is_none_is_not_quoted() -> None:
+@pytest.mark.parametrize("end", ["s3cret@db:port/flows", "abc@s3cret@db/flows", "x@s3cret:y@db/flows"])
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "postgresql+psycopg2", "oracle"])
+def test_a_url_that_is_none_is_not_quoted(tmp_path: Path, scheme: str, end: str) -> None:
+    url = f"{scheme}://flow:{end}"
     with pytest.raises(StoreError) as caught:
-        eventcore.stored_run("postgresql://flow:s3cret@db:port/flows")
+        eventcore.stored_run(url)
     assert SECRET not in str(caught.value)
+    assert "\nsequent: " in sequent(tmp_path, "runs", url)
+    assert "***" in sequent(tmp_path, "runs", "x.db", "postgresql://flow:s3cret@db/flows")
