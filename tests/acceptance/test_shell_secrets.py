@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from eventcore.define import passwords
+from sequent.cli.handed_over import handed_over, unseen
 from tests.commands import COMMAND, run_sequent
 
 CONFIG = """\
@@ -146,6 +148,17 @@ def test_a_file_that_cannot_be_rotated_is_one_line(tmp_path: Path, text: str, sa
     assert done.returncode == 2 and says in done.stderr and "s3cret" not in done.stderr
     assert (tmp_path / "config.yaml").read_text() == text
     assert sequent(tmp_path, "rotate", "nowhere.yaml").returncode == 2
+
+
+def test_a_command_that_is_called_from_python_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_known", {})
+    monkeypatch.setattr(os, "execve", None)
+    url = "postgresql://flow:s3cret@db/flows"
+    assert unseen(url) == "postgresql://flow@db/flows"
+    with handed_over("postgresql://flow@db/flows") as (environment, inherited):
+        assert "s3cret" not in str(environment) and len(inherited) == 1
+    with handed_over("flow.run.db") as (environment, inherited):
+        assert environment == dict(os.environ) and inherited == ()
 
 
 def test_shells_complete_its_commands(tmp_path: Path) -> None:
