@@ -10,6 +10,7 @@ from eventcore.act.console import Console
 from eventcore.act.current import Current
 from eventcore.act.envelope import Call
 from eventcore.act.items import ItemRecord, LoopItems
+from eventcore.act.lender import Lender
 from eventcore.act.own_folder import log_root
 from eventcore.act.steplog import LogFolder, LogTarget
 from eventcore.act.variables import STEP_VARIABLE, fits_environment
@@ -47,13 +48,14 @@ class CallMaker:
     """Makes the calls of one run and recovery from what is recorded."""
 
     def __init__(self, plan: Plan, run_id: str, recovery: int, program: str, record: Record,
-                 console: Console, store: str = "") -> None:  # fmt: skip
+                 console: Console, lender: Lender | None = None) -> None:  # fmt: skip
         self._plan = plan
         self._config: Config = plan.config
         self._run_id = run_id
         self._recovery = recovery
         self._record = record
-        self._store = store
+        self._store = "" if lender is None else lender.location
+        self._lender = lender
         root, is_own = log_root(plan.config.logdir)
         folder = LogFolder(root, program, run_id).path
         self._log = LogTarget(folder, root if is_own else None, plan.config.logging_level, console)
@@ -108,7 +110,8 @@ class CallMaker:
 
     def _address(self, task: Task) -> str:
         """How a program that the step starts finds the run and the step's events."""
-        return json.dumps([self._store, self._run_id, task.step.path, task.sequence, _own(task.step)])
+        lender = "" if self._lender is None else self._lender.address()
+        return json.dumps([self._store, self._run_id, task.step.path, task.sequence, _own(task.step), lender])
 
     def _has_references(self, step: Step) -> bool:
         found = self._refers.get(step.name)

@@ -6,6 +6,7 @@ import traceback
 from types import TracebackType
 
 from eventcore.define.error_text import OWN
+from eventcore.define.passwords import masked
 
 LIBRARY = frozenset({"eventcore", "sequent", "visual"})  #: packages whose frames tell a user nothing
 
@@ -18,7 +19,7 @@ def traceback_text(error: BaseException, frames: TracebackType | None) -> str | 
     is_alone = error.__cause__ is None and (error.__context__ is None or error.__suppress_context__)
     if users is None and is_alone and isinstance(error, OWN):
         return None
-    return "".join(traceback.format_exception(type(error), error, users or frames))
+    return masked("".join(traceback.format_exception(type(error), error, users or frames)))
 
 
 def _is_ours(trace: TracebackType) -> bool:

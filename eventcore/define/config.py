@@ -90,6 +90,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout: float | None = None  #: seconds that one try may take
     DATABASE: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        """All keys but what `DATABASE` says of its tags: it may have passwords in it."""
+        said = (f"{key}={getattr(self, key)!r}" for key in self.__struct_fields__ if key != "DATABASE")
+        return f"Config({', '.join(said)}, DATABASE={list(self.DATABASE)!r})"
+
     @overload
     def of_step(self, own: StepConfig, key: Literal["stop_on_exception"]) -> bool: ...
     @overload
@@ -131,6 +136,8 @@ def load_config(
             known = tag if tag in data else "EVENTOR"
             section, where = _section(data, os.environ.get(CONFIG_TAG_VARIABLE), known, where)
             data = _with_databases(section, where)
+            if isinstance(written, (str, Path)):
+                data = _with_folder(data, Path(written).absolute().parent)
         return checked_config({**defaults, **data, **overrides}, where)
     except RecursionError:
         raise ConfigError(f"{where}: it is nested too deeply, or contains itself") from None
@@ -272,12 +279,23 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
-        raise ConfigError(f"config file {path} is not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"config file {path} is not YAML: {_mistake(error)}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(f"config file {path}: the top level must be a mapping from keys to values")
     return data
+
+
+def _mistake(error: Exception) -> str:
+    """What YAML finds wrong, and where, without the line itself: it may have a password in it."""
+    for what in ("problem_mark", "context_mark"):
+        mark = getattr(error, what, None)
+        if mark is not None:
+            parts = [part for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part]
+            said = re.sub(r"(undefined alias|for the tag) '.*'", r"\1", ", ".join(parts))
+            return f"{said} (line {mark.line + 1}, column {mark.column + 1})"
+    return " ".join(str(error).split())
 
 
 def _section(data: dict[str, Any], asked: str | None, default: str, where: str) -> tuple[dict[str, Any], str]:
@@ -307,6 +325,18 @@ def _with_databases(section: dict[str, Any], where: str) -> dict[str, Any]:
     others = {key for key, value in section.items() if str(key).isupper() and isinstance(value, Mapping)}
     settings = {key: value for key, value in section.items() if key not in others and key != tag}
     return {**expanded(settings, where), "DATABASE": section[tag]}
+
+
+def _with_folder(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The data of a file, with the files of its databases' passwords found from its own folder."""
+    if not isinstance(databases := data.get("DATABASE"), Mapping):
+        return data
+    found = dict(databases)
+    for tag, entry in databases.items():
+        file = entry.get("password_file") if isinstance(entry, Mapping) else None
+        if isinstance(file, str) and file and not file.startswith(("~", "${")):
+            found[tag] = {**entry, "password_file": str(folder / file)}
+    return {**data, "DATABASE": found}
 
 
 def expanded(value: Any, where: str) -> Any:

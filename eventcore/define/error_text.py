@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 
 from eventcore.define.codecs import NotStorableError
+from eventcore.define.passwords import masked
 from eventcore.errors import EventcoreError
 
 OWN = (EventcoreError, NotStorableError)  #: errors that this project raises about what users write
@@ -15,7 +16,7 @@ def error_text(error: BaseException) -> str:
 
     First comes the line that names the class, such as "ValueError: math domain error", without its module if the class
     is one of this project's own; then the notes; and, after an empty line, what the exception says beyond its first
-    line that is not empty.
+    line that is not empty. Passwords of URLs are masked.
     """
     told = traceback.TracebackException(type(error), error, None)
     notes, told.__notes__ = told.__notes__ or (), None
@@ -29,7 +30,7 @@ def error_text(error: BaseException) -> str:
         lines[first] = lines[first].removeprefix(f"{type(error).__module__}.")
     rest = "\n".join(lines[:first] + lines[first + 1 :])
     shown = [line for note in notes for line in str(note).split("\n") if line.strip()]
-    return "\n".join([lines[first], *shown]) + (f"\n\n{rest}" if rest.strip() else "")
+    return masked("\n".join([lines[first], *shown]) + (f"\n\n{rest}" if rest.strip() else ""))
 
 
 def headline(text: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Integer, cast
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
+from eventcore.define.passwords import shown
 from eventcore.define.values import Content
 from eventcore.errors import StoreError
 from eventcore.record.statements import Row, Statement
@@ -53,13 +54,16 @@ class Backend(ABC):
     begin_read: ClassVar[str]
 
     def __init__(self, location: str) -> None:
-        """Raise `StoreError` for a location that cannot be one of this backend's."""
+        """Raise `StoreError` for a location that cannot be one of this backend's.
+
+        The location may have a password in it: connect with it, and say `name`.
+        """
         self.location = location
 
     @property
     def name(self) -> str:
         """How messages name the store; never with a password in it."""
-        return self.location
+        return shown(self.location)
 
     @property
     def file(self) -> Path | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 
+from eventcore.define.passwords import withheld
 from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
@@ -370,6 +371,7 @@ def damage_last_read() -> StoreError | None:
 @contextmanager
 def reading(location: str) -> Iterator[Reader]:
     """Open a store that is there for reading; raises `StoreError`."""
+    location = withheld(location)
     backend = shared_backend(location)
     _last_read.set(location)
     with reported(location):

@@ -9,6 +9,7 @@ from inspect import isabstract
 from pkgutil import iter_modules
 from types import ModuleType
 
+from eventcore.define.passwords import connectable
 from eventcore.errors import StoreError
 from eventcore.record.backend import Backend
 from eventcore.record.location import scheme_of
@@ -17,7 +18,10 @@ BACKENDS = "eventcore.record.backends"
 
 
 def backend_of(location: str) -> Backend:
-    """The backend for a path, `:memory:` or a URL; raises `StoreError` for a scheme that none serves."""
+    """The backend for a path, `:memory:` or a URL; raises `StoreError` for a scheme that none serves.
+
+    A URL may have a password in it, or be one whose password this process knows (see `eventcore.define.passwords`).
+    """
     scheme, known = scheme_of(location), backends()
     if scheme not in known:
         urls = ", ".join(f"{name}://" for name in sorted(known))
@@ -25,7 +29,7 @@ def backend_of(location: str) -> Backend:
             f"store {scheme}://...: unknown kind of database {scheme!r}; give the path of a file, ':memory:', or a URL "
             f"with one of {urls}"
         )
-    return known[scheme](location)
+    return known[scheme](connectable(location))
 
 
 def shared_backend(location: str) -> Backend:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 
@@ -19,6 +19,7 @@ from eventcore.record.schema import parts
 
 PART = 1_000_000  #: bytes of a large result or a file in one row: servers limit what one statement may carry
 CONNECT_TIMEOUT = 10  #: seconds
+PASSWORD = "give the right password in the config's DATABASE, or the whole URL with `--store -` on standard input"
 SILENCE = 4  #: seconds without an answer to a sign of life, after which a connection counts as lost
 
 
@@ -47,15 +48,17 @@ class Server(Backend):
                 f"store {scheme}://...: this is not a URL; write {scheme}://user@host:port/database"
             ) from None
         super().__init__(location)
+        if "@" in (self.url.host or ""):  # messages of drivers name the host
+            raise StoreError(
+                f"store {self.name}: its password has an @; write %40 for it, as for all that URLs reserve"
+            )
         self._engine: Engine | None = None
 
     @property
     def name(self) -> str:
         """The URL without what is secret, and without the driver."""
-        public = {key: value for key, value in self.url.query.items() if "password" not in key.lower()}
-        scheme = self.location.partition("://")[0].partition("+")[0]
-        bare = URL.create(scheme, self.url.username, None, self.url.host, self.url.port, self.url.database, public)
-        return bare.render_as_string()
+        scheme, _, rest = super().name.partition("://")
+        return f"{scheme.partition('+')[0]}://{rest}"
 
     def open(self, durability: str, *, create: bool) -> Engine:
         """Connect. How far a commit is flushed is the server's own setting, whatever the durability."""

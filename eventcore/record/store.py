@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, Select, and_, in
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.passwords import withheld
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.values import Content
 from eventcore.errors import RunExistsError, RunHeldError, RunNotFoundError
@@ -32,8 +33,8 @@ class Store:
     """One open store, for use by one thread; `close` it when done."""
 
     def __init__(self, location: str, durability: str = "full", *, create: bool = True) -> None:
-        self.location = location
-        self._database = open_database(location, durability, create=create)
+        self.location = withheld(location)
+        self._database = open_database(self.location, durability, create=create)
         backend = self.backend = backend_at(self._database)
         self._connection: Connection = (
             PatientConnection(self._database) if backend.is_remote else self._database.connect()
@@ -47,7 +48,7 @@ class Store:
 
     @property
     def address(self) -> str:
-        """How other processes find the store; empty for one that they cannot open."""
+        """How other processes find the store, without a password; empty for one that they cannot open."""
         file = self.backend.file
         if not self.backend.is_shared:
             return ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from eventcore.define.passwords import tag_of
 from eventcore.define.plain import quoted
 from eventcore.define.status import Verdict
 
@@ -70,7 +71,7 @@ def next_action(run: RunView, store: str) -> NextAction | None:
         named = f"run_id={run.run_id!r}"
         notebook = Path(run.origin["notebook"]).name
         advice += f" in {notebook}" if notebook and verb else ""
-    return NextAction(situation, advice, verbs, reference(store, run.run_id), named)
+    return NextAction(situation, advice, verbs, reference(store, run.run_id, run.origin.get("target")), named)
 
 
 def _to_go_on(run: RunView) -> tuple[str, str, str]:
@@ -104,13 +105,23 @@ def in_words(ended: Verdict) -> str:
     return f"{lead} recover it with `sequent recover`, or run_mode=RunMode.recover in Python"
 
 
-def reference(store: str, run_id: str) -> str:
+def reference(store: str, run_id: str, target: str | None = None) -> str:
     """A run as the shell takes it: its store knows the program and its parameters, so nothing else has to be said."""
-    return f"{stored_at(store)} --run-id {quoted(run_id)}"
+    return f"{stored_at(store, target)} --run-id {quoted(run_id)}"
 
 
-def stored_at(store: str) -> str:
-    """A store as the shell takes it, by the shorter path."""
+def stored_at(store: str, target: str | None = None) -> str:
+    """A store as the shell takes it, by the shorter path.
+
+    One whose password comes from a configuration is named by its tag there, where the target of its program is known.
+    """
+    tag = tag_of(store)
+    if target and tag.isidentifier():
+        return f"{_shorter(target)} --store {tag}"
+    return _shorter(store)
+
+
+def _shorter(path: str) -> str:
     with suppress(ValueError):
-        store = min(store, str(Path(store).relative_to(Path.cwd())), key=len)
-    return quoted(f"./{store}" if store.startswith("-") else store)
+        path = min(path, str(Path(path).relative_to(Path.cwd())), key=len)
+    return quoted(f"./{path}" if path.startswith("-") else path)

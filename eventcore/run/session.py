@@ -21,6 +21,7 @@ from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
 from eventcore.act.keeper import LeaseKeeper
+from eventcore.act.lender import Lender
 from eventcore.act.observer import Observer, ProgramChanged, RunAbandoned, RunEntered, RunFinished, RunFoundOver
 from eventcore.act.waker import Waker
 from eventcore.decide.adopting import check_adoptable
@@ -94,7 +95,7 @@ class Session:
         Reruns that users have requested meanwhile follow, each in a recovery of its own. A store that cannot be used
         or understood is a `StoreError`.
         """
-        with diagnosed(self._store.connection):
+        with diagnosed(self._store.connection), closing(Lender(self._store.address)) as self._lender:
             try:
                 return self._run(request, document, starts, passes)
             except lease.UnderWayError as other:
@@ -347,7 +348,7 @@ class Session:
             restore(turn.context, snapshot(store.connection, row))
         several = self._config.max_concurrent != 1 and list(capacities.values()) != [1]
         console = this_console(self._config.console, verbose=self._config.verbose, several=several)
-        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console, store.address)
+        calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console, self._lender)
         writer = store.writer(row, holder, self._config.max_result_size)
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from eventcore.decide.rerunning import Extent
 from eventcore.define.answer import Answer
 from eventcore.define.event import Event
+from eventcore.define.passwords import withheld
 from eventcore.errors import ConfigError, ProgramError, TicketError
 
 PATIENCE = 10.0  #: seconds to wait for the answer of the run's engine
@@ -112,15 +113,18 @@ def emit(address: str, event: str, value: object = None, *, patience: float = PA
     """
     import json
 
+    from eventcore.act.lender import borrow
     from eventcore.define.values import encode
 
     try:
-        store, run_id, path, sequence, events = json.loads(address)
+        store, run_id, path, sequence, events, lender = json.loads(address)
         known = {str(name): str(event) for name, event in events.items()}
     except (ValueError, TypeError, AttributeError):
         raise ProgramError("the variable that says which step started this program is damaged") from None
     if event not in known:
         raise ProgramError(f"step {path!r} has no event {event!r}; it has {', '.join(map(repr, known))}")
+    if lender:
+        borrow(store, lender)
     argument = {"event": event, "emits": known[event], "path": path, "sequence": sequence, "value": encode(value)}
     return steer(store, run_id, patience=patience)._ask("emit", argument)
 
@@ -139,7 +143,8 @@ def steer(store: str | Path, run_id: str | None = None, *, patience: float = PAT
     from eventcore.record.registry import shared_backend
     from eventcore.record.store import opened
 
-    location = shared_backend(str(store)).location
+    location = withheld(str(store))
+    shared_backend(location)
     found = opened(location, create=False)
     try:
         row = found.find_run(None, run_id)

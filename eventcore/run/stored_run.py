@@ -15,6 +15,7 @@ import msgspec
 
 from eventcore.act.system_clock import SystemClock
 from eventcore.define.error_text import headline
+from eventcore.define.passwords import withheld
 from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence, enclosing
 from eventcore.define.status import TaskStatus, Verdict
@@ -173,9 +174,7 @@ def stored_run(store: str | Path, run_id: str | None = None) -> StoredRun:
         for sequence, rows in run.results("days/load").items():
             print(sequence, rows)
     """
-    from eventcore.record.registry import shared_backend
-
-    return found_run(shared_backend(str(store)).location, run_id, None)
+    return found_run(withheld(str(store)), run_id, None)
 
 
 def found_run(location: str, run_id: str | None, program: str | None) -> StoredRun:

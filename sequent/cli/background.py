@@ -32,7 +32,8 @@ LOG_END = r"\d{8}-\d{6}-\d+\.log"  #: what follows the run in a log's name: the 
 class Background:
     """The child's end: redirects its output, and reports that its run has begun."""
 
-    def __init__(self, telling: int, early: IO[bytes]) -> None:
+    def __init__(self, telling: int, early: IO[bytes], target: str | None = None) -> None:
+        self._target = target
         self._telling: int | None = telling
         self._early = early
         self._log: Path | None = None
@@ -48,8 +49,11 @@ class Background:
         yield
 
     def _tell_run(self, run_id: str, location: str) -> None:
+        from eventcore.run.next_action import reference
+
         if self._telling is not None:
-            self._tell({"run_id": run_id, "store": location, "log": str(self._named_after(run_id))})
+            run = reference(location, run_id, self._target)
+            self._tell({"run_id": run_id, "run": run, "log": str(self._named_after(run_id))})
             os.close(self._telling)
             self._telling = None
 
@@ -80,8 +84,11 @@ class Background:
         self._tell({"log": str(path)})
 
 
-def detached(work: Callable[[Background], int]) -> int:
-    """Do the work in the background; returns 0 when its run has begun, or the exit code of what kept it from that."""
+def detached(work: Callable[[Background], int], target: str | None = None) -> int:
+    """Do the work in the background; returns 0 when its run has begun, or the exit code of what kept it from that.
+
+    `target` is the program's, where it is known.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     heard, telling = os.pipe()
@@ -90,7 +97,7 @@ def detached(work: Callable[[Background], int]) -> int:
         if pid == 0:
             os.close(heard)
             _leave_the_terminal(early.fileno())
-            return work(Background(telling, early))
+            return work(Background(telling, early, target))
         os.close(telling)
         try:
             with open(heard, "rb") as pipe:  # noqa: PTH123  a descriptor is no path
@@ -172,9 +179,7 @@ def _explain(code: int, early: IO[bytes], log: str | None) -> int:
     return EXIT_USAGE
 
 
-def _show(pid: int, run_id: str, store: str, log: str) -> None:
-    from eventcore.run.next_action import reference
-
+def _show(pid: int, run_id: str, run: str, log: str) -> None:
     click.echo(f"run {plain(run_id)} continues in process {pid}; its output goes to {log}")
-    click.echo(f"watch it: sequent watch {reference(store, run_id)}")
-    click.echo(f"end it: sequent cancel {reference(store, run_id)}")
+    click.echo(f"watch it: sequent watch {run}")
+    click.echo(f"end it: sequent cancel {run}")

@@ -22,7 +22,7 @@ def chosen_store(target: Target, named: str | None) -> str:
         is_tag = target.store is None and not Path(named).exists() and named.isidentifier()
         return store_location(named, _program(target).config.DATABASE, None) if is_tag else named
     if target.store is not None:
-        return str(target.store)
+        return target.store
     if target.file is not None and (beside := store_beside(target.file)).is_file():
         return str(beside)
     return _program(target).store

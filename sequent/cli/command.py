@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from keyword import iskeyword
 from pathlib import Path
+from types import TracebackType
 from typing import TextIO
 
 import click
@@ -39,6 +41,7 @@ VERBS = {
     "emit": "Emit an event of the step that started this program.",
     "rerun": "Rerun a step that has already succeeded.",
     "clean": "Delete old runs.",
+    "secret": "Make keys, and encrypt the passwords of a config.",
 }
 
 
@@ -121,6 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _performed(arguments: Sequence[str] | None) -> int:
     """Run the command; returns the exit code."""
+    if "EVENTCORE_PASSWORDS" in os.environ:
+        from sequent.cli.handed_over import take_over
+
+        take_over()
     try:
         code = sequent.main(args=arguments, prog_name="sequent", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -152,7 +159,7 @@ def _told(error: Exception) -> int:
     if (damage := _damage()) is not None:
         _say(damage)
         return EXIT_USAGE
-    traceback.print_exception(error)
+    _show_trace(error, error.__traceback__)
     return EXIT_FAILED
 
 
@@ -194,7 +201,13 @@ def _show_way(error: Exception) -> None:
     while trace is not None and not _is_users(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     if trace is not None and trace.tb_next is not None:
-        traceback.print_exception(type(cause), cause, trace)
+        _show_trace(cause, trace)
+
+
+def _show_trace(error: BaseException, trace: TracebackType | None) -> None:
+    from eventcore.define.passwords import masked
+
+    print(masked("".join(traceback.format_exception(type(error), error, trace))), end="", file=sys.stderr)
 
 
 def _is_users(file: str) -> bool:
@@ -203,6 +216,7 @@ def _is_users(file: str) -> bool:
 
 
 def _say(message: str) -> None:
+    from eventcore.define.passwords import masked
     from eventcore.define.plain import plain
 
-    print(f"sequent: {plain(' '.join(message.split()))}", file=sys.stderr)
+    print(f"sequent: {plain(' '.join(masked(message).split()))}", file=sys.stderr)

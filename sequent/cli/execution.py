@@ -45,7 +45,9 @@ def run_program(mode: RunMode, *, detach: bool = False, quiet: int = 0, plain: b
     if detach:
         from sequent.cli.background import detached
 
-        return detached(lambda background: _run(mode, background.begun, quiet=min(quiet, 1), **options))
+        return detached(
+            lambda background: _run(mode, background.begun, quiet=min(quiet, 1), **options), options["target"]
+        )
     around = _in_full if plain else _viewed if is_interactive() and not quiet else _unseen
     return _run(mode, around, quiet=quiet, **options)
 
@@ -189,7 +191,7 @@ def _to_rerun(reader: Reader, run: RunView) -> str:
     paths = handled_failures(reader, run)
     if not paths:
         return ""
-    command = f"sequent rerun {reference(reader.location, run.run_id)}"
+    command = f"sequent rerun {reference(reader.location, run.run_id, run.origin.get('target'))}"
     if len(paths) == 1:
         return f"; to run {plain(paths[0])} again, whose failure was handled: {command} {quoted(paths[0])}"
     return f"; to run one of {plain(some_of(paths))} again, whose failures were handled: {command} PATH"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -12,11 +11,11 @@ from typing import Any
 
 from eventcore.errors import EventcoreError
 from eventcore.record.reading import reading
+from sequent.cli.handed_over import COMMAND, handed_over
 from visual.errors import NotBegunError
 from visual.page.engines import Engines, Program, Work
 
 PATIENCE = 60.0  #: seconds to wait for an engine to begin
-COMMAND = (sys.executable, "-P", "-c", "from sequent.cli import main; main()")
 
 
 class Launcher(Engines):
@@ -43,7 +42,7 @@ class Launcher(Engines):
             self._beginning.add(key)
         said: Future[Any] = Future()
         said.add_done_callback(lambda _: self._beginning.remove(key))
-        threading.Thread(target=_run, args=([*COMMAND, *_arguments(work)], said), daemon=True).start()
+        threading.Thread(target=_run, args=(work, said), daemon=True).start()
         wait((said, self._left), PATIENCE, FIRST_COMPLETED)
         if not said.done():
             raise NotBegunError("it is still loading; its run will appear here if it begins")
@@ -68,13 +67,14 @@ def _arguments(work: Work) -> Iterator[str]:
         yield work.instance
 
 
-def _run(command: Sequence[str], said: Future[Any]) -> None:
-    """Run a command that begins an engine, in a session of its own so that Ctrl-C does not reach it."""
+def _run(work: Work, said: Future[Any]) -> None:
+    """Run the command that begins an engine, in a session of its own so that Ctrl-C does not reach it."""
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", start_new_session=True,
-            check=False,
-        )  # fmt: skip
+        with handed_over(work.location) as (environment, inherited):
+            done = subprocess.run(
+                [*COMMAND, *_arguments(work)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace", start_new_session=True, check=False, env=environment, pass_fds=inherited,
+            )  # fmt: skip
         said.set_result((done.returncode, done.stdout, done.stderr))
     except BaseException as error:  # told to whoever waits
         said.set_exception(error)

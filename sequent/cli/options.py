@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def target_argument(function: F) -> F:
     """The TARGET that a verb works on."""
-    return click.argument("target", metavar="TARGET", shell_complete=files)(function)
+    return click.argument("target", metavar="TARGET", shell_complete=files, callback=unseen_store)(function)
 
 
 def path_argument(name: str, metavar: str, *, required: bool = True) -> Callable[[F], F]:
@@ -31,8 +32,24 @@ def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 def store_option(function: F) -> F:
     """`--store`: another store than the program's own."""
     return click.option(
-        "--store", metavar="STORE", help="A path, a URL or a tag of the config; default: the program's."
-    )(function)
+        "--store", metavar="STORE", callback=unseen_store,
+        help="A path, a URL or a tag of the config; -: read it from standard input. Default: the program's.",
+    )(function)  # fmt: skip
+
+
+def unseen_store(context: click.Context, parameter: click.Parameter, typed: str | None) -> str | None:
+    """A store without the password of its URL, which this process keeps to itself."""
+    if typed is None or context.resilient_parsing:
+        return typed
+    if parameter.name == "store" and typed == "-":
+        from eventcore.define.passwords import withheld
+
+        return withheld(sys.stdin.readline().strip())
+    if "://" in typed:
+        from sequent.cli.handed_over import unseen
+
+        return unseen(typed)
+    return typed
 
 
 def run_id_option(function: F) -> F:

@@ -35,7 +35,8 @@ def tell_end(location: str, run_id: str | None) -> None:
         word = "failed, and handled" if steps[failure.step].handled else "failed"
         click.echo(f"{word}: {name}: {plain(headline(failure.error or ''))}")
     if more > 0:
-        click.echo(f"and {more} more; to see all, run: sequent logs --failed {reference(location, run.run_id)}")
+        this = reference(location, run.run_id, run.origin.get("target"))
+        click.echo(f"and {more} more; to see all, run: sequent logs --failed {this}")
     click.echo(f"run {plain(run.run_id)}: {run.state}")
     action = next_action(run, location)
     if action is not None:

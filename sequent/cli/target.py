@@ -36,7 +36,7 @@ class Target(msgspec.Struct, frozen=True):
     file: Path | None = None
     module: str | None = None
     name: str | None = None
-    store: Path | None = None
+    store: str | None = None  #: its path or URL
 
 
 def parse_target(text: str, *, or_folder: bool = False) -> Target:
@@ -45,11 +45,11 @@ def parse_target(text: str, *, or_folder: bool = False) -> Target:
     With `or_folder`, the message says that it could have named a folder of stores.
     """
     if "://" in text:
-        return Target(text, store=_file_of(text))
+        return Target(text, store=_store_at(text))
     path = Path(text)
     if _is_file(path):
         if _is_store(path):
-            return Target(text, store=path)
+            return Target(text, store=str(path))
         if path.suffix == ".py":
             return Target(text, file=path)
         raise TargetError(f"{text} is neither a Python file (its name ends in .py) nor a store; name one of these")
@@ -67,11 +67,12 @@ def parse_target(text: str, *, or_folder: bool = False) -> Target:
     )
 
 
-def _file_of(url: str) -> Path:
-    file = backend_of(url).file
-    if file is None:
+def _store_at(url: str) -> str:
+    """The store that a URL names: by its path where it is a file, which may be moved along with the folder."""
+    backend = backend_of(url)
+    if not backend.is_shared:
         raise TargetError(f"{url}: only its own process can read a store in memory; name a store in a file")
-    return file
+    return url if backend.file is None else str(backend.file)
 
 
 def _is_file(path: Path) -> bool:
@@ -144,12 +145,12 @@ def store_beside(file: Path) -> Path:
     return file.with_name(f"{file.stem}.run.db")
 
 
-def _source_of(store: Path, run_id: str | None) -> tuple[Target, dict[str, str]]:
+def _source_of(store: str, run_id: str | None) -> tuple[Target, dict[str, str]]:
     import time
 
     from eventcore.record.reading import reading
 
-    with reading(str(store)) as reader:
+    with reading(store) as reader:
         run = reader.run(run_id, time.time())
     if (notebook := run.origin.get("notebook")) is not None:
         raise TargetError(

@@ -56,5 +56,5 @@ def _tell(mode: RunMode, runs: Sequence[RunView], location: str) -> None:
         more = f" and {len(left) - MOST} more" if len(left) > MOST else ""
         click.echo(
             f"sequent: left as they are: {named}{more}; to {mode.value} every run: "
-            f"sequent {mode.value} {stored_at(location)} --all", err=True,
+            f"sequent {mode.value} {stored_at(location, left[0].origin.get('target'))} --all", err=True,
         )  # fmt: skip

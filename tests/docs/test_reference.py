@@ -40,7 +40,9 @@ def test_every_public_name_is_in_the_reference(package: object) -> None:
 def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
     found = command.get_command(click.Context(command), verb)
     assert found is not None
-    options = {text for parameter in found.params if isinstance(parameter, click.Option) for text in parameter.opts}
+    parts = [found, *(found.commands.values() if isinstance(found, click.Group) else ())]
+    named = [parameter for part in parts for parameter in part.params if isinstance(parameter, click.Option)]
+    options = {text for parameter in named for text in parameter.opts}
     assert f"| `{verb}` |" in REFERENCE
     assert options <= words(REFERENCE)
 

@@ -108,7 +108,7 @@ def _deferred(known: Known, task: InstanceView) -> list[Reason]:
         text = f"{plain(given.by)} answered it {known.at(given.at)}, which no engine has seen yet"
     elif step.role is Role.wait:
         instance = quoted(f"{step.path}@{task.sequence}")
-        command = f"sequent signal {stored_at(known.reader.location)} {instance} --run-id {known.run.run_id}"
+        command = f"sequent signal {_store(known)} {instance} --run-id {known.run.run_id}"
         text = f"it waits for a signal; give it with: {command}"
     else:
         text = "its function has deferred its end; it waits for whoever has its ticket to complete it"
@@ -188,12 +188,17 @@ def _error(task: InstanceView) -> str:
     return f"{first}\n{rest}" if rest and not task.traceback else first
 
 
+def _store(known: Known) -> str:
+    """Its store as the shell takes it."""
+    return stored_at(known.reader.location, known.run.origin.get("target"))
+
+
 def _output(known: Known, task: InstanceView) -> list[Reason]:
     """Where to look, because there is no traceback; nowhere for what has not started."""
     if task.step not in known.steps or task.started is None:
         return []
     instance = quoted(f"{known.steps[task.step].path}@{task.sequence}")
-    run = f"{stored_at(known.reader.location)} {instance} --run-id {quoted(known.run.run_id)}"
+    run = f"{_store(known)} {instance} --run-id {quoted(known.run.run_id)}"
     return [Reason("logs", f"what it printed, if anything: sequent logs {run}")]
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 
 from eventcore.errors import StoreError
-from eventcore.record.server import CONNECT_TIMEOUT, Server, first_line, watched_socket
+from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, Server, first_line, watched_socket
 
 OLDEST = (10, 6)  #: the oldest version that has all that is needed, such as SKIP LOCKED
 LOCK_TIMEOUT = 60  #: seconds to wait for another writer
 
 TOO_LONG = {1406, 1071}  #: codes of errors: a value is too long for its column, or for a key
 TOO_LARGE = {1153}
-FORBIDDEN = {1044, 1045, 1142, 1227, 1698}
+WRONG_PASSWORD = 1045
+FORBIDDEN = {1044, 1142, 1227, 1698}
 NOT_THERE = {1049, 1146, 1054}
 
 
@@ -60,6 +61,8 @@ class MariaDB(Server):
             return None
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         said = first_line([*(str(text) for text in error.args[1:]), str(error), type(error).__name__])
+        if code == WRONG_PASSWORD:
+            return StoreError(f"store {self.name}: {said}; {PASSWORD}")
         if code in FORBIDDEN:
             return StoreError(f"store {self.name}: {said}; give the user the rights to this database")
         if code == 1049:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, Integer, cast, func
 
 from eventcore.errors import StoreError
-from eventcore.record.server import CONNECT_TIMEOUT, SILENCE, Server, first_line
+from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, SILENCE, Server, first_line
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
@@ -56,6 +56,8 @@ class PostgreSQL(Server):
             return StoreError(f"store {self.name} is damaged: {said}; restore it from a backup")
         if isinstance(error, psycopg.errors.StringDataRightTruncation | psycopg.errors.ProgramLimitExceeded):
             return StoreError(f"store {self.name}: {said}; shorten names and keys, see `sequent check`")
+        if isinstance(error, psycopg.OperationalError) and "password" in said:
+            return StoreError(f"store {self.name}: {said}; {PASSWORD}, or in ~/.pgpass")
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return StoreError(f"store {self.name}: {said}; check that the server runs and that this host may reach it")
         if isinstance(error, psycopg.ProgrammingError | psycopg.DataError):

@@ -6,14 +6,17 @@ import sys
 
 import click
 
-from sequent.cli.options import value_option
+from sequent.cli.options import unseen_store, value_option
 
 
 @click.command("complete")
 @click.argument("ticket", metavar="TICKET")
 @value_option
 @click.option("--error", metavar="TEXT", help="The step has failed, with this error.")
-@click.option("--store", metavar="STORE", help="The run's store, where it has been moved since the ticket was given.")
+@click.option(
+    "--store", metavar="STORE", callback=unseen_store,
+    help="The run's store, where it has been moved or needs a password; -: read it from standard input.",
+)  # fmt: skip
 def command(ticket: str, value: str | None, error: str | None, store: str | None) -> int:
     """Complete the step that has deferred its end with TICKET: as a success, with a result, or as a failure.
 

@@ -83,5 +83,6 @@ def _leave(poller: Poller) -> None:
 
     if poller.moment is None:
         return
-    this = reference(poller.location, poller.moment.run.run_id)
+    run = poller.moment.run
+    this = reference(poller.location, run.run_id, run.origin.get("target"))
     click.echo(f"sequent: stopped watching, the run continues; to watch it again, run: sequent watch {this}", err=True)
