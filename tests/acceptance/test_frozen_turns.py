@@ -22,7 +22,7 @@ from tests.eventcore.record.places import KINDS, SHARED
 TERM = 0.6
 
 STOPPED = """\
-    import functools, os, pathlib, signal, sys, time
+    import functools, pathlib, signal, sys, threading, time
     import eventcore as evr
 
     folder = pathlib.Path(__file__).parent
@@ -46,7 +46,7 @@ STOPPED = """\
         def stop():
             if (folder / "armed").exists() and not stopped:
                 stopped.append(True)
-                os.kill(os.getpid(), signal.SIGSTOP)
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
         @functools.wraps(method)
         def wrapped(*args, **kwargs):
