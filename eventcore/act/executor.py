@@ -19,6 +19,9 @@ Report = Callable[[int, Outcome | Emission], None]
 #: The outcome of a call that was cancelled, was pending at `close`, or was started after it.
 CANCELLED = Outcome(False, error="cancelled")
 
+#: The outcome of a call that `hand_back` ended.
+HANDED_BACK = Outcome(False, error="ended, because its run's lease could not be renewed", is_late=True)
+
 
 class Setting(msgspec.Struct, frozen=True):
     """What an executor needs to know of a program's configuration."""
@@ -84,6 +87,13 @@ class Executor(ABC):
 
         One that cannot be ended is given up and reported at once, and what it brings is dropped; or it is left to
         finish and reported then. Nothing happens for a ticket that is not known or was reported before.
+        """
+
+    def hand_back(self) -> None:  # noqa: B027  most cannot end what they run
+        """End the calls that run or wait, as far as they can be ended, and report these as `HANDED_BACK`.
+
+        Called from any thread, in good time before another engine may have the run. What cannot be ended, such as a
+        thread, goes on and is reported when it is over: a call that is reported may begin again at once.
         """
 
     @abstractmethod

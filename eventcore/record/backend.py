@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Integer, cast
+from sqlalchemy import ColumnElement, Connection, Dialect, Double, Engine, Integer, cast, literal, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
@@ -171,13 +171,28 @@ class Backend(ABC):
 
     # leases
 
-    def lease_time(self, connection: Connection, now: float) -> float:
-        """The time, UTC in seconds, that leases are written and judged by; `now` is that of this host.
+    def lease_clock(self, now: float) -> ColumnElement[float]:
+        """The time, UTC in seconds, that leases are written and judged by, for use in statements.
 
-        A database that several hosts reach asks its own clock. A holder on this host is known to be dead by its process
-        all the same, see `eventcore.record.lease`.
+        `now` is that of this host. A database that several hosts reach gives its own clock. A holder on this host is
+        known to be dead by its process all the same, see `eventcore.record.lease`.
         """
-        return now
+        return literal(now, Double())
+
+    def lease_time(self, connection: Connection, now: float) -> float:
+        """The time of `lease_clock` now."""
+        return float(connection.execute(select(self.lease_clock(now))).scalar_one()) if self.is_remote else now
+
+    def limit_waiting(self, connection: Connection, seconds: float) -> None:  # noqa: B027  where nothing waits so long
+        """Have statements of this connection fail that wait longer for other writers, as `is_away` knows."""
+
+    def is_away(self, error: BaseException | None) -> bool:
+        """Whether the error of the driver says that nobody can write now, so that nobody can take a run over.
+
+        Steps then go on while the lease cannot be renewed. True only where an engine that comes back has its whole term
+        to renew it: `held` counts silence from the moment at which the database was there again.
+        """
+        return False
 
     def leading_number(self, text: ColumnElement[str]) -> ColumnElement[int]:
         """The number of at most nine digits that a text begins with; something else, or nothing, where it has none."""

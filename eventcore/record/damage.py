@@ -88,8 +88,7 @@ def _missing(connection: Connection) -> str | None:
         if (run, recovery) not in known:
             return f"run {run_id!r} has no recovery {recovery}"
     for run in connection.execute(select(t.runs).where(t.runs.c.holder.is_not(None))):
-        lease = [run.holder_host, run.holder_pid, run.holder_started, run.heartbeat, run.lease_term]
-        if None in lease or (run.holder_boot is not None and run.heartbeat_since_boot is None):
+        if None in (run.holder_host, run.holder_pid, run.holder_started, run.heartbeat, run.lease_term):
             return f"run {run.run_id!r} has a part of a lease only"
     programs = set(connection.execute(select(t.programs.c.id)).scalars())
     for run, program in connection.execute(select(t.recoveries.c.run, t.recoveries.c.program_id)):

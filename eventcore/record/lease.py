@@ -13,10 +13,12 @@ from sqlalchemy import Connection, Row, inspect, null, select, update
 
 from eventcore.errors import RunHeldError
 from eventcore.moment import steady, this_boot
-from eventcore.record.backend import backend_at
+from eventcore.record.backend import Backend, backend_at
 from eventcore.record.pausing import is_paused
 from eventcore.record.processes import found_process, this_namespace
 from eventcore.record.schema import runs, schema_version
+
+UNKNOWN = "unknown"  #: the start of a machine that has no id for it: it can be any machine of its name
 
 _disowned: set[str] = set()  #: the tokens of engines of this process that ended, and may still be named in a store
 
@@ -57,15 +59,16 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
 
     Raises `RunHeldError` while another living engine has it.
     """
-    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
-    now = backend_at(connection).lease_time(connection, now)
-    if is_held(row, now):
+    backend = backend_at(connection)
+    clock = backend.lease_clock(now)
+    row = connection.execute(select(runs, clock.label("moment")).where(runs.c.id == run).with_for_update()).one()
+    if is_held(row, row.moment):
         advice = "wait for it to finish, stop it, or use another run id"
         if is_paused(connection, run):
             advice = "the run is paused; to let that engine go on with it, use `sequent resume`, or resume() in Python"
         raise RunHeldError(
             f"run {row.run_id!r} is held by the engine of {named(row)}, last heard from "
-            f"{max(0.0, now - row.heartbeat):.0f} s ago; {advice}"
+            f"{max(0.0, row.moment - row.heartbeat):.0f} s ago; {advice}"
         )
     connection.execute(
         update(runs)
@@ -75,12 +78,12 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
             holder_host=holder.host,
             holder_pid=holder.pid,
             holder_started=holder.started,
-            heartbeat=now,
+            heartbeat=clock,
             lease_term=term,
             wake=holder.wake,
-            holder_boot=holder.boot,
+            holder_boot=holder.boot or (UNKNOWN if backend.is_remote else None),
             holder_namespace=holder.namespace,
-            heartbeat_since_boot=steady(),
+            heartbeat_since_boot=_since_boot(backend),
             turn=row.turn + 1,
         )
     )
@@ -91,13 +94,13 @@ def is_held(row: Any, now: float) -> bool:
     """Whether a run's row names an engine that lives.
 
     On this machine its process tells, and only one that somebody has stopped is given up when it was silent for its
-    term. Of a process that cannot be seen from here, its silence tells: by the machine's own clock where it is on this
-    machine, else by the clock that the backend writes leases with.
+    term. Of a process that cannot be seen from here, its silence tells: by the clock that the backend writes leases
+    with, or where only this machine reaches the store, by a clock of the machine that nobody sets.
     """
     if row.holder is None or row.holder in _disowned:
         return False
     is_here = row.holder_host == socket.gethostname() and row.holder_boot in (None, this_boot())
-    if is_here and row.holder_boot:
+    if is_here and row.holder_boot and row.heartbeat_since_boot is not None:
         is_silent = steady() - row.heartbeat_since_boot > row.lease_term
     else:
         is_silent = now - row.heartbeat > row.lease_term
@@ -152,6 +155,12 @@ def release(connection: Connection, holder: Holder) -> None:
 
 def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Renew the heartbeat; False if the lease is no longer the holder's."""
-    now = backend_at(connection).lease_time(connection, now)
+    backend = backend_at(connection)
     mine = update(runs).where(runs.c.id == run, runs.c.holder == holder.token)
-    return connection.execute(mine.values(heartbeat=now, heartbeat_since_boot=steady())).rowcount == 1
+    beats = mine.values(heartbeat=backend.lease_clock(now), heartbeat_since_boot=_since_boot(backend))
+    return connection.execute(beats).rowcount == 1
+
+
+def _since_boot(backend: Backend) -> float | None:
+    """The heartbeat by this machine's clock; where a server keeps the lease, its clock alone counts."""
+    return None if backend.is_remote else steady()

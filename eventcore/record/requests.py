@@ -172,6 +172,12 @@ def pending(connection: Connection, run: int) -> list[AskedRequest]:
     return [AskedRequest(row.id, row.verb, json.loads(row.argument)) for row in connection.execute(query)]
 
 
+def waiting(connection: Connection, run: int) -> set[int]:
+    """The ids of those requests: a query so cheap that it can be made all the time."""
+    query = select(requests.c.id).where(requests.c.run == run, TAKEN, requests.c.verb != RERUN)
+    return set(connection.execute(query).scalars())
+
+
 def is_any_open(connection: Connection, run: int) -> bool:
     """Whether the run has requests that are not answered yet, reruns included."""
     return connection.execute(select(requests.c.id).where(requests.c.run == run, TAKEN).limit(1)).first() is not None

@@ -220,10 +220,19 @@ class Store:
         with reported(self.location), transaction(self._connection) as connection:
             lease.release(connection, holder)
 
-    def beat(self, row: RunRow, holder: lease.Holder, now: float) -> bool:
-        """Renew the lease through a connection of its own, from whichever thread; False when it is lost."""
+    def beat(self, row: RunRow, holder: lease.Holder, now: float, patience: float) -> bool:
+        """Renew the lease through a connection of its own, from whichever thread; False when it is lost.
+
+        It waits so many seconds for other writers.
+        """
         with self._database.connect() as connection:
+            self.backend.limit_waiting(connection, patience)
             return lease.beat(connection, row.id, holder, now)
+
+    def asked(self, row: RunRow) -> set[int]:
+        """The requests that wait for the run's engine, through a connection of its own, from whichever thread."""
+        with self._database.connect() as connection:
+            return requests.waiting(connection, row.id)
 
     def writer(self, row: RunRow, holder: lease.Holder, max_result_size: int) -> TurnWriter:
         """What records the turns of an engine that holds the run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import (
     ColumnElement,
@@ -65,10 +65,7 @@ class TurnWriter:
         try:
             is_ours = self._patience.tried(partial(self._write, work))
         except (backend.driver_error, DBAPIError, StoreError) as error:
-            explained = error if isinstance(error, StoreError) else backend.explained(cause(error))
-            if explained is None:
-                raise
-            raise StoreError(f"recording the run failed: {explained}, then recover the run") from error
+            self._fail(error)
         if not is_ours:
             raise LeaseLostError
         if backend.is_remote:
@@ -109,7 +106,7 @@ class TurnWriter:
         self._kept[task.key] = self._offload(result, files)  # instead of a try's that failed after all
 
     def holds(self) -> bool:
-        """Whether the run is still this engine's."""
+        """Whether the run is still this engine's; raises `StoreError` when the database cannot be read."""
 
         def look(again: bool) -> bool:
             if again:
@@ -117,7 +114,16 @@ class TurnWriter:
             self._statements["lease"].run(self._cursor, [self._fence_key])
             return self._cursor.fetchone() is not None
 
-        return self._patience.tried(look)
+        try:
+            return self._patience.tried(look)
+        except (self._backend.driver_error, DBAPIError, StoreError) as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        explained = error if isinstance(error, StoreError) else self._backend.explained(cause(error))
+        if explained is None:
+            raise error
+        raise StoreError(f"recording the run failed: {explained}, then recover the run") from error
 
     @property
     def _fence_key(self) -> Row:

@@ -7,6 +7,7 @@ from types import NoneType
 
 from eventcore.act.calls import CallMaker
 from eventcore.act.envelope import failed
+from eventcore.act.executor import CANCELLED
 from eventcore.act.executors.collection import Executors
 from eventcore.decide.state import Task
 from eventcore.define.config import Config, Construct
@@ -33,6 +34,7 @@ class Dispatcher:
         executors.report_to(self._reported)
         self._by_step: dict[str, tuple[Construct, float | None]] = {}  #: with the timeout
         self._tickets: dict[int, Task] = {}
+        self._held: list[int] | None = None  #: tickets that wait until the lease is renewed; None: it is not silent
         self.started = 0  #: tries so far; the latest has this number as its ticket
 
     def __len__(self) -> int:
@@ -44,6 +46,28 @@ class Dispatcher:
         self.started += 1
         ticket = self.started
         self._tickets[ticket] = task
+        if self._held is None:
+            self._start(ticket, task, start_by)
+        else:
+            self._held.append(ticket)
+
+    def hold(self) -> None:
+        """Start nothing from now on until `release`: the run may be another engine's soon."""
+        if self._held is None:
+            self._held = []
+
+    def release(self, start_by: Moment | None) -> None:
+        """Start what was held, and what comes."""
+        held, self._held = self._held or (), None
+        for ticket in held:
+            self._start(ticket, self._tickets[ticket], start_by)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether nothing is started now."""
+        return self._held is not None
+
+    def _start(self, ticket: int, task: Task, start_by: Moment | None) -> None:
         try:
             call = self._calls.make(task, start_by)
         except EventcoreError as error:
@@ -58,7 +82,10 @@ class Dispatcher:
     def cancel(self, task: Task) -> None:
         """Have the task's worker ended, where that is possible."""
         ticket = next((ticket for ticket, known in self._tickets.items() if known is task), None)
-        if ticket is not None and task.step.name in self._by_step:
+        if self._held is not None and ticket in self._held:
+            self._held.remove(ticket)
+            self._reported(ticket, CANCELLED)
+        elif ticket is not None and task.step.name in self._by_step:
             self._executors.cancel(self._by_step[task.step.name][0], ticket)
 
     def having(self, ticket: int) -> Task | None:

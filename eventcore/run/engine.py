@@ -32,13 +32,14 @@ from eventcore.decide.turn import Turn
 from eventcore.define.outcome import Outcome
 from eventcore.define.program import COMPUTING
 from eventcore.errors import LeaseLostError, StoreError
+from eventcore.moment import steady
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
 from eventcore.run.dispatcher import Dispatcher
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Emitted, Ended, Happening, Interrupted, Mailbox, Triggered
+from eventcore.run.waiting import Asked, Emitted, Ended, Happening, Interrupted, Mailbox, Renewed, Silenced, Triggered
 
 
 class Engine:
@@ -131,8 +132,9 @@ class Engine:
         more = turn.settle()
         changes = turn.taken_changes()
         if changes:
+            asked = steady()
             self._writer.write(changes, turn.context.now)
-            self._tenure.confirmed()
+            self._tenure.confirmed(asked)
         if self._hears_turns or changes.attempts or changes.answers:
             self._announcer.turn_recorded(changes, turn.context.now, self._asked)
         if changes.answers:
@@ -148,7 +150,8 @@ class Engine:
         if isinstance(what, Ended):
             task = self._dispatcher.taken_back(what.ticket)
             if task is not None and what.outcome.is_late and task.ending is None:
-                self._tenure.check(again=True)
+                if not self._dispatcher.is_holding:
+                    self._tenure.check(again=True)
                 self._dispatcher.start(task, self._tenure.end)
             elif task is not None:
                 outcome = self._kept(task, what.outcome)
@@ -167,6 +170,11 @@ class Engine:
             for request in self._requests():
                 self._asked[request.id] = request.verb, request.argument
                 self.turn.asked(request.id, request.verb, request.argument)
+        elif isinstance(what, Silenced):
+            self._dispatcher.hold()
+        elif isinstance(what, Renewed):
+            self._tenure.check(again=True)
+            self._dispatcher.release(self._tenure.end)
         elif isinstance(what, Interrupted):
             self.turn.interrupted()
             self._interrupted = True
@@ -186,7 +194,8 @@ class Engine:
     def _dispatch(self, changes: Changes) -> None:
         """Start what the turn started, and end what it cancelled."""
         for task in changes.starts:
-            self._tenure.check()
+            if not self._dispatcher.is_holding:
+                self._tenure.check()
             if self._hears_starts and not task.is_asking:
                 self._announcer.starting(task, self.turn.context.now)
             self._dispatcher.start(task, self._tenure.end)

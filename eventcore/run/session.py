@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ from eventcore.act.clock import Clock
 from eventcore.act.console import this_console
 from eventcore.act.executors.collection import Executors
 from eventcore.act.executors.registry import executor_class
-from eventcore.act.keeper import LeaseKeeper
 from eventcore.act.lender import Lender
 from eventcore.act.observer import Observer, ProgramChanged, RunAbandoned, RunEntered, RunFinished, RunFoundOver
 from eventcore.act.waker import Waker
@@ -52,12 +51,13 @@ from eventcore.run import over
 from eventcore.run.engine import Engine
 from eventcore.run.inquiries import Inquiries, Inquiry
 from eventcore.run.interrupts import interruption
+from eventcore.run.keeping import Keeping
 from eventcore.run.next_action import in_words
 from eventcore.run.outages import Outages
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Lost, Triggered
+from eventcore.run.waiting import Asked, Happening, Triggered
 
 log = logging.getLogger("eventcore")
 notes = logging.getLogger(identity.NOTES)
@@ -79,6 +79,7 @@ class Session:
         self._executors = executors
         self._row: RunRow | None = None
         self._engine: Engine | None = None
+        self._taken_at = 0.0  #: a moment before the lease was taken
         self._triggered: deque[Triggered] = deque()  #: what the engine has not been told yet
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
@@ -177,7 +178,8 @@ class Session:
                 log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
                             "%r", plain(self._left_out), row.run_id)  # fmt: skip
             self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
-            with self._kept(row, holder):
+            keeping = Keeping(self._store, row, holder, self._clock, self._executors, self._post)
+            with keeping.during(self._config.lease_term, self._taken_at):
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)
                 for event, sequence in (*starts, *self._triggered_before(row)):
                     engine.turn.start(self._program.events[event], sequence)
@@ -255,6 +257,7 @@ class Session:
             if request.rerun is not None:
                 self._asked = reruns.refuse(store.connection, row.id, request.asked, request.rerun, str(error), now)
             raise
+        self._taken_at = self._clock.now()
         if request.mode is RunMode.continue_:
             if store.document(row, row.recovery) != document:
                 check_adoptable(Plan(self._program, self._config), snapshot(store.connection, row))
@@ -271,6 +274,7 @@ class Session:
         name, store, alone = self._program.name, self._store, request.overlap != "allow"
         while True:
             now, term = self._clock.now(), self._config.lease_term
+            self._taken_at = now
             try:
                 return store.create_run(request.run_id, name, self._source, document, holder, term, now, alone=alone)
             except lease.UnderWayError as other:
@@ -376,28 +380,10 @@ class Session:
             look_up = partial(requests.answer_of, self._store.connection)
             self._inquiries.close(partial(self._record, is_held=False), look_up)
 
-    @contextmanager
-    def _kept(self, row: RunRow, holder: lease.Holder) -> Iterator[None]:
-        """Keep the lease; a store that is not shared has nobody to keep it from."""
-        if not self._store.backend.is_shared:
-            yield
-            return
-        term = self._config.lease_term
-        keeper = LeaseKeeper(self._clock, lambda: self._beat(row, holder), self._lost, term)
-        try:
-            yield
-        finally:
-            keeper.close()
-
-    def _beat(self, row: RunRow, holder: lease.Holder) -> bool:
-        """Renew the lease; requests from other hosts, which cannot wake this engine, are found on the way."""
+    def _post(self, happening: Happening) -> None:
+        """Tell the engine, where there is one yet."""
         if self._engine is not None:
-            self._engine.post(Asked())
-        return self._store.beat(row, holder, self._clock.wall())
-
-    def _lost(self) -> None:
-        if self._engine is not None:
-            self._engine.post(Lost())
+            self._engine.post(happening)
 
     def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,

@@ -25,10 +25,9 @@ class Tenure:
         """Until when calls may begin; None where nobody can take the run over."""
         return None if self._patience is None else in_future(self._patience, self._sure_at)
 
-    def confirmed(self) -> None:
-        """A commit has just shown that the run is this engine's."""
-        if self._patience is not None:
-            self._sure_at = steady()
+    def confirmed(self, asked: float) -> None:
+        """A commit has shown that the run was this engine's at some moment since `asked`, by the steady clock."""
+        self._sure_at = asked
 
     def check(self, *, again: bool = False) -> None:
         """Look whether the run is still this engine's, if that is uncertain by now or `again`.

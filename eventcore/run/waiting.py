@@ -35,6 +35,14 @@ class Lost(msgspec.Struct, frozen=True):
     """The lease keeper found the lease gone."""
 
 
+class Silenced(msgspec.Struct, frozen=True):
+    """The lease could not be renewed for so long that another engine may have the run soon."""
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """The lease has been renewed after that."""
+
+
 class Interrupted(msgspec.Struct, frozen=True):
     """The user pressed Ctrl-C."""
 
@@ -43,7 +51,7 @@ class Asked(msgspec.Struct, frozen=True):
     """Somebody recorded a request."""
 
 
-Happening = Ended | Emitted | Triggered | Lost | Interrupted | Asked
+Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Asked
 
 
 class Mailbox:

@@ -14,11 +14,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import update
 
 import eventcore as evr
 import sequent as seq
-from eventcore.errors import LeaseLostError
+from eventcore.errors import LeaseLostError, RunHeldError
 from eventcore.moment import in_future, steady
 from eventcore.record import lease
 from eventcore.record.database import transaction
@@ -148,6 +149,30 @@ def test_a_process_of_another_namespace_is_believed_for_its_term_by_the_machines
 def test_an_engine_of_an_earlier_start_of_the_machine_is_believed_for_its_term() -> None:
     assert lease.is_held(held_row(holder_boot="another"), time.time() + 29)
     assert not lease.is_held(held_row(holder_boot="another"), time.time() + 31)
+
+
+def test_where_a_server_keeps_the_lease_only_its_clock_tells_silence() -> None:
+    kept = {"heartbeat_since_boot": None}
+    elsewhere = {"holder_namespace": "pid:[1]", "holder_pid": 2**22 + 1}
+    for place in (elsewhere, {"holder_host": "another"}, {"holder_boot": "another"}):
+        assert lease.is_held(held_row(**kept, **place), time.time() + 29)
+        assert not lease.is_held(held_row(**kept, **place), time.time() + 31)
+    assert lease.is_held(held_row(**kept), time.time() + 3600)
+    assert not lease.is_held(held_row(**kept, holder_pid=2**22 + 1), time.time())
+    assert not lease.is_held(held_row(**kept, holder_started="1"), time.time())
+
+
+def test_hosts_that_share_a_name_and_have_no_id_of_their_start_are_not_taken_for_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(lease, "this_boot", lambda: None)
+    with closing(opened(str(tmp_path / "s.db"))) as store:
+        monkeypatch.setattr(type(store.backend), "is_remote", True)
+        gone = structs.replace(lease.this_engine(), pid=2**22 + 1)
+        row = store.create_run("r", "program", None, "{}", gone, 30.0, time.time())
+        with pytest.raises(RunHeldError):
+            store.enter_again(row, "{}", lease.this_engine(), 30.0, time.time() + 29)
+        store.enter_again(row, "{}", lease.this_engine(), 30.0, time.time() + 31)
 
 
 def test_hidden_processes_of_others_are_seen_to_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,14 @@ class Executors:
                 log.exception("The executor %r could not cancel a call", construct)
                 self._reported(ticket, failed(error))
 
+    def hand_back(self) -> None:
+        """See `Executor.hand_back`; from any thread."""
+        for construct, executor in list(self._made.items()):
+            try:
+                executor.hand_back()
+            except Exception:
+                log.exception("The executor %r could not end its calls", construct)
+
     def close(self) -> None:
         """Close them all; calling again does nothing."""
         while self._made:

@@ -12,7 +12,7 @@ import msgspec
 
 from eventcore.act.alarms import Alarms
 from eventcore.act.envelope import Call, Tell, failed, perform_async
-from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.act.executor import CANCELLED, HANDED_BACK, Executor, Report, Setting
 from eventcore.define.outcome import Outcome
 
 #: Seconds in which a loop must hear of a call that is to end, and in which calls must end that are out of time or ended
@@ -51,6 +51,17 @@ class AsyncExecutor(Executor):
         if started is not None:
             self._end(ticket, started, CANCELLED)
 
+    def hand_back(self) -> None:
+        """Cancel the calls at their next await; one that has not begun, since its loop is blocked, is taken back."""
+        with self._lock:
+            begun = {ticket: started for ticket, started in self._open.items() if started.has_begun}
+            queued = [ticket for ticket in self._open if ticket not in begun]
+        for ticket in queued:
+            self._report_once(ticket, HANDED_BACK)
+        for ticket, started in begun.items():
+            started.is_handed_back = True
+            started.loop.tell(partial(started.loop.cancel, ticket))
+
     def close(self) -> None:
         """Cancel what runs and stop the loops; a call that blocks one is not waited for."""
         with self._lock:
@@ -86,7 +97,8 @@ class AsyncExecutor(Executor):
 
         def done(task: asyncio.Task[Outcome]) -> None:
             self._alarms.cancel(late)
-            self._report_once(ticket, started.verdict or (CANCELLED if task.cancelled() else task.result()))
+            outcome = started.verdict or (CANCELLED if task.cancelled() else task.result())
+            self._report_once(ticket, HANDED_BACK if started.is_handed_back and outcome is CANCELLED else outcome)
 
         started.loop.begin(ticket, _run(started.call, partial(self.report, ticket)), done)
 
@@ -136,6 +148,7 @@ class _Started(msgspec.Struct):
     timeout: float | None
     has_begun: bool = False
     verdict: Outcome | None = None  #: that it is out of time
+    is_handed_back: bool = False  #: where it is cancelled, it is to begin again
 
 
 class _Loop:

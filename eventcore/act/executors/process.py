@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eventcore.act.envelope import Call, failed, pack, portable, travels_by_name
-from eventcore.act.executor import CANCELLED, Executor, Report, Setting
+from eventcore.act.executor import CANCELLED, HANDED_BACK, Executor, Report, Setting
 from eventcore.act.executors.worker import LEAVING, READY, RETIRED
 from eventcore.act.executors.worker_process import Job, WorkerProcess
 from eventcore.define.outcome import Emission, Outcome
@@ -129,6 +129,15 @@ class ProcessExecutor(Executor):
                 if worker.job is not None and worker.job.ticket == ticket:
                     worker.end("cancelled")
         self._tell([(job.ticket, CANCELLED) for job in queued])
+
+    def hand_back(self) -> None:
+        with self._lock:
+            queued = list(self._waiting)
+            self._waiting.clear()
+            for worker in self._workers:
+                if worker.job is not None:
+                    worker.hand_back()
+        self._tell([(job.ticket, HANDED_BACK) for job in queued])
 
     def close(self) -> None:
         with self._lock:
@@ -261,13 +270,13 @@ class ProcessExecutor(Executor):
                     self._is_ready(worker)
                 elif message == RETIRED:
                     self._retire(worker)
-                elif worker.job is not None and worker.verdict is None:
+                elif worker.job is not None and worker.takes_outcome:
                     found = _unpacked(message)
                     reports.append((worker.job.ticket, found))
                     if type(found) is Emission:
                         continue
                     worker.finish()
-                    if not worker.gone:
+                    if not worker.gone and worker.verdict is None:
                         self._idle.append(worker)
             reports += self._dispatch()
         if not more and not worker.gone:
@@ -326,7 +335,8 @@ class ProcessExecutor(Executor):
                     reports.append((self._waiting.popleft().ticket, Outcome(False, error=why)))
             reports += self._dispatch()
         if job is not None:
-            reports.append((job.ticket, Outcome(False, error=why, seconds=worker.seconds)))
+            how = HANDED_BACK if worker.is_handed_back else Outcome(False, error=why, seconds=worker.seconds)
+            reports.append((job.ticket, how))
         return reports
 
     def _wake(self) -> None:

@@ -74,6 +74,7 @@ class WorkerProcess:
         self._logs: str | None = None  #: the folder of its jobs' logs
         self.deadline: float | None = None  #: by the monotonic clock
         self.verdict: str | None = None  #: why the engine ended this worker
+        self.is_handed_back = False  #: it was ended for its job to begin again
         self.gone = False  #: dead, and to be buried
         self._received = bytearray()
 
@@ -131,6 +132,16 @@ class WorkerProcess:
         """Kill the worker and all that its step started; the first verdict becomes the job's error."""
         self.verdict = self.verdict or verdict
         self._kill_group()
+
+    def hand_back(self) -> None:
+        """Kill the worker; its job is to begin again, unless it is done by now or was to be ended before."""
+        self.is_handed_back = self.is_handed_back or self.verdict is None
+        self.end("handed back")
+
+    @property
+    def takes_outcome(self) -> bool:
+        """Whether what it has written counts; not that of a job of which is known how it ended."""
+        return self.verdict is None or self.is_handed_back
 
     def time_out(self) -> None:
         """End the worker, because its job is out of time."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import ColumnElement, Connection, Dialect, Double, literal_column
 
 from eventcore.errors import StoreError
 from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, Server, first_line, watched_socket
@@ -97,9 +97,9 @@ class MariaDB(Server):
         finally:
             connection.exec_driver_sql(f"SELECT release_lock({name})")
 
-    def lease_time(self, connection: Connection, now: float) -> float:
-        """By the server's clock."""
-        return float(connection.exec_driver_sql("SELECT unix_timestamp(sysdate(6))").scalar_one())
+    def lease_clock(self, now: float) -> ColumnElement[float]:
+        """By the server's clock, in UTC: in the hour that a change of clocks doubles, its local time is ambiguous."""
+        return literal_column("timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6)) / 1e6", Double())
 
     def _arguments(self) -> Mapping[str, Any]:
         from pymysql.constants import CLIENT

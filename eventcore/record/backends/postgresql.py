@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Integer, cast, func
+from sqlalchemy import ColumnElement, Connection, Dialect, Double, Integer, cast, extract, func
 
 from eventcore.errors import StoreError
 from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, SILENCE, Server, first_line
@@ -82,9 +82,9 @@ class PostgreSQL(Server):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
             yield
 
-    def lease_time(self, connection: Connection, now: float) -> float:
+    def lease_clock(self, now: float) -> ColumnElement[float]:
         """By the server's clock."""
-        return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+        return cast(extract("epoch", func.clock_timestamp()), Double)
 
     def leading_number(self, text: ColumnElement[str]) -> ColumnElement[int]:
         """A cast of anything else than a number would be an error."""

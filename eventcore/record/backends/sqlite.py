@@ -70,6 +70,14 @@ class _Sqlite(Backend):
             return StoreError(f"store {self.name} is not a database ({error}); give another path or remove the file")
         return None
 
+    def limit_waiting(self, connection: Connection, seconds: float) -> None:
+        """By the patience with locks."""
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
+    def is_away(self, error: BaseException | None) -> bool:
+        """Where somebody has the file locked, or the disk is full: that is so for all of this host."""
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
+
     def defect(self, connection: Connection) -> str | None:
         """What SQLite's own check finds."""
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Double, insert, literal, select, update
 
 from eventcore.define.status import RunMode, Verdict
 from eventcore.errors import LeaseLostError, RunExistsError, RunHeldError, StoreError
@@ -182,7 +182,9 @@ def test_an_engine_that_lost_its_lease_records_nothing_more(shared: Place) -> No
 def test_leases_are_kept_and_judged_by_the_backends_clock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chained(place.program(), succeed).run()
     clock = 5_000.0
-    monkeypatch.setattr(type(place.store.backend), "lease_time", lambda *_: clock)
+    backend = type(place.store.backend)
+    monkeypatch.setattr(backend, "lease_clock", lambda *_: literal(clock, Double()))
+    monkeypatch.setattr(backend, "lease_time", lambda *_: clock)
     elsewhere = lease.Holder("token", "elsewhere", 1, "1")
     store = place.store
     with transaction(store.connection):
@@ -269,6 +271,24 @@ def test_a_request_waits_for_the_engine_and_is_taken_once(shared: Place) -> None
     assert counts == [1]
     assert shared.run().verdict is Verdict.cancelled
     assert requests.pending(shared.store.connection, shared.run().id) == []
+
+
+def test_an_engine_on_another_host_finds_a_request_though_nobody_wakes_it(
+    shared: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(shared.store.backend), "is_remote", True)
+    monkeypatch.setattr(requests, "wake", lambda _: None)
+    said = []
+
+    def ask() -> None:
+        for verb, is_paused in (("pause", True), ("resume", False)):
+            answer = requests.ask_store(shared.location, 1, verb, {}, 600)
+            with closing(opened(shared.location)) as store:
+                said.append((answer.status.value, pausing.is_paused(store.connection, 1) is is_paused))
+
+    program = chained(shared.program(task_construct="thread", lease_term=86_400), ask, succeed)
+    assert program.run()
+    assert said == [("done", True)] * 2
 
 
 def test_a_run_that_nobody_works_on_can_be_paused_and_resumed(shared: Place) -> None:

@@ -91,7 +91,7 @@ def with_lease(store: Path, **values: Any) -> None:
     changed(store, f"UPDATE eventcore_runs SET {', '.join(f'{name} = ?' for name in row)}", *row.values())
 
 
-@pytest.mark.parametrize("part", ["holder_pid", "lease_term", "heartbeat_since_boot"])
+@pytest.mark.parametrize("part", ["holder_pid", "lease_term"])
 def test_a_lease_of_which_a_part_is_missing_is_reported(
     tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from eventcore.act.executor import CANCELLED, Executor
+from eventcore.act.executor import CANCELLED, HANDED_BACK, Executor
 from eventcore.act.executors.registry import executor_class
 from eventcore.define.values import encode_result
+from eventcore.record.processes import found_process
 from tests.eventcore.act.bench import Bench, eventually
 from tests.eventcore.act.contract.constructs import (
     CONSTRUCTS,
@@ -182,3 +183,61 @@ def test_what_stays_in_this_process_need_not_be_pickled(bench: Bench, name: str)
     lock = threading.Lock()
     assert bench.value(lambda held: encode_result(held is lock, False).text, lock) == "true"
     assert not executor_class(CONSTRUCTS[name]).leaves_process(CONSTRUCTS[name])
+
+
+# handing back
+
+
+@every(*SIDE_BY_SIDE)
+def test_a_call_that_is_handed_back_has_ended_and_others_go_on(
+    bench: Bench, name: str, endless_call: tuple[Any, ...], tmp_path: Path
+) -> None:
+    ticket = bench.start(*endless_call)
+    bench.executor.hand_back()
+    if name in ("process", "async"):
+        assert bench.reports.wait(ticket) == HANDED_BACK
+        assert bench.value(abs, -1) == 1
+    else:
+        assert bench.value(abs, -1) == 1
+        assert not bench.reports.has(ticket)
+        (tmp_path / "over").touch()
+        assert bench.reports.wait(ticket).ok
+
+
+def worker_that_waits(path: str) -> None:
+    """A step that tells its process, and does not end."""
+    import os
+
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(3600)
+
+
+@every("process")
+def test_when_a_call_is_handed_back_its_worker_is_dead(bench: Bench, tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    running, waiting = bench.start(worker_that_waits, str(told)), [bench.start(time.sleep, 3600) for _ in range(3)]
+    assert eventually(lambda: told.exists() and bool(told.read_text()))
+    for _ in range(2):
+        bench.executor.hand_back()
+    for ticket in (running, *waiting):
+        assert bench.reports.wait(ticket) == HANDED_BACK
+    assert found_process(int(told.read_text())) is None
+    assert bench.value(abs, -1) == 1
+
+
+@every("async")
+def test_a_call_that_blocks_its_loop_goes_on_and_those_behind_it_are_handed_back(bench: Bench, tmp_path: Path) -> None:
+    begun, over = tmp_path / "begun", tmp_path / "over"
+
+    def block() -> None:
+        begun.touch()
+        until_there(str(over))
+
+    blocks = bench.start(block)
+    assert eventually(begun.exists)
+    behind = bench.start(until_cancelled)
+    bench.executor.hand_back()
+    assert bench.reports.wait(behind) == HANDED_BACK
+    assert not bench.reports.has(blocks)
+    over.touch()
+    assert bench.reports.wait(blocks).ok
