@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Table,
     and_,
     bindparam,
@@ -264,8 +265,9 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         [f"b_{name}" for name in FENCE],
     )  # fmt: skip
     earlier = select(
-        results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
-    ).where(where(results, *KEY))
+        results.c.run, results.c.sequence, results.c.step, bindparam("now", type_=Integer),
+        results.c.value, results.c.file,
+    ).where(where(results, *KEY))  # fmt: skip
     carry = insert(results).from_select([*KEY, "value", "file"], earlier)
     delay_over = update(t.delays).where(where(t.delays, *WAIT)).values(over=literal_column("1"))
     return {

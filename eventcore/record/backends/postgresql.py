@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Integer, cast, func
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from eventcore.errors import StoreError
+from eventcore.record.backend import Work
+from eventcore.record.backends.postgresql_turn import commands
 from eventcore.record.server import CONNECT_TIMEOUT, SILENCE, Server, first_line
+from eventcore.record.statements import Row, Statement
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
@@ -79,6 +83,30 @@ class PostgreSQL(Server):
         with self.transaction(connection):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
             yield
+
+    def write_turn(self, cursor: DBAPICursor, fence: Statement, key: Row, work: Work) -> bool:
+        """In one round trip: in one statement, or in several that are sent together."""
+        import psycopg
+
+        connection: psycopg.Connection[Any] = cursor.connection
+        raw = psycopg.RawCursor(connection)
+        made = commands(fence, key, work)
+        if len(made) == 1:
+            ((text, parameters),) = made
+            return raw.execute(text, parameters, prepare=True).fetchone() == (1,)
+        try:
+            with connection.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+                raw.execute(self.begin_write)
+                for text, parameters in made:
+                    raw.execute(text, parameters, prepare=True)
+                raw.execute("COMMIT")
+        except BaseException as error:
+            with suppress(psycopg.Error):
+                raw.execute("ROLLBACK")
+            if isinstance(error, psycopg.errors.DivisionByZero):
+                return False
+            raise
+        return True
 
     def lease_time(self, connection: Connection, now: float) -> float:
         """By the server's clock."""

@@ -1,0 +1,70 @@
+"""A turn on MariaDB: one block of statements, in which the server decides by the fence whether to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import text
+
+from eventcore.record.statements import Row, Statement
+
+JOINED = 200  #: rows of an update that are one statement
+MARK = "SELECT @rows"
+
+BLOCK = """BEGIN NOT ATOMIC
+DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+START TRANSACTION;
+{fence};
+IF ROW_COUNT() = 1 THEN
+{work}COMMIT; SELECT 1;
+ELSE
+ROLLBACK; SELECT 0;
+END IF;
+END"""
+
+
+def block(
+    cursor: Any, fence: Statement, key: Row, work: Iterable[tuple[Statement, Sequence[Row]]], longest: int
+) -> str | None:
+    """What writes a turn and returns how many rows the fence found; None where it were longer than so many bytes."""
+    written: list[str] = []
+    for statement, rows in work:
+        for one in _written(cursor, statement, rows):
+            written.append(f"{one};\n")
+            longest -= len(one.encode("utf-8", "replace"))
+            if longest < 0:
+                return None
+    (held,) = _each(cursor, fence, [key])
+    return BLOCK.format(fence=held, work="".join(written))
+
+
+def _written(cursor: Any, statement: Statement, rows: Sequence[Row]) -> Iterator[str]:
+    """Statements with their values, as the driver writes them."""
+    if statement.is_insert:
+        head, _, group = statement.text.rpartition(" VALUES ")
+        yield f"{head} VALUES {','.join(cursor.mogrify(group, row) for row in statement.in_order(rows))}"
+    elif statement.is_copy or len(rows) == 1:
+        yield from _each(cursor, statement, rows)
+    else:
+        head, tail = _joined(statement)
+        names = [f"%s AS c{number}" for number in range(len(statement.names))]
+        first, others = f"SELECT {', '.join(names)}", f" UNION ALL SELECT {', '.join(['%s'] * len(names))}"
+        for begin in range(0, len(rows), JOINED):
+            some = rows[begin : begin + JOINED]
+            union = [cursor.mogrify(others if number else first, row) for number, row in enumerate(some)]
+            yield f"{head}{''.join(union)}{tail}"
+
+
+def _each(cursor: Any, statement: Statement, rows: Sequence[Row]) -> Iterator[str]:
+    for row in statement.in_order(rows):
+        yield cursor.mogrify(statement.text, row)
+
+
+@lru_cache(50)
+def _joined(statement: Statement) -> tuple[str, str]:
+    """An update of all rows of a query that comes between these two."""
+    rows = text(MARK).columns(**{f"c{place}": of for place, of in enumerate(statement.types)}).subquery("changed")
+    head, _, tail = str(statement.over(rows).compile(dialect=statement.dialect)).partition(MARK)
+    return head.replace("%%", "%"), tail.replace("%%", "%")
