@@ -28,11 +28,11 @@ def staged(work: Iterable[tuple[Statement, Iterable[Row]]]) -> list[Stage]:
 
 
 def _fits(stage: Stage, statement: Statement, rows: list[Row]) -> bool:
-    """Whether what the stage writes is nothing that the statement changes or reads."""
-    if statement.is_insert:
-        return True
+    """Whether what the stage writes is nothing that the statement changes or reads, and the order stays."""
     earlier = [other for other in stage if other.table is statement.table]
-    if not earlier:
+    if statement in earlier[:-1]:
+        return False
+    if statement.is_insert or not earlier:
         return True
     meant = set(map(statement.picked(statement.matched), rows))
     for other in earlier:

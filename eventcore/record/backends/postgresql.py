@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Integer, cast, func
@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
-from eventcore.record.backends.postgresql_turn import commands
+from eventcore.record.backends.postgresql_turn import commands, send_together
 from eventcore.record.server import CONNECT_TIMEOUT, SILENCE, Server, first_line
 from eventcore.record.statements import Row, Statement
 
@@ -89,20 +89,15 @@ class PostgreSQL(Server):
         import psycopg
 
         connection: psycopg.Connection[Any] = cursor.connection
-        raw = psycopg.RawCursor(connection)
         made = commands(fence, key, work)
         if len(made) == 1:
             ((text, parameters),) = made
-            return raw.execute(text, parameters, prepare=True).fetchone() == (1,)
+            return psycopg.RawCursor(connection).execute(text, parameters, prepare=True).fetchone() == (1,)
         try:
-            with connection.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
-                raw.execute(self.begin_write)
-                for text, parameters in made:
-                    raw.execute(text, parameters, prepare=True)
-                raw.execute("COMMIT")
+            send_together(connection, [(self.begin_write, []), *made, ("COMMIT", [])])
         except BaseException as error:
             with suppress(psycopg.Error):
-                raw.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
             if isinstance(error, psycopg.errors.DivisionByZero):
                 return False
             raise

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import (
@@ -35,6 +36,9 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _json = msgspec.json.Encoder()
 
 
+if TYPE_CHECKING:
+    import psycopg
+
 Command = tuple[str, list[Any]]  #: a statement and its parameters
 
 
@@ -50,6 +54,28 @@ def commands(fence: Statement, key: Row, work: Iterable[tuple[Statement, Iterabl
         form = _form(None if made else fence, tuple(piece), is_one=len(pieces) == 1)
         made.append((form.text, form.parameters(key, list(piece.values()))))
     return made
+
+
+def send_together(connection: psycopg.Connection[Any], commands: Iterable[Command]) -> None:
+    """Run them in one round trip, where the client's library can; raises the first error, with the later ones left out.
+
+    An error may be raised while further ones are sent. Leaving the pipeline with it would have psycopg write a warning.
+    """
+    import psycopg
+
+    raw = psycopg.RawCursor(connection)
+    first: psycopg.Error | None = None
+    try:
+        with connection.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+            try:
+                for text, parameters in commands:
+                    raw.execute(text, parameters, prepare=bool(parameters))
+            except psycopg.Error as error:
+                first = error
+    except psycopg.Error as error:
+        raise first or error from None
+    if first is not None:
+        raise first
 
 
 def _pieces(stage: Stage) -> Iterator[dict[Statement, str]]:
