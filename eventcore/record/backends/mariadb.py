@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
-from eventcore.record.backends.mariadb_turn import block
+from eventcore.record.backends.mariadb_turn import LOST, block
 from eventcore.record.server import CONNECT_TIMEOUT, Server, first_line, watched_socket
 from eventcore.record.stages import staged
 from eventcore.record.statements import Row, Statement
@@ -103,15 +103,19 @@ class MariaDB(Server):
 
     def write_turn(self, cursor: DBAPICursor, fence: Statement, key: Row, work: Work) -> bool:
         """In one round trip: in one block, unless the server would not take a statement of that size."""
+        import pymysql
+
         batches = [batch for stage in staged(work) for batch in stage.items()]
         text = block(cursor, fence, key, batches, self._longest)
         if text is None:
             return super().write_turn(cursor, fence, key, batches)
-        cursor.execute(text)
-        found = cursor.fetchone()
-        while cursor.nextset():
-            pass
-        return found == (1,)
+        try:
+            cursor.execute(text)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != LOST:
+                raise
+            return False
+        return True
 
     def lease_time(self, connection: Connection, now: float) -> float:
         """By the server's clock."""

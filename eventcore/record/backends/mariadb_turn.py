@@ -13,22 +13,21 @@ from eventcore.record.statements import Row, Statement
 JOINED = 200  #: rows of an update that are one statement
 MARK = "SELECT @rows"
 
+LOST = 1644  #: the code of the error that the block ends with where the fence finds nothing: an answer is dearer
+
 BLOCK = """BEGIN NOT ATOMIC
 DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
 START TRANSACTION;
 {fence};
-IF ROW_COUNT() = 1 THEN
-{work}COMMIT; SELECT 1;
-ELSE
-ROLLBACK; SELECT 0;
-END IF;
+IF ROW_COUNT() <> 1 THEN SIGNAL SQLSTATE '45000'; END IF;
+{work}COMMIT;
 END"""
 
 
 def block(
     cursor: Any, fence: Statement, key: Row, work: Iterable[tuple[Statement, Sequence[Row]]], longest: int
 ) -> str | None:
-    """What writes a turn and returns how many rows the fence found; None where it were longer than so many bytes."""
+    """What writes a turn; None where it would be longer than so many bytes."""
     written: list[str] = []
     for statement, rows in work:
         for one in _written(cursor, statement, rows):
