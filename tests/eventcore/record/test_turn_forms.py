@@ -18,6 +18,7 @@ from eventcore.record.store import Store, opened
 from eventcore.record.turns import statements
 from tests.eventcore.record.places import Place, chained, succeed
 from tests.servers import stores
+from tests.servers.proxy import Proxy
 
 Turn = list[tuple[str, list[Row]]]
 
@@ -118,3 +119,68 @@ def test_any_turns_leave_the_same_rows(store: Store, plain: Store, turns: list[T
         assert became[0] == became[1]
         assert rows(store) == rows(plain)
         number += became[0] == "written"
+
+
+def a_task(sequence: str, **standing: Any) -> Row:
+    values = {"status": "active", "try": 1} | standing
+    names = written["task"].names
+    known = {"run": 1, "sequence": sequence, "step": "s", "recovery": 0, "scope": "", "created": 0.1} | values
+    return tuple(known.get(name) for name in names)
+
+
+TWO_STAGES: Turn = [("task", [a_task("1")]), ("deadline", [(0.1, 1, "1", "s", 0)])]
+
+
+@pytest.mark.parametrize("turn", [[("task", [a_task("1")])], TWO_STAGES], ids=["", "two stages"])
+def test_a_turn_takes_one_round_trip(store: Store, turn: Turn) -> None:
+    port = store.connection.engine.url.port
+    assert port is not None
+    with Proxy(port) as proxy, closing(opened(proxy.url(store.location), "normal")) as far:
+        trips: list[int] = []
+        for _ in range(8):  # a statement is prepared first, and planned anew five times
+            emptied(store)
+            before = proxy.trips
+            assert outcome(far, turn, 0) == "written"
+            trips.append(proxy.trips - before)
+            assert rows(store)["eventcore_tasks"]
+        assert trips[1:] == [1] * 7
+
+
+def test_a_lost_turn_of_several_stages_leaves_nothing(store: Store) -> None:
+    emptied(store)
+    assert outcome(store, TWO_STAGES, 7) == "lost"
+    assert not any(rows(store)[table.name] for table in WRITTEN)
+    assert outcome(store, TWO_STAGES, 0) == "written"
+    assert [row for row in rows(store)["eventcore_tasks"] if 0.1 in row]
+
+
+def test_an_error_in_a_later_stage_leaves_nothing(store: Store) -> None:
+    emptied(store)
+    assert outcome(store, [*TWO_STAGES, ("task", [a_task("1")])], 0) == "refused"
+    assert not any(rows(store)[table.name] for table in WRITTEN)
+    assert outcome(store, TWO_STAGES, 0) == "written"
+
+
+def test_turns_may_be_large(store: Store) -> None:
+    emptied(store)
+    sequences = [str(number) for number in range(6_000)]
+    turn: Turn = [
+        ("task", [a_task(sequence) for sequence in sequences]),
+        ("task update", [("success", 1, None, 0.1, 0.2, None, True, None, 1, one, "s", 0) for one in sequences]),
+        ("result", [(1, str(number), "s", 0, str(number % 10) * 1_000_000, None) for number in range(40)]),
+    ]
+    assert outcome(store, turn, 0) == "written"
+    found = rows(store)
+    assert len([row for row in found["eventcore_tasks"] if "success" in row]) == 6_000
+    assert {(int(row[1]), row[4][0], len(row[4])) for row in found["eventcore_results"]} == {
+        (number, str(number % 10), 1_000_000) for number in range(40)
+    }
+
+
+def test_a_nul_in_what_a_step_raised_breaks_no_turn(store: Store) -> None:
+    emptied(store)
+    attempt = (1, "1", "s", 0, 1, "failure", None, None, "a\0b", "\\u0000")
+    assert outcome(store, [("attempt", [attempt])], 0) == "written"
+    ((*_, error, traceback),) = rows(store)["eventcore_attempts"]
+    assert error in {"a\0b", "a\ufffdb"}
+    assert traceback == "\\u0000"
