@@ -11,6 +11,7 @@ from sqlalchemy import text
 from eventcore.record.statements import Row, Statement
 
 JOINED = 200  #: rows of an update that are one statement
+LONG = 1_000  #: characters of a value that is worth remembering
 MARK = "SELECT @rows"
 
 LOST = 1644  #: the code of the error that the block ends with where the fence finds nothing: an answer is dearer
@@ -24,41 +25,59 @@ IF ROW_COUNT() <> 1 THEN SIGNAL SQLSTATE '45000'; END IF;
 END"""
 
 
+class _Literals(dict[tuple[type, Any], str]):
+    """Values as the driver writes them; most of a turn's values are there several times."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def __missing__(self, key: tuple[type, Any]) -> str:
+        made: str = self._cursor.mogrify("%s", key[1:])
+        if len(made) < LONG:
+            self[key] = made
+        return made
+
+    def of(self, row: Row) -> tuple[str, ...]:
+        """Of each value of a row."""
+        return tuple([self[type(value), value] for value in row])
+
+
 def block(
     cursor: Any, fence: Statement, key: Row, work: Iterable[tuple[Statement, Sequence[Row]]], longest: int
 ) -> str | None:
     """What writes a turn; None where it would be longer than so many bytes."""
+    literals = _Literals(cursor)
     written: list[str] = []
     for statement, rows in work:
-        for one in _written(cursor, statement, rows):
+        for one in _written(literals, statement, rows):
             written.append(f"{one};\n")
             longest -= len(one.encode("utf-8", "replace"))
             if longest < 0:
                 return None
-    (held,) = _each(cursor, fence, [key])
+    (held,) = _each(literals, fence, [key])
     return BLOCK.format(fence=held, work="".join(written))
 
 
-def _written(cursor: Any, statement: Statement, rows: Sequence[Row]) -> Iterator[str]:
-    """Statements with their values, as the driver writes them."""
+def _written(literals: _Literals, statement: Statement, rows: Sequence[Row]) -> Iterator[str]:
+    """Statements with their values."""
     if statement.is_insert:
         head, _, group = statement.text.rpartition(" VALUES ")
-        yield f"{head} VALUES {','.join(cursor.mogrify(group, row) for row in statement.in_order(rows))}"
+        yield f"{head} VALUES {','.join(group % literals.of(row) for row in statement.in_order(rows))}"
     elif statement.is_copy or len(rows) == 1:
-        yield from _each(cursor, statement, rows)
+        yield from _each(literals, statement, rows)
     else:
         head, tail = _joined(statement)
         names = [f"%s AS c{number}" for number in range(len(statement.names))]
         first, others = f"SELECT {', '.join(names)}", f" UNION ALL SELECT {', '.join(['%s'] * len(names))}"
         for begin in range(0, len(rows), JOINED):
             some = rows[begin : begin + JOINED]
-            union = [cursor.mogrify(others if number else first, row) for number, row in enumerate(some)]
+            union = [(others if number else first) % literals.of(row) for number, row in enumerate(some)]
             yield f"{head}{''.join(union)}{tail}"
 
 
-def _each(cursor: Any, statement: Statement, rows: Sequence[Row]) -> Iterator[str]:
+def _each(literals: _Literals, statement: Statement, rows: Sequence[Row]) -> Iterator[str]:
     for row in statement.in_order(rows):
-        yield cursor.mogrify(statement.text, row)
+        yield statement.text % literals.of(row)
 
 
 @lru_cache(50)
