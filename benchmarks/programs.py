@@ -24,7 +24,7 @@ def timed(program: Any, **options: Any) -> float:
     return took
 
 
-def chain(store: Path, count: int, construct: str, durability: str = "normal") -> float:
+def chain(store: Path | str, count: int, construct: str, durability: str = "normal") -> float:
     """A raw chain of `count` steps that do nothing."""
     config = {"task_construct": construct, "durability": durability, **QUIET}
     flow = eventcore.Eventor("chain", store, config=config)

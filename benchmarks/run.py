@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import growth as of_growth
+from benchmarks import servers as of_servers
 from benchmarks.floors import core_commits, pool_chain, pool_fan_out, standard_chain
 from benchmarks.large import ITERATIONS, large_run
 from benchmarks.programs import (
@@ -154,6 +155,20 @@ def growth() -> None:
             print(f"{f'{name}: {steps:,} steps':<56} {took:>6.2f} s of CPU   {relative:.2f} of the smallest, a step")
 
 
+def servers() -> None:
+    """Turns on PostgreSQL and MariaDB, beside one insert and its commit there; and a chain on each kind of store."""
+    for kind, all_settings in of_servers.SETTINGS.items():
+        lacking = of_servers.missing(kind)
+        if lacking is not None:
+            print(f"{kind}: there is no {lacking}; as root, `sh tests/packages.sh` installs it")
+            continue
+        for label, settings in all_settings.items():
+            of_servers.one_turn(kind, label, settings)
+            of_servers.whole_chain(kind, label, settings)
+    with fresh() as path:
+        print(f"{'invoke chain of 200, SQLite':<44} {200 / chain(path, 200, 'invoke'):>9,.0f}/s")
+
+
 def cold() -> None:
     """A flow of one process step, the whole command, beside an interpreter that imports nothing."""
     program = (
@@ -222,7 +237,7 @@ def _measure_idle(seconds: int) -> None:
 
 FIGURES = (
     invoke_chain, flow_as_chain, iterations, process_chain, handover, parallel, loops, resume, growth, cold, reading,
-    idle,
+    idle, servers,
 )  # fmt: skip
 
 

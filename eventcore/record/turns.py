@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Table,
     and_,
     bindparam,
@@ -49,7 +50,7 @@ class TurnWriter:
         self._offload = offload
         self._kept: dict[tuple[str, str], str | None] = {}  #: files of results whose turn is not written yet
         self._backend = backend_at(connection)
-        self._statements = _statements(type(self._backend))
+        self._statements = statements(type(self._backend))
         self._fence = self._statements["next turn" if self._backend.is_remote else "lease"]
 
     def write(self, changes: Changes, now: float) -> None:
@@ -58,8 +59,8 @@ class TurnWriter:
         Raises, with nothing written, `LeaseLostError` when another engine has the run and `StoreError` when the
         database cannot be written.
         """
-        backend, statements = self._backend, self._statements
-        work: Work = ((statements[name], rows) for name, rows in self._rows(changes, now))
+        backend, made = self._backend, self._statements
+        work: Work = ((made[name], rows) for name, rows in self._rows(changes, now))
         if backend.is_remote:  # it may have to be written again
             work = [(statement, list(rows)) for statement, rows in work]
         try:
@@ -242,7 +243,8 @@ WAIT = ("run", "sequence", "event", "kind", "target", "recovery")
 
 
 @cache
-def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
+def statements(backend: type[Backend]) -> Mapping[str, Statement]:
+    """All that turns write with, by name."""
     positional = backend.dialect()
     runs, results = t.runs, t.results
 
@@ -270,8 +272,9 @@ def _statements(backend: type[Backend]) -> Mapping[str, Statement]:
         [f"b_{name}" for name in FENCE],
     )  # fmt: skip
     earlier = select(
-        results.c.run, results.c.sequence, results.c.step, bindparam("now"), results.c.value, results.c.file
-    ).where(where(results, *KEY))
+        results.c.run, results.c.sequence, results.c.step, bindparam("now", type_=Integer),
+        results.c.value, results.c.file,
+    ).where(where(results, *KEY))  # fmt: skip
     carry = insert(results).from_select([*KEY, "value", "file"], earlier)
     delay_over = update(t.delays).where(where(t.delays, *WAIT)).values(over=literal_column("1"))
     return {

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Double, Integer, cast, extract, func
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from eventcore.errors import StoreError
+from eventcore.record.backend import Work
+from eventcore.record.backends.postgresql_turn import commands, send_together
 from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, SILENCE, Server, first_line
+from eventcore.record.statements import Row, Statement
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
@@ -81,6 +85,25 @@ class PostgreSQL(Server):
         with self.transaction(connection):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
             yield
+
+    def write_turn(self, cursor: DBAPICursor, fence: Statement, key: Row, work: Work) -> bool:
+        """In one round trip: in one statement, or in several that are sent together."""
+        import psycopg
+
+        connection: psycopg.Connection[Any] = cursor.connection
+        made = commands(fence, key, work)
+        if len(made) == 1:
+            ((text, parameters),) = made
+            return psycopg.RawCursor(connection).execute(text, parameters, prepare=True).fetchone() == (1,)
+        try:
+            send_together(connection, [(self.begin_write, []), *made, ("COMMIT", [])])
+        except BaseException as error:
+            with suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+            if isinstance(error, psycopg.errors.DivisionByZero):
+                return False
+            raise
+        return True
 
     def lease_clock(self, now: float) -> ColumnElement[float]:
         """By the server's clock."""
