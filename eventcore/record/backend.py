@@ -46,6 +46,9 @@ class Backend(ABC):
     #: a commit took effect whose answer was lost. Where a write transaction keeps all others out, looking is cheaper
     is_remote: ClassVar[bool] = False
 
+    #: what ends the statement that makes a table
+    table_options: ClassVar[str] = ""
+
     #: begins a transaction that will write. It must not fail later because another one wrote meanwhile: it takes the
     #: lock at once, or rows are locked by the `SELECT ... FOR UPDATE` that precedes each change of a lease
     begin_write: ClassVar[str]
@@ -179,9 +182,22 @@ class Backend(ABC):
         """
         return literal(now, Double())
 
-    def lease_time(self, connection: Connection, now: float) -> float:
-        """The time of `lease_clock` now."""
-        return float(connection.execute(select(self.lease_clock(now))).scalar_one()) if self.is_remote else now
+    def awake_since(self, now: float) -> ColumnElement[float]:
+        """From when on engines could renew their leases, by `lease_clock`, for use in statements.
+
+        Silence from before does not count: the database was away.
+        """
+        return literal(0.0, Double())
+
+    def note_start(self, connection: Connection) -> None:  # noqa: B027  where a database is never away
+        """Note from when on `awake_since` counts, unless somebody has done so; not within a transaction."""
+
+    def lease_times(self, connection: Connection, now: float) -> tuple[float, float]:
+        """The time of `lease_clock` now, and `awake_since`."""
+        if not self.is_remote:
+            return now, 0.0
+        moment, since = connection.execute(select(self.lease_clock(now), self.awake_since(now))).one()
+        return float(moment), float(since)
 
     def limit_waiting(self, connection: Connection, seconds: float) -> None:  # noqa: B027  where nothing waits so long
         """Have statements of this connection fail that wait longer for other writers, as `is_away` knows."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from eventcore.errors import StoreError
 from eventcore.record.backend import BACKEND, Backend, backend_at
@@ -26,6 +27,8 @@ def open_database(location: str, durability: str = "full", *, create: bool = Tru
         try:
             with engine.connect() as connection:
                 prepare(connection, create=create)
+                with suppress(DBAPIError):  # who may only read cannot
+                    backend.note_start(connection)
         except BaseException:
             engine.dispose()
             raise

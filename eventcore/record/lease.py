@@ -61,8 +61,9 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
     """
     backend = backend_at(connection)
     clock = backend.lease_clock(now)
-    row = connection.execute(select(runs, clock.label("moment")).where(runs.c.id == run).with_for_update()).one()
-    if is_held(row, row.moment):
+    times = clock.label("moment"), backend.awake_since(now).label("awake_since")
+    row = connection.execute(select(runs, *times).where(runs.c.id == run).with_for_update(of=runs)).one()
+    if is_held(row, row.moment, row.awake_since):
         advice = "wait for it to finish, stop it, or use another run id"
         if is_paused(connection, run):
             advice = "the run is paused; to let that engine go on with it, use `sequent resume`, or resume() in Python"
@@ -90,12 +91,13 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
     return int(row.turn) + 1
 
 
-def is_held(row: Any, now: float) -> bool:
+def is_held(row: Any, now: float, awake_since: float = 0.0) -> bool:
     """Whether a run's row names an engine that lives.
 
     On this machine its process tells, and only one that somebody has stopped is given up when it was silent for its
     term. Of a process that cannot be seen from here, its silence tells: by the clock that the backend writes leases
-    with, or where only this machine reaches the store, by a clock of the machine that nobody sets.
+    with, or where only this machine reaches the store, by a clock of the machine that nobody sets. Silence counts from
+    `awake_since` on, when the database could be reached again.
     """
     if row.holder is None or row.holder in _disowned:
         return False
@@ -103,7 +105,7 @@ def is_held(row: Any, now: float) -> bool:
     if is_here and row.holder_boot and row.heartbeat_since_boot is not None:
         is_silent = steady() - row.heartbeat_since_boot > row.lease_term
     else:
-        is_silent = now - row.heartbeat > row.lease_term
+        is_silent = now - max(row.heartbeat, awake_since) > row.lease_term
     if not is_here or (row.holder_boot and row.holder_namespace != this_namespace()):
         return not is_silent
     process = found_process(row.holder_pid)
@@ -135,11 +137,11 @@ def held_runs(connection: Connection, now: float, program: str | None = None) ->
     wanted = ("run_id", "holder", "holder_host", "holder_pid", "holder_started", "heartbeat", "lease_term",
               "holder_boot", "holder_namespace", "heartbeat_since_boot")  # fmt: skip
     there = {column["name"] for column in inspect(connection).get_columns(runs.name)}
-    now = backend_at(connection).lease_time(connection, now)
+    times = backend_at(connection).lease_times(connection, now)
     columns = [runs.c[name] if name in there else null().label(name) for name in wanted]
     found = select(*columns).where(runs.c.holder.is_not(None))
     for row in connection.execute(found if program is None else found.where(runs.c.program == program)):
-        if is_held(row, now):
+        if is_held(row, *times):
             yield row.run_id, named(row)
 
 

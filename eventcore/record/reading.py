@@ -74,8 +74,8 @@ class Reader:
         query = query.join(
             t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
         ).order_by(t.runs.c.id.desc())
-        now = backend_at(self._connection).lease_time(self._connection, now)
-        return [_run_view(row, now) for row in self._connection.execute(query.where(wanted))]
+        times = backend_at(self._connection).lease_times(self._connection, now)
+        return [_run_view(row, *times) for row in self._connection.execute(query.where(wanted))]
 
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
@@ -389,9 +389,9 @@ def _reached(task: TaskView) -> tuple[int, float, float]:
     return task.recovery, task.created, task.started or 0.0
 
 
-def _run_view(row: Any, now: float) -> RunView:
+def _run_view(row: Any, now: float, awake_since: float) -> RunView:
     said = json.loads(row.report) if row.report else {}
-    held = lease.is_held(row, now)
+    held = lease.is_held(row, now, awake_since)
     return RunView(
         row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
         Verdict(row.verdict), held, lease.named(row) if held else None, said.get("todos", 0), said.get("next_due"),

@@ -80,7 +80,7 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
         row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
         if row is None:
             raise RunNotFoundError("the run has been deleted from its store, so nothing can be asked of it any more")
-        held = lease.is_held(row, backend_at(connection).lease_time(connection, now)) if is_held is None else is_held
+        held = lease.is_held(row, *backend_at(connection).lease_times(connection, now)) if is_held is None else is_held
         argument = dict(argument)
         if verb == TRIGGER and argument.get("sequence") is None:
             argument |= {"sequence": fresh_sequence(connection, run), FRESH: True}

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, delete, event, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 
 from eventcore.errors import StoreError
 from eventcore.record.backend import Backend
-from eventcore.record.schema import parts
+from eventcore.record.schema import parts, starts
 
 PART = 1_000_000  #: bytes of a large result or a file in one row: servers limit what one statement may carry
 CONNECT_TIMEOUT = 10  #: seconds
@@ -94,6 +94,28 @@ class Server(Backend):
     def is_made(self, connection: Connection) -> bool:
         """A server's database is a store when somebody has made one in it."""
         return connection.dialect.has_table(connection, parts.name)
+
+    # leases
+
+    @abstractmethod
+    def _started(self) -> ColumnElement[str]:
+        """What differs between two starts of the server, for use in statements."""
+
+    def awake_since(self, now: float) -> ColumnElement[float]:
+        """When the server's present start was first seen; now, where nobody has noted it.
+
+        The start itself may be long before the server takes connections, if it has to repair what a crash has left.
+        """
+        seen = select(starts.c.seen).where(starts.c.started == self._started()).scalar_subquery()
+        return func.coalesce(seen, self.lease_clock(now))
+
+    def note_start(self, connection: Connection) -> None:
+        """Keep a row for each start."""
+        mine = self._started()
+        if connection.execute(select(starts.c.seen).where(starts.c.started == mine)).first() is None:
+            row = select(mine, self.lease_clock(0.0))
+            with suppress(IntegrityError):  # another one has just done it
+                connection.execute(insert(starts).from_select(["started", "seen"], row))
 
     # large results
 

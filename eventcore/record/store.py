@@ -153,6 +153,8 @@ class Store:
         """Enter a run once, also where the database goes away before it has answered."""
 
         def work(again: bool) -> RunRow:
+            if again:
+                self.backend.note_start(self._connection)
             found = self._held_by(holder) if again else None
             if found is not None:
                 return found

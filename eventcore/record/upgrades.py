@@ -44,7 +44,8 @@ def _to_version_4(connection: Connection) -> None:
 def _to_version_5(connection: Connection) -> None:
     """Turns are counted, and large results can be kept in rows."""
     _add_columns(connection, "runs", "turn INTEGER NOT NULL DEFAULT 0")
-    connection.execute(CreateTable(schema.parts, if_not_exists=True))
+    for table in (schema.parts, schema.starts):
+        connection.execute(CreateTable(table, if_not_exists=True))
 
 
 def _add_columns(connection: Connection, table: str, *columns: str) -> None:
@@ -106,9 +107,12 @@ def _is_foreign(connection: Connection) -> bool:
 def _tables(backend: type[Backend]) -> list[str]:
     """The statements that make all tables; rendered once, as a program may open many stores."""
     spoken, tables = backend.dialect(), schema.metadata.sorted_tables
-    made: list[CreateTable | CreateIndex] = [CreateTable(table, if_not_exists=True) for table in tables]
-    made += [CreateIndex(index, if_not_exists=True) for table in tables for index in table.indexes]
-    return [str(statement.compile(dialect=spoken)) for statement in made]
+    made = [CreateTable(table, if_not_exists=True) for table in tables]
+    indexes = [CreateIndex(index, if_not_exists=True) for table in tables for index in table.indexes]
+    return [
+        *(str(statement.compile(dialect=spoken)) + backend.table_options for statement in made),
+        *(str(statement.compile(dialect=spoken)) for statement in indexes),
+    ]
 
 
 def _checked(backend: Backend, connection: Connection, latest: int) -> int | None:

@@ -138,7 +138,7 @@ def everything(store: Store) -> dict[str, list[Any]]:
 def is_silent(store: Store) -> bool:
     """Whether the term of the one run is over."""
     heartbeat = store.connection.execute(select(schema.runs.c.heartbeat)).scalar_one()
-    return store.backend.lease_time(store.connection, time.time()) - float(heartbeat) > TERM + 0.1
+    return store.backend.lease_times(store.connection, time.time())[0] - float(heartbeat) > TERM + 0.1
 
 
 @pytest.mark.parametrize("point", POINTS)

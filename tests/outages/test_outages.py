@@ -10,10 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import eventcore as evr
 from eventcore.act.observer import RunAbandoned, StoreCameBack, StoreWentAway
@@ -253,3 +254,62 @@ def and_then(function: Callable[..., Any], more: Callable[[], None]) -> Callable
         return result
 
     return both
+
+
+def test_steps_go_on_beyond_the_term_while_the_server_refuses_everybody(
+    served: Served, location: str, tmp_path: Path
+) -> None:
+    config = {"console": False, "logdir": str(tmp_path), "lease_term": 1.5}
+    program = evr.Eventor("program", location, run_id="run", config=config)
+    begun, down = tmp_path / "begun", tmp_path / "down"
+
+    def long() -> None:
+        with begun.open("a") as file:
+            file.write("begun ")
+        while not down.exists():
+            time.sleep(0.01)
+        time.sleep(4)
+
+    go = program.add_event("go")
+    program.trigger_event(go, 1)
+    program.add_assoc(go, program.add_step("long", long))
+
+    def restart() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        served.kill()
+        down.touch()
+        time.sleep(3)
+        served.start()
+
+    with beside(restart):
+        assert program.run()
+    assert begun.read_text() == "begun "
+
+
+def test_silence_counts_from_when_the_server_is_back(served: Served, location: str) -> None:
+    assert chained(eventor(location, run_id="run"), succeed).run()
+    holder = {"holder": "x", "holder_host": "elsewhere", "holder_pid": 7, "holder_started": "1", "lease_term": 30.0}
+
+    def pass_by(seconds: float) -> None:
+        with closing(opened(location)) as store:
+            store.connection.execute(update(t.runs).values(heartbeat=t.runs.c.heartbeat - seconds))
+            store.connection.execute(update(t.starts).values(seen=t.starts.c.seen - seconds))
+
+    with closing(opened(location)) as store:
+        clock = store.backend.lease_clock(0.0)
+        store.connection.execute(update(t.runs).values(holder_boot="another", heartbeat=clock, **holder))
+    assert is_held(location)
+    pass_by(31.0)
+    assert not is_held(location)
+    time.sleep(1.1)  # MariaDB tells starts apart by the second
+    served.kill()
+    served.start()
+    assert is_held(location)
+    pass_by(31.0)
+    assert not is_held(location)
+
+
+def is_held(location: str) -> bool:
+    with reading(location) as reader:
+        return reader.run("run", time.time()).is_held

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Double, literal_column
+from sqlalchemy import ColumnElement, Connection, Dialect, Double, String, literal_column
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from eventcore.errors import StoreError
@@ -25,7 +25,6 @@ WRONG_PASSWORD = 1045
 FORBIDDEN = {1044, 1142, 1227, 1698}
 NOT_THERE = {1049, 1146, 1054}
 
-
 #: codes of errors that pass: the connection is lost or refused, there are too many, the server ends or only reads, a
 #: deadlock, a lock that was not to be had in time
 PASSING = {1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1290, 1836, 1927, 2002, 2003, 2006,
@@ -39,6 +38,7 @@ class MariaDB(Server):
     driver = "mysql+pymysql"
     module = "pymysql"
     extra = "mariadb"
+    table_options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
     begin_write = "START TRANSACTION"
     begin_read = (
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; START TRANSACTION WITH CONSISTENT SNAPSHOT"
@@ -123,6 +123,19 @@ class MariaDB(Server):
     def lease_clock(self, now: float) -> ColumnElement[float]:
         """By the server's clock, in UTC: in the hour that a change of clocks doubles, its local time is ambiguous."""
         return literal_column("timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6)) / 1e6", Double())
+
+    def _started(self) -> ColumnElement[str]:
+        up = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'UPTIME'"
+        return literal_column(f"cast(unix_timestamp() - ({up}) AS CHAR)", String())
+
+    def is_away(self, error: BaseException | None) -> bool:
+        """A server that refuses connections, or that ends."""
+        import pymysql
+
+        if not isinstance(error, pymysql.err.Error):
+            return False
+        told = getattr(error, "original_exception", None) or error.__cause__
+        return isinstance(told, ConnectionRefusedError | FileNotFoundError) or error.args[:1] == (1053,)
 
     def _arguments(self) -> Mapping[str, Any]:
         from pymysql.constants import CLIENT

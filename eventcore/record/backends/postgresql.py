@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Double, Integer, cast, extract, func
+from sqlalchemy import ColumnElement, Connection, Dialect, Double, Integer, String, cast, extract, func
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from eventcore.errors import StoreError
@@ -17,10 +19,12 @@ from eventcore.record.statements import Row, Statement
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
-
 #: how the states of errors begin that pass: the connection is lost, there are too many, the server starts, ends or only
 #: reads (after another one has taken its place), a deadlock, a lock that was not to be had in time
 PASSING = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "40", "55P03")
+
+
+REFUSED = (errno.ECONNREFUSED, errno.ENOENT)  #: what a system says where nobody listens
 
 
 class PostgreSQL(Server):
@@ -108,6 +112,24 @@ class PostgreSQL(Server):
     def lease_clock(self, now: float) -> ColumnElement[float]:
         """By the server's clock."""
         return cast(extract("epoch", func.clock_timestamp()), Double)
+
+    def _started(self) -> ColumnElement[str]:
+        return cast(extract("epoch", func.pg_postmaster_start_time()), String)
+
+    def is_away(self, error: BaseException | None) -> bool:
+        """A server that refuses connections, at each of its addresses, or that starts or ends."""
+        import psycopg
+
+        if not isinstance(error, psycopg.OperationalError):
+            return False
+        if error.sqlstate is not None:
+            return error.sqlstate in ("57P01", "57P02", "57P03")
+        failures = [line for line in str(error).splitlines() if "failed:" in line] or [str(error)]
+        if all(any(os.strerror(code) in line for code in REFUSED) for line in failures):
+            return True
+        arguments = self.dialect().create_connect_args(self.url)[1]
+        told = psycopg.conninfo.make_conninfo(**{**arguments, "connect_timeout": 1})
+        return psycopg.pq.PGconn.ping(told.encode()) == psycopg.pq.Ping.REJECT
 
     def leading_number(self, text: ColumnElement[str]) -> ColumnElement[int]:
         """A cast of anything else than a number would be an error."""

@@ -23,7 +23,6 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from eventcore.record.stages import Stage, staged
@@ -152,6 +151,8 @@ def _rows(place: int, statement: Statement, fence: CTE | None) -> Subquery:
     Its condition holds for each of them. It has the planner expect one row and not a hundred, so that it looks rows up
     by their key also while it believes that the table is small: it keeps such a plan while the table grows.
     """
+    from sqlalchemy.dialects.postgresql import JSONB
+
     row = func.jsonb_array_elements(cast(bindparam(f"rows{place}"), JSONB)).column_valued(f"r{place}")
     columns = [_column(row, number, of).label(f"c{number}") for number, of in enumerate(statement.types)]
     rows = select(*columns).where(func.jsonb_typeof(row) == literal_column("'array'"))

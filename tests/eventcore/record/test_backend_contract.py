@@ -184,7 +184,8 @@ def test_leases_are_kept_and_judged_by_the_backends_clock(place: Place, monkeypa
     clock = 5_000.0
     backend = type(place.store.backend)
     monkeypatch.setattr(backend, "lease_clock", lambda *_: literal(clock, Double()))
-    monkeypatch.setattr(backend, "lease_time", lambda *_: clock)
+    monkeypatch.setattr(backend, "lease_times", lambda *_: (clock, 0.0))
+    monkeypatch.setattr(backend, "awake_since", lambda *_: literal(0.0, Double()))
     elsewhere = lease.Holder("token", "elsewhere", 1, "1")
     store = place.store
     with transaction(store.connection):
