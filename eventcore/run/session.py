@@ -86,6 +86,7 @@ class Session:
         self._changed: Differences | None = None  #: from the program that is stored with the run
         self._left_out = ""  #: steps that were added, and that continuing cannot add to iterations that are over
         self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
+        self._pools: Mapping[str, int] = {}  #: the numbers of the pools that the program shares
         self._asked: int | None = None  #: the request for the rerun that this call carries out
         store.patience.seconds = config.database_patience
         store.patience.listener = Outages(observers, clock, lambda: "" if self._row is None else self._row.run_id)
@@ -248,6 +249,7 @@ class Session:
 
     def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term
+        self._pools = store.declare_pools(self._program, holder)
         if request.mode is RunMode.restart:
             return self._create(request, document, holder)
         row = store.find_run(self._program.name, request.run_id)
@@ -358,7 +360,7 @@ class Session:
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)
         return Engine(
             turn, writer, calls, self._executors, self._clock, announcer, tenure, self._pending,
-            self._inquiries.answered,
+            self._inquiries.answered, store.exchange(row, holder, self._pools),
         )  # fmt: skip
 
     def _pending(self) -> list[requests.AskedRequest]:
@@ -388,4 +390,4 @@ class Session:
     def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
                 "not_reached": report.not_reached, "held_back": report.held_back}  # fmt: skip
-        self._store.leave_run(row, holder, report.verdict, said, self._clock.now())
+        self._store.leave_run(row, holder, report.verdict, said, self._clock.now(), shares=bool(self._pools))
