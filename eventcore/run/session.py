@@ -346,9 +346,8 @@ class Session:
         capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
         upto, rerun = looks_back_to(store.connection, row)
         archive = StoreArchive(store, row, upto)
-        known = durations(store.connection, row) if self._config.order == "longest" else {}
-        history = self._history(row, plan, archive, document, upto, rerun)
-        turn = Turn(plan, history, archive, capacities, ranks_of(plan, known))
+        ranks = ranks_of(plan, durations(store.connection, row) if self._config.order == "longest" else {})
+        turn = Turn(plan, self._history(row, plan, archive, document, upto, rerun), archive, capacities, ranks)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))
@@ -379,8 +378,7 @@ class Session:
     def _close_inquiries(self) -> None:
         self._engine = None
         if self._row is not None:
-            look_up = partial(requests.answer_of, self._store.connection)
-            self._inquiries.close(partial(self._record, is_held=False), look_up)
+            self._inquiries.close(partial(self._record, is_held=False), partial(requests.answer_of, self._store.connection))
 
     def _post(self, happening: Happening) -> None:
         """Tell the engine, where there is one yet."""
