@@ -42,6 +42,7 @@ class Store:
             PatientConnection(self._database) if backend.is_remote else self._database.connect()
         )
         self.patience = patience_of(self._connection)
+        self._shares = False  #: whether the program at work has pools that other runs share
 
     @property
     def connection(self) -> Connection:
@@ -197,6 +198,7 @@ class Store:
     def declare_pools(self, program: Program, holder: lease.Holder) -> Mapping[str, int]:
         """Make the pools known that the program shares with other runs; returns their numbers by their names."""
         shared = [pool for pool in program.pools.values() if pool.is_shared]
+        self._shares = bool(shared)
         return pools.declare(self._connection, program.name, shared, holder.host) if shared else {}
 
     def leave_run(
@@ -219,7 +221,7 @@ class Store:
                 .where(recoveries.c.run == row.id, recoveries.c.recovery == row.recovery)
                 .values(verdict=verdict.value, report=json.dumps(report), ended=ended)
             )
-            freed = units.free(connection, row.id) if shares else []
+            freed = units.free(connection, row.id) if self._shares else []
             lease.give_up(connection, row.id, holder)
             requests.leave(connection, row.id, now)
             if verdict is not Verdict.running:

@@ -378,7 +378,8 @@ class Session:
     def _close_inquiries(self) -> None:
         self._engine = None
         if self._row is not None:
-            self._inquiries.close(partial(self._record, is_held=False), partial(requests.answer_of, self._store.connection))
+            look_up = partial(requests.answer_of, self._store.connection)
+            self._inquiries.close(partial(self._record, is_held=False), look_up)
 
     def _post(self, happening: Happening) -> None:
         """Tell the engine, where there is one yet."""
@@ -388,4 +389,4 @@ class Session:
     def _leave(self, row: RunRow, holder: lease.Holder, report: Report) -> None:
         said = {"todos": report.todos, "next_due": report.next_due, "stalled": report.stalled,
                 "not_reached": report.not_reached, "held_back": report.held_back}  # fmt: skip
-        self._store.leave_run(row, holder, report.verdict, said, self._clock.now(), shares=bool(self._pools))
+        self._store.leave_run(row, holder, report.verdict, said, self._clock.now())
