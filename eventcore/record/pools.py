@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.define.pools import ResourcePool
-from eventcore.errors import ProgramError
-from eventcore.record.database import transaction
+from eventcore.errors import PoolNotFoundError, ProgramError
+from eventcore.record import units
+from eventcore.record.database import open_database, reported, transaction
+from eventcore.record.requests import asker
 from eventcore.record.schema import pools
 
 
@@ -45,6 +47,43 @@ def _declared(connection: Connection, program: str, pool: ResourcePool, place: d
         )
     connection.execute(update(pools).where(pools.c.id == row.id).values(most=pool.limit))
     return int(row.id)
+
+
+def set_limit(location: str, name: str, limit: int | None, scope: str | None = None, host: str | None = None) -> str:
+    """Set the limit of a pool for all programs, while runs go on; returns the pool in words.
+
+    Raises `PoolNotFoundError` where there is no such pool in the store, or where several have the name.
+    """
+    with reported(location):
+        database = open_database(location, create=False)
+        try:
+            with database.connect() as connection, transaction(connection):
+                row = _chosen(connection, name, scope, host)
+                connection.execute(update(pools).where(pools.c.id == row.id).values(most=limit, set_by=asker()))
+            with database.connect() as connection:
+                units.wake_waiting(connection, [row.id])
+        finally:
+            database.dispose()
+    return described(row.name, row.scope, row.host)
+
+
+def _chosen(connection: Connection, name: str, scope: str | None, host: str | None) -> Row[Any]:
+    """The one pool that is meant, locked."""
+    rows = connection.execute(select(pools).order_by(pools.c.id).with_for_update()).all()
+    named = [row for row in rows if row.name == name]
+    found = [row for row in named if scope in (None, row.scope) and host in (None, row.host)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(sorted({described(row.name, row.scope, row.host) for row in found or named or rows}))
+    if len(found) > 1:
+        raise PoolNotFoundError(f"several pools are named {name!r}: {known}; choose one with --scope or --host")
+    advice = f"it has {known}" if known else "none of its runs has shared any; the first run of a program makes its own"
+    raise PoolNotFoundError(f"the store has no such shared pool {name!r}; {advice}")
+
+
+def described(name: str, scope: str, host: str) -> str:
+    """A pool as people are told it: `'licences' (cluster)`, `'gpus' (host node7)`."""
+    return f"{name!r} ({scope} {host})" if host else f"{name!r} ({scope})"
 
 
 def in_words(limit: int | None) -> str:
