@@ -199,7 +199,9 @@ class Store:
         """Make the pools known that the program shares with other runs; returns their numbers by their names."""
         shared = [pool for pool in program.pools.values() if pool.is_shared]
         self._shares = bool(shared)
-        return pools.declare(self._connection, program.name, shared, holder.host) if shared else {}
+        if not shared:
+            return {}
+        return self.patience.tried(lambda _: pools.declare(self._connection, program.name, shared, holder.host))
 
     def leave_run(
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
@@ -19,11 +20,16 @@ from eventcore.errors import LeaseLostError
 from eventcore.record import lease, requests
 from eventcore.record.backend import backend_at
 from eventcore.record.database import transaction
+from eventcore.record.patience import patience_of
 from eventcore.record.rows import RunRow
 from eventcore.record.schema import pools, runs, units
 
 #: takes what is to change, and the time; returns the claims that were granted, and the limits of pools by their names
 Exchange: TypeAlias = Callable[[UnitChanges, float], tuple[list[Key], dict[str, int | None]]]
+
+
+#: the claims that were granted, the limits of pools by their numbers, and the rows of runs that can go on
+Exchanged: TypeAlias = tuple[list[Key], dict[int, int | None], list[Row[Any]]]
 
 
 class UnitState(enum.Enum):
@@ -32,6 +38,9 @@ class UnitState(enum.Enum):
     held = "held"  #: the run has them
     waiting = "waiting"  #: its task could start with them, and later claims wait behind it
     aside = "aside"  #: something else keeps its task from starting: it keeps its place, and others pass it by
+
+
+HELD = UnitState.held.value
 
 
 class SharedUnits:
@@ -43,46 +52,68 @@ class SharedUnits:
         self._recovery = row.recovery
         self._holder = holder.token
         self._known = known  #: the numbers of the program's pools, by their names
+        self._claims: set[Key] = set()  #: those that are not known to be granted
 
     def exchange(self, changes: UnitChanges, now: float) -> tuple[list[Key], dict[str, int | None]]:
         """Record what changed, and grant what can be granted; returns these claims, and the limits of all pools.
 
         Raises `LeaseLostError`, with nothing done, where another engine has the run.
         """
+        self._claims = self._claims.difference(changes.withdrawn).union(key for key, _, _ in changes.asked)
+        with backend_at(self._connection).reported():
+            tried = partial(self._exchange, changes, now)
+            granted, limits, others = patience_of(self._connection).tried(tried)
+        self._claims.difference_update(granted)
+        for other in others:
+            requests.wake(other)
+        return granted, {name: limits[number] for name, number in self._known.items()}
+
+    def _exchange(self, changes: UnitChanges, now: float, again: bool) -> Exchanged:
+        """The transaction: the claims that have been granted, the limits, and the runs that could have some, too.
+
+        It may have taken effect before, without an answer: then nothing is doubled, and what it granted is told.
+        """
         connection = self._connection
-        with backend_at(connection).reported():
-            with transaction(connection):
-                self._check_lease()
-                limits = locked(connection, self._known.values())
-                self._write(changes, now)
-                rows, holders = living(connection, limits, now)
-                found = allotted(_free(limits, rows), _wanted(rows))
-                granted = [one for one in found if one.run == self._run]
-                for one in granted:
+        with transaction(connection):
+            self._check_lease()
+            limits = locked(connection, self._known.values())
+            self._write(changes, now, again)
+            rows, holders = living(connection, limits, now)
+            found = allotted(_free(limits, rows), _wanted(rows))
+            for one in found:
+                if one.run == self._run:
                     self._set_state(one.key, UnitState.held, now)
-            others = {one.run for one in found} - {self._run}
-            for run in others:
-                requests.wake(holders[run])
-        return [one.key for one in granted], {name: limits[number] for name, number in self._known.items()}
+        granted = [one.key for one in found if one.run == self._run]
+        if again:
+            held = {(row.step, row.sequence) for row in rows if row.run == self._run and row.state == HELD}
+            granted += sorted(held & self._claims)
+        return granted, limits, [holders[run] for run in {one.run for one in found} - {self._run}]
 
     def _check_lease(self) -> None:
         mine = select(runs.c.id).where(runs.c.id == self._run, runs.c.holder == self._holder)
         if self._connection.execute(mine.with_for_update()).first() is None:
             raise LeaseLostError
 
-    def _write(self, changes: UnitChanges, now: float) -> None:
+    def _write(self, changes: UnitChanges, now: float, again: bool) -> None:
         execute = self._connection.execute
+        is_held = units.c.state == HELD
         for key in changes.withdrawn:
-            execute(delete(units).where(self._at(key), units.c.state != UnitState.held.value))
+            execute(delete(units).where(self._at(key), ~is_held))
         for name, key, count in changes.held:
             one = and_(self._at(key), units.c.pool == self._known[name])
             execute(update(units).where(one).values(amount=count) if count else delete(units).where(one))
         for key, is_able in changes.moved:
-            self._set_state(key, UnitState.waiting if is_able else UnitState.aside, now)
-        if changes.asked:
+            state = UnitState.waiting if is_able else UnitState.aside
+            execute(update(units).where(self._at(key), ~is_held).values(state=state.value, since=now))
+        if changes.asked and not (again and self._has_asked(changes)):
             last = select(func.max(units.c.asked)).where(units.c.pool.in_(self._known.values()))
             place = execute(last).scalar() or 0
             execute(insert(units), list(self._rows(changes, place, now)))
+
+    def _has_asked(self, changes: UnitChanges) -> bool:
+        """Whether claims that are to be made are there."""
+        (key, _, _), *_ = changes.asked
+        return self._connection.execute(select(units.c.pool).where(self._at(key))).first() is not None
 
     def _rows(self, changes: UnitChanges, place: int, now: float) -> Iterable[dict[str, Any]]:
         for step_and_sequence, needs, is_able in changes.asked:

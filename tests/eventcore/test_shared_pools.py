@@ -14,12 +14,15 @@ import pytest
 import eventcore as evr
 from eventcore.define.stored import read
 from eventcore.errors import ProgramError
-from tests.support import boom, rows, start
+from eventcore.record.database import open_database
+from eventcore.record.schema import metadata
+from tests.eventcore.record.places import KINDS, SHARED
+from tests.support import boom, start
 
 WAIT = 60  #: seconds until a test gives up
 
 
-def program(store: Path | str, name: str = "program", mode: evr.RunMode = evr.RunMode.restart, run_id: str = "",
+def program(store: str, name: str = "program", mode: evr.RunMode = evr.RunMode.restart, run_id: str = "",
             **config: Any) -> evr.Eventor:  # fmt: skip
     """A program that runs its steps in threads."""
     settings = {"task_construct": "thread", "logging_level": "CRITICAL", "durability": "normal", "max_concurrent": -1}
@@ -30,16 +33,33 @@ def pool(limit: int | None = 1, name: str = "licences", scope: Any = "cluster") 
     return evr.ResourcePool(name, limit, scope=scope)
 
 
-def held(store: Path) -> list[tuple[str, str, int]]:
+@pytest.fixture(params=SHARED)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there is no store yet that several programs can use."""
+    return KINDS[request.param](tmp_path)
+
+
+def rows(store: str, query: str) -> list[tuple[Any, ...]]:
+    """What the store says; tables by their names without the prefix, as in `{tasks}`."""
+    tables = {name.removeprefix("eventcore_"): name for name in metadata.tables}
+    database = open_database(store, create=False)
+    try:
+        with database.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query.format(**tables)).all()]
+    finally:
+        database.dispose()
+
+
+def held(store: str) -> list[tuple[str, str, int]]:
     """Who has how many units in the store: pool, step and number, whatever became of its engine."""
-    query = ("SELECT name, step, amount FROM eventcore_units JOIN eventcore_pools ON id = pool "
+    query = ("SELECT name, step, amount FROM {units} JOIN {pools} ON id = pool "
              "WHERE state = 'held' ORDER BY 1, 2")  # fmt: skip
     return [(str(one), str(step), int(amount)) for one, step, amount in rows(store, query)]
 
 
-def waiting(store: Path) -> list[str]:
+def waiting(store: str) -> list[str]:
     """The steps that wait, in the order in which they asked."""
-    query = "SELECT DISTINCT asked, run, step FROM eventcore_units WHERE state != 'held' ORDER BY asked, run"
+    query = "SELECT DISTINCT asked, run, step FROM {units} WHERE state != 'held' ORDER BY asked, run"
     return [str(step) for _, _, step in rows(store, query)]
 
 
@@ -74,10 +94,10 @@ class Gate:
 
 
 @pytest.mark.parametrize("scope", ["host", "cluster"])
-@pytest.mark.parametrize("store", ["file", ":memory:"])
-def test_within_one_run_a_shared_pool_is_like_its_own(scope: str, store: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_within_one_run_a_shared_pool_is_like_its_own(scope: str, kind: str, tmp_path: Path) -> None:
     licences, gate = pool(2, scope=scope), Gate()
-    ev = program(tmp_path / "s.db" if store == "file" else store)
+    ev = program(KINDS[kind](tmp_path))
     start(ev, *(ev.add_step(f"s{n}", gate, acquires=[(licences, 1)]) for n in range(4)))
     with running(ev) as answer:
         eventually(lambda: len(gate.ran) == 2)
@@ -87,8 +107,8 @@ def test_within_one_run_a_shared_pool_is_like_its_own(scope: str, store: str, tm
     assert gate.ran[:2] == ["s0", "s1"]
 
 
-def test_runs_of_one_store_take_units_of_one_pool_in_the_order_in_which_they_ask(tmp_path: Path) -> None:
-    store, first, others = tmp_path / "s.db", Gate(), Gate()
+def test_runs_of_one_store_take_units_of_one_pool_in_the_order_in_which_they_ask(store: str) -> None:
+    first, others = Gate(), Gate()
     others.go.set()
     holder = program(store, "holder")
     start(holder, holder.add_step("holds", first, acquires=[(pool(2), 1)]))
@@ -106,11 +126,11 @@ def test_runs_of_one_store_take_units_of_one_pool_in_the_order_in_which_they_ask
                 first.go.set()
     assert (one, other) == ([True], [True])
     assert others.ran == ["large", "small"]
-    assert rows(store, "SELECT * FROM eventcore_units") == []
+    assert rows(store, "SELECT * FROM {units}") == []
 
 
-def test_pools_of_both_kinds_are_taken_together_or_not_at_all(tmp_path: Path) -> None:
-    store, first, second = tmp_path / "s.db", Gate(), Gate()
+def test_pools_of_both_kinds_are_taken_together_or_not_at_all(store: str) -> None:
+    first, second = Gate(), Gate()
     second.go.set()
     holder = program(store, "holder")
     start(holder, holder.add_step("holds", first, acquires=[(pool(1, "a"), 1)]))
@@ -133,9 +153,9 @@ def test_pools_of_both_kinds_are_taken_together_or_not_at_all(tmp_path: Path) ->
     assert second.ran.index("wants all") < second.ran.index("wants own")
 
 
-def test_a_claim_of_lower_priority_does_not_block_what_goes_before_it_in_its_run(tmp_path: Path) -> None:
+def test_a_claim_of_lower_priority_does_not_block_what_goes_before_it_in_its_run(store: str) -> None:
     """The queue of the shared pool has one order, that of the run's own pool the other."""
-    store, first, second = tmp_path / "s.db", Gate(), Gate()
+    first, second = Gate(), Gate()
     second.go.set()
     holder = program(store, "holder")
     start(holder, holder.add_step("holds", first, acquires=[(pool(), 1)]))
@@ -155,9 +175,9 @@ def test_a_claim_of_lower_priority_does_not_block_what_goes_before_it_in_its_run
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_units_come_back_when_a_step_ends_and_before_each_new_try(fails: bool, tmp_path: Path) -> None:
+def test_units_come_back_when_a_step_ends_and_before_each_new_try(fails: bool, store: str) -> None:
     seen: list[list[tuple[str, str, int]]] = []
-    store, licences = tmp_path / "s.db", pool()
+    licences = pool()
 
     def look() -> None:
         seen.append(held(store))
@@ -171,8 +191,8 @@ def test_units_come_back_when_a_step_ends_and_before_each_new_try(fails: bool, t
     assert held(store) == []
 
 
-def test_what_releases_lists_is_returned_whoever_took_it(tmp_path: Path) -> None:
-    store, room, seen = tmp_path / "s.db", pool(name="room"), list[Any]()
+def test_what_releases_lists_is_returned_whoever_took_it(store: str) -> None:
+    room, seen = pool(name="room"), list[Any]()
     ev = program(store)
     taken = ev.add_event("taken")
     ev.add_assoc(taken, ev.add_step("gives", lambda: seen.append(held(store)), releases=[(room, 1)]))
@@ -182,19 +202,19 @@ def test_what_releases_lists_is_returned_whoever_took_it(tmp_path: Path) -> None
     assert seen == [[("room", "takes", 1)], [("room", "wants", 1)]]
 
 
-def test_a_run_that_has_kept_what_it_waits_for_is_stalled_and_leaves_it_to_others(tmp_path: Path) -> None:
-    store, room = tmp_path / "s.db", pool(name="room")
+def test_a_run_that_has_kept_what_it_waits_for_is_stalled_and_leaves_it_to_others(store: str) -> None:
+    room = pool(name="room")
     ev = program(store)
     start(ev, *(ev.add_step(name, int, acquires=[(room, 1)], releases=[]) for name in ("keeps", "waits")))
     assert ev.run() is False
     assert rows(store, "SELECT verdict FROM {recoveries}") == [("stalled",)]
-    assert rows(store, "SELECT * FROM eventcore_units") == []
+    assert rows(store, "SELECT * FROM {units}") == []
 
 
 @pytest.mark.parametrize("mode", [evr.RunMode.recover, evr.RunMode.continue_])
-def test_units_follow_the_runs_state_again(tmp_path: Path, mode: evr.RunMode) -> None:
+def test_units_follow_the_runs_state_again(store: str, mode: evr.RunMode) -> None:
     """What a step kept is taken again before anything else of the run starts."""
-    store, first, second = tmp_path / "s.db", Gate(), Gate()
+    first, second = Gate(), Gate()
     second.go.set()
 
     def made(run_mode: evr.RunMode) -> evr.Eventor:
@@ -206,7 +226,7 @@ def test_units_follow_the_runs_state_again(tmp_path: Path, mode: evr.RunMode) ->
         return ev
 
     assert made(evr.RunMode.restart).run(max_loops=1)
-    assert rows(store, "SELECT * FROM eventcore_units") == []
+    assert rows(store, "SELECT * FROM {units}") == []
     other = program(store, "other")
     start(other, other.add_step("other", first, acquires=[(pool(name="room"), 1)]))
     with running(other):
@@ -216,11 +236,10 @@ def test_units_follow_the_runs_state_again(tmp_path: Path, mode: evr.RunMode) ->
             assert second.ran == []
             first.go.set()
     assert answer == [True]
-    assert rows(store, "SELECT * FROM eventcore_units") == []
+    assert rows(store, "SELECT * FROM {units}") == []
 
 
-def test_two_limits_of_one_pool_are_refused_before_a_run_is_made(tmp_path: Path) -> None:
-    store = tmp_path / "s.db"
+def test_two_limits_of_one_pool_are_refused_before_a_run_is_made(store: str) -> None:
     for name, limit in (("two", 2), ("two", 3)):  # a program may change its own
         ev = program(store, name)
         start(ev, ev.add_step("s", int, acquires=[(pool(limit), 1)]))
@@ -232,17 +251,16 @@ def test_two_limits_of_one_pool_are_refused_before_a_run_is_made(tmp_path: Path)
     assert rows(store, "SELECT count(*) FROM {runs}") == [(2,)]
 
 
-def test_pools_of_other_scopes_are_other_pools(tmp_path: Path) -> None:
-    store = tmp_path / "s.db"
+def test_pools_of_other_scopes_are_other_pools(store: str) -> None:
     for name, scope in (("one", "cluster"), ("two", "host"), ("three", "program")):
         ev = program(store, name)
         start(ev, ev.add_step("s", int, acquires=[(pool(len(name), scope=scope), 1)]))
         assert ev.run()
-    assert rows(store, "SELECT scope, most FROM eventcore_pools ORDER BY 1") == [("cluster", 3), ("host", 3)]
+    assert rows(store, "SELECT scope, most FROM {pools} ORDER BY 1") == [("cluster", 3), ("host", 3)]
 
 
-def test_the_stored_program_tells_who_shares_a_pool(tmp_path: Path) -> None:
-    ev = program(tmp_path / "s.db")
+def test_the_stored_program_tells_who_shares_a_pool(store: str) -> None:
+    ev = program(store)
     ev.add_step("s", int, acquires=[(pool(2), 1), (pool(1, "own", "program"), 1)])
     stored = read(ev.document)
     assert (stored.pools, stored.shared) == ({"licences": 2, "own": 1}, {"licences": "cluster"})
@@ -253,8 +271,8 @@ def test_an_unknown_scope_is_refused() -> None:
         pool(scope="galaxy")
 
 
-def test_a_step_that_waits_for_units_can_be_cancelled_and_its_deadline_can_pass(tmp_path: Path) -> None:
-    store, gate = tmp_path / "s.db", Gate()
+def test_a_step_that_waits_for_units_can_be_cancelled_and_its_deadline_can_pass(store: str) -> None:
+    gate = Gate()
     holder = program(store, "holder")
     start(holder, holder.add_step("holds", gate, acquires=[(pool(), 1)]))
     ev, licences = program(store, stop_on_exception=False), pool()
@@ -273,8 +291,8 @@ def test_a_step_that_waits_for_units_can_be_cancelled_and_its_deadline_can_pass(
     ]  # fmt: skip
 
 
-def test_a_paused_run_lets_others_pass(tmp_path: Path) -> None:
-    store, first, second = tmp_path / "s.db", Gate(), Gate()
+def test_a_paused_run_lets_others_pass(store: str) -> None:
+    first, second = Gate(), Gate()
     second.go.set()
     holder = program(store, "holder")
     start(holder, holder.add_step("holds", first, acquires=[(pool(), 1)]))
@@ -296,8 +314,8 @@ def test_a_paused_run_lets_others_pass(tmp_path: Path) -> None:
     assert second.ran == ["other", "paused"]
 
 
-def test_no_more_units_are_taken_than_there_are_slots_to_use_them(tmp_path: Path) -> None:
-    store, gate = tmp_path / "s.db", Gate()
+def test_no_more_units_are_taken_than_there_are_slots_to_use_them(store: str) -> None:
+    gate = Gate()
     ev = program(store, max_concurrent=2)
     licences = pool(10)
     start(ev, *(ev.add_step(f"s{n}", gate, acquires=[(licences, 1)]) for n in range(5)))
@@ -310,9 +328,8 @@ def test_no_more_units_are_taken_than_there_are_slots_to_use_them(tmp_path: Path
     assert len(gate.ran) == 5
 
 
-def test_programs_without_shared_pools_leave_the_tables_alone(tmp_path: Path) -> None:
-    store = tmp_path / "s.db"
+def test_programs_without_shared_pools_leave_the_tables_alone(store: str) -> None:
     ev = program(store)
     start(ev, ev.add_step("s", int, acquires=[(evr.ResourcePool("own", 1), 1)]))
     assert ev.run()
-    assert rows(store, "SELECT * FROM eventcore_pools") == []
+    assert rows(store, "SELECT * FROM {pools}") == []
