@@ -6,8 +6,8 @@ that names a pool of its own. Program-scope units that the task needs besides ar
 the same engine and between two turns, so that the task gets both kinds together.
 
 No two tasks can wait for each other. A claim is made when nothing but shared units keeps its task from starting; if
-that changes, because a task of higher priority has come between or the run was paused, it is set aside: it keeps its
-place, and others pass it by until the task is able to start again. So a task waits in one of these ways:
+that changes, or a task of its run that has a better rank claims one of its pools, it is set aside: it keeps its place,
+and others pass it by until the task is able to start again. So a task waits in one of these ways:
 
 - One that is not able waits for tasks of its own run that go before it. Their queues have one order, that of arrival,
   so the chain of such waits ends at a task that is able or needs no shared units; see `resources` for the latter.
@@ -26,11 +26,12 @@ deferred tasks and in steps that did not release, is claimed again first, and it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from eventcore.decide import slots
 from eventcore.decide.changes import Key, UnitChanges
 from eventcore.decide.context import Context
+from eventcore.decide.ranking import Rank
 from eventcore.decide.state import Claim, Limit, PoolState, Sharing, Task
 from eventcore.define.program import Step
 
@@ -160,9 +161,10 @@ def waits(context: Context) -> bool:
 def published(context: Context) -> UnitChanges:
     """What changed since this was called last."""
     sharing = _sharing(context)
-    moved = []
+    moved, able = [], {key: one for key, one in sharing.claims.items() if _is_able(context, one)}
+    first = _first_ranks(able.values()) if context.ranks is not None else {}
     for key, one in sharing.claims.items():
-        is_able = _is_able(context, one)
+        is_able = key in able and _goes_first(one, first)
         if is_able is not one.is_able and key not in sharing.asked:
             moved.append((key, is_able))
         one.is_able = is_able
@@ -182,6 +184,21 @@ def _is_able(context: Context, one: Claim) -> bool:
     if not starts_anything(context) or _is_stuck(context, one):
         return False
     return all(pool.may_take(one.task, count) for pool, count in own_units(context, one.task.step))
+
+
+def _first_ranks(able: Iterable[Claim]) -> dict[str, Rank]:
+    """The best rank of the claims to each pool."""
+    found: dict[str, Rank] = {}
+    for one in able:
+        if one.task is not None:
+            rank = one.task.arrival[0]
+            found |= {pool: min(rank, found.get(pool, rank)) for pool in one.needs}
+    return found
+
+
+def _goes_first(one: Claim, first: Mapping[str, Rank]) -> bool:
+    """Whether no claim of the run of a better rank wants a pool of its own; one that does goes before it."""
+    return one.task is None or not first or all(one.task.arrival[0] <= first[pool] for pool in one.needs)
 
 
 def _is_stuck(context: Context, one: Claim) -> bool:

@@ -15,6 +15,8 @@ from eventcore.define.status import RunMode, StepStatus
 from sequent import ResourcePool, Sequent
 from tests.crash.processes import Scripts, eventually
 from tests.crash.sabotage import Crash, crash_at, rows, successes
+from tests.eventcore.record.places import KINDS, SHARED
+from tests.eventcore.record.places import rows as rows_at
 
 CONFIG = {"task_construct": "invoke", "durability": "normal", "console": False, "logging_level": "CRITICAL"}
 UNITS = "SELECT * FROM eventcore_units"
@@ -89,7 +91,7 @@ PROGRAM = """\
     import pathlib, sys, time
     import sequent as seq
 
-    folder, name, mode = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    folder, store, name, mode = pathlib.Path(sys.argv[1]), *sys.argv[2:]
     licences = seq.ResourcePool("licences", 2, scope="cluster")
 
     def work():
@@ -97,7 +99,7 @@ PROGRAM = """\
         with open(folder / "effects", "a") as effects:
             effects.write(f"{name} {seq.current().sequence}\\n")
 
-    flow = seq.Sequent(name, folder / "s.db", run_id=name, config={"console": False, "max_concurrent": 3})
+    flow = seq.Sequent(name, store, run_id=name, config={"console": False, "max_concurrent": 3})
     each = flow.add_step("each", loop=range(8), concurrent=8)
     each.add_step("one", work, acquires=[(licences, 1)])
     each.add_step("two", work, acquires=[(licences, 2)])
@@ -105,31 +107,36 @@ PROGRAM = """\
 """
 
 
-def most_at_once(store: Path) -> int:
+@pytest.fixture(params=SHARED)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there is no store yet that several programs can use."""
+    return KINDS[request.param](tmp_path)
+
+
+def most_at_once(store: str) -> int:
     """How many units were taken at once, by the times at which the steps began and ended."""
-    query = "SELECT started, ended, step FROM eventcore_tasks WHERE step LIKE 'each/%'"
-    times = [(start, end, 1 if step == "each/one" else 2) for start, end, step in rows(store, query)]
+    found = rows_at(store, "SELECT started, ended, step FROM {tasks}")
+    times = [(start, end, 1 if step == "each/one" else 2) for start, end, step in found if "/" in step]
     return max(sum(units for a, b, units in times if a <= start < b) for start, _, _ in times)
 
 
-def test_programs_over_one_store_never_take_more_than_there_is(scripts: Scripts, tmp_path: Path) -> None:
+def test_programs_over_one_store_never_take_more_than_there_is(scripts: Scripts, store: str, tmp_path: Path) -> None:
     script = scripts.write(PROGRAM)
-    programs = [scripts.start(script, tmp_path, name, "restart") for name in ("a", "b", "c")]
+    programs = [scripts.start(script, tmp_path, store, name, "restart") for name in ("a", "b", "c")]
     for program in programs:
         out, err = program.communicate(timeout=600)
         assert out.split() == ["True"], err
-    assert most_at_once(tmp_path / "s.db") == 2
-    assert rows(tmp_path / "s.db", UNITS) == []
+    assert most_at_once(store) == 2
+    assert rows_at(store, "SELECT * FROM {units}") == []
 
 
-def test_programs_that_are_killed_keep_no_others_waiting(scripts: Scripts, tmp_path: Path) -> None:
-    script, choice, store = scripts.write(PROGRAM), random.Random(7), tmp_path / "s.db"
-    effects = tmp_path / "effects"
-    other = scripts.start(script, tmp_path, "other", "restart")
+def test_programs_that_are_killed_keep_no_others_waiting(scripts: Scripts, store: str, tmp_path: Path) -> None:
+    script, choice, effects = scripts.write(PROGRAM), random.Random(7), tmp_path / "effects"
+    other = scripts.start(script, tmp_path, store, "other", "restart")
     mode = "restart"
     for _life in range(3):
         before = effects.read_text().count("killed") if effects.exists() else 0
-        killed = scripts.start(script, tmp_path, "killed", mode)
+        killed = scripts.start(script, tmp_path, store, "killed", mode)
         eventually(
             lambda: killed.poll() is not None or (effects.exists() and effects.read_text().count("killed") > before),  # noqa: B023
             "an effect of the program",
@@ -140,7 +147,8 @@ def test_programs_that_are_killed_keep_no_others_waiting(scripts: Scripts, tmp_p
         mode = choice.choice(["recover", "continue"])
     out, err = other.communicate(timeout=600)
     assert out.split() == ["True"], err
-    last = scripts.run(script, tmp_path, "killed", "recover")
+    last = scripts.run(script, tmp_path, store, "killed", "recover")
     assert last.stdout.split() == ["True"], last.stderr
-    assert len({at for _, at in successes(store)}) == 9
-    assert rows(store, UNITS) == []
+    done = {(step, at) for step, at in rows_at(store, "SELECT step, sequence FROM {tasks} WHERE status = 'success'")}
+    assert len(done) >= 17
+    assert rows_at(store, "SELECT * FROM {units}") == []

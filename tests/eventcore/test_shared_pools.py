@@ -14,9 +14,7 @@ import pytest
 import eventcore as evr
 from eventcore.define.stored import read
 from eventcore.errors import ProgramError
-from eventcore.record.database import open_database
-from eventcore.record.schema import metadata
-from tests.eventcore.record.places import KINDS, SHARED
+from tests.eventcore.record.places import KINDS, SHARED, rows
 from tests.support import boom, start
 
 WAIT = 60  #: seconds until a test gives up
@@ -37,17 +35,6 @@ def pool(limit: int | None = 1, name: str = "licences", scope: Any = "cluster") 
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where there is no store yet that several programs can use."""
     return KINDS[request.param](tmp_path)
-
-
-def rows(store: str, query: str) -> list[tuple[Any, ...]]:
-    """What the store says; tables by their names without the prefix, as in `{tasks}`."""
-    tables = {name.removeprefix("eventcore_"): name for name in metadata.tables}
-    database = open_database(store, create=False)
-    try:
-        with database.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(query.format(**tables)).all()]
-    finally:
-        database.dispose()
 
 
 def held(store: str) -> list[tuple[str, str, int]]:
@@ -153,16 +140,18 @@ def test_pools_of_both_kinds_are_taken_together_or_not_at_all(store: str) -> Non
     assert second.ran.index("wants all") < second.ran.index("wants own")
 
 
-def test_a_claim_of_lower_priority_does_not_block_what_goes_before_it_in_its_run(store: str) -> None:
+@pytest.mark.parametrize("with_own", [False, True])
+def test_a_claim_of_lower_priority_does_not_block_what_goes_before_it_in_its_run(with_own: bool, store: str) -> None:
     """The queue of the shared pool has one order, that of the run's own pool the other."""
     first, second = Gate(), Gate()
     second.go.set()
     holder = program(store, "holder")
     start(holder, holder.add_step("holds", first, acquires=[(pool(), 1)]))
-    ev, shared, own = program(store), pool(), evr.ResourcePool("own", 1)
-    start(ev, ev.add_step("low", second, acquires=[(shared, 1), (own, 1)]))
+    ev = program(store)
+    wanted = [(pool(), 1), (evr.ResourcePool("own", 1), 1)][: 1 + with_own]
+    start(ev, ev.add_step("low", second, acquires=wanted))
     late = ev.add_event("late")
-    ev.add_assoc(late, ev.add_step("high", second, acquires=[(shared, 1), (own, 1)], config={"priority": 5}))
+    ev.add_assoc(late, ev.add_step("high", second, acquires=wanted, config={"priority": 5}))
     with running(holder):
         eventually(lambda: first.ran)
         with running(ev) as answer:
