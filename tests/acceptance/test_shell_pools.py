@@ -66,6 +66,7 @@ def test_pools_are_told_with_those_who_hold_units_and_those_who_wait(tmp_path: P
                 told = sequent(tmp_path, "pools").stdout.splitlines()
                 (data,) = json.loads(sequent(tmp_path, "pools", "s.db", "--json").stdout)
                 two = sequent(tmp_path, "why", "s.db", "solve", "--run-id", "two").stdout
+                status = " ".join(sequent(tmp_path, "status", "s.db", "--run-id", "two").stdout.split())
                 three = sequent(tmp_path, "why", "s.db", "solve", "--run-id", "three").stdout
                 (tmp_path / "go").touch()
     assert told[0] == "'licences' (cluster): 1 of 2 free; limit set by program 'one'"
@@ -78,6 +79,7 @@ def test_pools_are_told_with_those_who_hold_units_and_those_who_wait(tmp_path: P
         ("two", 2, "waiting"), ("three", 1, "waiting"),
     ]  # fmt: skip
     assert "it needs 2 of 'licences', of which 1 of 2 are free; held by solve@1 of run one (one) (1)" in two
+    assert "@1: it needs 2 of 'licences', of which 1 of 2 are free; held by solve@1 of run one (one) (1)" in status
     assert "others are ahead of it in the queue for 'licences': solve@1 of run two (two)" in three
 
 

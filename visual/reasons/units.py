@@ -32,6 +32,19 @@ def missing_units(known: Known, task: InstanceView) -> list[Reason]:
     return found
 
 
+def waits_for_shared(known: Known, most: int) -> dict[str, list[str]]:
+    """Which instances of each step wait for units that other runs share, a few of each, and who has these."""
+    found: dict[str, list[str]] = {}
+    for task in known.live if known.program.shared and known.run.is_held else ():
+        lines = found.setdefault(task.step, [])
+        is_waiting = task.status is TaskStatus.ready and task.due is None and task.step in known.steps
+        pools = [pool for pool, _ in known.steps[task.step].acquires] if is_waiting else []
+        if len(lines) < most and not known.program.shared.keys().isdisjoint(pools):
+            at = known.instances.at(task.step, task.sequence)
+            lines += [f"@{at}: {reason.text}" for reason in missing_units(known, task)]
+    return found
+
+
 def _too_few(pool: str, count: int, free: int, limit: int, holders: Iterable[tuple[str, int]]) -> Reason:
     names = listed([f"{name} ({units})" for name, units in holders if units > 0])
     text = f"it needs {count} of {pool!r}, of which {free} of {limit} are free"
