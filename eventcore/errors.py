@@ -7,7 +7,8 @@
     ├── StoreError          the store cannot be opened, read or written
     │   ├── StoreVersionError     it was made by a newer version of this package, or an unreleased one
     │   ├── RunNotFoundError      it has no such run, or nothing to recover
-    │   └── ResultNotFoundError   the run has no such result: no such step, or it has not succeeded there
+    │   ├── ResultNotFoundError   the run has no such result: no such step, or it has not succeeded there
+    │   └── PoolNotFoundError     it has no such shared pool, or several of the name
     ├── RunExistsError      the run id is taken
     ├── RunHeldError        another engine is working on the run
     ├── LeaseLostError      another engine took over the run while this one was silent
@@ -50,6 +51,10 @@ class RunNotFoundError(StoreError):
 
 class ResultNotFoundError(StoreError):
     """The run has no such result: it has no such step or instance, or that has not succeeded."""
+
+
+class PoolNotFoundError(StoreError):
+    """The store has no shared pool of this name, or several."""
 
 
 class RunExistsError(EventcoreError):

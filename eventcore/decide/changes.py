@@ -23,6 +23,21 @@ class Attempt(msgspec.Struct, frozen=True):
     traceback: str | None
 
 
+Key = tuple[str, str]  #: step and sequence
+
+
+class UnitChanges(msgspec.Struct, frozen=True):
+    """What is to change in the store about units of shared pools, in this order."""
+
+    withdrawn: list[Key] = []
+    held: list[tuple[str, Key, int]] = []  #: pool, who, and how many units it has from now on; 0: none
+    moved: list[tuple[Key, bool]] = []  #: claims that others are to pass by (False), or are not to any more
+    asked: list[tuple[Key, dict[str, int], bool]] = []  #: new claims, each with how many units of which pools
+
+    def __bool__(self) -> bool:
+        return bool(self.withdrawn or self.held or self.moved or self.asked)
+
+
 class Leftovers(msgspec.Struct, frozen=True):
     """What has no place in a changed program: tasks and iterations are recorded as cancelled, delays as over."""
 
@@ -58,6 +73,7 @@ class Changes(msgspec.Struct):
     answers: list[tuple[int, str | None]] = []  #: requests, each with why it was refused
     moved: list[tuple[int, Mapping[str, Any]]] = []  #: requests to trigger, each with the sequence at which it is done
     ended: list[Task] = []  #: tasks that are over now, for observers
+    units: UnitChanges | None = None  #: what follows for shared pools, right after the commit
 
     def __bool__(self) -> bool:
         """True when there is something to record."""

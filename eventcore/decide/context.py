@@ -10,7 +10,7 @@ from eventcore.decide.changes import Changes
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import Ranks
-from eventcore.decide.state import Iteration, Limit, PoolState, State, Task
+from eventcore.decide.state import Iteration, Limit, PoolState, Sharing, State, Task
 from eventcore.define.event import Event
 from eventcore.define.status import StepStatus
 
@@ -30,6 +30,8 @@ class Context:
         self.values: dict[tuple[str, str], str] = {}  #: of events on the agenda that have one, by name and sequence
         self.agenda: deque[tuple[Event, Iteration]] = deque()
         self.state.pools = {name: PoolState(pool) for name, pool in plan.pools.items()}
+        if any(pool.is_shared for pool in plan.pools.values()):
+            self.state.sharing = Sharing()
         most = plan.config.max_concurrent
         self.state.limits["all"] = Limit(most if most >= 1 else None)
         self.state.limits.update({f"by {name}": Limit(capacity) for name, capacity in capacities.items()})

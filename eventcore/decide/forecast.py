@@ -78,6 +78,7 @@ def forecast(
     turn = _Walk(plan, history, archive, {})
     turn.context.state.limits["all"] = Limit(None)
     turn.context.state.is_forecast = True
+    turn.context.state.sharing = None  # its units are as free as others
     for event, sequence in starts:
         turn.start(plan.events[event], sequence)
     more, passed_over = True, set[tuple[str, str]]()

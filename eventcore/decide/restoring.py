@@ -232,12 +232,7 @@ def _count_what_is_over(context: Context, over: Iterable[tuple[str, TaskStatus, 
             context.state.failures += failures
             context.state.stopped |= context.plan.config.of_step(step.config, "stop_on_exception")
     kept = [(step, count) for step, status, count in ended if status not in (TaskStatus.cancelled, TaskStatus.omitted)]
-    for step, count in kept:
-        resources.count_taken(context, step, count)
-    for step, count in kept:  # a step may return what another one has taken
-        for pool, units in step.releases:
-            state = context.state.pools[pool.name]
-            state.taken = max(0, state.taken - count * units)
+    resources.count_over(context, kept)
 
 
 def _wait_again(context: Context, task: Task) -> None:

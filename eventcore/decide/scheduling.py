@@ -25,6 +25,9 @@ def start_next(context: Context) -> bool:
         if task.status is not TaskStatus.ready or (task.due is not None and task.due > context.now):
             continue
         step = task.step
+        if state.sharing is not None and state.sharing.back and not task.holds:
+            state.sharing.gated.append(task)
+            continue
         if state.untouched and step.func is not None and around.holds_back(context, task):
             continue
         if step.acquires and not task.holds and not resources.take(context, task):

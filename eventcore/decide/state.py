@@ -190,33 +190,76 @@ class Queue:
 class Limit:
     """A limit on tasks that run at once, and the tasks that wait for a slot."""
 
-    __slots__ = ("most", "parked", "used")
+    __slots__ = ("most", "parked", "pledged", "shy", "used")
 
     def __init__(self, most: int | None) -> None:
         self.most = most
         self.used = 0
         self.parked = Queue()
+        self.pledged = 0  #: tasks that ask for shared units and are to run as soon as they have them
+        self.shy = Queue()  #: tasks that would ask for shared units if there was room for them
 
     @property
     def is_full(self) -> bool:
         """Whether no further task may run."""
         return self.most is not None and self.used >= self.most
 
+    @property
+    def room(self) -> int | None:
+        """How many further tasks may ask for shared units; None for any number."""
+        return None if self.most is None else max(0, self.most - self.used - self.pledged)
+
 
 class PoolState:
     """A resource pool's units, and the tasks that wait for some."""
 
-    __slots__ = ("limit", "name", "taken", "waiting")
+    __slots__ = ("is_shared", "limit", "name", "taken", "waiting")
 
     def __init__(self, pool: ResourcePool) -> None:
         self.name = pool.name
-        self.limit = pool.limit
-        self.taken = 0
+        self.limit = pool.limit  #: of one that others share: the program's, or the store's where that is higher
+        self.is_shared = pool.is_shared
+        self.taken = 0  #: by this run
         self.waiting = Queue()
 
     def has_free(self, count: int) -> bool:
         """Whether so many units are free."""
         return self.limit is None or self.taken + count <= self.limit
+
+    def may_take(self, task: Task, count: int) -> bool:
+        """Whether so many units are free, and no task that waits for some goes before this one."""
+        is_first = not self.waiting or bool(task.arrival <= self.waiting.first.arrival)
+        return is_first and self.has_free(count)
+
+
+class Claim:
+    """What a task, or the run for what it had before, wants of pools that others share; all of it or nothing."""
+
+    __slots__ = ("is_able", "key", "needs", "task")
+
+    def __init__(self, key: tuple[str, str], needs: dict[str, int], task: Task | None) -> None:
+        self.key = key
+        self.needs = needs
+        self.task = task  #: None where the run takes back what it had before
+        self.is_able = True  #: nothing but shared units keeps the task from starting; else others pass it by
+
+
+class Sharing:
+    """The units of pools that others share, as far as this run has them or wants them."""
+
+    __slots__ = ("asked", "back", "changed", "claims", "gated", "held", "most", "withdrawn")
+
+    MOST_CLAIMS = 100  #: claims of one run that wait in the store; further tasks ask when these have been served
+
+    def __init__(self) -> None:
+        self.claims: dict[tuple[str, str], Claim] = {}
+        self.back: set[tuple[str, str]] = set()  #: the claims for what the run had before; they come before its tasks'
+        self.gated: list[Task] = []  #: what is not to start before the run has that
+        self.held: dict[str, dict[tuple[str, str], int]] = {}  #: who has how many units, by pool
+        self.most = Limit(self.MOST_CLAIMS)
+        self.asked: dict[tuple[str, str], Claim] = {}  #: the claims that the store does not have yet
+        self.withdrawn: list[tuple[str, str]] = []  #: the claims that it has and is to forget
+        self.changed: set[tuple[str, tuple[str, str]]] = set()  #: pool and key of what is held otherwise than it has
 
 
 class Deadline(msgspec.Struct, frozen=True, eq=False):
@@ -251,6 +294,7 @@ class State(msgspec.Struct):
     limits: dict[str, Limit] = {}  #: of all that run, and of each executor
     limits_by_step: dict[str, list[Limit]] = {}  #: all that apply to a step, its own included
     pools: dict[str, PoolState] = {}
+    sharing: Sharing | None = None  #: where the program has pools that others share
     reserved: dict[tuple[str, str], Task] = {}  #: where steps have ranks: those that have units and have not begun
     timers: list[tuple[float, int, Delay | Task | Deadline]] = []  #: a heap by due time
     timer_count: int = 0

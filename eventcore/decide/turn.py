@@ -7,7 +7,7 @@ raised, associations and expressions in the order of their definition.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from eventcore.decide import (
@@ -18,14 +18,16 @@ from eventcore.decide import (
     halting,
     loops,
     outcomes,
+    resources,
     retrying,
     scheduling,
+    sharing,
     steering,
     tasks,
     triggering,
 )
 from eventcore.decide.archive import Archive
-from eventcore.decide.changes import Changes
+from eventcore.decide.changes import Changes, Key
 from eventcore.decide.context import Context
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
@@ -81,6 +83,12 @@ class Turn:
         """A user asks something of the run, see `eventcore.decide.steering`."""
         steering.take_up(self.context, request, verb, argument)
 
+    def granted(self, keys: Collection[Key], limits: Mapping[str, int | None]) -> bool:
+        """The store has granted claims to shared units, and tells the limits; True when another turn is wanted."""
+        is_changed = sharing.limited(self.context, limits)
+        resources.granted(self.context, keys)
+        return bool(keys) or is_changed
+
     def time_came(self, now: float) -> None:
         """Take the time, UTC in seconds, and what has fallen due by it."""
         context = self.context
@@ -112,9 +120,10 @@ class Turn:
                 triggering.spread(context)
             if starts >= self.STARTS_A_TURN:
                 return True
-            if not scheduling.start_next(context):
+            if scheduling.start_next(context):
+                starts += 1
+            elif context.state.sharing is None or not sharing.promoted(context):
                 break
-            starts += 1
         if context.state.cancelling:
             steering.answer_cancelled(context)
         if not context.plan.has_scopes and len(context.state.iterations) > self._sweep_at:
@@ -126,4 +135,6 @@ class Turn:
     def taken_changes(self) -> Changes:
         """What this turn changed; the next one starts empty."""
         changes, self.context.changes = self.context.changes, Changes()
+        if self.context.state.sharing is not None:
+            changes.units = sharing.published(self.context)
         return changes

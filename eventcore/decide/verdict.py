@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from eventcore.decide import delays
+from eventcore.decide import delays, sharing
 from eventcore.decide.context import Context
 from eventcore.decide.state import Task
 from eventcore.define.program import Role
@@ -26,8 +26,8 @@ def todos(context: Context) -> int:
 
 
 def is_idle(context: Context) -> bool:
-    """True when no worker has a task, so nothing happens until time passes or a user acts."""
-    return not context.state.running
+    """True when no worker has a task and no other run units, so nothing happens until time passes or a user acts."""
+    return not context.state.running and not sharing.waits(context)
 
 
 def waits_for_time(context: Context) -> bool:
@@ -53,6 +53,7 @@ def of(context: Context) -> Verdict:
     if context.state.failures:
         return Verdict.failure
     is_awaited = waits_for_time(context) or waits_for_resume(context) or waits_for_answer(context)
+    is_awaited = is_awaited or sharing.waits(context)
     if context.agenda or is_awaited or context.state.held_back:
         return Verdict.pending
     return Verdict.stalled if stalled(context) else Verdict.success
@@ -63,7 +64,7 @@ def stalled(context: Context) -> list[Wait]:
     state = context.state
     if state.stopped or state.paused or state.held_back or state.running or state.deferred:
         return []
-    if delays.next_due(context) is not None:
+    if delays.next_due(context) is not None or sharing.waits(context):
         return []
     waiting = [task for task in context.state.live.values() if task.status is TaskStatus.ready and not _rests(task)]
     return [Wait(task, _reason(context, task)) for task in waiting or context.state.live.values()]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from eventcore.define.sequence import is_name
 from eventcore.errors import ProgramError
+
+#: who shares a pool's units: one run; all runs in the store whose engines are on one host; all runs in the store
+PoolScope: TypeAlias = Literal["program", "host", "cluster"]
+SCOPES: tuple[PoolScope, ...] = get_args(PoolScope)
 
 
 class Resource:
@@ -19,6 +23,9 @@ class ResourcePool:
     `ResourcePool("licences", 4)`, or as older programs write it,
     `ResourcePool("licences", resource_cls=Licence, policy={"resource_limit": 4}).load()`. Without a limit, or with one
     below zero, the pool never runs out.
+
+    `scope` says who shares the units: `program`, each run has its own; `host`, all runs in the store whose engines are
+    on the same host; `cluster`, all runs in the store. Pools of the last two are known in the store by their names.
     """
 
     def __init__(
@@ -28,6 +35,7 @@ class ResourcePool:
         *,
         resource_cls: type = Resource,
         policy: Mapping[str, object] | None = None,
+        scope: PoolScope = "program",
     ) -> None:
         if policy is not None and not isinstance(policy, Mapping):
             raise ProgramError(
@@ -38,16 +46,25 @@ class ResourcePool:
             raise ProgramError(f"pool name {name!r}: a name must be non-empty text without NUL or lone surrogates")
         if not isinstance(units, int) or isinstance(units, bool):
             raise ProgramError(f"pool {name!r}: the limit must be a whole number of units, not {units!r}")
+        if scope not in SCOPES:
+            raise ProgramError(f"pool {name!r}: unknown scope {scope!r}; choose one of {', '.join(SCOPES)}")
         self.name = name
+        self.scope: PoolScope = scope
         self.limit = units if units >= 0 else None
         self.resource_cls = resource_cls
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other runs take units of it, too."""
+        return self.scope != "program"
 
     def load(self) -> Self:
         """Return the pool; units need no loading. Older programs call this."""
         return self
 
     def __repr__(self) -> str:
-        return f"ResourcePool({self.name!r}, {self.limit})"
+        scope = f", scope={self.scope!r}" if self.is_shared else ""
+        return f"ResourcePool({self.name!r}, {self.limit}{scope})"
 
 
 Units = tuple[tuple[ResourcePool, int], ...]

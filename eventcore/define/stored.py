@@ -14,6 +14,7 @@ import msgspec
 from eventcore.define.config import NOTHING_SET, StepConfig
 from eventcore.define.event import EventKind
 from eventcore.define.expression import as_data
+from eventcore.define.pools import PoolScope
 from eventcore.define.program import COMPUTING, DEFAULT_REPLAY, Picture, Program, Role, Step
 from eventcore.define.status import StepReplay, StepStatus
 from eventcore.define.tree import Tree, check_tree
@@ -117,6 +118,7 @@ class StoredProgram(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     steps: list[StoredStep]
     associations: list[StoredAssociation]
     pools: dict[str, int | None]
+    shared: dict[str, PoolScope] = {}  #: who shares the units of a pool, where that is not this run alone
 
     @property
     def is_flow(self) -> bool:
@@ -203,6 +205,7 @@ def stored_program(program: Program, code_of: Digest = lambda _: None) -> Stored
         [_step(step, code_of(step.func)) for step in program.steps.values()],
         [StoredAssociation(*a.key, a.delay) for a in program.associations.values()],
         {name: pool.limit for name, pool in program.pools.items()},
+        {name: pool.scope for name, pool in program.pools.items() if pool.is_shared},
     )
 
 

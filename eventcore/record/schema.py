@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -51,7 +52,7 @@ Time = Float().with_variant(Double(), *MARIADB)
 Content = LargeBinary().with_variant(LargeBinary(UNLIMITED), *MARIADB)
 
 
-def _table(name: str, *columns: Column[object] | Index, rowid: bool = False) -> Table:
+def _table(name: str, *columns: Column[object] | Index | UniqueConstraint, rowid: bool = False) -> Table:
     table = Table(PREFIX + name, metadata, *columns, sqlite_with_rowid=rowid)
     for constraint in table.foreign_key_constraints:
         if "run" in constraint.column_keys:  # on servers it would cost a fifth of a turn, whose fence sees to it, too
@@ -258,4 +259,33 @@ parts = _table(
     Column("name", Name, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("content", Content, nullable=False),
+)
+
+#: pools that runs share; the program that gave the limit, or who has set it since
+pools = _table(
+    "pools",
+    Column("id", Integer, primary_key=True),
+    Column("name", Name, nullable=False),
+    Column("scope", Word, nullable=False),  # see PoolScope
+    Column("host", Identity, nullable=False),  # whose units they are; empty where they are those of all hosts
+    Column("most", Integer),  # the limit; null: it never runs out
+    Column("program", Identity, nullable=False),
+    Column("set_by", Identity),  # once somebody has set the limit, it holds for all programs
+    UniqueConstraint("name", "scope", "host"),
+    rowid=True,
+)
+
+#: units of these pools that runs have or wait for; they count as long as the holder has the run's lease
+units = _table(
+    "units",
+    _run(),
+    Column("pool", Integer, ForeignKey(f"{PREFIX}pools.id"), primary_key=True, index=True),
+    Column("step", Name, primary_key=True),
+    Column("sequence", Sequence, primary_key=True),
+    Column("recovery", Integer, nullable=False),
+    Column("holder", Identity, nullable=False),
+    Column("state", Word, nullable=False),  # see UnitState
+    Column("amount", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),  # its place in the queue: the least goes first
+    Column("since", Time, nullable=False),  # when it got its state
 )

@@ -15,10 +15,11 @@ from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.passwords import withheld
+from eventcore.define.program import Program
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.values import Content
 from eventcore.errors import RunExistsError, RunHeldError, RunNotFoundError
-from eventcore.record import identity, lease, requests, reruns
+from eventcore.record import identity, lease, pools, requests, reruns, units
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
@@ -26,6 +27,7 @@ from eventcore.record.latest import is_inside, is_latest
 from eventcore.record.patience import PatientConnection, patience_of
 from eventcore.record.rows import RunRow
 from eventcore.record.turns import TurnWriter
+from eventcore.record.units import Exchange
 from eventcore.record.whose import own_latest, unknown_run
 
 
@@ -40,6 +42,7 @@ class Store:
             PatientConnection(self._database) if backend.is_remote else self._database.connect()
         )
         self.patience = patience_of(self._connection)
+        self._shares = False  #: whether the program at work has pools that other runs share
 
     @property
     def connection(self) -> Connection:
@@ -115,6 +118,7 @@ class Store:
                         asked: int | None) -> RunRow:  # fmt: skip
         with transaction(self._connection) as connection:
             turn = lease.take(connection, row.id, holder, term, now)
+            units.free(connection, row.id)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one() + 1
             changed = {"recovery": recovery} | ({"source": source} if source is not None else {})
             connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(**changed))
@@ -135,6 +139,7 @@ class Store:
         recoveries = t.recoveries
         with transaction(self._connection) as connection:
             turn = lease.take(connection, row.id, holder, term, now)
+            units.free(connection, row.id)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one()
             program = self._program(connection, document)
             connection.execute(
@@ -192,17 +197,25 @@ class Store:
             found = connection.execute(query).scalar_one()
         return int(found)
 
+    def declare_pools(self, program: Program, holder: lease.Holder) -> Mapping[str, int]:
+        """Make the pools known that the program shares with other runs; returns their numbers by their names."""
+        shared = [pool for pool in program.pools.values() if pool.is_shared]
+        self._shares = bool(shared)
+        if not shared:
+            return {}
+        return self.patience.tried(lambda _: pools.declare(self._connection, program.name, shared, holder.host))
+
     def leave_run(
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
     ) -> None:
-        """Record how the run stands and give up its lease."""
+        """Record how the run stands, and give up its lease and the units that it shares."""
         with reported(self.location):
             self.patience.tried(lambda _: self._leave_run(row, holder, verdict, report, now))
 
     def _leave_run(
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
     ) -> None:
-        recoveries = t.recoveries
+        recoveries, freed = t.recoveries, list[int]()
         ended = None if verdict in (Verdict.running, Verdict.pending) else now
         with transaction(self._connection) as connection:
             if not lease.beat(connection, row.id, holder, now):
@@ -212,10 +225,12 @@ class Store:
                 .where(recoveries.c.run == row.id, recoveries.c.recovery == row.recovery)
                 .values(verdict=verdict.value, report=json.dumps(report), ended=ended)
             )
+            freed = units.free(connection, row.id) if self._shares else []
             lease.give_up(connection, row.id, holder)
             requests.leave(connection, row.id, now)
             if verdict is not Verdict.running:
                 reruns.settle(connection, row.id, row.recovery, verdict, now)
+        units.wake_waiting(self._connection, freed)
 
     def release(self, holder: lease.Holder) -> None:
         """Give up the holder's lease, and record nothing else."""
@@ -250,6 +265,10 @@ class Store:
             return self.patience.tried(lambda _: offload(text, files))
 
         return TurnWriter(self._connection, row, holder.token, patiently)
+
+    def exchange(self, row: RunRow, holder: lease.Holder, known: Mapping[str, int]) -> Exchange:
+        """What asks for shared units and returns them, for an engine that holds the run; see `SharedUnits`."""
+        return units.SharedUnits(self._connection, row, holder, known).exchange
 
     # what an engine must know to go on
 

@@ -35,11 +35,24 @@ from eventcore.errors import LeaseLostError, StoreError
 from eventcore.moment import steady
 from eventcore.record.requests import AskedRequest
 from eventcore.record.turns import TurnWriter
+from eventcore.record.units import Exchange
 from eventcore.run.dispatcher import Dispatcher
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
+from eventcore.run.shared_pools import SharedPools
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Emitted, Ended, Happening, Interrupted, Mailbox, Renewed, Silenced, Triggered
+from eventcore.run.waiting import (
+    Asked,
+    Emitted,
+    Ended,
+    Freed,
+    Happening,
+    Interrupted,
+    Mailbox,
+    Renewed,
+    Silenced,
+    Triggered,
+)
 
 
 class Engine:
@@ -47,7 +60,7 @@ class Engine:
 
     def __init__(self, turn: Turn, writer: TurnWriter, calls: CallMaker, executors: Executors, clock: Clock,
                  announcer: Announcer, tenure: Tenure, requests: Callable[[], Iterable[AskedRequest]],
-                 answered: Callable[[int, str | None], None]) -> None:  # fmt: skip
+                 answered: Callable[[int, str | None], None], exchange: Exchange) -> None:  # fmt: skip
         self.turn = turn
         self._writer = writer
         self._clock = clock
@@ -58,6 +71,7 @@ class Engine:
         self._requests = requests  #: reads what was asked and waits for this engine
         self._answered = answered  #: hears of a request's answer when that is recorded
         self._mailbox = Mailbox(clock)
+        self._pools = SharedPools(turn, exchange, lambda: self.post(Freed()))
         self._dispatcher = Dispatcher(turn.context.plan.config, calls, executors, self._mailbox.post)
         self._interrupted = False
         self._paused = False  #: whether observers know that the run is paused
@@ -77,6 +91,7 @@ class Engine:
                 self._tell_pausing()
                 self._go(passes)
         finally:
+            self._pools.close()
             self._dispatcher.close()
         return report_of(self.turn.context, self._dispatcher.started, interrupted=self._interrupted)
 
@@ -143,7 +158,7 @@ class Engine:
                 self._answered(request, reason)
             self._tell_pausing()
         self._dispatch(changes)
-        return more
+        return self._pools.settle(changes.units, turn.context.now) or more
 
     def _apply(self, what: Happening) -> None:
         """Let the decision know what happened."""
@@ -166,7 +181,10 @@ class Engine:
                 self.turn.emitted(task, what.emission)
         elif isinstance(what, Triggered):
             self.turn.trigger(what.event, what.sequence)
+        elif isinstance(what, Freed):
+            self._pools.look_again()
         elif isinstance(what, Asked):
+            self._pools.look_again()  # whoever returns units sends the same word
             for request in self._requests():
                 self._asked[request.id] = request.verb, request.argument
                 self.turn.asked(request.id, request.verb, request.argument)

@@ -86,6 +86,7 @@ class Session:
         self._changed: Differences | None = None  #: from the program that is stored with the run
         self._left_out = ""  #: steps that were added, and that continuing cannot add to iterations that are over
         self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
+        self._pools: Mapping[str, int] = {}  #: the numbers of the pools that the program shares
         self._asked: int | None = None  #: the request for the rerun that this call carries out
         store.patience.seconds = config.database_patience
         store.patience.listener = Outages(observers, clock, lambda: "" if self._row is None else self._row.run_id)
@@ -248,6 +249,7 @@ class Session:
 
     def _enter(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
         store, now, term = self._store, self._clock.now(), self._config.lease_term
+        self._pools = store.declare_pools(self._program, holder)
         if request.mode is RunMode.restart:
             return self._create(request, document, holder)
         row = store.find_run(self._program.name, request.run_id)
@@ -344,9 +346,8 @@ class Session:
         capacities = {str(c): executor_class(c).capacity(self._config.max_concurrent) for c in constructs}
         upto, rerun = looks_back_to(store.connection, row)
         archive = StoreArchive(store, row, upto)
-        known = durations(store.connection, row) if self._config.order == "longest" else {}
-        history = self._history(row, plan, archive, document, upto, rerun)
-        turn = Turn(plan, history, archive, capacities, ranks_of(plan, known))
+        ranks = ranks_of(plan, durations(store.connection, row) if self._config.order == "longest" else {})
+        turn = Turn(plan, self._history(row, plan, archive, document, upto, rerun), archive, capacities, ranks)
         if request.mode is RunMode.continue_:
             turn.time_came(self._clock.now())
             restore(turn.context, snapshot(store.connection, row))
@@ -358,7 +359,7 @@ class Session:
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)
         return Engine(
             turn, writer, calls, self._executors, self._clock, announcer, tenure, self._pending,
-            self._inquiries.answered,
+            self._inquiries.answered, store.exchange(row, holder, self._pools),
         )  # fmt: skip
 
     def _pending(self) -> list[requests.AskedRequest]:

@@ -51,7 +51,11 @@ class Asked(msgspec.Struct, frozen=True):
     """Somebody recorded a request."""
 
 
-Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Asked
+class Freed(msgspec.Struct, frozen=True):
+    """Units of shared pools may be free."""
+
+
+Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Asked | Freed
 
 
 class Mailbox:

@@ -40,6 +40,7 @@ VERBS = {
     "complete": "Complete a step that has deferred its end.",
     "emit": "Emit an event of the step that started this program.",
     "rerun": "Rerun a step that has already succeeded.",
+    "pools": "Show who holds units of shared resource pools, and who waits.",
     "clean": "Delete old runs.",
     "secret": "Make keys, and encrypt the passwords of a config.",
 }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from eventcore.record.turns import TurnWriter
+from eventcore.record.units import SharedUnits
 from eventcore.run.dispatcher import Dispatcher
 
 Instance = tuple[str, str]
@@ -25,7 +26,7 @@ def crash() -> None:
 
 @contextmanager
 def crash_at(moment: int, how: Callable[[], None] = crash) -> Iterator[None]:
-    """Crash at so many moments from now: before and after each commit, before and after each dispatch."""
+    """Crash at so many moments from now: before and after each commit, dispatch and exchange of shared units."""
     passed = 0
 
     def passes() -> None:
@@ -35,15 +36,17 @@ def crash_at(moment: int, how: Callable[[], None] = crash) -> Iterator[None]:
             how()
 
     def around(method: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any) -> None:
+        def wrapped(*args: Any) -> Any:
             passes()
-            method(*args)
+            found = method(*args)
             passes()
+            return found
 
         return wrapped
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TurnWriter, "write", around(TurnWriter.write))
+        patch.setattr(SharedUnits, "exchange", around(SharedUnits.exchange))
         patch.setattr(Dispatcher, "start", around(Dispatcher.start))
         yield
 

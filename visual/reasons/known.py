@@ -14,6 +14,7 @@ from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, StoredStep
 from eventcore.record.answering import OpenAnswer, answers, open_answers
 from eventcore.record.pending import last_pause, pending_delays
+from eventcore.record.pool_views import PoolView, holder_host, shared_pools
 from eventcore.record.reading import Reader
 from eventcore.record.tallies import Tally
 from eventcore.record.views import DelayView, InstanceView, IterationView, RunView
@@ -126,6 +127,16 @@ class Known:
     def open_answers(self) -> list[OpenAnswer]:
         """Answers that no engine has seen yet."""
         return open_answers(self.reader.connection, self.run)
+
+    @cached_property
+    def _shared_pools(self) -> list[PoolView]:
+        return shared_pools(self.reader, self.now)
+
+    def shared_pool(self, name: str) -> PoolView | None:
+        """A pool that the program shares with other runs; of its host's, that of the run's engine."""
+        scope, host = self.program.shared[name], holder_host(self.reader, self.run)
+        found = (pool for pool in self._shared_pools if (pool.name, pool.scope) == (name, scope))
+        return next((pool for pool in found if pool.host in ("", host)), None)
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:

@@ -11,6 +11,8 @@ import msgspec
 from sequent.cli.options import json_option, path_argument, run_id_option, store_option, target_argument
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from eventcore.record.reading import Reader
     from eventcore.record.views import InstanceView, RunView
     from visual.live.tree import Shown
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 FEW = 60  #: failed steps of which the failures are read one by one
 EACH = 10  #: failures of each that are read then
+SHOWN = 3  #: instances of each that wait for units
 LISTED = 200  #: failures in JSON
 
 
@@ -61,10 +64,25 @@ def command(target: str, path: str | None, store: str | None, run_id: str | None
                 unseen = open_answers(reader.connection, run)
                 given = answer_lines(shown.nodes, shown.standings, answers(reader.connection, run, program), unseen)
                 errors |= {name: [*lines, *errors.get(name, [])] for name, lines in given.items()}
+            if program.shared:
+                given = _waiting(reader, run, now)
+                errors |= {name: [*lines, *errors.get(name, [])] for name, lines in given.items()}
             print_fitted(run_tree(run, shown, errors, reader.outstanding(run), now))
             if (action := next_action(run, location)) is not None:
                 click.echo(action)
     return 0
+
+
+def _waiting(reader: Reader, run: RunView, now: float) -> dict[str, list[Text]]:
+    """What waits for units that other runs share, and who has them, a few instances for each of the kernel's steps."""
+    from rich.text import Text
+
+    from visual.live.tree import STYLES
+    from visual.reasons.known import Known
+    from visual.reasons.units import waits_for_shared
+
+    found = waits_for_shared(Known(reader, run, now), SHOWN)
+    return {name: [Text(line, style=STYLES["ready"]) for line in lines] for name, lines in found.items()}
 
 
 def _shown(reader: Reader, run: RunView, path: str | None, *, failed: bool, active: bool, unfold: bool) -> Shown:

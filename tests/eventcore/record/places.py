@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 import eventcore as evr
 from eventcore.record import requests, schema
+from eventcore.record.database import open_database
 from eventcore.record.reading import Reader, reading
 from eventcore.record.store import Store
 from eventcore.record.views import RunView
@@ -72,6 +73,17 @@ class Place:
         return {
             table.name: set(map(tuple, connection.execute(select(table)))) for table in schema.metadata.sorted_tables
         }
+
+
+def rows(store: str, query: str) -> list[tuple[Any, ...]]:
+    """What the store says; tables by their names without the prefix, as in `{tasks}`."""
+    tables = {name.removeprefix(schema.PREFIX): name for name in schema.metadata.tables}
+    database = open_database(store, create=False)
+    try:
+        with database.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query.format(**tables)).all()]
+    finally:
+        database.dispose()
 
 
 def chained(program: evr.Eventor, *functions: Callable[[], Any]) -> evr.Eventor:
