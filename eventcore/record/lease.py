@@ -20,7 +20,7 @@ from eventcore.record.schema import runs, schema_version
 
 UNKNOWN = "unknown"  #: the start of a machine that has no id for it: it can be any machine of its name
 
-_disowned: set[str] = set()  #: the tokens of engines of this process that ended, and may still be named in a store
+_disowned: set[str] = set()  #: the tokens of engines that ended in this process, or handed their runs over to it
 
 
 class UnderWayError(RunHeldError):
@@ -52,6 +52,11 @@ def this_engine(token: str | None = None, wake: int | None = None) -> Holder:
 def disown(holder: Holder) -> None:
     """An engine of this process has ended, whatever the store says of it: it may have been out of reach by then."""
     _disowned.add(holder.token)
+
+
+def hand_over(token: str) -> None:
+    """An engine has claimed a run for this process, which may take over what is held under the engine's token."""
+    _disowned.add(token)
 
 
 def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> int:

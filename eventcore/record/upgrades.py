@@ -42,10 +42,12 @@ def _to_version_4(connection: Connection) -> None:
 
 
 def _to_version_5(connection: Connection) -> None:
-    """Turns are counted, and large results can be kept in rows."""
-    _add_columns(connection, "runs", "turn INTEGER NOT NULL DEFAULT 0")
-    for table in (schema.parts, schema.starts):
+    """Turns are counted, large results can be kept in rows, and runs can be submitted to engines."""
+    _add_columns(connection, "runs", "turn INTEGER NOT NULL DEFAULT 0", "submitted BOOLEAN")
+    for table in (schema.parts, schema.starts, schema.engines):
         connection.execute(CreateTable(table, if_not_exists=True))
+    for index in schema.recoveries.indexes:
+        index.create(connection, checkfirst=True)
 
 
 def _add_columns(connection: Connection, table: str, *columns: str) -> None:

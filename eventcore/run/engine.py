@@ -39,7 +39,18 @@ from eventcore.run.dispatcher import Dispatcher
 from eventcore.run.interrupts import catching_ctrl_c
 from eventcore.run.report import Report, report_of
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Emitted, Ended, Happening, Interrupted, Mailbox, Renewed, Silenced, Triggered
+from eventcore.run.waiting import (
+    Asked,
+    Emitted,
+    Ended,
+    Happening,
+    Interrupted,
+    Mailbox,
+    Released,
+    Renewed,
+    Silenced,
+    Triggered,
+)
 
 
 class Engine:
@@ -60,6 +71,7 @@ class Engine:
         self._mailbox = Mailbox(clock)
         self._dispatcher = Dispatcher(turn.context.plan.config, calls, executors, self._mailbox.post)
         self._interrupted = False
+        self._is_released = False
         self._paused = False  #: whether observers know that the run is paused
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests that are not answered yet
 
@@ -85,7 +97,7 @@ class Engine:
         while passes != 0:
             self._until_idle(happened)
             passes -= 1
-            if not self._is_outstanding():
+            if self._is_released or not self._is_outstanding():
                 return
             if passes < 0:
                 happened = self._mailbox.awaited(self._next_due(), idle=True)
@@ -179,6 +191,8 @@ class Engine:
             self.turn.interrupted()
             self._interrupted = True
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
+        elif isinstance(what, Released):
+            self._is_released = True
         else:
             raise LeaseLostError
 

@@ -47,11 +47,15 @@ class Interrupted(msgspec.Struct, frozen=True):
     """The user pressed Ctrl-C."""
 
 
+class Released(msgspec.Struct, frozen=True):
+    """Somebody in this process wants the engine to leave the run once only time or a user can bring more."""
+
+
 class Asked(msgspec.Struct, frozen=True):
     """Somebody recorded a request."""
 
 
-Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Asked
+Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Released | Asked
 
 
 class Mailbox:
