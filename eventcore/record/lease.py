@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, inspect, null, select, update
 
 from eventcore.errors import RunHeldError
 from eventcore.moment import steady, this_boot
+from eventcore.record import identity
 from eventcore.record.backend import Backend, backend_at
 from eventcore.record.pausing import is_paused
 from eventcore.record.processes import found_process, this_namespace
@@ -24,7 +25,7 @@ _disowned: set[str] = set()  #: the tokens of engines that ended in this process
 
 
 class UnderWayError(RunHeldError):
-    """Another run of the program is under way, and a new one was to run alone."""
+    """Another run of the program by the same user is under way, and a new one was to run alone."""
 
     def __init__(self, program: str, run_id: str, holder: str) -> None:
         super().__init__(f"run {run_id!r} of program {program!r} is under way in {holder}")
@@ -125,7 +126,7 @@ def named(row: Row[tuple[object, ...]]) -> str:
 
 
 def check_alone(connection: Connection, program: str, now: float) -> None:
-    """Raise `UnderWayError` while a living engine works on a run of the program.
+    """Raise `UnderWayError` while a living engine works on a run of the program by the same user.
 
     Inside the transaction that makes a new run; no other one of these decides the same before it is over.
     """
@@ -135,7 +136,7 @@ def check_alone(connection: Connection, program: str, now: float) -> None:
 
 
 def held_runs(connection: Connection, now: float, program: str | None = None) -> Iterator[tuple[str, str]]:
-    """The ids of the runs (of a program) that living engines hold, each with its holder.
+    """The ids of the runs, or of the user's own of a program, that living engines hold, each with its holder.
 
     It reads a store of any version, so the columns of the lease keep their names; an older one lacks some.
     """
@@ -145,7 +146,9 @@ def held_runs(connection: Connection, now: float, program: str | None = None) ->
     times = backend_at(connection).lease_times(connection, now)
     columns = [runs.c[name] if name in there else null().label(name) for name in wanted]
     found = select(*columns).where(runs.c.holder.is_not(None))
-    for row in connection.execute(found if program is None else found.where(runs.c.program == program)):
+    if program is not None:
+        found = found.where(runs.c.program == program, runs.c.user == identity.user())
+    for row in connection.execute(found):
         if is_held(row, *times):
             yield row.run_id, named(row)
 

@@ -76,7 +76,7 @@ class Store:
                    term: float, now: float, *, alone: bool = False) -> RunRow:  # fmt: skip
         """Make a new run and take its lease; raises `RunExistsError` where the id is taken.
 
-        With `alone`, it raises `UnderWayError` where a living engine works on another run of the program.
+        With `alone`, it raises `UnderWayError` where a living engine works on another of the user's runs of it.
         """
         make = partial(self._create_run, run_id, program, source, document, holder, term, now, alone=alone)
         return self._entered(holder, make)
@@ -153,7 +153,7 @@ class Store:
             is_new = select(recoveries.c.verdict).where(*present)
             if connection.execute(is_new).scalar_one() == Verdict.submitted.value:
                 connection.execute(update(recoveries).where(*present).values(program_id=program, started=now))
-                connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(source=source))
+                connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(source=source or row.source))
             connection.execute(
                 update(recoveries)
                 .where(*present)

@@ -11,7 +11,8 @@ from eventcore.define.sequence import as_sequence
 from eventcore.define.status import RunMode
 from eventcore.define.written import Acquires, EventExpression, Recovery, Triggers
 from eventcore.errors import ConfigError, StoreError
-from eventcore.run.runner import Built, Runner
+from eventcore.run.built import Built
+from eventcore.run.runner import Runner
 from eventcore.run.waiting import Triggered
 
 

@@ -270,7 +270,7 @@ class Session:
         return row
 
     def _create(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
-        """Make the new run, at once or when no other run of the program is under way, as `request` says."""
+        """Make the new run, at once or when no other of the user's runs of it is under way, as `request` says."""
         name, store, alone = self._program.name, self._store, request.overlap != "allow"
         while True:
             now, term = self._clock.now(), self._config.lease_term
