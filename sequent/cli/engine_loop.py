@@ -62,9 +62,10 @@ class EngineLoop:
             self._holder = lease.this_engine(waker.token, waker.port)
             waker.listen(lambda: self._events.put(WOKEN))
             try:
-                self._look()
+                self._store = opened(self._location)
                 slots = f"{self._slots} run{'' if self._slots == 1 else 's'} at a time"
                 self._say(f"engine of store {name}, {slots}: process {self._holder.pid}")
+                self._look_patiently()
                 while not self._is_over():
                     self._hear()
                     self._look_patiently()

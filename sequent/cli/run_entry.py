@@ -6,6 +6,7 @@ became of the run goes back through another one.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -93,7 +94,8 @@ def _carried_out(order: Order, leash: Leash) -> Result:
     if reason is not None:
         return Result(left=reason)
     program.use_store(order.store)
-    program.configure({"console": False})
+    program.configure({"console": "quiet"})
+    _log_nowhere_else(program.config.logging_level)
     program.add_observer(EntryObserver(lambda _: leash.on_release(lambda: release(program))))
     try:
         program.run(run_mode=RunMode.continue_, run_id=order.run_id)
@@ -102,6 +104,12 @@ def _carried_out(order: Order, leash: Leash) -> Result:
     except EventcoreError as error:
         return Result(error=str(error))
     return Result(state=_state(order))
+
+
+def _log_nowhere_else(level: int) -> None:
+    """Have the run's lines in its logs alone: the engine's output would mix those of all its runs."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger().setLevel(level)
 
 
 def _difference(order: Order, document: str) -> str | None:
