@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ from eventcore.record.database import transaction
 from eventcore.record.pausing import last_word, open_cancel
 from eventcore.record.schema import recoveries, requests, runs
 from eventcore.record.verbs import PAUSE, RERUN
+
+PAGE = 200  #: runs that are read at a time
 
 OPEN = (Verdict.submitted, Verdict.running, Verdict.pending)
 
@@ -39,14 +42,13 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 def waiting(connection: Connection, now: float, programs: Collection[str] = ()) -> Iterator[Waiting]:
-    """The submitted runs, of programs if some are named, that no engine works on although they want one; oldest first.
+    """The submitted runs, of programs if some are named, that no engine works on although they want one.
 
-    That is those that have not begun, those that another engine has left or died over, and those that are over and
-    have a request for a rerun. A paused one wants none.
+    First those that are over and have a request for a rerun; then, the oldest first, those that have not begun, and
+    those that another engine has left or died over. A paused one wants none.
     """
-    found = {row.id: row for wanted in (_is_open(), _is_to_rerun()) for row in _rows(connection, wanted)}
     now = backend_at(connection).lease_time(connection, now)
-    for _, row in sorted(found.items()):
+    for row in chain(_rows(connection, _is_to_rerun()), _open_rows(connection)):
         if (not programs or row.program in programs) and not lease.is_held(row, now) and _wants_an_engine(row):
             verdict = Verdict(row.verdict)
             rerun = None if verdict.is_open else row.open_rerun
@@ -90,10 +92,19 @@ def _is_open() -> ColumnElement[bool]:
 
 def _is_to_rerun() -> ColumnElement[bool]:
     asked = select(requests.c.run).where(requests.c.verb == RERUN, requests.c.status == RequestStatus.taken.value)
-    return runs.c.id.in_(asked.where(requests.c.recovery.is_(None))) & runs.c.submitted.is_(true())
+    is_over = recoveries.c.verdict.not_in([verdict.value for verdict in OPEN])
+    return runs.c.id.in_(asked.where(requests.c.recovery.is_(None))) & runs.c.submitted.is_(true()) & is_over
 
 
-def _rows(connection: Connection, wanted: ColumnElement[bool]) -> list[Row[Any]]:
+def _open_rows(connection: Connection) -> Iterator[Row[Any]]:
+    """Page by page, as an engine wants the first few of what may be many."""
+    last = 0
+    while rows := _rows(connection, _is_open() & (runs.c.id > last), PAGE):
+        yield from rows
+        last = rows[-1].id
+
+
+def _rows(connection: Connection, wanted: ColumnElement[bool], most: int | None = None) -> list[Row[Any]]:
     open_rerun = select(requests.c.id).where(
         requests.c.run == runs.c.id, requests.c.verb == RERUN, requests.c.status == RequestStatus.taken.value,
         requests.c.recovery.is_(None),
@@ -104,7 +115,7 @@ def _rows(connection: Connection, wanted: ColumnElement[bool]) -> list[Row[Any]]
         open_cancel(runs.c.id).scalar_subquery().label("open_cancel"),
         open_rerun.order_by(requests.c.id).limit(1).scalar_subquery().label("open_rerun"),
     ).join(recoveries, (recoveries.c.run == runs.c.id) & (recoveries.c.recovery == runs.c.recovery))  # fmt: skip
-    return list(connection.execute(query.where(wanted)))
+    return list(connection.execute(query.where(wanted).order_by(runs.c.id).limit(most)))
 
 
 def _is_still_open(row: Row[Any]) -> bool:

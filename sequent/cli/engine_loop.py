@@ -75,7 +75,7 @@ class EngineLoop:
         return EXIT_FAILED if self._terms > 1 else 0
 
     def _is_over(self) -> bool:
-        if self._processes or self._given_back:
+        if self._processes or (self._given_back and self._terms < 2):
             return False
         return self._terms > 0 or (self._once and self._is_idle)
 
@@ -112,20 +112,20 @@ class EngineLoop:
             for number in list(self._given_back):
                 submitted.give_back(connection, number, self._holder)
                 self._given_back.discard(number)
-            if not self._terms:
+            self._is_idle = False
+            if not self._terms and len(self._processes) < self._slots:
                 self._take_up(store)
 
     def _take_up(self, store: Store) -> None:
         """Claim runs, the oldest first, as long as there are slots."""
-        self._is_idle = True
-        for run in list(submitted.waiting(store.connection, time.time(), self._programs)):
+        for run in submitted.waiting(store.connection, time.time(), self._programs):
             if run.id in self._processes or self._left.is_left(run):
                 continue
-            self._is_idle = False
-            if len(self._processes) >= self._slots:
-                return
             if submitted.claim(store.connection, run, self._holder, engines.TERM, time.time()):
                 self._start(run)
+            if len(self._processes) >= self._slots:
+                return
+        self._is_idle = True
 
     def _start(self, run: Waiting) -> None:
         order = Order(self._location, run.run_id, self._holder.token)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 
 import eventcore as evr
@@ -19,6 +20,8 @@ from tests.acceptance.test_shell import one_line_error, sequent
 from tests.commands import COMMAND
 from tests.crash.processes import MARK, Scripts, eventually
 from tests.eventcore.record.places import KINDS, SHARED
+from tests.servers.served import server
+from tests.servers.software import USER
 
 FLOW = """
 import os
@@ -130,10 +133,13 @@ class Site:
         return "\n".join(file.read_text() for file in sorted(self.folder.glob("engine-*.txt")))
 
 
-@pytest.fixture(params=SHARED)
+everywhere = pytest.mark.parametrize("site", SHARED, indirect=True)  #: on each kind of store that engines can share
+
+
+@pytest.fixture
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """A place for engines, on each kind of store that they can share."""
-    found = Site(tmp_path, KINDS[request.param](tmp_path))
+    """A place for engines, in a file unless the test says otherwise."""
+    found = Site(tmp_path, KINDS[getattr(request, "param", "file")](tmp_path))
     yield found
     found.clean_up()
 
@@ -141,6 +147,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 # submitting
 
 
+@everywhere
 def test_a_submitted_run_waits_for_an_engine_and_is_run_by_it(site: Site) -> None:
     site.submit("one")
     assert (site.run("one").state, site.run("one").holder) == ("submitted", None)
@@ -165,6 +172,7 @@ def test_settings_are_recorded_and_hold_wherever_the_run_begins(site: Site) -> N
     assert not (site.folder / "logs").exists()
 
 
+@everywhere
 def test_an_id_that_is_taken_is_refused(site: Site) -> None:
     site.submit("one")
     options = ("--store", site.store, "--run-id", "one", "--param", "name=two")
@@ -187,6 +195,7 @@ def test_a_program_that_is_in_no_file_cannot_be_submitted(tmp_path: Path) -> Non
 # steering what waits
 
 
+@everywhere
 def test_a_submitted_run_is_cancelled_at_once(site: Site) -> None:
     site.submit("one")
     assert evr.steer(site.store, "one").cancel().is_done
@@ -195,6 +204,7 @@ def test_a_submitted_run_is_cancelled_at_once(site: Site) -> None:
     assert site.done() == []
 
 
+@everywhere
 def test_a_paused_run_is_taken_up_when_it_is_resumed(site: Site) -> None:
     site.submit("one")
     assert evr.steer(site.store, "one").pause().is_done
@@ -215,6 +225,7 @@ def test_by_hand_a_submitted_run_is_begun(site: Site, verb: str) -> None:
     assert (run.state, run.recovery, run.is_mixed, site.done()) == ("success", 0, False, ["one"])
 
 
+@everywhere
 def test_a_rerun_that_is_requested_of_a_run_that_is_over_is_done_by_an_engine(site: Site) -> None:
     site.submit("one")
     assert site.ends(site.engine("--once")) == 0
@@ -224,9 +235,22 @@ def test_a_rerun_that_is_requested_of_a_run_that_is_over_is_done_by_an_engine(si
     assert (site.run("one").recovery, site.run("one").state, site.done()) == (1, "success", ["one", "one"])
 
 
+@everywhere
+def test_a_run_is_read_and_steered_wherever_its_store_can_be_reached(site: Site) -> None:
+    site.submit("one")
+    (site.folder / "flow.py").unlink()  # no verb but those that run it needs the program
+    for verb in (("status",), ("why", "work"), ("logs", "--engine"), ("pause",), ("cancel",)):
+        sequent(site.folder, verb[0], site.store, *verb[1:], "--run-id", "one", code=3 if verb[0] == "logs" else 0)
+    assert site.run("one").state == "cancelled"
+    assert sequent(site.folder, "runs", site.store).stdout.splitlines()[1].split()[:3] == ["one", "work", "cancelled"]
+    sequent(site.folder, "clean", site.store, "--keep", "0")
+    assert "no runs" in sequent(site.folder, "runs", site.store, code=3).stderr
+
+
 # several engines
 
 
+@everywhere
 @pytest.mark.parametrize("engines", [2, 8])
 def test_engines_share_the_runs_and_each_is_run_once(site: Site, engines: int) -> None:
     names = [f"run{number}" for number in range(2 * engines)]
@@ -240,6 +264,7 @@ def test_engines_share_the_runs_and_each_is_run_once(site: Site, engines: int) -
     assert Counter(site.done()) == Counter(names)
 
 
+@everywhere
 def test_the_oldest_run_is_taken_up_first(site: Site) -> None:
     for name in ("c", "a", "b"):
         site.submit(name)
@@ -254,6 +279,7 @@ def test_an_engine_works_off_the_programs_that_it_is_given(site: Site) -> None:
     assert (site.run("one").state, site.run("two").state) == ("submitted", "failure")
 
 
+@everywhere
 def test_the_runs_of_a_killed_engine_are_adopted(site: Site) -> None:
     site.submit("one", "--param", "gate=yes")
     first = site.engine()
@@ -308,6 +334,7 @@ def test_sigterm_lets_runs_end_and_takes_up_no_new_one(site: Site) -> None:
     assert (site.run("one").state, site.run("two").state) == ("success", "submitted")
 
 
+@everywhere
 def test_after_sigterm_a_run_that_waits_for_a_delay_is_left_to_others(site: Site) -> None:
     site.submit("one", "--param", "late=yes")
     engine = site.engine()
@@ -382,3 +409,26 @@ def test_a_run_whose_processes_die_is_left_after_some_and_others_go_on(site: Sit
     assert site.said().count("its process died (signal SIGKILL)") == 3
     assert "left to other engines, as 3 processes have come to that here" in site.said()
     assert (site.run("one").state, site.run("two").state) == ("interrupted", "success")
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_an_engine_goes_on_after_its_database_was_away(tmp_path: Path, kind: str) -> None:
+    with server(kind) as database:
+        name = {"postgresql": "postgres", "mariadb": "runs"}[kind]
+        if kind == "mariadb":
+            with pymysql.connect(host="127.0.0.1", port=database.port, user=USER, ssl_disabled=True) as connection:
+                connection.cursor().execute(f"CREATE DATABASE {name}")
+        site = Site(tmp_path, f"{kind}://{USER}@127.0.0.1:{database.port}/{name}")
+        try:
+            engine = site.engine()
+            site.submit("one")
+            site.reaches("one", "success")
+            database.kill()
+            eventually(lambda: "the store cannot be reached, and is tried again" in site.said(), "the outage")
+            database.start()
+            site.submit("two")
+            site.reaches("two", "success")
+            assert site.said().count("cannot be reached") == site.said().count("can be reached again") == 1
+            assert engine.poll() is None
+        finally:
+            site.clean_up()
