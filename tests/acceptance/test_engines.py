@@ -192,6 +192,35 @@ def test_a_program_that_is_in_no_file_cannot_be_submitted(tmp_path: Path) -> Non
     assert not (tmp_path / "runs.db").exists()
 
 
+def test_a_script_is_loaded_from_its_path_as_far_as_its_first_run(site: Site) -> None:
+    script = (
+        FLOW + "\nif __name__ == '__main__':\n    build('scripted').run(background=True)\n    note('not reached')\n"
+    )
+    (site.folder / "script.py").write_text(script)
+    site.submit("one", target="script.py")
+    assert site.run("one").origin["target"] == str(site.folder / "script.py")
+    assert site.ends(site.engine("--once")) == 0
+    assert site.done() == ["scripted"]
+
+
+def test_what_waits_is_shown_and_watched_until_it_is_over(site: Site) -> None:
+    site.submit("one")
+    of_it = (site.store, "--run-id", "one")
+    assert "work  waiting" in sequent(site.folder, "status", *of_it).stdout
+    said = "the run has not begun; it waits for an engine; to begin it here instead, run: sequent continue "
+    assert said in sequent(site.folder, "why", site.store, "work", "--run-id", "one").stdout
+    watching = subprocess.Popen(
+        [str(COMMAND), "watch", *of_it], cwd=site.folder, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert watching.stdout is not None
+    assert "run one: submitted" in watching.stdout.readline()
+    site.engine("--once")
+    out, _ = watching.communicate()
+    assert out.splitlines()[-1] == "run one: success"
+    assert watching.returncode == 0
+
+
 # steering what waits
 
 
