@@ -25,6 +25,7 @@ from eventcore.record.store import Store, opened
 from eventcore.record.submitted import Waiting
 from sequent.cli.exit_codes import EXIT_FAILED
 from sequent.cli.left_runs import LeftRuns
+from sequent.cli.lost_output import loss_accepted
 from sequent.cli.run_entry import Order
 from sequent.cli.run_process import RunProcess
 
@@ -188,4 +189,5 @@ class EngineLoop:
         self._say(f"run {run.run_id} of program {run.program}: {text}")
 
     def _say(self, text: str) -> None:
-        click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {plain(text)}")
+        with loss_accepted():
+            click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {plain(text)}")
