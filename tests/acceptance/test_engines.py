@@ -60,6 +60,12 @@ def build(name: str, together: int = 1, gate: bool = False, late: bool = False) 
         flow.add_step("late", note, args=("late",), delay=3600)
     return flow
 
+def row(name: str, length: int = 5) -> seq.Sequent:
+    flow = seq.Sequent("row", config={"logdir": str(HERE / "logs")})
+    each = flow.add_step("each", loop=range(length))
+    each.add_step("note", lambda item: note(f"{name}.{item}"), args=(each.item,))
+    return flow
+
 dying = seq.Sequent("dying", config={"task_construct": "invoke", "logdir": str(HERE / "logs")})
 dying.add_step("die", die, args=("dying",))
 
@@ -79,7 +85,7 @@ class Site:
         (folder / "flow.py").write_text(FLOW)
 
     def submit(self, name: str, *options: str, target: str = "flow.py:build") -> None:
-        parameters = ["--param", f"name={name}"] if target.endswith("build") else []
+        parameters = ["--param", f"name={name}"] if target.endswith(("build", "row")) else []
         done = sequent(self.folder, "submit", target, "--store", self.store, "--run-id", name, *parameters, *options)
         assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
 
@@ -322,6 +328,24 @@ def test_the_runs_of_a_killed_engine_are_adopted(site: Site) -> None:
     site.open_gate()
     site.reaches("one", "success")
     assert (site.run("one").recovery, site.done()) == (0, ["one"])
+
+
+@everywhere
+def test_of_eight_engines_three_are_killed_and_no_task_is_repeated_but_those_in_flight(site: Site) -> None:
+    names = [f"run{number}" for number in range(16)]
+    for name in names:
+        site.submit(name, target="flow.py:row")
+    engines = [site.engine("--slots", "1", "--once") for _ in range(8)]
+    for number, engine in enumerate(engines[:3], 1):
+        eventually(lambda so_far=15 * number: len(site.done()) >= so_far, "some of the work")  # type: ignore[misc]
+        engine.kill()
+    assert [site.ends(engine) for engine in engines[3:]] == [0] * 5
+    left = site.engine("--once")  # what the last one killed had
+    assert site.ends(left) == 0
+    assert {site.run(name).state for name in names} == {"success"}
+    counts = Counter(site.done())
+    assert counts.keys() == {f"{name}.{item}" for name in names for item in range(5)}
+    assert sum(counts.values()) <= len(counts) + 3
 
 
 def test_a_run_that_was_started_by_hand_is_not_adopted(site: Site) -> None:
