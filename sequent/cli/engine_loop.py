@@ -122,7 +122,10 @@ class EngineLoop:
         for run in submitted.waiting(store.connection, time.time(), self._programs):
             if run.id in self._processes or self._left.is_left(run):
                 continue
-            if submitted.claim(store.connection, run, self._holder, engines.TERM, time.time()):
+            self._given_back.add(run.id)  # where the store goes away before it is known how the claim ended
+            is_ours = submitted.claim(store.connection, run, self._holder, engines.TERM, time.time())
+            self._given_back.discard(run.id)
+            if is_ours:
                 self._start(run)
             if len(self._processes) >= self._slots:
                 return
