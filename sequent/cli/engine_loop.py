@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 import click
 
 from eventcore.act.waker import Waker
+from eventcore.define.passwords import connectable
 from eventcore.define.plain import plain
 from eventcore.errors import StoreError, StoreVersionError
 from eventcore.record import engines, lease, submitted
@@ -132,7 +133,7 @@ class EngineLoop:
         self._is_idle = True
 
     def _start(self, run: Waiting) -> None:
-        order = Order(self._location, run.run_id, self._holder.token)
+        order = Order(connectable(self._location), run.run_id, self._holder.token)
         process = self._processes[run.id] = RunProcess(run, order, self._events.put)
         self._say_of(run, f"taken up by process {process.pid}")
 

@@ -15,12 +15,15 @@ from contextlib import closing, suppress
 from typing import BinaryIO
 
 import msgspec
+from msgspec.structs import replace
+
+from eventcore.define.passwords import withheld
 
 RELEASE = b"release\n"  #: leave the run once only time or a user can bring more
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a process is to do; the location may have a password, so it is told here and not on the command line."""
+    """What a process is to do; the location comes with its password, which no command line and environment has."""
 
     store: str
     run_id: str
@@ -43,6 +46,7 @@ def main(orders: int, results: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)  # service managers send the engine's to all its processes
     reader = open(orders, "rb")  # noqa: SIM115  a thread reads it to the end of the process
     order = msgspec.json.decode(reader.readline(), type=Order)
+    order = replace(order, store=withheld(order.store))
     leash = Leash(reader)
     try:
         result = _carried_out(order, leash)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import click
 
+from sequent.cli.options import unseen_store
+
 
 @click.command("engine")
-@click.option("--store", metavar="STORE", required=True, envvar="SEQUENT_STORE", show_envvar=True,
-              help="The path or URL of the store.")  # fmt: skip
+@click.option("--store", metavar="STORE", required=True, callback=unseen_store,
+              help="The path or URL of the store; -: read it from standard input.")  # fmt: skip
 @click.option("--programs", metavar="NAME", multiple=True, help="Only runs of this program; can be repeated.")
 @click.option("--slots", type=click.IntRange(min=1), metavar="N", help="Runs at a time; default: one for each core.")
 @click.option("--once", is_flag=True, help="End when there is nothing left to do.")
