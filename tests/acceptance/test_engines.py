@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pymysql
 import pytest
@@ -19,8 +20,9 @@ from tests.acceptance.sites import site as site
 from tests.acceptance.test_shell import sequent
 from tests.commands import COMMAND
 from tests.crash.processes import eventually
+from tests.eventcore.record.places import KINDS, REMOTE
 from tests.servers.served import server
-from tests.servers.software import USER
+from tests.servers.software import GUARDED, PASSWORD, USER
 
 # several engines
 
@@ -99,17 +101,23 @@ def test_a_run_that_was_started_by_hand_is_not_adopted(site: Site) -> None:
     assert site.run("one").state == "interrupted"
 
 
-def test_no_process_has_the_store_on_its_command_line(site: Site) -> None:
-    site.submit("one", "--param", "gate=yes")
-    engine = site.engine()
-    site.began("one")
-    others = [pid for pid in site.left_processes() if pid != engine.pid]
-    lines = [Path(f"/proc/{pid}/cmdline").read_text() for pid in others]
-    assert len(lines) >= 2
-    assert not [line for line in lines if site.store in line]
-    assert str(engine.pid) not in (site.run("one").holder or "")
-    site.open_gate()
-    site.reaches("one", "success")
+@pytest.mark.parametrize("kind", REMOTE)
+def test_the_password_of_a_store_reaches_the_processes_of_runs_and_nobody_else(tmp_path: Path, kind: str) -> None:
+    url = KINDS[kind](tmp_path).replace(f"//{USER}@", f"//{GUARDED}:{quote(PASSWORD, safe='')}@")
+    site = Site(tmp_path, url)
+    try:
+        site.submit("one", "--param", "gate=yes")
+        site.engine("--once")
+        site.began("one")
+        places = [Path(f"/proc/{pid}/{what}") for pid in site.left_processes() for what in ("cmdline", "environ")]
+        assert len(places) >= 6  # of the engine, the run and the step
+        for secret in (PASSWORD, quote(PASSWORD, safe="")):
+            assert not [place for place in places if secret in place.read_text()]
+            assert secret not in site.said()
+        site.open_gate()
+        site.reaches("one", "success")
+    finally:
+        site.clean_up()
 
 
 def test_a_claim_of_which_it_is_not_known_how_it_ended_is_given_back(
