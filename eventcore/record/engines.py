@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
-from eventcore.moment import steady
 from eventcore.record import identity, lease, waking
 from eventcore.record.backend import backend_at
 from eventcore.record.database import transaction
@@ -30,18 +29,19 @@ class EngineView(msgspec.Struct, frozen=True):
 
 def enlist(connection: Connection, holder: lease.Holder, slots: int, programs: Sequence[str], now: float) -> None:
     """Enter an engine that begins to work, or whose row was lost, and renew its heartbeat."""
-    now = backend_at(connection).lease_time(connection, now)
-    beaten = {"heartbeat": now, "heartbeat_since_boot": steady()}
+    backend = backend_at(connection)
+    clock = backend.lease_clock(now)
+    beaten = {"heartbeat": clock, "heartbeat_since_boot": lease.since_boot(backend)}
     with transaction(connection):
         mine = update(engines).where(engines.c.holder == holder.token).values(**beaten)
         if connection.execute(mine).rowcount:
             return
-        connection.execute(delete(engines).where(engines.c.heartbeat < now - FORGOTTEN))
+        connection.execute(delete(engines).where(engines.c.heartbeat < clock - FORGOTTEN))
         connection.execute(
             insert(engines).values(
                 holder=holder.token, holder_host=holder.host, holder_pid=holder.pid, holder_started=holder.started,
-                holder_boot=holder.boot, holder_namespace=holder.namespace, wake=holder.wake, lease_term=TERM,
-                user=identity.user(), started=now, slots=slots,
+                holder_boot=lease.boot_of(holder, backend), holder_namespace=holder.namespace, wake=holder.wake,
+                lease_term=TERM, user=identity.user(), started=clock, slots=slots,
                 programs=json.dumps(list(programs)) if programs else None, **beaten,
             )
         )  # fmt: skip

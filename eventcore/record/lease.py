@@ -88,9 +88,9 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
             heartbeat=clock,
             lease_term=term,
             wake=holder.wake,
-            holder_boot=holder.boot or (UNKNOWN if backend.is_remote else None),
+            holder_boot=boot_of(holder, backend),
             holder_namespace=holder.namespace,
-            heartbeat_since_boot=_since_boot(backend),
+            heartbeat_since_boot=since_boot(backend),
             turn=row.turn + 1,
         )
     )
@@ -167,10 +167,15 @@ def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Renew the heartbeat; False if the lease is no longer the holder's."""
     backend = backend_at(connection)
     mine = update(runs).where(runs.c.id == run, runs.c.holder == holder.token)
-    beats = mine.values(heartbeat=backend.lease_clock(now), heartbeat_since_boot=_since_boot(backend))
+    beats = mine.values(heartbeat=backend.lease_clock(now), heartbeat_since_boot=since_boot(backend))
     return connection.execute(beats).rowcount == 1
 
 
-def _since_boot(backend: Backend) -> float | None:
+def boot_of(holder: Holder, backend: Backend) -> str | None:
+    """The start of the holder's machine, as the lease has it."""
+    return holder.boot or (UNKNOWN if backend.is_remote else None)
+
+
+def since_boot(backend: Backend) -> float | None:
     """The heartbeat by this machine's clock; where a server keeps the lease, its clock alone counts."""
     return None if backend.is_remote else steady()

@@ -126,7 +126,7 @@ engines = _table(
     Column("holder_boot", Identity),
     Column("holder_namespace", Identity),
     Column("heartbeat", Time, nullable=False),
-    Column("heartbeat_since_boot", Time, nullable=False),
+    Column("heartbeat_since_boot", Time),
     Column("lease_term", Time, nullable=False),
     Column("wake", Integer, nullable=False),
     Column("user", Identity, nullable=False),

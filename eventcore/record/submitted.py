@@ -16,7 +16,6 @@ from sqlalchemy import ColumnElement, Connection, Row, select, true, update
 
 from eventcore.define.answer import RequestStatus
 from eventcore.define.status import Verdict
-from eventcore.moment import steady
 from eventcore.record import lease
 from eventcore.record.backend import backend_at
 from eventcore.record.database import transaction
@@ -74,10 +73,12 @@ def claim(connection: Connection, run: Waiting, holder: lease.Holder, term: floa
 
 def renew(connection: Connection, holder: lease.Holder, now: float) -> None:
     """Keep the claims of an engine, as long as its processes load their programs."""
-    now = backend_at(connection).lease_time(connection, now)
+    backend = backend_at(connection)
     mine = update(runs).where(runs.c.holder == holder.token)
     with transaction(connection):
-        connection.execute(mine.values(heartbeat=now, heartbeat_since_boot=steady()))
+        connection.execute(
+            mine.values(heartbeat=backend.lease_clock(now), heartbeat_since_boot=lease.since_boot(backend))
+        )
 
 
 def give_back(connection: Connection, run: int, holder: lease.Holder) -> None:
