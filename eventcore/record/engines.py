@@ -55,12 +55,12 @@ def strike_off(connection: Connection, holder: lease.Holder) -> None:
 
 def living(connection: Connection, now: float) -> list[EngineView]:
     """The engines that live, those that began first before the others."""
-    now = backend_at(connection).lease_time(connection, now)
+    times = backend_at(connection).lease_times(connection, now)
     rows = connection.execute(select(engines).order_by(engines.c.started)).all()
     return [
         EngineView(lease.named(row), row.user, row.started, row.slots, row.programs and json.loads(row.programs))
         for row in rows
-        if lease.is_held(row, now)
+        if lease.is_held(row, *times)
     ]
 
 

@@ -46,9 +46,9 @@ def waiting(connection: Connection, now: float, programs: Collection[str] = ()) 
     First those that are over and have a request for a rerun; then, the oldest first, those that have not begun, and
     those that another engine has left or died over. A paused one wants none.
     """
-    now = backend_at(connection).lease_time(connection, now)
+    times = backend_at(connection).lease_times(connection, now)
     for row in chain(_rows(connection, _is_to_rerun()), _open_rows(connection)):
-        if (not programs or row.program in programs) and not lease.is_held(row, now) and _wants_an_engine(row):
+        if (not programs or row.program in programs) and not lease.is_held(row, *times) and _wants_an_engine(row):
             verdict = Verdict(row.verdict)
             rerun = None if verdict.is_open else row.open_rerun
             yield Waiting(row.id, row.run_id, row.program, row.source, row.program_id, verdict, rerun)
@@ -61,7 +61,7 @@ def claim(connection: Connection, run: Waiting, holder: lease.Holder, term: floa
         if connection.execute(free).first() is None:
             return False
         row = next(iter(_rows(connection, runs.c.id == run.id)), None)
-        if row is None or lease.is_held(row, backend_at(connection).lease_time(connection, now)):
+        if row is None or lease.is_held(row, *backend_at(connection).lease_times(connection, now)):
             return False
         is_same = row.program_id == run.document and row.source == run.source
         is_wanted = _is_still_open(row) and _wants_an_engine(row)
