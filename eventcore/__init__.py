@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from eventcore.errors import EventcoreError, NotYet, Skip
+    from eventcore.run.background import BackgroundRun
     from eventcore.run.eventor import Eventor
     from eventcore.run.steering import Steering, complete, steer
     from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
@@ -61,6 +62,7 @@ __all__ = [
     "STEP_SKIP",
     "STEP_SUCCESS",
     "Answer",
+    "BackgroundRun",
     "Current",
     "Event",
     "EventcoreError",
@@ -129,6 +131,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
                 "Verdict",
             ),
             "eventcore.errors": ("EventcoreError", "NotYet", "Skip"),
+            "eventcore.run.background": ("BackgroundRun",),
             "eventcore.run.eventor": ("Eventor",),
             "eventcore.run.steering": ("Steering", "complete", "steer"),
             "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         TaskStatus,
     )
     from eventcore.errors import EventcoreError, Skip
+    from eventcore.run.background import BackgroundRun
     from eventcore.run.steering import complete
     from eventcore.run.stored_run import StoredRun, TaskRecord, stored_run
     from sequent.errors import FlowError
@@ -63,6 +64,7 @@ __all__ = [
     "STEP_RERUN",
     "STEP_SKIP",
     "STEP_SUCCESS",
+    "BackgroundRun",
     "EventcoreError",
     "FlowContext",
     "FlowError",
@@ -129,6 +131,7 @@ if not TYPE_CHECKING:  # who checks types is to find a misspelled name
                 "TaskStatus",
             ),
             "eventcore.errors": ("EventcoreError", "Skip"),
+            "eventcore.run.background": ("BackgroundRun",),
             "eventcore.run.steering": ("complete",),
             "eventcore.run.stored_run": ("StoredRun", "TaskRecord", "stored_run"),
             "sequent.errors": ("FlowError",),

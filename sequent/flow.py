@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from eventcore.define.reference import Reference
 from eventcore.errors import ConfigError, EventcoreError, ProgramError
-from eventcore.run.runner import Built, Runner
+from eventcore.run.built import Built
+from eventcore.run.runner import Runner
 from eventcore.uncollected import uncollected
 from sequent.errors import CombinedError, FlowError
 from sequent.language.container import Container

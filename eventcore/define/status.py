@@ -70,12 +70,18 @@ class RunMode(StrEnum):
 class Verdict(StrEnum):
     """The state of a run."""
 
+    submitted = "submitted"  #: it has not begun: it waits for an engine that works off such runs
     running = "running"  #: an engine is working on it, or died doing so
     pending = "pending"  #: its engine ended with delays or tasks outstanding
     success = "success"  #: no failure was left unhandled
     failure = "failure"  #: an unhandled failure happened
     cancelled = "cancelled"  #: a user ended it
     stalled = "stalled"  #: a task waits for something that can no longer happen
+
+    @property
+    def is_open(self) -> bool:
+        """True while the run has not come to its end."""
+        return self in (Verdict.submitted, Verdict.running, Verdict.pending)
 
 
 STEP_READY = StepStatus.ready

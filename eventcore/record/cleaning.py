@@ -22,7 +22,7 @@ from eventcore.record.database import reported, transaction
 from eventcore.record.store import Store
 from eventcore.record.views import RunView
 
-UNFINISHED = ("pending", "paused")  #: states of runs that were left on purpose, and are to go on
+UNFINISHED = ("submitted", "pending", "paused")  #: states of runs that are to go on, or to begin
 BATCH = 2_000  #: rows of one transaction
 HISTORY = [table for table in t.metadata.sorted_tables if "run" in table.c and table is not t.recoveries]
 

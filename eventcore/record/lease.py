@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, inspect, null, select, update
 
 from eventcore.errors import RunHeldError
 from eventcore.moment import steady, this_boot
+from eventcore.record import identity
 from eventcore.record.backend import Backend, backend_at
 from eventcore.record.pausing import is_paused
 from eventcore.record.processes import found_process, this_namespace
@@ -20,11 +21,11 @@ from eventcore.record.schema import runs, schema_version
 
 UNKNOWN = "unknown"  #: the start of a machine that has no id for it: it can be any machine of its name
 
-_disowned: set[str] = set()  #: the tokens of engines of this process that ended, and may still be named in a store
+_disowned: set[str] = set()  #: the tokens of engines that ended in this process, or handed their runs over to it
 
 
 class UnderWayError(RunHeldError):
-    """Another run of the program is under way, and a new one was to run alone."""
+    """Another run of the program by the same user is under way, and a new one was to run alone."""
 
     def __init__(self, program: str, run_id: str, holder: str) -> None:
         super().__init__(f"run {run_id!r} of program {program!r} is under way in {holder}")
@@ -52,6 +53,11 @@ def this_engine(token: str | None = None, wake: int | None = None) -> Holder:
 def disown(holder: Holder) -> None:
     """An engine of this process has ended, whatever the store says of it: it may have been out of reach by then."""
     _disowned.add(holder.token)
+
+
+def hand_over(token: str) -> None:
+    """An engine has claimed a run for this process, which may take over what is held under the engine's token."""
+    _disowned.add(token)
 
 
 def take(connection: Connection, run: int, holder: Holder, term: float, now: float) -> int:
@@ -82,9 +88,9 @@ def take(connection: Connection, run: int, holder: Holder, term: float, now: flo
             heartbeat=clock,
             lease_term=term,
             wake=holder.wake,
-            holder_boot=holder.boot or (UNKNOWN if backend.is_remote else None),
+            holder_boot=boot_of(holder, backend),
             holder_namespace=holder.namespace,
-            heartbeat_since_boot=_since_boot(backend),
+            heartbeat_since_boot=since_boot(backend),
             turn=row.turn + 1,
         )
     )
@@ -120,7 +126,7 @@ def named(row: Row[tuple[object, ...]]) -> str:
 
 
 def check_alone(connection: Connection, program: str, now: float) -> None:
-    """Raise `UnderWayError` while a living engine works on a run of the program.
+    """Raise `UnderWayError` while a living engine works on a run of the program by the same user.
 
     Inside the transaction that makes a new run; no other one of these decides the same before it is over.
     """
@@ -130,7 +136,7 @@ def check_alone(connection: Connection, program: str, now: float) -> None:
 
 
 def held_runs(connection: Connection, now: float, program: str | None = None) -> Iterator[tuple[str, str]]:
-    """The ids of the runs (of a program) that living engines hold, each with its holder.
+    """The ids of the runs, or of the user's own of a program, that living engines hold, each with its holder.
 
     It reads a store of any version, so the columns of the lease keep their names; an older one lacks some.
     """
@@ -140,7 +146,9 @@ def held_runs(connection: Connection, now: float, program: str | None = None) ->
     times = backend_at(connection).lease_times(connection, now)
     columns = [runs.c[name] if name in there else null().label(name) for name in wanted]
     found = select(*columns).where(runs.c.holder.is_not(None))
-    for row in connection.execute(found if program is None else found.where(runs.c.program == program)):
+    if program is not None:
+        found = found.where(runs.c.program == program, runs.c.user == identity.user())
+    for row in connection.execute(found):
         if is_held(row, *times):
             yield row.run_id, named(row)
 
@@ -159,10 +167,15 @@ def beat(connection: Connection, run: int, holder: Holder, now: float) -> bool:
     """Renew the heartbeat; False if the lease is no longer the holder's."""
     backend = backend_at(connection)
     mine = update(runs).where(runs.c.id == run, runs.c.holder == holder.token)
-    beats = mine.values(heartbeat=backend.lease_clock(now), heartbeat_since_boot=_since_boot(backend))
+    beats = mine.values(heartbeat=backend.lease_clock(now), heartbeat_since_boot=since_boot(backend))
     return connection.execute(beats).rowcount == 1
 
 
-def _since_boot(backend: Backend) -> float | None:
+def boot_of(holder: Holder, backend: Backend) -> str | None:
+    """The start of the holder's machine, as the lease has it."""
+    return holder.boot or (UNKNOWN if backend.is_remote else None)
+
+
+def since_boot(backend: Backend) -> float | None:
     """The heartbeat by this machine's clock; where a server keeps the lease, its clock alone counts."""
     return None if backend.is_remote else steady()

@@ -397,5 +397,5 @@ def _run_view(row: Any, now: float, awake_since: float) -> RunView:
         Verdict(row.verdict), held, lease.named(row) if held else None, said.get("todos", 0), said.get("next_due"),
         said.get("stalled", []), said.get("not_reached", []), row.last_word == PAUSE, row.last_whole or 0,
         said.get("held_back", 0), bool(row.mixed), row.user, row.host,
-        row.open_cancel is not None,
+        row.open_cancel is not None, bool(row.submitted),
     )  # fmt: skip

@@ -41,11 +41,11 @@ def refusal(connection: Connection, run: Row[Any], verb: str, argument: Mapping[
 
 def _no_steering(connection: Connection, run: Row[Any], verb: str, argument: Mapping[str, Any],
                  but: int | None) -> str | None:  # fmt: skip
-    verdict = _verdict(connection, run)
+    verdict = verdict_of(connection, run.id, run.recovery)
     paused = is_paused(connection, run.id)
     if verb == RESUME:
         return None if paused else "the run is not paused"
-    if verdict not in (Verdict.running, Verdict.pending):
+    if not verdict.is_open:
         return f"the run is already over: {verdict.value}"
     if verb == PAUSE:
         return "the run is already paused" if paused else None
@@ -128,8 +128,9 @@ def _named(path: str, sequence: str | None) -> str:
     return path if sequence is None else f"{path}@{sequence}"
 
 
-def _verdict(connection: Connection, run: Row[Any]) -> Verdict:
-    query = select(recoveries.c.verdict).where(recoveries.c.run == run.id, recoveries.c.recovery == run.recovery)
+def verdict_of(connection: Connection, run: int, recovery: int) -> Verdict:
+    """How a recovery stands."""
+    query = select(recoveries.c.verdict).where(recoveries.c.run == run, recoveries.c.recovery == recovery)
     return Verdict(connection.execute(query).scalar_one())
 
 

@@ -8,10 +8,8 @@ continues the run. What would have no effect is recorded as refused. For reruns 
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,12 +20,12 @@ from eventcore.define.program import Role
 from eventcore.define.sequence import as_sequence
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.errors import RunNotFoundError
-from eventcore.record import identity, lease
+from eventcore.record import engines, identity, lease, waking
 from eventcore.record.answering import settle
 from eventcore.record.backend import backend_at
 from eventcore.record.database import open_database, reported, transaction
 from eventcore.record.pausing import open_cancel
-from eventcore.record.refusals import program_of, refusal
+from eventcore.record.refusals import program_of, refusal, verdict_of
 from eventcore.record.schema import delays, facts, iterations, recoveries, requests, runs, tasks
 from eventcore.record.verbs import CANCEL, COMPLETE, EMIT, PAUSE, RERUN, RESUME, SIGNAL, TRIGGER
 
@@ -91,7 +89,9 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
             status = RequestStatus.done
         request = insert_request(connection, run, verb, argument, status, reason, now)
     if held:
-        wake(row)
+        waking.wake(row)
+    elif row.submitted:
+        engines.wake_all(connection)
     if status is RequestStatus.taken:
         reason = _waits_for(verb, argument) if not held else AT_ITS_END if verb == RERUN else NOT_YET
     return Answer(request, row.run_id, verb, status, reason)
@@ -151,14 +151,6 @@ def put_answer(connection: Connection, request: int, status: RequestStatus, reas
     """Answer a request that has no answer yet."""
     query = update(requests).where(requests.c.id == request, TAKEN)
     connection.execute(query.values(status=status.value, reason=reason, answered_at=now))
-
-
-def wake(run: Row[Any]) -> None:
-    """Tell the engine that holds the run to look for requests, where it is on this host."""
-    if run.wake is None or run.holder_host != socket.gethostname():
-        return
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(run.holder.encode(), ("127.0.0.1", run.wake))
 
 
 def asker() -> str:
@@ -243,7 +235,9 @@ def _is_done_at_once(connection: Connection, run: Row[Any], verb: str, argument:
     if verb != CANCEL or argument:
         return verb in (PAUSE, RESUME)
     cleans_up = any(step.survives for step in program_of(connection, run.id, run.recovery).steps)
-    return not cleans_up or connection.execute(open_cancel(run.id, but)).first() is not None
+    if not cleans_up or verdict_of(connection, run.id, run.recovery) is Verdict.submitted:
+        return True
+    return connection.execute(open_cancel(run.id, but)).first() is not None
 
 
 def _waits_for(verb: str, argument: Mapping[str, Any]) -> str:

@@ -97,6 +97,7 @@ runs = _table(
     Column("holder_namespace", Identity),  # in which the holder's process has its number
     Column("heartbeat_since_boot", Time),  # seconds, by a clock that nobody sets
     Column("turn", Integer, nullable=False, server_default=text("0")),  # counts leases, and on servers turns
+    Column("submitted", Boolean),  # engines begin it, and adopt it where another one has left it
     rowid=True,
 )
 
@@ -113,6 +114,26 @@ recoveries = _table(
     Column("ended", Time),
     Column("verdict", Word, nullable=False),
     Column("report", Long),
+    Index(f"{PREFIX}recoveries_by_verdict", "verdict"),  # by which engines find what is left to do
+)
+
+#: the engines that work off submitted runs; their columns are those of a lease
+engines = _table(
+    "engines",
+    Column("holder", Identity, primary_key=True),
+    Column("holder_host", Identity, nullable=False),
+    Column("holder_pid", Integer, nullable=False),
+    Column("holder_started", Identity, nullable=False),
+    Column("holder_boot", Identity),
+    Column("holder_namespace", Identity),
+    Column("heartbeat", Time, nullable=False),
+    Column("heartbeat_since_boot", Time),
+    Column("lease_term", Time, nullable=False),
+    Column("wake", Integer, nullable=False),
+    Column("user", Identity, nullable=False),
+    Column("started", Time, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("programs", Long),  # the names of those that it works off, as a JSON list; null: all
 )
 
 #: what users asked of a run, by whom and when; an engine answers a request in the commit that has its effect

@@ -79,7 +79,7 @@ class Store:
                    term: float, now: float, *, alone: bool = False) -> RunRow:  # fmt: skip
         """Make a new run and take its lease; raises `RunExistsError` where the id is taken.
 
-        With `alone`, it raises `UnderWayError` where a living engine works on another run of the program.
+        With `alone`, it raises `UnderWayError` where a living engine works on another of the user's runs of it.
         """
         make = partial(self._create_run, run_id, program, source, document, holder, term, now, alone=alone)
         return self._entered(holder, make)
@@ -89,18 +89,28 @@ class Store:
         with transaction(self._connection) as connection:
             if alone:
                 lease.check_alone(connection, program, now)
-            values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now}
-            whose = {"user": identity.user(), "host": identity.host()}
-            try:
-                made = connection.execute(insert(t.runs).values(**values, **whose))
-            except IntegrityError:
-                raise RunExistsError(
-                    f"store {self.location} already has a run {run_id!r}; recover it, or choose another run id"
-                ) from None
-            run = _new_id(made)
+            run = self._insert(connection, run_id, program, source, now, submitted=False)
             turn = lease.take(connection, run, holder, term, now)
             self._enter(connection, run, 0, -1, document, now)
         return RunRow(run, run_id, program, 0, source, turn)
+
+    def submit_run(self, run_id: str, program: str, source: str, document: str, now: float) -> RunRow:
+        """Make a new run that engines are to begin; raises `RunExistsError` where the id is taken."""
+        with transaction(self._connection) as connection:
+            run = self._insert(connection, run_id, program, source, now, submitted=True)
+            self._enter(connection, run, 0, -1, document, now, verdict=Verdict.submitted)
+        return RunRow(run, run_id, program, 0, source)
+
+    def _insert(self, connection: Connection, run_id: str, program: str, source: str | None, now: float, *,
+                submitted: bool) -> int:  # fmt: skip
+        values = {"run_id": run_id, "program": program, "source": source, "recovery": 0, "created": now}
+        whose = {"user": identity.user(), "host": identity.host(), "submitted": submitted}
+        try:
+            return _new_id(connection.execute(insert(t.runs).values(**values, **whose)))
+        except IntegrityError:
+            raise RunExistsError(
+                f"store {self.location} already has a run {run_id!r}; recover it, or choose another run id"
+            ) from None
 
     def enter_recovery(self, row: RunRow, looks_back_to: int | None, rerun: Rerun | None, source: str | None,
                        document: str, holder: lease.Holder, term: float, now: float,
@@ -131,20 +141,27 @@ class Store:
                 reruns.begin(connection, row.id, asked, rerun, recovery, now)
         return RunRow(row.id, row.run_id, row.program, recovery, row.source, turn)
 
-    def enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
-        """Take the run's lease and go on with its present recovery."""
-        return self._entered(holder, partial(self._enter_again, row, document, holder, term, now))
+    def enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float,
+                    source: str | None = None) -> RunRow:  # fmt: skip
+        """Take the run's lease and go on with its present recovery; a submitted run begins, loaded from `source`."""
+        return self._entered(holder, partial(self._enter_again, row, document, holder, term, now, source))
 
-    def _enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float) -> RunRow:
+    def _enter_again(self, row: RunRow, document: str, holder: lease.Holder, term: float, now: float,
+                     source: str | None) -> RunRow:  # fmt: skip
         recoveries = t.recoveries
         with transaction(self._connection) as connection:
             turn = lease.take(connection, row.id, holder, term, now)
             units.free(connection, row.id)
             recovery = connection.execute(select(t.runs.c.recovery).where(t.runs.c.id == row.id)).scalar_one()
+            present = recoveries.c.run == row.id, recoveries.c.recovery == recovery
             program = self._program(connection, document)
+            is_new = select(recoveries.c.verdict).where(*present)
+            if connection.execute(is_new).scalar_one() == Verdict.submitted.value:
+                connection.execute(update(recoveries).where(*present).values(program_id=program, started=now))
+                connection.execute(update(t.runs).where(t.runs.c.id == row.id).values(source=source or row.source))
             connection.execute(
                 update(recoveries)
-                .where(recoveries.c.run == row.id, recoveries.c.recovery == recovery)
+                .where(*present)
                 .ordered_values(  # MariaDB assigns one after another: what looks at the old program goes first
                     (recoveries.c.mixed, recoveries.c.mixed | (recoveries.c.program_id != program)),
                     (recoveries.c.program_id, program),
@@ -178,11 +195,11 @@ class Store:
         return None if row is None else RunRow(row.id, row.run_id, row.program, row.recovery, row.source, row.turn)
 
     def _enter(self, connection: Connection, run: int, recovery: int, looks_back_to: int, document: str,
-               now: float, rerun: str | None = None) -> None:  # fmt: skip
+               now: float, rerun: str | None = None, verdict: Verdict = Verdict.running) -> None:  # fmt: skip
         connection.execute(
             insert(t.recoveries).values(
                 run=run, recovery=recovery, program_id=self._program(connection, document), started=now,
-                verdict=Verdict.running.value, looks_back_to=looks_back_to, rerun=rerun,
+                verdict=verdict.value, looks_back_to=looks_back_to, rerun=rerun,
             )
         )  # fmt: skip
 
@@ -216,7 +233,7 @@ class Store:
         self, row: RunRow, holder: lease.Holder, verdict: Verdict, report: Mapping[str, Any], now: float
     ) -> None:
         recoveries, freed = t.recoveries, list[int]()
-        ended = None if verdict in (Verdict.running, Verdict.pending) else now
+        ended = None if verdict.is_open else now
         with transaction(self._connection) as connection:
             if not lease.beat(connection, row.id, holder, now):
                 return

@@ -42,12 +42,14 @@ def _to_version_4(connection: Connection) -> None:
 
 
 def _to_version_5(connection: Connection) -> None:
-    """Turns are counted, large results can be kept in rows, and runs can share pools."""
-    _add_columns(connection, "runs", "turn INTEGER NOT NULL DEFAULT 0")
-    for table in (schema.parts, schema.starts, schema.pools, schema.units):
+    """Turns are counted, large results can be rows, runs can share pools and be submitted to engines."""
+    _add_columns(connection, "runs", "turn INTEGER NOT NULL DEFAULT 0", "submitted BOOLEAN")
+    for table in (schema.parts, schema.starts, schema.pools, schema.units, schema.engines):
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
+    for index in schema.recoveries.indexes:
+        connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def _add_columns(connection: Connection, table: str, *columns: str) -> None:

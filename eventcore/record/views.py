@@ -35,11 +35,12 @@ class RunView(msgspec.Struct, frozen=True):
     user: str = ""  #: who started it
     host: str = ""  #: where
     is_cancelling: bool = False  #: somebody has asked to cancel it, and its engine is to do that
+    is_submitted: bool = False  #: engines that work off such runs begin it, and adopt it where one has left it
 
     @property
     def state(self) -> str:
         """The verdict, `paused`, or `interrupted` where an engine is gone without leaving a verdict."""
-        if self.is_paused and self.verdict in (Verdict.running, Verdict.pending):
+        if self.is_paused and self.verdict.is_open:
             return "paused"
         if self.is_interrupted:
             return "interrupted"

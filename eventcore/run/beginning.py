@@ -15,8 +15,12 @@ class Beginning(Observer):
     kinds = (RunEntered,)
 
     def __init__(self) -> None:
-        self._thread = threading.get_ident()
+        self._thread = 0
         self._over = threading.Event()
+
+    def is_of_this_thread(self) -> None:
+        """The present thread runs the program."""
+        self._thread = threading.get_ident()
 
     def notify(self, notice: Notice) -> None:
         """The run is entered."""

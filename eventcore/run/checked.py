@@ -10,7 +10,7 @@ from eventcore.define.resident import Resident
 from eventcore.errors import ProgramError
 
 if TYPE_CHECKING:
-    from eventcore.run.runner import Built
+    from eventcore.run.built import Built
 
 
 class Checked(Resident):

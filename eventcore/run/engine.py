@@ -49,6 +49,7 @@ from eventcore.run.waiting import (
     Happening,
     Interrupted,
     Mailbox,
+    Released,
     Renewed,
     Silenced,
     Triggered,
@@ -74,6 +75,7 @@ class Engine:
         self._pools = SharedPools(turn, exchange, lambda: self.post(Freed()))
         self._dispatcher = Dispatcher(turn.context.plan.config, calls, executors, self._mailbox.post)
         self._interrupted = False
+        self._is_released = False
         self._paused = False  #: whether observers know that the run is paused
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}  #: requests that are not answered yet
 
@@ -100,7 +102,7 @@ class Engine:
         while passes != 0:
             self._until_idle(happened)
             passes -= 1
-            if not self._is_outstanding():
+            if self._is_released or not self._is_outstanding():
                 return
             if passes < 0:
                 happened = self._mailbox.awaited(self._next_due(), idle=True)
@@ -197,6 +199,8 @@ class Engine:
             self.turn.interrupted()
             self._interrupted = True
             self._announcer.tell(RunStopping, self.turn.context.now, len(self._dispatcher))
+        elif isinstance(what, Released):
+            self._is_released = True
         else:
             raise LeaseLostError
 

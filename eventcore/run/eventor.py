@@ -11,7 +11,9 @@ from eventcore.define.sequence import as_sequence
 from eventcore.define.status import RunMode
 from eventcore.define.written import Acquires, EventExpression, Recovery, Triggers
 from eventcore.errors import ConfigError, StoreError
-from eventcore.run.runner import Built, Runner
+from eventcore.run.built import Built
+from eventcore.run.runner import Runner
+from eventcore.run.waiting import Triggered
 
 
 class Eventor(Runner):
@@ -71,7 +73,7 @@ class Eventor(Runner):
         at = self._fresh_sequence() if sequence is None else as_sequence(sequence)
         self._starts[name, at] = None
         if self._session is not None:
-            self._session.trigger(name, at)
+            self._session.tell(Triggered(name, at))
         return at
 
     def _fresh_sequence(self) -> str:

@@ -61,7 +61,8 @@ def next_action(run: RunView, store: str) -> NextAction | None:
     """What to do about a run of a store; None where there is nothing to do: it succeeded, or an engine works on it."""
     situation, advice, verb = _to_go_on(run)
     is_paused = run.is_paused and not run.is_cancelling  # a run that is cancelled ends all the same
-    verbs = tuple(word for word in ("resume" if is_paused else "", verb) if word)
+    is_for_engines = is_paused and run.is_submitted and run.verdict.is_open
+    verbs = tuple(word for word in ("resume" if is_paused else "", "" if is_for_engines else verb) if word)
     if run.state == "success" or not verbs:
         return None
     if is_paused and run.state == "paused":
@@ -78,8 +79,12 @@ def _to_go_on(run: RunView) -> tuple[str, str, str]:
     """The situation of a run that no engine works on, advice, and the verb that has an engine go on with it."""
     if run.is_held:
         return "", "", ""
-    if run.is_cancelling and run.verdict in (Verdict.running, Verdict.pending):
+    if run.verdict is Verdict.submitted:
+        return "it waits for an engine", "to begin it here instead, run", "continue"
+    if run.is_cancelling and run.verdict.is_open:
         return "it is to be cancelled", "to have it clean up, run", "continue"
+    if run.is_submitted and (run.is_interrupted or (run.verdict is Verdict.pending and not run.held_back)):
+        return "it waits for another engine", "to continue it here instead, run", "continue"
     if run.is_interrupted:
         return "its engine is gone", "to continue, run", "continue"
     if run.verdict is Verdict.pending and run.held_back and run.next_due is None:

@@ -13,7 +13,7 @@ from eventcore.define.status import RunMode
 from eventcore.errors import ConfigError
 from eventcore.record.rows import RunRow
 
-#: what becomes of a new run while another one of its program is under way: it begins, is skipped, or waits for the end
+#: what becomes of a new run while another one of its program and user is under way: it begins, is skipped, or waits
 Overlap: TypeAlias = Literal["allow", "skip", "wait"]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,17 +29,17 @@ from eventcore.define.program import Program
 from eventcore.define.sequence import is_name
 from eventcore.define.status import RunMode
 from eventcore.define.stored import stored_program, written
-from eventcore.errors import ConfigError, RunHeldError, RunNotFoundError
+from eventcore.errors import ConfigError, RunNotFoundError
 from eventcore.record.location import scheme_of
 from eventcore.run.arguments import check, checked_observer, given
+from eventcore.run.background import BackgroundRun
 from eventcore.run.beginning import Beginning
-from eventcore.run.capture import current_capture
+from eventcore.run.built import Built
+from eventcore.run.called import Called
 from eventcore.run.checked import Checked
 from eventcore.run.notebook import offered_progress, shown, watched
 from eventcore.run.origin import Origin
-from eventcore.run.recorded import Recorded
-from eventcore.run.request import Overlap, Request
-from eventcore.run.steered import Steered
+from eventcore.run.request import Request
 from eventcore.run.steering import PATIENCE, Steering, asking
 from eventcore.uncollected import uncollected
 
@@ -52,14 +51,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(LINES)
 
 
-class Built(msgspec.Struct, frozen=True):
-    """A program ready to run."""
-
-    program: Program
-    starts: tuple[tuple[str, str], ...]  #: events and sequences that are triggered at the start
-
-
-class Runner(Steered, Recorded, Checked):
+class Runner(Called, Checked):
     """A program and its run; base of `Eventor` and of the flow language's `Sequent`.
 
     Arguments, all optional:
@@ -108,6 +100,7 @@ class Runner(Steered, Recorded, Checked):
         self._observers = [checked_observer(observer) for observer in observers]
         self._clock: Clock | None = None
         self._beginning: Beginning | None = None
+        self._background: BackgroundRun | None = None
         self._session: Session | None = None
         self._memory: Store | None = None
         self._last_todos: tuple[int, float | None] = (0, None)
@@ -138,55 +131,6 @@ class Runner(Steered, Recorded, Checked):
     def config(self) -> Config:
         """The configuration that holds for the program."""
         return self._config
-
-    def run(
-        self,
-        max_loops: int = -1,
-        *,
-        store: str | Path | None = None,
-        run_mode: RunMode | None = None,
-        recovery_run: int | None = None,
-        run_id: str | None = None,
-        shared_db: bool | None = None,
-        logging_level: int | str | None = None,
-        config: Mapping[str, object] | str | Path | None = None,
-        accept_removed: bool | None = None,
-        rerun: Rerun | None = None,
-        overlap: Overlap = "allow",
-    ) -> bool:
-        """Run the program; returns True unless it failed, is stalled or was cancelled.
-
-        `max_loops` -1: until nothing is left, pending delays included; n: at most n passes, each until nothing can be
-        done without waiting for a delay, with `sleep_between_loops` seconds between them. The other arguments override
-        the constructor's. Called again without `run_mode`, it continues the same run; if that is already over, it says
-        so in the log and returns the same value again. `rerun`, with `RunMode.recover`, names what to run again
-        although it succeeded. `overlap` is for a new run while a living engine works on another run of the program in
-        the store: `allow` begins all the same, `wait` waits for the end of that, `skip` returns True without a run, and
-        says so in the log. Raises an `EventcoreError` if the program cannot run.
-        """
-        capture = current_capture()
-        if capture is not None:
-            capture.take(self)
-        check("max_loops", max_loops, int)
-        check("run_id", run_id, (str, NoneType))
-        check("recovery_run", recovery_run, (int, NoneType))
-        if self._session is not None:
-            raise RunHeldError(f"this object of program {self.name!r} is running; wait until its run returns")
-        self._override(store, shared_db, logging_level, config)
-        request = self._request.changed(run_mode, run_id, recovery_run, accept_removed, rerun, overlap)
-        beginning = self._beginning = Beginning()
-        try:
-            with uncollected():
-                built = self.built()
-                document = self._written(built)
-            with closing(Executors(self._config)) as executors:
-                if request.mode is RunMode.restart and request.overlap == "allow":  # else it is not known what it needs
-                    executors.prepare(self._first_functions(built.program))
-                return self._worked(request, built, document, executors, max_loops, beginning)
-        finally:
-            beginning.end()
-
-    __call__ = run
 
     def _worked(self, request: Request, built: Built, document: str, executors: Executors, passes: int,
                 beginning: Beginning) -> bool:  # fmt: skip
@@ -270,7 +214,7 @@ class Runner(Steered, Recorded, Checked):
         return requests.ask(store.connection, row.id, verb, argument, now, is_held=False)
 
     def _is_running(self) -> bool:
-        return self._session is not None
+        return self._session is not None or self._is_in_background
 
     def _carry_out(self, rerun: Rerun, run_id: str) -> None:
         self._request = msgspec.structs.replace(self._request, asked=None)  # that of an earlier rerun
@@ -351,22 +295,6 @@ class Runner(Steered, Recorded, Checked):
             if step.func is not None:
                 found.setdefault(self._config.of_step(step.config, "task_construct"), step.func)
         return found
-
-    def _override(
-        self,
-        store: str | Path | None,
-        shared_db: bool | None,
-        logging_level: int | str | None,
-        config: Mapping[str, object] | str | Path | None,
-    ) -> None:
-        overrides = given(shared_db, logging_level)
-        if config is not None:
-            self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")
-        elif overrides:
-            self._config = with_construct(changed_config(self._config, overrides), "config")
-        if store is not None:
-            self._location = self._origin.located(store, self._config.DATABASE)
-        self._check_shared()
 
     def _check_shared(self) -> None:
         if self._config.shared_db and scheme_of(self._location) == "memory":

@@ -57,7 +57,7 @@ from eventcore.run.outages import Outages
 from eventcore.run.report import Report
 from eventcore.run.request import Request, counted
 from eventcore.run.tenure import Tenure
-from eventcore.run.waiting import Asked, Happening, Triggered
+from eventcore.run.waiting import Asked, Happening
 
 log = logging.getLogger("eventcore")
 notes = logging.getLogger(identity.NOTES)
@@ -80,7 +80,7 @@ class Session:
         self._row: RunRow | None = None
         self._engine: Engine | None = None
         self._taken_at = 0.0  #: a moment before the lease was taken
-        self._triggered: deque[Triggered] = deque()  #: what the engine has not been told yet
+        self._happened: deque[Happening] = deque()  #: what the engine has not been told yet
         self._thread = threading.get_ident()
         self._inquiries = Inquiries()
         self._changed: Differences | None = None  #: from the program that is stored with the run
@@ -109,7 +109,7 @@ class Session:
         check_lengths(self._store.backend, self._program, request.run_id, starts)
         if request.mode is not RunMode.restart:
             row = self._found(request)
-            request = replace(request, run_id=row.run_id)
+            request = replace(request, run_id=row.run_id, mode=over.mode_for(self._store, row, request))
             if request.mode is RunMode.continue_:
                 ending = over.ending(self._store, row, document, self._program.recorded(starts))
         if ending is not None and not ending.todos:
@@ -186,7 +186,7 @@ class Session:
                     engine.turn.start(self._program.events[event], sequence)
                 for event, sequence, value in self._emitted_before(engine):
                     engine.turn.start(self._program.events[event], sequence, value)
-                self._pass_on_triggered()
+                self._pass_on()
                 engine.post(Asked())
                 waker.listen(lambda: engine.post(Asked()))
                 report = engine.run(passes)
@@ -209,15 +209,15 @@ class Session:
         """Whether its engine runs in the thread that asks, so that waiting for an answer would be in vain."""
         return threading.get_ident() == self._thread
 
-    def trigger(self, event: str, sequence: str) -> None:
-        """Raise an event while the engine works, or as soon as there is one."""
-        self._triggered.append(Triggered(event, sequence))
-        self._pass_on_triggered()
+    def tell(self, happening: Happening) -> None:
+        """Tell the engine what happened, at once or as soon as there is one; from any thread."""
+        self._happened.append(happening)
+        self._pass_on()
 
-    def _pass_on_triggered(self) -> None:
-        while self._engine is not None and self._triggered:
+    def _pass_on(self) -> None:
+        while self._engine is not None and self._happened:
             with suppress(IndexError):  # another thread may take the last one
-                self._engine.post(self._triggered.popleft())
+                self._engine.post(self._happened.popleft())
 
     def ask(self, verb: str, argument: Mapping[str, Any], patience: float) -> Answer | None:
         """Ask something of the run from another thread; None where the session is over, or has no run so far."""
@@ -263,7 +263,7 @@ class Session:
         if request.mode is RunMode.continue_:
             if store.document(row, row.recovery) != document:
                 check_adoptable(Plan(self._program, self._config), snapshot(store.connection, row))
-            return store.enter_again(row, document, holder, term, now)
+            return store.enter_again(row, document, holder, term, now, self._source)
         row = store.enter_recovery(
             row, request.recovery_run, request.rerun, self._source, document, holder, term, now, request.asked
         )
@@ -272,7 +272,7 @@ class Session:
         return row
 
     def _create(self, request: Request, document: str, holder: lease.Holder) -> RunRow:
-        """Make the new run, at once or when no other run of the program is under way, as `request` says."""
+        """Make the new run, at once or when no other of the user's runs of it is under way, as `request` says."""
         name, store, alone = self._program.name, self._store, request.overlap != "allow"
         while True:
             now, term = self._clock.now(), self._config.lease_term

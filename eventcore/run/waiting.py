@@ -47,6 +47,10 @@ class Interrupted(msgspec.Struct, frozen=True):
     """The user pressed Ctrl-C."""
 
 
+class Released(msgspec.Struct, frozen=True):
+    """Somebody in this process wants the engine to leave the run once only time or a user can bring more."""
+
+
 class Asked(msgspec.Struct, frozen=True):
     """Somebody recorded a request."""
 
@@ -55,7 +59,7 @@ class Freed(msgspec.Struct, frozen=True):
     """Units of shared pools may be free."""
 
 
-Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Asked | Freed
+Happening = Ended | Emitted | Triggered | Lost | Silenced | Renewed | Interrupted | Released | Asked | Freed
 
 
 class Mailbox:

@@ -29,11 +29,12 @@ def instance_of(target: str, store: str | None, run_id: str | None, text: str) -
     return split(text, {node.path for node in flat_outline_of(program)})
 
 
-def is_held(target: str, store: str | None, run_id: str | None) -> bool:
-    """Whether an engine works on the run that is named."""
+def is_for_engines(target: str, store: str | None, run_id: str | None) -> bool:
+    """Whether an engine works on the run that is named, or is to: it was submitted."""
     location, run_id = chosen_run(target, store, run_id)
     with reading(location) as reader:
-        return reader.run(run_id, time.time()).is_held
+        run = reader.run(run_id, time.time())
+        return run.is_held or run.is_submitted
 
 
 def tell(answer: Answer, *, is_of_run: bool = True) -> int:

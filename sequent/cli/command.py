@@ -21,6 +21,8 @@ from sequent.cli.lost_output import let_go
 #: each verb, in `sequent.cli.verbs`, and what `--help` says of it
 VERBS = {
     "run": "Start a new run of a flow.",
+    "submit": "Submit a new run to the engines of a store.",
+    "engine": "Work off the submitted runs of a store.",
     "check": "Find what is wrong with a flow, without running it.",
     "recover": "Run what has not succeeded in a run; skip what has.",
     "continue": "Continue a run where it stopped, without a new recovery.",

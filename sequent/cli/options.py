@@ -66,6 +66,11 @@ def every_option(function: F) -> F:
     )
 
 
+def all_users_option(function: F) -> F:
+    """`--all-users`: not only one's own runs."""
+    return click.option("--all-users", is_flag=True, help="Runs of all users, not only yours.")(function)
+
+
 def json_option(function: F) -> F:
     """`--json`: for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

@@ -93,18 +93,27 @@ def _is_store(path: Path) -> bool:
 
 
 def load_program(target: Target, parameters: Mapping[str, str], run_id: str | None = None, *,
-                 tells_rest: bool = False) -> Runner:  # fmt: skip
-    """The program that a target names; a store is asked for the program of its run.
+                 tells_rest: bool = False, settings: Mapping[str, object] = {}) -> Runner:  # fmt: skip
+    """The program that a target names; a store is asked for the program of its run, with its settings.
 
     With `tells_rest`, a note says which runs of a script are left out, because it is left at the first.
     Raises `TargetError` where there is none, or more than one to choose from, and where its code fails.
     """
     if target.store is not None:
-        stored, known = _source_of(target.store, run_id)
-        program = load_program(stored, {**known, **parameters}, tells_rest=tells_rest)
+        stored, known, settings = _source_of(target.store, run_id)
+        program = load_program(stored, {**known, **parameters}, tells_rest=tells_rest, settings=settings)
         program.use_store(target.store)
         return program
-    origin = json.dumps({"target": as_recorded(target), "parameters": dict(parameters)})
+    program = _loaded(target, parameters, settings, tells_rest=tells_rest)
+    program.configure(settings)
+    return program
+
+
+def _loaded(target: Target, parameters: Mapping[str, str], settings: Mapping[str, object], *,
+            tells_rest: bool) -> Runner:  # fmt: skip
+    origin = json.dumps(
+        {"target": as_recorded(target), "parameters": dict(parameters)} | ({"settings": settings} if settings else {})
+    )
     with capturing(target.file, origin) as capture:
         try:
             found = _found(target, parameters, tells_rest=tells_rest)
@@ -145,7 +154,7 @@ def store_beside(file: Path) -> Path:
     return file.with_name(f"{file.stem}.run.db")
 
 
-def _source_of(store: str, run_id: str | None) -> tuple[Target, dict[str, str]]:
+def _source_of(store: str, run_id: str | None) -> tuple[Target, dict[str, str], dict[str, object]]:
     import time
 
     from eventcore.record.reading import reading
@@ -159,7 +168,7 @@ def _source_of(store: str, run_id: str | None) -> tuple[Target, dict[str, str]]:
         )
     try:
         source = json.loads(run.source or "")
-        return parse_target(source["target"]), source.get("parameters", {})
+        return parse_target(source["target"]), source.get("parameters", {}), source.get("settings", {})
     except (ValueError, KeyError):
         raise TargetError(
             f"store {store} does not know the program of run {run.run_id!r}; name its file instead"

@@ -216,6 +216,6 @@ def test_in_python_a_skipped_run_returns_true_and_has_not_begun(tmp_path: Path) 
 
 def test_an_unknown_overlap_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown overlap 'never'; use one of 'allow', 'skip', 'wait'"):
-        seq.Sequent(store=":memory:").run(overlap="never")  # type: ignore[arg-type]  # that is what is tried
+        seq.Sequent(store=":memory:").run(overlap="never")  # type: ignore[call-overload]  # that is what is tried
     (tmp_path / "flow.py").write_text(FLOW)
     assert "never" in one_line_error(tmp_path, "run", "flow.py:other", "--overlap", "never")

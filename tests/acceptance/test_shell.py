@@ -329,7 +329,7 @@ def test_a_user_without_a_run_is_told_of_others_and_how_to_name_theirs(
 
 
 def test_the_list_of_runs_names_users_where_they_are_several(shared: Path) -> None:
-    heading, his, hers = sequent(shared, "runs", "flow.py").stdout.splitlines()
+    heading, his, hers = sequent(shared, "runs", "flow.py", "--all-users").stdout.splitlines()
     assert [line.split()[1] for line in (heading, his, hers)] == ["user", "bob", "ann"]
 
 

@@ -109,6 +109,8 @@ facts = run_flow(flow, config={"max_concurrent": 2})
 statuses: dict[str, seq.TaskStatus] = facts.statuses
 ok: bool = flow.run(3, run_mode=seq.RUN_RECOVER, run_id="x", store="y.db")
 ok = flow()
+going: evr.BackgroundRun = flow.run(background=True)
+ok = going.wait(1.5) and going.cancel().is_done and going.status == "success"
 total, due = flow.count_todos()
 loaded: dict[str, object] = flow.results(a) | flow.results("b/c")
 first: object = flow.result(a, 1)
@@ -186,9 +188,9 @@ flow.step(nmae="x")  # call-arg
 seq.shell(["ls"])  # arg-type
 seq.register_codec(seq.Sequent, name="x", encode=str, decode=str)  # arg-type
 seq.register_codec(seq.Sequent, encode=str, decode=seq.Sequent)  # call-arg
-flow.run(max_loop=1)  # call-arg
-flow.run("1")  # arg-type
-flow.run(run_mode="restart")  # arg-type
+flow.run(max_loop=1)  # call-overload
+flow.run("1")  # call-overload
+flow.run(run_mode="restart")  # call-overload
 flow.add_event(a)  # arg-type
 seq.or_(a)  # arg-type
 level: str = flow.config.logging_level  # assignment

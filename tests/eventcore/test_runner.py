@@ -314,7 +314,7 @@ def test_an_argument_that_is_not_known_is_named(kind: Any) -> None:
 
 def test_max_loops_is_a_number() -> None:
     with pytest.raises(ConfigError, match="max_loops"):
-        evr.Eventor(store=":memory:").run("1")  # type: ignore[arg-type]
+        evr.Eventor(store=":memory:").run("1")  # type: ignore[call-overload]
 
 
 def test_a_shared_store_cannot_become_one_in_memory(tmp_path: Path) -> None:

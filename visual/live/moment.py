@@ -50,8 +50,9 @@ class Moment(msgspec.Struct, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether no engine works on it."""
-        return not self.run.is_held
+        """Whether no engine works on it, and none is to begin or adopt it."""
+        run = self.run
+        return not run.is_held and not (run.is_submitted and run.verdict.is_open)
 
     @property
     def is_ok(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eventcore.define.plain import plain
-from eventcore.define.status import TaskStatus, Verdict
+from eventcore.define.status import TaskStatus
 from eventcore.define.tree import Tree, group_of
 from eventcore.record.views import InstanceView, IterationView
 from visual.outline import StepNode, in_words
@@ -175,7 +175,7 @@ def _members(known: Known, leaf: Tree, sequence: str) -> Iterator[str]:
     at = _around(node, sequence)
     loop = known.reader.loops(known.run, at).get(node.step.name)
     if loop is not None:
-        open_now = "active" if known.run.verdict in (Verdict.running, Verdict.pending) else "interrupted"
+        open_now = "active" if known.run.verdict.is_open else "interrupted"
         counts = (
             (loop.over - loop.failed - loop.cancelled, "succeeded"), (loop.failed, "failed"),
             (loop.cancelled, "cancelled"), (loop.begun - loop.over, open_now), (loop.items - loop.begun, "not begun"),

@@ -55,6 +55,8 @@ def _without_engine(known: Known) -> Reason:
     run = known.run
     if run.is_interrupted:
         return Reason("engine", str(known.next_action))
+    if run.verdict is Verdict.submitted:
+        return Reason("engine", f"the run has not begun; {known.next_action}")
     if run.verdict is Verdict.pending:
         return Reason("engine", f"no engine is at work on the run; {known.next_action}")
     if run.verdict is Verdict.failure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import click
 
 from eventcore.define.plain import plain
 from sequent.cli.exit_codes import EXIT_NOTHING
-from sequent.cli.options import store_option, target_argument
+from sequent.cli.options import all_users_option, store_option, target_argument
 
 if TYPE_CHECKING:
     from eventcore.record.views import RunView
@@ -25,14 +25,15 @@ UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 @store_option
 @click.option("--older-than", metavar="AGE", help="Delete runs that ended longer ago than this: 30d, 12h, 45m.")
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Keep the N latest runs of each program.")
-@click.option("--pending", is_flag=True, help="Delete runs that are pending or paused, too.")
+@click.option("--pending", is_flag=True, help="Delete runs that are submitted, pending or paused, too.")
 @click.option("--logs", is_flag=True, help="Delete the runs' logs, too.")
+@all_users_option
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 def command(target: str, store: str | None, older_than: str | None, keep: int | None, pending: bool,
-            logs: bool, dry_run: bool) -> int:  # fmt: skip
-    """Delete old runs of TARGET: those that meet all the criteria given.
+            logs: bool, all_users: bool, dry_run: bool) -> int:  # fmt: skip
+    """Delete old runs of yours of TARGET: those that meet all the criteria given.
 
-    Runs in progress are never deleted; those that are pending or paused only with --pending.
+    Runs in progress are never deleted; those that are submitted, pending or paused only with --pending.
     """
     from sequent.cli.chosen import chosen_store
     from sequent.cli.target import parse_target
@@ -41,7 +42,7 @@ def command(target: str, store: str | None, older_than: str | None, keep: int | 
         raise click.UsageError("say which runs: --older-than 30d, --keep 10, or both")
     age = None if older_than is None else _seconds_of(older_than)
     return _clean(chosen_store(parse_target(target), store), age, keep, pending=pending, logs=logs,
-                  dry_run=dry_run)  # fmt: skip
+                  all_users=all_users, dry_run=dry_run)  # fmt: skip
 
 
 def _seconds_of(age: str) -> float:
@@ -52,16 +53,19 @@ def _seconds_of(age: str) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
-def _clean(location: str, age: float | None, keep: int | None, *, pending: bool, logs: bool, dry_run: bool) -> int:
+def _clean(location: str, age: float | None, keep: int | None, *, pending: bool, logs: bool, all_users: bool,
+           dry_run: bool) -> int:  # fmt: skip
     """Delete the runs that are older than an age and beyond the `keep` latest; returns the exit code."""
     import time
 
     from eventcore.record.cleaning import disposable, unfinished
     from eventcore.record.reading import reading
+    from sequent.cli.users import own
 
     now = time.time()
     with reading(location) as reader:
-        runs = reader.runs(now)
+        every = reader.runs(now)
+    runs = every if all_users else own(every)
     chosen = disposable(runs, None if age is None else now - age, keep)
     spared = [] if pending else unfinished(chosen)
     chosen = [run for run in chosen if run not in spared]
@@ -76,12 +80,19 @@ def _clean(location: str, age: float | None, keep: int | None, *, pending: bool,
     if spared:
         _say_spared(spared)
     if not chosen:
-        which = "no other run" if spared else "no run"
-        click.echo(f"sequent: nothing to clean: {which} in {location} meets the criteria", err=True)
+        _say_nothing(location, [] if all_users else every, is_spared=bool(spared))
         return EXIT_NOTHING
     of_runs = f"{len(chosen)} of {len(runs)} run{'' if len(runs) == 1 else 's'}"
     click.echo(f"{of_runs} {'would be ' if dry_run else ''}deleted")
     return 0
+
+
+def _say_nothing(location: str, every: Sequence[RunView], *, is_spared: bool) -> None:
+    from sequent.cli.users import tell_others
+
+    tell_others(every)
+    which = "no other run" if is_spared else "no run"
+    click.echo(f"sequent: nothing to clean: {which} in {location} meets the criteria", err=True)
 
 
 def _deleted(location: str, chosen: Iterable[RunView], logs: bool) -> list[RunView]:

@@ -25,11 +25,11 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
 
     A container means everything in it; its path with the sequence of an iteration means that iteration. Steps that
     recovery would run anyway run as well, unless --only is given. If an engine is working on the run, the rerun starts
-    when the run ends.
+    when the run ends; an engine carries it out, too, if the run was submitted.
     """
     from eventcore.decide.rerunning import Rerun
     from eventcore.define.status import RunMode
-    from sequent.cli.answers import instance_of, is_held, run_of, tell
+    from sequent.cli.answers import instance_of, is_for_engines, run_of, tell
     from sequent.cli.dry_run import tell_recovery
     from sequent.cli.execution import run_program
 
@@ -42,6 +42,6 @@ def command(instance: str, extent: str | None, dry_run: bool, as_json: bool, **o
         return tell_recovery(as_json=as_json, recovery_run=None, rerun=rerun, **options)
     if as_json:
         raise click.UsageError("--json is for --dry-run; read the run with `sequent status --json`")
-    if is_held(target, store, run_id):
+    if is_for_engines(target, store, run_id):
         return tell(run_of(target, store, run_id).rerun(named.path, named.sequence, rerun.extent), is_of_run=False)
     return run_program(RunMode.recover, rerun=rerun, **options)

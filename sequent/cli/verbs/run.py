@@ -17,7 +17,7 @@ from sequent.cli.options import program_options
     type=click.Choice(["allow", "skip", "wait"]),
     default="allow",
     show_default=True,
-    help="While another run of the program is under way: begin all the same, skip this one and exit with 0, "
+    help="While another run of yours of the program is under way: begin all the same, skip this one and exit with 0, "
     "or wait for its end.",
 )
 def command(**options: Any) -> int:

@@ -10,18 +10,20 @@ import msgspec
 
 from eventcore.record.views import RunView
 from sequent.cli.exit_codes import EXIT_NOTHING
-from sequent.cli.options import json_option, store_option, target_argument
+from sequent.cli.options import all_users_option, json_option, store_option, target_argument
 
 
 @click.command("runs")
 @target_argument
 @store_option
+@all_users_option
 @json_option
-def command(target: str, store: str | None, as_json: bool) -> int:
-    """List the runs of TARGET, the latest first; those of all stores in it where TARGET is a folder."""
+def command(target: str, store: str | None, all_users: bool, as_json: bool) -> int:
+    """List your runs of TARGET, the latest first; those of all stores in it where TARGET is a folder."""
     from sequent.cli.chosen import chosen_store, folder_at
     from sequent.cli.output import print_json, run_data
     from sequent.cli.target import parse_target
+    from sequent.cli.users import own, tell_others
 
     folder = None if store is not None else folder_at(target)
     if folder is not None:
@@ -29,12 +31,18 @@ def command(target: str, store: str | None, as_json: bool) -> int:
     else:
         location = chosen_store(parse_target(target, or_folder=store is None), store)
         found, nothing = list(_in_store(location)), f"store {location} has no runs"
+    every = [one.run for one in found]
+    if not all_users:
+        mine = {id(run) for run in own(every)}
+        found = [one for one in found if id(one.run) in mine]
     if as_json:
         print_json([run_data(one.run, one.store, *one.outstanding) for one in found])
     elif found:
         _print_table(found, with_stores=folder is not None)
     else:
-        click.echo(nothing, err=True)
+        click.echo(f"{nothing} of yours" if every else nothing, err=True)
+    if not all_users:
+        tell_others(every)
     return 0 if found else EXIT_NOTHING
 
 

@@ -74,7 +74,16 @@ def test_an_upgrade_keeps_what_the_store_has(place: Place) -> None:
 
 def as_version_3(store: Store) -> None:
     """Bring a store back to what version 3 wrote."""
-    for table, column in (("runs", "turn"), ("tasks", "deadline"), ("tasks", "ticket"), ("facts", "value")):
+    store.connection.exec_driver_sql("DROP TABLE eventcore_engines")
+    for index in schema.recoveries.indexes:
+        index.drop(store.connection)
+    for table, column in (
+        ("runs", "turn"),
+        ("runs", "submitted"),
+        ("tasks", "deadline"),
+        ("tasks", "ticket"),
+        ("facts", "value"),
+    ):
         store.connection.exec_driver_sql(f"ALTER TABLE eventcore_{table} DROP COLUMN {column}")
     store.connection.execute(update(schema.schema_version).values(version=3))
 
