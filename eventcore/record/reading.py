@@ -18,17 +18,14 @@ from eventcore.define.program import Role
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
 from eventcore.errors import RunNotFoundError, StoreError
-from eventcore.record import lease
 from eventcore.record import schema as t
 from eventcore.record.backend import backend_at
 from eventcore.record.damage import damage, damaged, diagnosed
 from eventcore.record.database import open_database, reported
 from eventcore.record.latest import is_latest
-from eventcore.record.pausing import last_word, open_cancel
 from eventcore.record.registry import shared_backend
-from eventcore.record.reruns import last_whole
+from eventcore.record.run_views import run_views
 from eventcore.record.tallies import LoopTally, Tally, deferred, latest_since, loop_tallies, spans, tallies
-from eventcore.record.verbs import PAUSE
 from eventcore.record.views import (
     AttemptView,
     InstanceView,
@@ -64,18 +61,7 @@ class Reader:
         return self._runs(now, true() if program is None else t.runs.c.program == program)
 
     def _runs(self, now: float, wanted: ColumnElement[bool]) -> list[RunView]:
-        query = select(
-            t.runs,
-            last_word(t.runs.c.id).scalar_subquery().label("last_word"),
-            open_cancel(t.runs.c.id).scalar_subquery().label("open_cancel"),
-            last_whole(t.runs.c.id).scalar_subquery().label("last_whole"),
-            *(t.recoveries.c[name] for name in ("started", "ended", "verdict", "report", "mixed")),
-        )
-        query = query.join(
-            t.recoveries, (t.recoveries.c.run == t.runs.c.id) & (t.recoveries.c.recovery == t.runs.c.recovery)
-        ).order_by(t.runs.c.id.desc())
-        times = backend_at(self._connection).lease_times(self._connection, now)
-        return [_run_view(row, *times) for row in self._connection.execute(query.where(wanted))]
+        return run_views(self._connection, now, wanted)
 
     def run(self, run_id: str | None, now: float, program: str | None = None) -> RunView:
         """The named run, or the user's latest, of a program where one is named; raises `RunNotFoundError`."""
@@ -387,15 +373,3 @@ def reading(location: str) -> Iterator[Reader]:
 
 def _reached(task: TaskView) -> tuple[int, float, float]:
     return task.recovery, task.created, task.started or 0.0
-
-
-def _run_view(row: Any, now: float, awake_since: float) -> RunView:
-    said = json.loads(row.report) if row.report else {}
-    held = lease.is_held(row, now, awake_since)
-    return RunView(
-        row.id, row.run_id, row.program, row.source, row.recovery, row.created, row.started, row.ended,
-        Verdict(row.verdict), held, lease.named(row) if held else None, said.get("todos", 0), said.get("next_due"),
-        said.get("stalled", []), said.get("not_reached", []), row.last_word == PAUSE, row.last_whole or 0,
-        said.get("held_back", 0), bool(row.mixed), row.user, row.host,
-        row.open_cancel is not None, bool(row.submitted),
-    )  # fmt: skip

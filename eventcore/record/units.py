@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from eventcore.decide.allotting import Wanted, allotted
 from eventcore.decide.changes import Key, UnitChanges
 from eventcore.errors import LeaseLostError
-from eventcore.record import lease, requests
+from eventcore.record import lease, waking
 from eventcore.record.backend import backend_at
 from eventcore.record.database import transaction
 from eventcore.record.patience import patience_of
@@ -65,7 +65,7 @@ class SharedUnits:
             granted, limits, others = patience_of(self._connection).tried(tried)
         self._claims.difference_update(granted)
         for other in others:
-            requests.wake(other)
+            waking.wake(other)
         return granted, {name: limits[number] for name, number in self._known.items()}
 
     def _exchange(self, changes: UnitChanges, now: float, again: bool) -> Exchanged:
@@ -176,7 +176,7 @@ def wake_waiting(connection: Connection, numbers: Iterable[int]) -> None:
         return
     waits = units.c.pool.in_(numbers), units.c.state != UnitState.held.value
     for row in connection.execute(select(runs).where(runs.c.id.in_(select(units.c.run).where(*waits)))).all():
-        requests.wake(row)
+        waking.wake(row)
 
 
 def _free(limits: Mapping[int, int | None], rows: Iterable[Row[Any]]) -> dict[int, int | None]:

@@ -21,7 +21,7 @@ from sqlalchemy import Double, insert, literal, select, update
 
 from eventcore.define.status import RunMode, Verdict
 from eventcore.errors import LeaseLostError, RunExistsError, RunHeldError, StoreError
-from eventcore.record import cleaning, lease, pausing, requests
+from eventcore.record import cleaning, lease, pausing, requests, waking
 from eventcore.record import schema as t
 from eventcore.record.database import open_database, transaction
 from eventcore.record.reading import Reader
@@ -278,7 +278,7 @@ def test_an_engine_on_another_host_finds_a_request_though_nobody_wakes_it(
     shared: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(shared.store.backend), "is_remote", True)
-    monkeypatch.setattr(requests, "wake", lambda _: None)
+    monkeypatch.setattr(waking, "wake", lambda _: None)
     said = []
 
     def ask() -> None:
