@@ -195,11 +195,8 @@ def failed(
 
 
 def _storable(text: str) -> str:
-    """The text with what databases do not take escaped: NUL, and what UTF-8 cannot encode.
-
-    Such as the undecodable part of a file's name.
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+    """The text with what UTF-8 cannot encode escaped, such as the undecodable part of a file's name."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pack(call: Call) -> bytes:

@@ -21,7 +21,7 @@ from eventcore.record.statements import Row, Statement
 
 OLDEST = (10, 6)  #: the oldest version that has all that is needed, such as SKIP LOCKED
 LOCK_TIMEOUT = 60  #: seconds to wait for another writer
-LOOPBACK = {None, "", "localhost", "127.0.0.1", "::1"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 UNVERIFIED = {"verify_mode": "none"}  #: TLS with whatever certificate the server has
 
 TOO_LONG = {1406, 1071}  #: codes of errors: a value is too long for its column, or for a key
@@ -196,13 +196,14 @@ def _unconnected(arguments: dict[str, Any]) -> Any:
         tls = UNVERIFIED if asbool(tls) else None
     if "password" in arguments:
         arguments["password"] = arguments["password"].encode()  # the driver would take Latin-1
-    is_near = "unix_socket" in arguments or arguments.get("host") in LOOPBACK
-    if tls is None or asbool(arguments.pop("ssl_disabled", is_near and not tls)):
-        return Connection(**arguments, ssl_disabled=True, defer_connect=True)
-    if tls:
+    is_refused = asbool(arguments.pop("ssl_disabled", tls is None))
+    if tls and not is_refused:
         return Connection(**arguments, ssl=_context(**tls), defer_connect=True)
+    if "read_default_file" in arguments and not is_refused:
+        return Connection(**arguments, defer_connect=True)  # which may say how
     connection: Any = Connection(**arguments, ssl_disabled=True, defer_connect=True)
-    connection.ssl, connection.ctx = True, _context()
+    if not is_refused and not connection.unix_socket and connection.host not in LOOPBACK:
+        connection.ssl, connection.ctx = True, _context()
     return connection
 
 
