@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,8 @@ from typing import Any, NoReturn, TypeVar
 import eventcore as evr
 import sequent as seq
 from eventcore.act.observer import EVERYTHING, Notice
+from eventcore.record import schema
+from eventcore.record.store import opened
 
 T = TypeVar("T", bound=Notice)
 
@@ -63,7 +64,7 @@ def flow(
 
 def start(program: evr.Eventor, *steps: evr.Step, sequence: int | str = 1) -> evr.Event:
     """Have the steps run from the program's start."""
-    event = program.add_event(f"start {', '.join(step.name for step in steps)} at {sequence}")
+    event = program.add_event(f"start {', '.join(step.name for step in steps)[:200]} at {sequence}")
     program.add_assoc(event, *steps)
     program.trigger_event(event, sequence)
     return event
@@ -76,11 +77,15 @@ def boom(text: str = "boom") -> NoReturn:
 
 def rows(store: str | Path, query: str) -> list[tuple[Any, ...]]:
     """What a store says; tables by their names without the prefix, as in `{tasks}`."""
-    tables = {name: f"eventcore_{name}" for name in
-              ("runs", "recoveries", "programs", "facts", "tasks", "results", "attempts", "delays", "iterations",
-               "loops", "items")}  # fmt: skip
-    with closing(sqlite3.connect(store)) as connection:
-        return connection.execute(query.format(**tables)).fetchall()
+    tables = {name.removeprefix(schema.PREFIX): name for name in schema.metadata.tables}
+    with closing(opened(str(store), create=False)) as found:
+        said = found.connection.exec_driver_sql(query.format(**tables).replace("%", "%%"))
+        return [tuple(row) for row in said]
+
+
+def as_here() -> dict[str, str]:
+    """The environment of a Python program that imports what this one does and keeps its stores where this one does."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def run_script(source: str, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +94,5 @@ def run_script(source: str, folder: Path, *arguments: str, **environment: str) -
     script.write_text(textwrap.dedent(source))
     return subprocess.run(
         [sys.executable, "-W", "error", str(script), *arguments],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True,
-        timeout=600, check=False,
+        cwd=folder, env=as_here() | environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip

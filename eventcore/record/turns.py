@@ -24,10 +24,12 @@ from sqlalchemy.exc import DBAPIError
 from eventcore.decide.changes import Changes, Leftovers
 from eventcore.decide.state import Iteration, Progress, Task
 from eventcore.define.answer import RequestStatus
+from eventcore.define.outcome import Outcome
 from eventcore.define.status import TaskStatus
 from eventcore.errors import LeaseLostError, StoreError
 from eventcore.record import schema as t
 from eventcore.record.backend import Backend, Work, backend_at
+from eventcore.record.lengths import long_sequence
 from eventcore.record.patience import cause, patience_of
 from eventcore.record.rows import RunRow
 from eventcore.record.statements import Row, Statement
@@ -98,6 +100,12 @@ class TurnWriter:
                 f"not {self._turn}; find out whether it was restored from a backup, or is set not to flush commits"
             )
         return turn == self._turn + 1
+
+    def check(self, task: Task, outcome: Outcome) -> None:
+        """Raise `StoreError` for an outcome that leads to what the store cannot keep."""
+        problem = long_sequence(self._backend, task.step.role, task.sequence, outcome)
+        if problem is not None:
+            raise StoreError(problem)
 
     def keep(self, task: Task, result: str, files: Mapping[str, bytes]) -> None:
         """Put the result of a task, if it is large, and its files where the turn that ends it may refer to them.

@@ -90,9 +90,7 @@ def prepare(connection: Connection, latest: int = schema.VERSION, upgrades: Mapp
     with backend.schema_change(connection):
         version = _checked(backend, connection, latest)
         if version is None:
-            cursor = connection.connection.cursor()
-            for statement in _tables(type(backend)):
-                cursor.execute(statement)
+            _make_tables(backend, connection)
             connection.execute(insert(schema.schema_version).values(version=latest))
         elif version < latest:
             _refuse_while_held(backend, connection, latest)
@@ -105,6 +103,18 @@ def _is_foreign(connection: Connection) -> bool:
     """Whether all tables that are there are somebody else's; an empty database may be a store in the making."""
     found = set(connection.dialect.get_table_names(connection))
     return bool(found) and not found & schema.metadata.tables.keys()
+
+
+def _make_tables(backend: Backend, connection: Connection) -> None:
+    cursor = connection.connection.cursor()
+    try:
+        for statement in _tables(type(backend)):
+            cursor.execute(statement)
+    except backend.driver_error as error:
+        explained = backend.explained(error)
+        if explained is None:
+            raise
+        raise explained from error
 
 
 @cache

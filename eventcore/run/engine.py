@@ -205,12 +205,13 @@ class Engine:
             raise LeaseLostError
 
     def _kept(self, task: Task, outcome: Outcome) -> Outcome:
-        """The outcome, its large result kept apart; where that is impossible, the try has failed."""
-        if outcome.ok and outcome.result is not None and task.step.role not in COMPUTING:
-            try:
+        """The outcome, its large result kept apart; where it cannot be stored, the try has failed."""
+        try:
+            self._writer.check(task, outcome)
+            if outcome.ok and outcome.result is not None and task.step.role not in COMPUTING:
                 self._writer.keep(task, outcome.result, outcome.files)
-            except StoreError as error:
-                return Outcome(False, error=f"StoreError: {error}")
+        except StoreError as error:
+            return Outcome(False, error=f"StoreError: {error}")
         return outcome
 
     def _dispatch(self, changes: Changes) -> None:

@@ -123,6 +123,7 @@ def test_a_ticket_of_a_step_deep_inside_with_long_names_is_one(tmp_path: Path) -
     assert read_ticket(said.written()) == said
 
 
+@pytest.mark.sqlite
 def test_the_store_keeps_no_secret(tmp_path: Path) -> None:
     program = deferring(tmp_path)
     program.run(NOW)

@@ -34,6 +34,7 @@ def errors(store: Path) -> list[str]:
     return [error for (error,) in rows(store, "select error from {attempts} where error is not null")]
 
 
+@pytest.mark.sqlite
 def test_a_result_that_cannot_be_kept_is_a_failure_of_its_step(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     store.with_name("s.db.results").write_text("a file where the folder should be")
@@ -77,6 +78,7 @@ def test_the_result_of_a_later_try_counts(tmp_path: Path) -> None:
     assert ev.result("work") == "small"
 
 
+@pytest.mark.sqlite
 def test_the_results_folder_of_another_user_fails_the_step_alone(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         not_there("only root can act as another user")
@@ -95,6 +97,7 @@ def test_the_results_folder_of_another_user_fails_the_step_alone(tmp_path: Path)
     assert rows(tmp_path / "s.db", "select status from {tasks} where step = 'other'") == [("success",)]
 
 
+@pytest.mark.sqlite
 def test_a_result_that_the_disk_has_no_room_for_is_a_failure_of_its_step(small_disk: Path) -> None:
     store = small_disk / "s.db"
     ev = eventor(store, max_result_size=100, stop_on_exception=False)
@@ -105,6 +108,7 @@ def test_a_result_that_the_disk_has_no_room_for_is_a_failure_of_its_step(small_d
     assert [file.stat().st_size for file in small_disk.rglob("s.db.results/*/*")] == [1002]
 
 
+@pytest.mark.sqlite
 def test_a_disk_too_full_for_the_store_ends_the_run_with_one_error(small_disk: Path) -> None:
     ev = eventor(small_disk / "s.db")
     start(ev, ev.add_step("fills", lambda: fill(small_disk)))
@@ -135,6 +139,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_result_that_cannot_be_read_is_a_failure_of_the_step_that_uses_it(tmp_path: Path, damage: str) -> None:
     store = tmp_path / "s.db"
@@ -147,6 +152,7 @@ def test_a_result_that_cannot_be_read_is_a_failure_of_the_step_that_uses_it(tmp_
     assert statuses == [("made", "skipped"), ("used", "failure")]
 
 
+@pytest.mark.sqlite
 def test_a_store_cannot_have_other_files_read_as_results(tmp_path: Path) -> None:
     store, other = tmp_path / "s.db", tmp_path / "other.json"
     other.write_text('"secret"')

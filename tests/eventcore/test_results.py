@@ -44,6 +44,7 @@ def test_a_result_that_cannot_be_stored_is_kept_as_text_and_the_step_succeeds(tm
     assert decode(text) == repr(value)
 
 
+@pytest.mark.sqlite
 def test_a_result_beyond_the_size_goes_to_a_file_beside_the_store(tmp_path: Path) -> None:
     text, file = recorded(tmp_path / "run.db", "x" * 101, max_result_size=100)
     assert text is None

@@ -37,6 +37,7 @@ def test_a_step_sees_the_id_that_the_object_has_while_it_runs(tmp_path: Path) ->
     assert seen == [(before, before)]
 
 
+@pytest.mark.sqlite
 def test_a_failed_attempt_to_run_leaves_the_id(tmp_path: Path) -> None:
     ev = eventor(tmp_path / "nowhere" / "run.db")
     before = ev.run_id
@@ -215,6 +216,7 @@ def test_an_object_that_runs_cannot_be_run_meanwhile(tmp_path: Path, store: str)
     assert ev.count_todos() == (0, None)
 
 
+@pytest.mark.sqlite
 def test_an_error_leaves_the_object_usable(tmp_path: Path) -> None:
     ran: list[str] = []
     ev = eventor(tmp_path / "nowhere" / "run.db")

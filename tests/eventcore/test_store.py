@@ -13,6 +13,8 @@ import eventcore as evr
 from eventcore.errors import ConfigError, StoreError, StoreVersionError
 from tests.support import eventor, rows, run_script, start
 
+pytestmark = pytest.mark.sqlite
+
 
 def ran(store: Any, **config: Any) -> evr.Eventor:
     """A program that ran once against the store."""

@@ -45,7 +45,7 @@ def naive(store: Path) -> tuple[dict[str, Counter[str]], dict[str, list[int]]]:
     counts: dict[str, Counter[str]] = {}
     for (step, _), word in latest.items():
         counts.setdefault(step, Counter())[word] += 1
-    query = "select step, sequence, items, begun, over, failed from {loops} order by recovery"
+    query = "select step, sequence, items, begun, l.over, failed from {loops} l order by recovery"
     walked = {(step, at): sums for step, at, *sums in rows(store, query)}
     loops: dict[str, list[int]] = {}
     for (step, _), sums in walked.items():

@@ -44,7 +44,7 @@ def read(store: Path, run_id: str | None = None, program: str | None = None) -> 
 def test_a_run_is_recorded_with_its_user_and_host(tmp_path: Path) -> None:
     store = tmp_path / "run.db"
     assert eventor(store).run()
-    assert rows(store, "select user, host from {runs}") == [("ann", socket.gethostname())]
+    assert rows(store, "select r.user, r.host from {runs} r") == [("ann", socket.gethostname())]
     assert (read(store).user, read(store).host) == ("ann", socket.gethostname())
 
 
@@ -55,7 +55,7 @@ def test_a_user_without_a_name_is_recorded_by_number(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("getpass.getuser", nobody)
     assert eventor(tmp_path / "run.db").run()
-    assert rows(tmp_path / "run.db", "select user from {runs}") == [(f"uid {os.getuid()}",)]
+    assert rows(tmp_path / "run.db", "select r.user from {runs} r") == [(f"uid {os.getuid()}",)]
 
 
 @pytest.mark.usefixtures("user")

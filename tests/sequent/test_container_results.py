@@ -115,6 +115,7 @@ def test_a_recovery_has_the_results_of_what_it_skips_and_the_new_ones_of_what_it
     assert made[1].result("takes") == [("a", 0), ("b", 0), ("c", 1)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("construct", ["invoke", "process"])
 def test_results_in_files_and_with_codecs_are_read_where_the_step_runs(construct: str, tmp_path: Path) -> None:
     made = flow(tmp_path / "run.db", task_construct=construct, max_result_size=50)

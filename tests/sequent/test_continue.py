@@ -97,7 +97,7 @@ def test_no_iteration_begins_after_ctrl_c_and_continue_walks_the_rest(store: Pat
     with pytest.raises(KeyboardInterrupt):
         f.run()
     assert work.ran == ["c/a@1.1", "c/a@1.2"]
-    assert rows(store, "select begun, over from {loops}") == [(2, 2)]
+    assert rows(store, "select begun, l.over from {loops} l") == [(2, 2)]
     assert entered(store, CONTINUE, built) == (True, ["c/a@1.3"])
 
 

@@ -67,6 +67,7 @@ def test_a_result_comes_as_it_was(value: Any) -> None:
     assert received(value) == value
 
 
+@pytest.mark.sqlite
 def test_a_big_result_goes_to_a_file_and_comes_back(tmp_path: Path) -> None:
     got: list[Any] = []
     f = flow(tmp_path / "run.db", max_result_size=100)

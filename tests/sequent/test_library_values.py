@@ -33,6 +33,7 @@ def described(value: Any, items: Any, item: Any, **more: Any) -> list[str]:
     return [type(part).__name__ for part in found]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("construct", CONSTRUCTS)
 def test_a_step_gets_the_real_types_again_wherever_it_refers_to_them(tmp_path: Path, construct: str) -> None:
     f = flow(tmp_path / "run.db", task_construct=construct, max_result_size=3_000)
@@ -155,6 +156,7 @@ def damaged(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-8] + b"\xff" * 8)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("damage", "reason"), [(damaged, "is damaged"), (Path.unlink, "cannot be read: No such file")])
 def test_a_file_that_cannot_be_read_fails_the_step_that_uses_it(tmp_path: Path, damage: Any, reason: str) -> None:
     assert not uses_an_array(tmp_path / "s.db", seq.RunMode.restart, works=False)()
@@ -170,6 +172,7 @@ def test_a_file_that_cannot_be_read_fails_the_step_that_uses_it(tmp_path: Path, 
         recovered.result("made")
 
 
+@pytest.mark.sqlite
 def test_a_file_that_cannot_be_written_fails_its_step(tmp_path: Path) -> None:
     (tmp_path / "s.db.results").touch()
     f = uses_an_array(tmp_path / "s.db", seq.RunMode.restart, works=True)

@@ -13,7 +13,7 @@ import pytest
 import eventcore as evr
 import sequent as seq
 from sequent.errors import CycleError, FlowError, RequireError
-from tests.support import flow, rows
+from tests.support import as_here, flow, rows
 
 
 def emit_and_wait(until: Path, value: object = None) -> str:
@@ -140,7 +140,6 @@ def test_a_recovery_has_the_event_and_its_first_value(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_died_in_the_middle_has_recorded_the_event(tmp_path: Path) -> None:
-    import os
     import signal
     import subprocess
     import sys
@@ -159,7 +158,7 @@ def test_an_engine_that_died_in_the_middle_has_recorded_the_event(tmp_path: Path
         "flow.add_step('later', print, args=(load.event('half').value,), require=((load, seq.STEP_SUCCESS),))\n"
         "if __name__ == '__main__': flow.run(run_mode=seq.RunMode(__import__('sys').argv[1]))\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = as_here()
     engine = subprocess.Popen([sys.executable, script, "restart"], cwd=tmp_path, env=environment)
     while not (tmp_path / "seen").exists():
         time.sleep(0.02)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 import eventcore as evr
 import sequent as seq
 from eventcore.errors import ConfigError
+from eventcore.record.schema import tasks
+from eventcore.record.store import opened
 from sequent import STEP_SUCCESS
 from tests.support import boom, eventor, flow, start
 
@@ -152,9 +154,8 @@ def test_durations_of_earlier_runs_say_what_is_long(tmp_path: Path) -> None:
 
 
 def set_duration(store: Path, step: str, seconds: float) -> None:
-    with closing(sqlite3.connect(store)) as connection:
-        connection.execute("update eventcore_tasks set ended = started + ? where step = ?", (seconds, step))
-        connection.commit()
+    with closing(opened(str(store))) as found:
+        found.connection.execute(update(tasks).where(tasks.c.step == step).values(ended=tasks.c.started + seconds))
 
 
 @pytest.mark.parametrize(("loop", "order"), [(range(5), "xcxcxcxcx"), (lambda: range(5), "cccxxxxcx")])

@@ -80,6 +80,7 @@ def test_a_recovery_keeps_the_results_of_what_it_skips_and_replaces_those_of_wha
     assert {task.path: task.recovery for task in ran.tasks()}["again"] == 1
 
 
+@pytest.mark.sqlite
 def test_a_large_result_is_read_from_its_file_and_a_lost_file_is_reported(tmp_path: Path) -> None:
     ran = flow(tmp_path / "run.db", max_result_size=10)
     ran.add_step("large", lambda: "x" * 100)

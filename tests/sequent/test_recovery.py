@@ -215,7 +215,7 @@ def test_a_removed_step_that_has_history_is_an_error_unless_the_caller_says_so(t
 @pytest.mark.parametrize("mode", [RECOVER, CONTINUE])
 def test_nothing_to_recover_is_a_clear_error(tmp_path: Path, mode: seq.RunMode) -> None:
     store = tmp_path / "run.db"
-    with pytest.raises(StoreError, match=r"run\.db.*run the program first"):
+    with pytest.raises(StoreError, match=r"there is no store at .*run the program first"):
         nested(store, mode, Work())()
     assert flow(store)()
     with pytest.raises(RunNotFoundError, match=r"run\.db.*'other'.*nothing to recover or continue"):

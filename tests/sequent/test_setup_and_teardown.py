@@ -291,6 +291,7 @@ def test_the_step_inside_whose_result_a_teardown_takes_is_refused() -> None:
         f.check()
 
 
+@pytest.mark.sqlite
 def test_they_are_shown_with_their_container(tmp_path: Path) -> None:
     scene = Scene(tmp_path / "s.db", "down", logdir=str(tmp_path))
     scene.calls = PrintedCalls()

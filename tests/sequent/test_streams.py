@@ -298,6 +298,7 @@ def test_an_item_that_cannot_be_stored_fails_the_container() -> None:
     assert "its loop could not be computed" in str(f.tasks("each")[0].error)
 
 
+@pytest.mark.sqlite
 def test_how_many_there_are_is_said_to_be_so_far(tmp_path: Path) -> None:
     source = Source(5, fails_at=3)
     f = walked(source, [], tmp_path / "s.db")

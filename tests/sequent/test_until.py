@@ -181,6 +181,7 @@ def test_a_condition_that_refers_to_what_cannot_be_known_is_refused(condition: C
         f.check()
 
 
+@pytest.mark.sqlite
 def test_it_is_shown_with_its_limit_and_how_far_it_came(tmp_path: Path) -> None:
     scene = Scene(tmp_path / "s.db", 3)
     scene.fails = {2}

@@ -42,13 +42,26 @@ class Places:
 
 def postgresql(folder: Path) -> str:
     """The URL of an empty place on the session's PostgreSQL."""
-    name = _postgresql().add("CREATE SCHEMA {}")
-    return f"postgresql://{USER}@127.0.0.1:{shared('postgresql').port}/{_database()}?options=-csearch_path%3D{name}"
+    return place(address("postgresql"), _postgresql().add("CREATE SCHEMA {}"))
 
 
 def mariadb(folder: Path) -> str:
     """The URL of an empty place on the session's MariaDB."""
-    return f"mariadb://{USER}@127.0.0.1:{shared('mariadb').port}/{_mariadb().add('CREATE DATABASE {}')}"
+    return place(address("mariadb"), _mariadb().add("CREATE SCHEMA {}"))
+
+
+def address(kind: str) -> str:
+    """The URL of what this process has on the session's server of a kind, without any place in it."""
+    server = f"{kind}://{USER}@127.0.0.1:{shared(kind).port}"
+    if kind == "mariadb":
+        return server
+    _postgresql()
+    return f"{server}/{_database()}"
+
+
+def place(address: str, name: str) -> str:
+    """The URL of a place there, whether it is made yet or not."""
+    return f"{address}?options=-csearch_path%3D{name}" if address.startswith("postgresql") else f"{address}/{name}"
 
 
 def _database() -> str:
@@ -80,4 +93,4 @@ def _mariadb() -> Places:
     connection = pymysql.connect(host="127.0.0.1", port=port, user=USER, autocommit=True, ssl_disabled=True)
     cursor = connection.cursor()
     cursor.execute("SET lock_wait_timeout = 1")
-    return Places(cursor.execute, "DROP DATABASE {}")
+    return Places(cursor.execute, "DROP SCHEMA {}")

@@ -219,6 +219,7 @@ def test_a_store_or_run_that_is_not_there_is_an_expected_error(tmp_path: Path) -
         visual.report(tmp_path / "a.run.db", "other")
 
 
+@pytest.mark.sqlite
 def test_ten_thousand_tasks_make_a_file_of_reasonable_size(tmp_path: Path) -> None:
     def work(item: int) -> dict[str, Any]:
         if item % 100 == 0:

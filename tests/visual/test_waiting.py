@@ -17,7 +17,7 @@ from eventcore.record import identity
 from eventcore.record.answering import answers
 from eventcore.record.reading import reading
 from sequent.cli.command import sequent as command
-from tests.support import boom, flow
+from tests.support import as_here, boom, flow
 from tests.visual.test_reasoning import why
 from visual import draw
 from visual.reading import standings
@@ -89,6 +89,7 @@ def test_the_report_says_which_steps_wait_and_who_answered(store: Path) -> None:
     assert (by, at >= 0) == (f"{identity.user()}@{identity.host()}", True)
 
 
+@pytest.mark.sqlite
 def test_an_answer_that_no_engine_has_seen_yet_is_told(store: Path) -> None:
     program = flow(store)
     program.add_wait("approved")
@@ -117,7 +118,11 @@ def test_a_deferred_step_waits_for_whoever_has_its_ticket(store: Path) -> None:
 
 def test_a_deferred_step_waits_on_when_its_engine_has_died(store: Path) -> None:
     code = "import os; from tests.visual.test_waiting import die_deferred; from pathlib import Path; import sys; "
-    subprocess.run([sys.executable, "-c", f"{code} die_deferred(Path(sys.argv[1]))", str(store)], check=False)
+    subprocess.run(
+        [sys.executable, "-c", f"{code} die_deferred(Path(sys.argv[1]))", str(store)],
+        check=False,
+        env=as_here(),
+    )
     with reading(str(store)) as reader:
         run = reader.run(None, time.time())
         found = {name: one.state for name, one in standings(reader, run).items()}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from ssl import SSLContext
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Double, String, literal_column
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.util import asbool
 
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
@@ -18,6 +21,8 @@ from eventcore.record.statements import Row, Statement
 
 OLDEST = (10, 6)  #: the oldest version that has all that is needed, such as SKIP LOCKED
 LOCK_TIMEOUT = 60  #: seconds to wait for another writer
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+UNVERIFIED = {"verify_mode": "none"}  #: TLS with whatever certificate the server has
 
 TOO_LONG = {1406, 1071}  #: codes of errors: a value is too long for its column, or for a key
 TOO_LARGE = {1153}
@@ -140,18 +145,17 @@ class MariaDB(Server):
     def _arguments(self) -> Mapping[str, Any]:
         from pymysql.constants import CLIENT
 
-        given = self.url.query
-        wanted: Mapping[str, Any] = {
-            "charset": "utf8mb4",
-            "connect_timeout": CONNECT_TIMEOUT,
-            "client_flag": CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
-        }
-        return {key: value for key, value in wanted.items() if key not in given}
+        ours = {"charset": "utf8mb4", "client_flag": CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS}
+        return ours if "connect_timeout" in self.url.query else {**ours, "connect_timeout": CONNECT_TIMEOUT}
 
     def _connect(self, arguments: Mapping[str, Any]) -> Any:
         import pymysql
 
-        connection = pymysql.connect(**{**arguments, "defer_connect": True})
+        try:
+            connection = _unconnected(dict(arguments))
+        except (TypeError, ValueError, NotImplementedError, OSError) as error:
+            told = str(error).removeprefix("Connection.__init__() ")
+            raise StoreError(f"store {self.name}: {told}; correct the options after '?' in its URL") from error
         if connection.unix_socket:
             connection.connect()
         else:
@@ -165,14 +169,49 @@ class MariaDB(Server):
 
     def _configure(self, connection: Any, _: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("SELECT version(), @@max_allowed_packet")
-        said, packet = cursor.fetchone()
+        cursor.execute("SELECT version(), @@max_allowed_packet, database()")
+        said, packet, database = cursor.fetchone()
         if "mariadb" not in said.lower():
             raise StoreError(f"store {self.name}: the server is MySQL {said}, but runs can be kept in MariaDB only")
         version = tuple(int(part) for part in said.partition("-")[0].split(".")[:2])
         if version < OLDEST:
             raise StoreError(f"store {self.name}: the server is MariaDB {said}; use MariaDB 10.6 or later")
+        if database is None:
+            raise StoreError(f"store {self.name}: the URL names no database; write mariadb://user@host/database")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT}, sql_mode = 'STRICT_ALL_TABLES'")
         cursor.close()
         self._longest = packet // 2
+
+
+def _unconnected(arguments: dict[str, Any]) -> Any:
+    """The driver's connection, before it connects. TLS is as the URL says (`ssl=true`, `ssl=false`, `ssl_ca=...`).
+
+    Where it says nothing, a server on this machine is spoken to without TLS, any other with it if it knows how to.
+    """
+    from pymysql.connections import Connection
+
+    tls = arguments.pop("ssl", {})  # SQLAlchemy gathers `ssl_ca` and the like in a mapping
+    if isinstance(tls, str):
+        tls = UNVERIFIED if asbool(tls) else None
+    if "password" in arguments:
+        arguments["password"] = arguments["password"].encode()  # the driver would take Latin-1
+    is_refused = asbool(arguments.pop("ssl_disabled", tls is None))
+    if tls and not is_refused:
+        return Connection(**arguments, ssl=_context(**tls), defer_connect=True)
+    if "read_default_file" in arguments and not is_refused:
+        return Connection(**arguments, defer_connect=True)  # which may say how
+    connection: Any = Connection(**arguments, ssl_disabled=True, defer_connect=True)
+    if not is_refused and not connection.unix_socket and connection.host not in LOOPBACK:
+        connection.ssl, connection.ctx = True, _context()
+    return connection
+
+
+@cache
+def _context(**options: Any) -> SSLContext:
+    """The driver's, shared: it takes 30 ms to load the certificates of all authorities."""
+    from pymysql.connections import Connection
+
+    connection: Any = Connection(ssl=options or None, defer_connect=True)
+    context: SSLContext = connection.ctx
+    return context

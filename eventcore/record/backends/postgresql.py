@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Double, Integer, String, cast, extract, func
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -22,6 +24,16 @@ SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the sch
 #: how the states of errors begin that pass: the connection is lost, there are too many, the server starts, ends or only
 #: reads (after another one has taken its place), a deadlock, a lock that was not to be had in time
 PASSING = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "40", "55P03")
+
+#: what the errors say that have no state, because there is no connection yet, or that are told by more than one
+REMEDIES = (
+    ("password", f"{PASSWORD}, or in ~/.pgpass"),
+    ("database .* does not exist", "create the database, or give the name of another one"),
+    ("role .* does not exist", "give the name of a user that the server knows"),
+    ("schema has been selected|schema .* does not exist", "create the schema, or correct the user's search path"),
+    ("connection option", "correct the options after '?' in its URL"),
+    ("definition of service", "correct its name, or add it to ~/.pg_service.conf"),
+)
 
 
 REFUSED = (errno.ECONNREFUSED, errno.ENOENT)  #: what a system says where nobody listens
@@ -64,8 +76,9 @@ class PostgreSQL(Server):
             return StoreError(f"store {self.name} is damaged: {said}; restore it from a backup")
         if isinstance(error, psycopg.errors.StringDataRightTruncation | psycopg.errors.ProgramLimitExceeded):
             return StoreError(f"store {self.name}: {said}; shorten names and keys, see `sequent check`")
-        if isinstance(error, psycopg.OperationalError) and "password" in said:
-            return StoreError(f"store {self.name}: {said}; {PASSWORD}, or in ~/.pgpass")
+        for words, remedy in REMEDIES:
+            if re.search(words, said):
+                return StoreError(f"store {self.name}: {said}; {remedy}")
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return StoreError(f"store {self.name}: {said}; check that the server runs and that this host may reach it")
         if isinstance(error, psycopg.ProgrammingError | psycopg.DataError):
@@ -145,4 +158,6 @@ class PostgreSQL(Server):
             "keepalives_count": 3,
             "tcp_user_timeout": SILENCE * 1000,
         }
-        return {key: value for key, value in wanted.items() if key not in given}
+        host = unquote(self.url.host or "")
+        folder = {"host": host} if host.startswith("/") else {}  # of a socket
+        return folder | {key: value for key, value in wanted.items() if key not in given}
