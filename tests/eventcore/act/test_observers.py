@@ -34,6 +34,8 @@ from eventcore.act.observer import (
     RunPaused,
     RunResumed,
     RunStopping,
+    StoreCameBack,
+    StoreWentAway,
     TaskEnded,
     TaskNotice,
     TaskSkipped,
@@ -61,6 +63,8 @@ SAMPLES: list[Notice] = [
     RunPaused(AT, RUN),
     RunResumed(AT, RUN),
     RunStopping(AT, RUN, 2),
+    StoreWentAway(AT, RUN, "the server closed the connection", 600.0),
+    StoreCameBack(AT, RUN, 14.2),
     TurnRecorded(AT, RUN),
     RunFinished(AT, RUN, Verdict.stalled, 1, None, ("a waits for b",), ("c@1",), False),
     RunFinished(AT, RUN, Verdict.pending, 1, AT + 60, (), (), True),
@@ -245,6 +249,15 @@ def test_ctrl_c_is_told() -> None:
 def test_ctrl_c_is_logged_with_what_is_still_running(running: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
     LogLines().notify(RunStopping(AT, RUN, running))
     assert caplog.messages == [said]
+
+
+def test_that_a_database_is_away_and_back_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    LogLines().notify(StoreWentAway(AT, RUN, "store x: connection refused", 600.0))
+    LogLines().notify(StoreCameBack(AT, RUN, 14.2))
+    assert caplog.messages == [
+        "Waiting up to 600 s for the database, while steps that run go on: store x: connection refused",
+        "The database is back after 14 s",
+    ]
 
 
 def test_whatever_names_users_give_a_line_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
