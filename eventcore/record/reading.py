@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tr
 
 from eventcore.define.passwords import withheld
 from eventcore.define.program import Role
+from eventcore.define.sequence import is_name
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.stored import StoredProgram, read
 from eventcore.errors import RunNotFoundError, StoreError
@@ -68,7 +69,7 @@ class Reader:
         if run_id is None:
             found = self._runs(now, t.runs.c.id == own_latest(self._connection, program, self.location))
         else:
-            found = self._runs(now, t.runs.c.run_id == run_id)
+            found = self._runs(now, t.runs.c.run_id == run_id) if is_name(run_id) else []
         if not found:
             raise RunNotFoundError(unknown_run(self.location, run_id))
         return found[0]

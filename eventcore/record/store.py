@@ -10,12 +10,13 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, CursorResult, Select, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Select, and_, false, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eventcore.decide.rerunning import Rerun
 from eventcore.define.passwords import withheld
 from eventcore.define.program import Program
+from eventcore.define.sequence import is_name
 from eventcore.define.status import TaskStatus, Verdict
 from eventcore.define.values import Content
 from eventcore.errors import RunExistsError, RunHeldError, RunNotFoundError
@@ -67,7 +68,7 @@ class Store:
     def find_run(self, program: str | None, run_id: str | None) -> RunRow:
         """The named run, or the user's latest of the program; raises `RunNotFoundError` where there is none."""
         if run_id:
-            wanted = t.runs.c.run_id == run_id
+            wanted = t.runs.c.run_id == run_id if is_name(run_id) else false()  # a server could not be asked for it
         else:
             wanted = t.runs.c.id == own_latest(self._connection, program, self.location)
         row = self._connection.execute(select(t.runs).where(wanted)).first()

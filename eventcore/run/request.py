@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from eventcore.decide.rerunning import Rerun
+from eventcore.define.sequence import is_name
 from eventcore.define.status import RunMode
 from eventcore.errors import ConfigError
 from eventcore.record.rows import RunRow
@@ -34,6 +35,13 @@ def as_overlap(written: object) -> Overlap:
     raise ConfigError(f"unknown overlap {written!r}; use one of {', '.join(map(repr, get_args(Overlap)))}")
 
 
+def as_run_id(written: str | None) -> str:
+    """The id, empty for none; raises `ConfigError` for one that no store can hold."""
+    if written and not is_name(written):
+        raise ConfigError(f"run_id {written!r}: a name must not contain NUL or lone surrogates")
+    return written or ""
+
+
 def generated_run_id() -> str:
     """A run id that sorts by time and is not given twice."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
@@ -55,9 +63,9 @@ class Request(msgspec.Struct, frozen=True):
     @classmethod
     def first(cls, mode: object, run_id: str | None, recovery_run: int | None, accept_removed: bool) -> Request:
         """The request of a new object; a new run has its id from here on."""
-        mode = as_mode(mode)
-        made = generated_run_id() if mode is RunMode.restart and not run_id else ""
-        return cls(mode, run_id or made, recovery_run, accept_removed, bool(run_id))
+        mode, named = as_mode(mode), as_run_id(run_id)
+        made = generated_run_id() if mode is RunMode.restart and not named else ""
+        return cls(mode, named or made, recovery_run, accept_removed, bool(named))
 
     def changed(self, mode: RunMode | None, run_id: str | None, recovery_run: int | None,
                 accept_removed: bool | None, rerun: Rerun | None = None,
@@ -71,7 +79,7 @@ class Request(msgspec.Struct, frozen=True):
         mode = as_mode(mode)
         return Request(
             mode,
-            run_id or self._run_id(mode, is_forgotten=run_id is not None),
+            as_run_id(run_id) or self._run_id(mode, is_forgotten=run_id is not None),
             self.recovery_run if recovery_run is None and not self.is_entered else recovery_run,
             self.accept_removed if accept_removed is None else accept_removed,
             bool(run_id) or (self.is_named and run_id is None),

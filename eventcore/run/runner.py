@@ -87,9 +87,8 @@ class Runner(Called, Checked):
         check("store", store, (str, Path))
         check("run_id", run_id, (str, NoneType))
         check("recovery_run", recovery_run, (int, NoneType))
-        for what, text in (("name", name), ("run_id", run_id)):
-            if text and not is_name(text):
-                raise ConfigError(f"{what} {text!r}: a name must not contain NUL or lone surrogates")
+        if name and not is_name(name):
+            raise ConfigError(f"name {name!r}: a name must not contain NUL or lone surrogates")
         self._origin = Origin.here()
         overrides = given(shared_db, logging_level)
         self._config = with_construct(load_config(config, overrides, self._config_tag, self._defaults), "config")

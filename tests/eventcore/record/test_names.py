@@ -9,7 +9,7 @@ import pytest
 import eventcore as evr
 import sequent as seq
 from eventcore.define.status import TaskStatus
-from eventcore.errors import ProgramError
+from eventcore.errors import ConfigError, ProgramError, RunNotFoundError
 from eventcore.record.backends.postgresql import PostgreSQL
 from eventcore.record.schema import LONGEST_IDENTITY, LONGEST_NAME, LONGEST_SEQUENCE
 from tests.eventcore.record.places import KINDS, REMOTE, Place
@@ -95,6 +95,19 @@ def test_any_text_is_a_result_an_error_and_output(place: Place, text: str) -> No
 
 
 # limits
+
+
+@pytest.mark.parametrize("run_id", ["a\0b", "\udc80"])
+def test_a_run_id_that_no_store_can_hold_is_refused_and_never_found(place: Place, run_id: str) -> None:
+    program = place.program()
+    start(program, program.add_step("step", int))
+    with pytest.raises(ConfigError, match="must not contain NUL or lone surrogates"):
+        program.run(run_id=run_id)
+    assert program.run()
+    with place.reader() as reader, pytest.raises(RunNotFoundError):
+        reader.run(run_id, 0)
+    with pytest.raises(RunNotFoundError):
+        place.store.find_run(None, run_id)
 
 
 @pytest.fixture(params=REMOTE)
