@@ -84,7 +84,7 @@ class Patience:
         return str(explained or error)
 
     def _given_up(self, error: Exception, away: float) -> StoreError:
-        return StoreError(f"{self._said(error)}; it was waited for {away:.0f} s (database_patience)")
+        return StoreError(f"the database was waited for {away:.0f} s (database_patience): {self._said(error)}")
 
 
 def cause(error: BaseException) -> BaseException | None:

@@ -23,6 +23,10 @@ def backend_of(location: str) -> Backend:
     A URL may have a password in it, or be one whose password this process knows (see `eventcore.define.passwords`).
     """
     scheme, known = scheme_of(location), backends()
+    begun, colon, _ = location.partition(":")
+    meant = known.get(begun.partition("+")[0].lower()) if colon and scheme == "sqlite" else None
+    if meant is not None and meant.is_remote:  # there may be a password in the rest
+        raise StoreError(f"store {begun}:...: this is not a URL; write {begun}://user@host:port/database")
     if scheme not in known:
         urls = ", ".join(f"{name}://" for name in sorted(known))
         raise StoreError(

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, delete, event, func, insert, select
 from sqlalchemy.engine import make_url
@@ -20,6 +21,8 @@ from eventcore.record.schema import parts, starts
 PART = 1_000_000  #: bytes of a large result or a file in one row: servers limit what one statement may carry
 CONNECT_TIMEOUT = 10  #: seconds
 PASSWORD = "give the right password in the config's DATABASE, or the whole URL with `--store -` on standard input"
+OPTIONS = "correct the options after '?' in its URL"
+READ_ONLY = "have the server take writes again, or name the one that does"
 SILENCE = 4  #: seconds without an answer to a sign of life, after which a connection counts as lost
 
 
@@ -48,6 +51,8 @@ class Server(Backend):
                 f"store {scheme}://...: this is not a URL; write {scheme}://user@host:port/database"
             ) from None
         super().__init__(location)
+        if "\0" in unquote(location):  # libpq would take the URL to end there
+            raise StoreError(f"store {self.name}: its URL has a NUL character (%00); leave it out")
         if "@" in (self.url.host or ""):  # messages of drivers name the host
             raise StoreError(
                 f"store {self.name}: its password has an @; write %40 for it, as for all that URLs reserve"
@@ -63,9 +68,11 @@ class Server(Backend):
     def open(self, durability: str, *, create: bool) -> Engine:
         """Connect. How far a commit is flushed is the server's own setting, whatever the durability."""
         self._import_driver()
-        engine = create_engine(
-            self.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=dict(self._arguments())
-        )
+        options = dict(self._arguments())
+        try:
+            engine = create_engine(self.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=options)
+        except ValueError as error:  # SQLAlchemy reads the numbers among the options
+            raise StoreError(f"store {self.name}: {error}; {OPTIONS}") from error
         event.listen(engine, "do_connect", lambda _, __, ___, arguments: self._connect(arguments))
         event.listen(engine, "connect", self._configure)
         self._engine = engine

@@ -16,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
 from eventcore.record.backends.postgresql_turn import commands, send_together
-from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, SILENCE, Server, first_line
+from eventcore.record.server import CONNECT_TIMEOUT, OPTIONS, PASSWORD, READ_ONLY, SILENCE, Server, first_line
 from eventcore.record.statements import Row, Statement
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
@@ -31,7 +31,8 @@ REMEDIES = (
     ("database .* does not exist", "create the database, or give the name of another one"),
     ("role .* does not exist", "give the name of a user that the server knows"),
     ("schema has been selected|schema .* does not exist", "create the schema, or correct the user's search path"),
-    ("connection option", "correct the options after '?' in its URL"),
+    (r"connection option|bad value for|invalid \w+ value", OPTIONS),
+    ("read-only transaction", READ_ONLY),
     ("definition of service", "correct its name, or add it to ~/.pg_service.conf"),
 )
 

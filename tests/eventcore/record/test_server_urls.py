@@ -170,10 +170,25 @@ def test_a_wrong_place_is_refused_in_one_line(url: str, kind: str) -> None:
         ),
         (place.replace(f"{USER}:", "missing:"), "user"),
         (f"{place}?nonsense=1", "correct the options after '?' in its URL"),
+        (f"{place}?connect_timeout=soon", "correct the options after '?' in its URL"),
         (place.replace(str(parts.port), "port"), "this is not a URL"),
+        (place.replace("//", "/"), f"this is not a URL; write {kind}://"),
+        (place.replace("secret", "secret%00"), "NUL"),
     ):
         assert remedy in refused(wrong)
         assert "secret" not in refused(wrong)
+
+
+def test_a_value_that_libpq_does_not_know_is_an_option_to_correct(tmp_path: Path) -> None:
+    assert "correct the options after '?' in its URL" in refused(f"{KINDS['postgresql'](tmp_path)}&sslmode=maybe")
+
+
+def test_a_server_that_only_reads_is_told_as_such(url: str, kind: str) -> None:
+    only_reads = {
+        "postgresql": f"{url}%20-cdefault_transaction_read_only%3Don",
+        "mariadb": f"{url}?init_command=SET%20SESSION%20tx_read_only%3D1",
+    }[kind]
+    assert "have the server take writes again" in refused(only_reads)
 
 
 def test_a_store_needs_a_place_that_is_there_and_that_its_user_may_use(tmp_path: Path) -> None:
