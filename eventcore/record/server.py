@@ -23,6 +23,7 @@ CONNECT_TIMEOUT = 10  #: seconds
 PASSWORD = "give the right password in the config's DATABASE, or the whole URL with `--store -` on standard input"
 OPTIONS = "correct the options after '?' in its URL"
 READ_ONLY = "have the server take writes again, or name the one that does"
+FULL = "free space on the disk of the server"
 SILENCE = 4  #: seconds without an answer to a sign of life, after which a connection counts as lost
 
 

@@ -15,7 +15,16 @@ from sqlalchemy.util import asbool
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
 from eventcore.record.backends.mariadb_turn import LOST, block
-from eventcore.record.server import CONNECT_TIMEOUT, OPTIONS, PASSWORD, READ_ONLY, Server, first_line, watched_socket
+from eventcore.record.server import (
+    CONNECT_TIMEOUT,
+    FULL,
+    OPTIONS,
+    PASSWORD,
+    READ_ONLY,
+    Server,
+    first_line,
+    watched_socket,
+)
 from eventcore.record.stages import staged
 from eventcore.record.statements import Row, Statement
 
@@ -28,13 +37,14 @@ TOO_LONG = {1406, 1071}  #: codes of errors: a value is too long for its column,
 TOO_LARGE = {1153}
 WRONG_PASSWORD = 1045
 FORBIDDEN = {1044, 1142, 1227, 1698}
+DISK_FULL = {1021, 1114}
 ONLY_READ = {1290, 1792, 1836}
 NOT_THERE = {1049, 1146, 1054}
 
-#: codes of errors that pass: the connection is lost or refused, there are too many, the server ends or only reads, a
-#: deadlock, a lock that was not to be had in time
-PASSING = {1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1290, 1792, 1836, 1927, 2002, 2003,
-           2006, 2013, 2014, 2045, 2055, 4031}  # fmt: skip
+#: codes of errors that pass: the connection is lost or refused, there are too many, the server ends or only reads, its
+#: disk is full, a deadlock, a lock that was not to be had in time
+PASSING = {1021, 1040, 1053, 1077, 1079, 1114, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1290, 1792,
+           1836, 1927, 2002, 2003, 2006, 2013, 2014, 2045, 2055, 4031}  # fmt: skip
 
 
 class MariaDB(Server):
@@ -82,6 +92,8 @@ class MariaDB(Server):
             return StoreError(f"store {self.name}: {said}; create the database, or give the name of another one")
         if code in NOT_THERE:
             return StoreError(f"store {self.name} is damaged: {said}; restore it from a backup")
+        if code in DISK_FULL:
+            return StoreError(f"store {self.name}: {said}; {FULL}")
         if code in ONLY_READ:
             return StoreError(f"store {self.name}: {said}; {READ_ONLY}")
         if code in TOO_LONG:

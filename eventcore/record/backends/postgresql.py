@@ -16,14 +16,15 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
 from eventcore.record.backends.postgresql_turn import commands, send_together
-from eventcore.record.server import CONNECT_TIMEOUT, OPTIONS, PASSWORD, READ_ONLY, SILENCE, Server, first_line
+from eventcore.record.server import CONNECT_TIMEOUT, FULL, OPTIONS, PASSWORD, READ_ONLY, SILENCE, Server, first_line
 from eventcore.record.statements import Row, Statement
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
-#: how the states of errors begin that pass: the connection is lost, there are too many, the server starts, ends or only
-#: reads (after another one has taken its place), a deadlock, a lock that was not to be had in time
-PASSING = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "40", "55P03")
+#: how the states of errors begin that pass: the connection is lost, there are too many, the disk is full, the
+#: server starts, ends or only reads (after another one has taken its place), a deadlock, a lock that was not to be had
+#: in time
+PASSING = ("08", "53100", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "40", "55P03")
 
 #: what the errors say that have no state, because there is no connection yet, or that are told by more than one
 REMEDIES = (
@@ -77,6 +78,8 @@ class PostgreSQL(Server):
             return StoreError(f"store {self.name} is damaged: {said}; restore it from a backup")
         if isinstance(error, psycopg.errors.StringDataRightTruncation | psycopg.errors.ProgramLimitExceeded):
             return StoreError(f"store {self.name}: {said}; shorten names and keys, see `sequent check`")
+        if isinstance(error, psycopg.errors.DiskFull):
+            return StoreError(f"store {self.name}: {said}; {FULL}")
         for words, remedy in REMEDIES:
             if re.search(words, said):
                 return StoreError(f"store {self.name}: {said}; {remedy}")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from sqlalchemy.exc import DBAPIError
 
 from eventcore.errors import StoreError
 from eventcore.record.store import opened
@@ -189,6 +190,18 @@ def test_a_server_that_only_reads_is_told_as_such(url: str, kind: str) -> None:
         "mariadb": f"{url}?init_command=SET%20SESSION%20tx_read_only%3D1",
     }[kind]
     assert "have the server take writes again" in refused(only_reads)
+
+
+def test_a_full_disk_of_a_server_passes_and_is_told_as_such(url: str, kind: str) -> None:
+    full = {
+        "postgresql": "DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$",
+        "mariadb": "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'",
+    }[kind]
+    with closing(opened(url)) as store:
+        with pytest.raises(DBAPIError) as error:
+            store.connection.exec_driver_sql(full)
+        assert store.backend.is_outage(error.value.orig)
+        assert "free space on the disk of the server" in str(store.backend.explained(error.value.orig))
 
 
 def test_a_store_needs_a_place_that_is_there_and_that_its_user_may_use(tmp_path: Path) -> None:
