@@ -39,7 +39,8 @@ def withheld(location: str, tag: str = "") -> str:
     """
     text = shown(location)
     if text != location:
-        _known[text], _tags[text] = location, tag
+        is_known = _known.get(text) == location
+        _known[text], _tags[text] = location, tag or (_tags[text] if is_known else "")
     return text
 
 

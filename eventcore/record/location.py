@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def store_location(store: str | Path, databases: Mapping[str, Any], program_file
         return str(Path.cwd() / unnamed)
     path = Path(program_file)
     return str(path.resolve().parent / f"{path.stem}.run.db")
+
+
+def may_be_tag(text: str) -> bool:
+    """Whether a text looks like a tag of the configuration, rather than like a path or a URL."""
+    return re.fullmatch(r"\w[\w-]*", text) is not None
 
 
 def scheme_of(location: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from eventcore.define.plain import quoted
 from eventcore.define.pools import ResourcePool
 from eventcore.errors import PoolNotFoundError, ProgramError
 from eventcore.record import units
@@ -43,7 +44,7 @@ def _declared(connection: Connection, program: str, pool: ResourcePool, place: d
         raise ProgramError(
             f"pool {pool.name!r} has {in_words(row.most)} in program {row.program!r} and {in_words(pool.limit)} in "
             f"program {program!r}; give both the same limit, or say which one holds for all programs: "
-            f"sequent pools set {pool.name} LIMIT"
+            f"sequent pools set {quoted(pool.name)} LIMIT TARGET"
         )
     connection.execute(update(pools).where(pools.c.id == row.id).values(most=pool.limit))
     return int(row.id)

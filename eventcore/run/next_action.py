@@ -11,6 +11,7 @@ import msgspec
 from eventcore.define.passwords import tag_of
 from eventcore.define.plain import quoted
 from eventcore.define.status import Verdict
+from eventcore.record.location import may_be_tag
 
 if TYPE_CHECKING:
     from eventcore.record.views import RunView
@@ -121,7 +122,7 @@ def stored_at(store: str, target: str | None = None) -> str:
     One whose password comes from a configuration is named by its tag there, where the target of its program is known.
     """
     tag = tag_of(store)
-    if target and tag.isidentifier():
+    if target and may_be_tag(tag):
         return f"{_shorter(target)} --store {tag}"
     return _shorter(store)
 

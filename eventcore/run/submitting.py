@@ -21,17 +21,20 @@ def submit(program: Runner, run_id: str | None = None, settings: Mapping[str, ob
     """Record a new run of the program, and wake the engines of this host; returns the run's id.
 
     Engines load the program from where it is written, and set the settings. Raises `ProgramError` for one that is
-    written where no other process finds it, `RunExistsError` and other `StoreError`s.
+    written where no other process finds it, or that the store cannot keep, `RunExistsError` and other `StoreError`s.
     """
     from eventcore.record import engines
     from eventcore.record.database import reported
+    from eventcore.record.lengths import check_lengths
     from eventcore.record.registry import shared_backend
     from eventcore.record.store import opened
 
-    location = shared_backend(program.store).location
+    backend = shared_backend(program.store)
+    location = backend.location
     source = _source(program.name, program._origin, program.config.logdir, settings)
-    document = program.document
+    document, built = program.document, program.built()
     request = Request.first(RunMode.restart, run_id, None, False)
+    check_lengths(backend, built.program, request.run_id, built.starts)
     with reported(location), closing(opened(location, program.config.durability)) as store:
         store.submit_run(request.run_id, program.name, source, document, SystemClock().now())
         engines.wake_all(store.connection)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eventcore.errors import EventcoreError
 from eventcore.record.identity import user
-from eventcore.record.location import store_location
+from eventcore.record.location import may_be_tag, store_location
 from eventcore.record.reading import Reader, reading
 from eventcore.record.views import RunView
 from eventcore.run.runner import Runner
@@ -19,7 +19,7 @@ from sequent.cli.target import Target, as_recorded, load_program, parse_target, 
 def chosen_store(target: Target, named: str | None) -> str:
     """The store to read: the one that is named, by path or by a tag of the program's config, or the target's own."""
     if named is not None:
-        is_tag = target.store is None and not Path(named).exists() and named.isidentifier()
+        is_tag = target.store is None and may_be_tag(named)
         return store_location(named, _program(target).config.DATABASE, None) if is_tag else named
     if target.store is not None:
         return target.store

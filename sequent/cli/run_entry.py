@@ -81,7 +81,7 @@ class Leash:
 
 def _carried_out(order: Order, leash: Leash) -> Result:
     from eventcore.define.status import RunMode
-    from eventcore.errors import EventcoreError, RunHeldError
+    from eventcore.errors import EventcoreError, RunHeldError, StoreError
     from eventcore.record.lease import hand_over
     from eventcore.run.submitting import release
     from sequent.cli.entry import EntryObserver
@@ -91,6 +91,8 @@ def _carried_out(order: Order, leash: Leash) -> Result:
     try:
         program = load_program(Target(order.store, store=order.store), {}, order.run_id)
         reason = _difference(order, program.document)
+    except StoreError as error:  # such as a server that went away just now
+        return Result(error=str(error))
     except EventcoreError as error:
         return Result(left=str(error))
     except (Exception, SystemExit) as error:  # of the user's code
@@ -120,9 +122,10 @@ def _difference(order: Order, document: str) -> str | None:
     """How the program that was loaded differs from the one that was submitted; None where it does not."""
     from eventcore.define.differences import differences
     from eventcore.define.stored import read
+    from eventcore.record.database import reported
     from eventcore.record.store import opened
 
-    with closing(opened(order.store, create=False)) as store:
+    with reported(order.store), closing(opened(order.store, create=False)) as store:
         row = store.find_run(None, order.run_id)
         submitted = store.document(row, row.recovery)
     if submitted == document:

@@ -19,6 +19,7 @@ from eventcore.define.classes import script_is
 from eventcore.define.error_text import error_text, headline
 from eventcore.errors import EventcoreError
 from eventcore.record.identity import NOTES
+from eventcore.record.location import may_be_tag
 from eventcore.record.registry import backend_of
 from eventcore.run.capture import Captured, capturing
 from eventcore.run.runner import Runner
@@ -61,9 +62,12 @@ def parse_target(text: str, *, or_folder: bool = False) -> Target:
         return Target(text if name else head, file=path, name=name or None)
     if name and head and all(part.isidentifier() for part in head.split(".")):
         return Target(text, module=head, name=name)
+    tagged = (
+        f"; a tag of a configuration is named with its program, as flow.py --store {text}" if may_be_tag(text) else ""
+    )
     raise TargetError(
         f"{text!r} is not a file{' or a folder' if or_folder else ''}; give a Python file (flow.py or flow.py:NAME), "
-        f"a module (package.module:NAME){', a store or a folder of stores' if or_folder else ' or a store'}"
+        f"a module (package.module:NAME), {'a store or a folder of stores' if or_folder else 'or a store'}{tagged}"
     )
 
 

@@ -62,6 +62,7 @@ def test_what_is_too_long_is_told_before_a_run(url: str, tmp_path: Path) -> None
     (tmp_path / "flow.py").write_text(text.replace("seq.Sequent(", f"seq.Sequent(store={url!r}, "))
     said = sequent(tmp_path, "check", "flow.py", code=2)
     assert f"at most {LONGEST_NAME}; shorten it" in said.stdout + said.stderr
+    assert f"at most {LONGEST_NAME}; shorten it" in one_line_error(tmp_path, "submit", "flow.py")
 
 
 def test_what_is_wrong_with_a_url_is_one_line(url: str, tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def build(day: int, table="orders"):
 
 @pytest.mark.parametrize("verb", ["runs", "serve"])
 def test_where_a_folder_can_be_named_the_message_says_so(folder: Path, verb: str) -> None:
-    said = one_line_error(folder, verb, "nope")
-    assert said.startswith("sequent: 'nope' is not a file or a folder; ")
+    said = one_line_error(folder, verb, "nope.x")
+    assert said.startswith("sequent: 'nope.x' is not a file or a folder; ")
     assert said.endswith(", a store or a folder of stores")
     assert "folder" not in one_line_error(folder, "status", "nope")
 

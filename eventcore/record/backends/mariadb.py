@@ -85,7 +85,7 @@ class MariaDB(Server):
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         said = first_line([*(str(text) for text in error.args[1:]), str(error), type(error).__name__])
         if code == WRONG_PASSWORD:
-            return StoreError(f"store {self.name}: {said}; {PASSWORD}")
+            return StoreError(f"store {self.name}: {said}; {PASSWORD}, or in the file of ?read_default_file=FILE")
         if code in FORBIDDEN:
             return StoreError(f"store {self.name}: {said}; give the user the rights to this database")
         if code == 1049:

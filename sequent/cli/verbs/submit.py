@@ -33,11 +33,12 @@ def command(target: str, store: str | None, parameters: Sequence[str], settings:
     from eventcore.define.status import RunMode
     from eventcore.run.submitting import submit
     from sequent.cli.execution import program_for, settings_of
+    from sequent.cli.target import parse_target
 
     program = program_for(RunMode.restart, target, store, None, settings, parameters)
     made = submit(program, run_id, settings_of(settings))
     if not as_json:
-        _tell(program.store, made)
+        _tell(program.store, made, None if parse_target(target).store else target)
     run = _ended(program.store, made) if is_awaited else None
     if as_json:
         _print(program.store, made)
@@ -48,7 +49,7 @@ def command(target: str, store: str | None, parameters: Sequence[str], settings:
     return 0 if run is None or run.verdict.value == "success" else EXIT_FAILED
 
 
-def _tell(location: str, run_id: str) -> None:
+def _tell(location: str, run_id: str, target: str | None) -> None:
     """Print the run's id alone, for programs, and for people what to do with it."""
     import time
 
@@ -61,11 +62,11 @@ def _tell(location: str, run_id: str) -> None:
         living = engines.living(reader.connection, time.time())
     if not living:
         click.echo(
-            f"sequent: no engine works off the runs of this store yet; to start one, run: sequent engine --store "
-            f"{stored_at(location)}",
+            "sequent: no engine works off the runs of this store yet; to start one, run: sequent engine "
+            f"{at if ' --store ' in (at := stored_at(location, target)) else f'--store {at}'}",
             err=True,
         )
-    click.echo(f"sequent: watch it: sequent watch {reference(location, run_id)}", err=True)
+    click.echo(f"sequent: watch it: sequent watch {reference(location, run_id, target)}", err=True)
 
 
 def _ended(location: str, run_id: str) -> RunView:
