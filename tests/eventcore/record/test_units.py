@@ -75,6 +75,21 @@ def test_an_engine_that_has_lost_its_run_is_granted_nothing(place: Place) -> Non
     assert rows(place) == []
 
 
+@pytest.mark.parametrize("limit", [1, 0], ids=["holding", "waiting"])
+def test_an_engine_that_was_silent_for_too_long_loses_its_run_with_its_units(place: Place, limit: int) -> None:
+    silent, other = shared_units(place, "silent"), shared_units(place, "other")
+    connection = place.store.connection
+    connection.execute(update(pools).values(most=limit))
+    silent.exchange(asked(A), 1.0)
+    elsewhere = {"holder_host": "elsewhere", "holder_boot": "another", "lease_term": -1.0}
+    connection.execute(update(runs).where(runs.c.run_id == "silent").values(**elsewhere))
+    connection.execute(update(pools).values(most=1))
+    assert other.exchange(asked(B), 2.0)[0] == [B]
+    with pytest.raises(LeaseLostError):
+        silent.exchange(UnitChanges(), 3.0)
+    assert rows(place) == [("b", "held")]
+
+
 def test_a_claim_that_is_set_aside_keeps_its_place(place: Place) -> None:
     first, second = shared_units(place, "first"), shared_units(place, "second")
     place.store.connection.execute(update(pools).values(most=0))
