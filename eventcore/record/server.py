@@ -20,6 +20,7 @@ from eventcore.record.schema import parts, starts
 PART = 1_000_000  #: bytes of a large result or a file in one row: servers limit what one statement may carry
 CONNECT_TIMEOUT = 10  #: seconds
 PASSWORD = "give the right password in the config's DATABASE, or the whole URL with `--store -` on standard input"
+IDLE = 10  #: seconds after which a server ends a write transaction in which nothing happens: its process may be frozen
 SILENCE = 4  #: seconds without an answer to a sign of life, after which a connection counts as lost
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.util import asbool
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
 from eventcore.record.backends.mariadb_turn import LOST, block
-from eventcore.record.server import CONNECT_TIMEOUT, PASSWORD, Server, first_line, watched_socket
+from eventcore.record.server import CONNECT_TIMEOUT, IDLE, PASSWORD, Server, first_line, watched_socket
 from eventcore.record.stages import staged
 from eventcore.record.statements import Row, Statement
 
@@ -44,8 +44,9 @@ class MariaDB(Server):
     module = "pymysql"
     extra = "mariadb"
     table_options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
-    begin_write = "START TRANSACTION"
+    begin_write = f"SET SESSION idle_transaction_timeout = {IDLE}; START TRANSACTION"
     begin_read = (
+        "SET SESSION idle_transaction_timeout = 0; "
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; START TRANSACTION WITH CONSISTENT SNAPSHOT"
     )
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 
 from eventcore.decide.changes import UnitChanges
 from eventcore.define.pools import ResourcePool
 from eventcore.errors import LeaseLostError
 from eventcore.record import lease, units
+from eventcore.record.database import transaction
+from eventcore.record.patience import cause
 from eventcore.record.pools import declare
 from eventcore.record.schema import pools, runs
 from eventcore.record.schema import units as table
+from eventcore.record.server import IDLE
+from eventcore.record.store import opened
 from tests.eventcore.record.places import Place
 
 A, B = ("a", "1"), ("b", "1")
@@ -88,6 +94,23 @@ def test_an_engine_that_was_silent_for_too_long_loses_its_run_with_its_units(pla
     with pytest.raises(LeaseLostError):
         silent.exchange(UnitChanges(), 3.0)
     assert rows(place) == [("b", "held")]
+
+
+def test_an_engine_that_is_frozen_in_a_transaction_keeps_others_from_their_units_for_a_while_only(
+    remote: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(remote.store.backend)
+    monkeypatch.setattr(kind, "begin_write", kind.begin_write.replace(str(IDLE), "1"))
+    found = shared_units(remote)
+    with (
+        closing(opened(remote.location)) as frozen,
+        pytest.raises(DBAPIError) as ended,
+        transaction(frozen.connection) as connection,
+    ):
+        units.locked(connection, [1])
+        assert found.exchange(asked(A), 1.0)[0] == [A]
+        units.locked(connection, [1])
+    assert remote.store.backend.is_outage(cause(ended.value))
 
 
 def test_a_claim_that_is_set_aside_keeps_its_place(place: Place) -> None:
