@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Any
 
@@ -111,6 +112,19 @@ def test_an_engine_that_is_frozen_in_a_transaction_keeps_others_from_their_units
         assert found.exchange(asked(A), 1.0)[0] == [A]
         units.locked(connection, [1])
     assert remote.store.backend.is_outage(cause(ended.value))
+
+
+def test_a_program_that_declares_its_pools_locks_them_in_the_order_of_those_who_exchange_units(remote: Place) -> None:
+    a, b = (ResourcePool(name, 1, scope="cluster") for name in "ab")
+    connection = remote.store.connection
+    numbers = declare(connection, "program", [b], "host") | declare(connection, "program", [a], "host")
+    with closing(opened(remote.location)) as other, ThreadPoolExecutor() as threads:
+        with transaction(connection):
+            units.locked(connection, [numbers["b"]])
+            declared = threads.submit(declare, other.connection, "program", [a, b], "host")
+            wait([declared], 1.0)
+            units.locked(connection, [numbers["a"]])
+        assert declared.result() == numbers
 
 
 def test_a_claim_that_is_set_aside_keeps_its_place(place: Place) -> None:
