@@ -10,6 +10,7 @@ from eventcore.decide.changes import Changes
 from eventcore.decide.history import History
 from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import Ranks
+from eventcore.decide.sequences import Sequences
 from eventcore.decide.state import Iteration, Limit, PoolState, Sharing, State, Task
 from eventcore.define.event import Event
 from eventcore.define.status import StepStatus
@@ -27,6 +28,7 @@ class Context:
         self.state = State()
         self.changes = Changes()
         self.now = 0.0
+        self.sequences = Sequences()  #: that were chosen for triggers
         self.values: dict[tuple[str, str], str] = {}  #: of events on the agenda that have one, by name and sequence
         self.agenda: deque[tuple[Event, Iteration]] = deque()
         self.state.pools = {name: PoolState(pool) for name, pool in plan.pools.items()}

@@ -118,7 +118,8 @@ def _free(context: Context, name: str, sequence: str) -> str:
     while True:
         text = str(number)
         found = context.iteration(scope, text) if state.has_evicted else state.iterations.get((scope, text))
-        if text not in waiting and (found is None or not found.facts):
+        is_free = text not in waiting and (found is None or not found.facts)
+        if is_free and context.sequences.take(text, by_program=False):
             return text
         number += 1
 

@@ -68,8 +68,17 @@ def finish(store: Store) -> None:
                 _delete(store, table, keys)
         with transaction(store.connection) as connection:
             connection.execute(delete(t.runs).where(t.runs.c.id == number))
+    _drop_programs(store)
+
+
+def _drop_programs(store: Store) -> None:
+    """Delete programs that no run needs. A run that is being made locks its own, which is passed by."""
+    is_unused = t.programs.c.id.not_in(select(t.recoveries.c.program_id))
     with transaction(store.connection) as connection:
-        connection.execute(delete(t.programs).where(t.programs.c.id.not_in(select(t.recoveries.c.program_id))))
+        query = select(t.programs.c.id).where(is_unused).limit(BATCH).with_for_update(skip_locked=True)
+        found = list(connection.execute(query).scalars())
+        if found:  # looked at again, as a run may have been made before they were locked
+            connection.execute(delete(t.programs).where(t.programs.c.id.in_(found), is_unused))
 
 
 def _withdraw(store: Store, run: RunView) -> bool:

@@ -23,9 +23,11 @@ def declare(connection: Connection, program: str, wanted: Iterable[ResourcePool]
 
     Raises `ProgramError` where another program has given one of them another limit.
     """
-    found = {}
+    found, ordered = {}, sorted(wanted, key=lambda pool: pool.name)
     with transaction(connection):
-        for pool in sorted(wanted, key=lambda pool: pool.name):
+        there = select(pools.c.id).where(pools.c.name.in_([pool.name for pool in ordered]))
+        units.locked(connection, connection.execute(there).scalars())  # in the order in which all lock them
+        for pool in ordered:
             place = {"name": pool.name, "scope": pool.scope, "host": host if pool.scope == "host" else ""}
             found[pool.name] = _declared(connection, program, pool, place)
     return found

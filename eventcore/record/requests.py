@@ -72,7 +72,8 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
         *, is_held: bool | None = None) -> Answer:  # fmt: skip
     """Record a request, with its effect or its refusal where that is clear already.
 
-    `is_held` says whether an engine works on the run; by default its lease does.
+    `is_held` says whether an engine works on the run, where the caller is that engine, or knows that there is none; by
+    default its lease does.
     """
     with transaction(connection):
         row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
@@ -88,9 +89,9 @@ def ask(connection: Connection, run: int, verb: str, argument: Mapping[str, Any]
             _do_at_once(connection, row, verb, now)
             status = RequestStatus.done
         request = insert_request(connection, run, verb, argument, status, reason, now)
-    if held:
+    if held and is_held is None:
         waking.wake(row)
-    elif row.submitted:
+    elif row.submitted and not held:
         engines.wake_all(connection)
     if status is RequestStatus.taken:
         reason = _waits_for(verb, argument) if not held else AT_ITS_END if verb == RERUN else NOT_YET

@@ -24,6 +24,7 @@ PASSWORD = "give the right password in the config's DATABASE, or the whole URL w
 OPTIONS = "correct the options after '?' in its URL"
 READ_ONLY = "have the server take writes again, or name the one that does"
 FULL = "free space on the disk of the server"
+IDLE = 10  #: seconds after which a server ends a write transaction in which nothing happens: its process may be frozen
 SILENCE = 4  #: seconds without an answer to a sign of life, after which a connection counts as lost
 
 

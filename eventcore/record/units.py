@@ -140,7 +140,7 @@ def locked(connection: Connection, numbers: Iterable[int]) -> dict[int, int | No
 
 
 def living(connection: Connection, numbers: Iterable[int], now: float) -> tuple[list[Row[Any]], dict[int, Row[Any]]]:
-    """The rows of units that count, and the runs that they are of; others are deleted.
+    """The rows of units that count, and the runs that have some; the rows of others are deleted.
 
     Inside a transaction that has locked the pools.
     """
@@ -149,12 +149,29 @@ def living(connection: Connection, numbers: Iterable[int], now: float) -> tuple[
     found = {row.id: row for row in connection.execute(select(runs).where(runs.c.id.in_(wanted)))} if wanted else {}
     times = backend_at(connection).lease_times(connection, now)
     holders = {run: row for run, row in found.items() if lease.is_held(row, *times)}
-    kept = [row for row in rows if row.run in holders and holders[row.run].holder == row.holder]
+    own = [row for row in rows if row.run in found and found[row.run].holder == row.holder]
+    ended = _ended(connection, {row.run for row in own} - holders.keys(), times)
+    kept = [row for row in own if row.run not in ended]
     for run, holder in {(row.run, row.holder) for row in rows} - {(row.run, row.holder) for row in kept}:
         connection.execute(
             delete(units).where(units.c.run == run, units.c.holder == holder, units.c.pool.in_(list(numbers)))
         )
-    return kept, holders
+    return kept, found
+
+
+def _ended(connection: Connection, silent: set[int], times: tuple[float, float]) -> set[int]:
+    """Those of the runs whose engines do not live; their leases are given up.
+
+    So an engine that was merely silent loses its run together with its units. A run that somebody else is about to
+    enter or to leave is passed by: waiting for it here, with pools locked, could be a deadlock.
+    """
+    if not silent:
+        return silent
+    query = select(runs).where(runs.c.id.in_(silent)).with_for_update(skip_locked=True)
+    ended = {row.id for row in connection.execute(query) if not lease.is_held(row, *times)}
+    if ended:
+        connection.execute(update(runs).where(runs.c.id.in_(ended)).values(holder=None))
+    return ended
 
 
 def free(connection: Connection, run: int) -> list[int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from itertools import count
 
+from eventcore.decide.sequences import Sequences
 from eventcore.define.config import step_config
 from eventcore.define.event import Event
 from eventcore.define.program import Program, Step
@@ -22,7 +24,7 @@ class Eventor(Runner):
     def _made(self) -> None:
         self._program = Program(self.name)
         self._starts: dict[tuple[str, str], None] = {}
-        self._fresh = 0
+        self._numbers = count(1)
         self._asked: Container[str] | None = None  #: the sequences at which users trigger something, once they are read
 
     def add_event(self, name: str, expr: EventExpression | None = None) -> Event:
@@ -70,24 +72,25 @@ class Eventor(Runner):
         thread may do that. Returns the sequence. Raises `ProgramError` for an unknown event or an invalid sequence.
         """
         name = self._program.event_named(event, "trigger_event").name
-        at = self._fresh_sequence() if sequence is None else as_sequence(sequence)
+        session = self._session  # the run may end meanwhile, in another thread
+        sequences = Sequences() if session is None else session.sequences
+        at = self._fresh_sequence(sequences) if sequence is None else as_sequence(sequence)
+        sequences.take(at, by_program=True)
         self._starts[name, at] = None
-        if self._session is not None:
-            self._session.tell(Triggered(name, at))
+        if session is not None:
+            session.tell(Triggered(name, at))
         return at
 
-    def _fresh_sequence(self) -> str:
-        taken = {sequence for _, sequence in self._starts}
+    def _fresh_sequence(self, sequences: Sequences) -> str:
+        taken = {sequence for _, sequence in list(self._starts)}
         asked = self._asked_sequences()
-        while True:
-            self._fresh += 1
-            if str(self._fresh) not in taken and str(self._fresh) not in asked:
-                return str(self._fresh)
+        numbers = map(str, self._numbers)
+        return next(at for at in numbers if at not in taken and at not in asked and sequences.take(at, by_program=True))
 
     def _asked_sequences(self) -> Container[str]:
-        """The sequences at which users trigger something in the run that is to go on, or goes on."""
+        """The sequences at which users trigger something in the run that is to go on; an engine knows by itself."""
         if self._session is not None:
-            return self._session.asked_sequences
+            return ()
         if self._asked is None:
             self._asked = self._read_asked()
         return self._asked

@@ -29,8 +29,9 @@ from eventcore.decide.plan import Plan
 from eventcore.decide.ranking import ranks_of
 from eventcore.decide.rerunning import Rerun, amended
 from eventcore.decide.restoring import restore
+from eventcore.decide.sequences import Sequences
 from eventcore.decide.turn import Turn
-from eventcore.define.answer import FRESH, Answer, RequestStatus
+from eventcore.define.answer import Answer, RequestStatus
 from eventcore.define.config import Config
 from eventcore.define.differences import Differences, differences
 from eventcore.define.plain import plain
@@ -85,7 +86,7 @@ class Session:
         self._inquiries = Inquiries()
         self._changed: Differences | None = None  #: from the program that is stored with the run
         self._left_out = ""  #: steps that were added, and that continuing cannot add to iterations that are over
-        self.asked_sequences: set[str] = set()  #: at which users trigger something; other threads may look into it
+        self.sequences = Sequences()  #: that were chosen for triggers; other threads choose, too
         self._pools: Mapping[str, int] = {}  #: the numbers of the pools that the program shares
         self._asked: int | None = None  #: the request for the rerun that this call carries out
         store.patience.seconds = config.database_patience
@@ -178,7 +179,7 @@ class Session:
             if self._left_out:
                 log.warning("Continuing adds no steps to iterations that are over; to run %s there, too, recover run "
                             "%r", plain(self._left_out), row.run_id)  # fmt: skip
-            self.asked_sequences |= requests.asked_sequences(self._store.connection, row.id)
+            self.sequences.taken_by_users(requests.asked_sequences(self._store.connection, row.id))
             keeping = Keeping(self._store, row, holder, self._clock, self._executors, self._post)
             with keeping.during(self._config.lease_term, self._taken_at):
                 engine = self._engine = self._make_engine(row, request, document, holder, announcer)
@@ -355,6 +356,7 @@ class Session:
         console = this_console(self._config.console, verbose=self._config.verbose, several=several)
         calls = CallMaker(plan, row.run_id, row.recovery, row.program, archive, console, self._lender)
         writer = store.writer(row, holder, self._config.max_result_size)
+        turn.context.sequences = self.sequences
         turn.context.state.paused = pausing.is_paused(store.connection, row.id)
         tenure = Tenure(writer.holds, self._config.lease_term if store.backend.is_shared else None)
         return Engine(
@@ -366,9 +368,7 @@ class Session:
         """The requests that wait for the run's engine."""
         assert self._row is not None
         self._inquiries.record(partial(self._record, is_held=True))
-        found = requests.pending(self._store.connection, self._row.id)
-        self.asked_sequences.update(str(one.argument["sequence"]) for one in found if one.argument.get(FRESH))
-        return found
+        return requests.pending(self._store.connection, self._row.id)
 
     def _record(self, verb: str, argument: Mapping[str, Any], *, is_held: bool) -> Answer:
         assert self._row is not None

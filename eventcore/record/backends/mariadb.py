@@ -18,6 +18,7 @@ from eventcore.record.backends.mariadb_turn import LOST, block
 from eventcore.record.server import (
     CONNECT_TIMEOUT,
     FULL,
+    IDLE,
     OPTIONS,
     PASSWORD,
     READ_ONLY,
@@ -55,8 +56,9 @@ class MariaDB(Server):
     module = "pymysql"
     extra = "mariadb"
     table_options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
-    begin_write = "START TRANSACTION"
+    begin_write = f"SET SESSION idle_transaction_timeout = {IDLE}; START TRANSACTION"
     begin_read = (
+        "SET SESSION idle_transaction_timeout = 0; "
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; START TRANSACTION WITH CONSISTENT SNAPSHOT"
     )
 

@@ -16,15 +16,27 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from eventcore.errors import StoreError
 from eventcore.record.backend import Work
 from eventcore.record.backends.postgresql_turn import commands, send_together
-from eventcore.record.server import CONNECT_TIMEOUT, FULL, OPTIONS, PASSWORD, READ_ONLY, SILENCE, Server, first_line
+from eventcore.record.server import (
+    CONNECT_TIMEOUT,
+    FULL,
+    IDLE,
+    OPTIONS,
+    PASSWORD,
+    READ_ONLY,
+    SILENCE,
+    Server,
+    first_line,
+)
 from eventcore.record.statements import Row, Statement
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 SCHEMA_LOCK = 0x65766E74  #: the number of the advisory lock under which the schema is changed
 
 #: how the states of errors begin that pass: the connection is lost, there are too many, the disk is full, the
-#: server starts, ends or only reads (after another one has taken its place), a deadlock, a lock that was not to be had
-#: in time
-PASSING = ("08", "53100", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "40", "55P03")
+#: server starts, ends or only reads (after another one has taken its place), nothing happened in a transaction, a
+#: deadlock, a lock that was not to be had in time
+PASSING = ("08", "53100", "53300", "57P01", "57P02", "57P03", "57P05", "25006", "25P03", "40", "55P03")
 
 #: what the errors say that have no state, because there is no connection yet, or that are told by more than one
 REMEDIES = (
@@ -48,7 +60,7 @@ class PostgreSQL(Server):
     driver = "postgresql+psycopg"
     module = "psycopg"
     extra = "postgres"
-    begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    begin_write = f"{BEGIN}; SET LOCAL idle_in_transaction_session_timeout = '{IDLE}s'"
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     @property
@@ -117,7 +129,7 @@ class PostgreSQL(Server):
             ((text, parameters),) = made
             return psycopg.RawCursor(connection).execute(text, parameters, prepare=True).fetchone() == (1,)
         try:
-            send_together(connection, [(self.begin_write, []), *made, ("COMMIT", [])])
+            send_together(connection, [(BEGIN, []), *made, ("COMMIT", [])])
         except BaseException as error:
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")

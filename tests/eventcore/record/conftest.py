@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventcore.record.store import opened
-from tests.eventcore.record.places import KINDS, SHARED, Place
+from tests.eventcore.record.places import KINDS, REMOTE, SHARED, Place
 
 
 @pytest.fixture(params=KINDS)
@@ -20,5 +20,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture(params=SHARED)
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with closing(opened(KINDS[request.param](tmp_path), "normal")) as store:
+        yield Place(store)
+
+
+@pytest.fixture(params=REMOTE)
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with closing(opened(KINDS[request.param](tmp_path), "normal")) as store:
         yield Place(store)

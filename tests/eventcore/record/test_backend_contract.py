@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
 from itertools import product
@@ -317,6 +318,22 @@ def test_a_deleted_run_leaves_nothing_and_others_stay(place: Place) -> None:
             place.store.backend.kept_result("goes", name)
     assert place.everything() == before
     assert result(place, "stays") == "stays" * 20
+
+
+def test_a_program_of_which_a_run_is_being_made_is_not_deleted(shared: Place) -> None:
+    chained(shared.program(), succeed).run()
+    connection = shared.store.connection
+    number = connection.execute(insert(t.programs).values(digest="d", document="{}")).inserted_primary_key[0]  # type: ignore[index]
+    made = select(t.recoveries).where(t.recoveries.c.program_id != number)
+    with closing(opened(shared.location)) as other, ThreadPoolExecutor() as threads:
+        with transaction(connection):
+            connection.execute(select(t.programs).where(t.programs.c.id == number).with_for_update(read=True))
+            cleaned = threads.submit(cleaning.finish, other)
+            wait([cleaned], 1.0)
+            row = connection.execute(made).mappings().one()
+            connection.execute(insert(t.recoveries).values({**row, "recovery": 1, "program_id": number}))
+        cleaned.result()
+    assert connection.execute(select(t.programs.c.id).where(t.programs.c.id == number)).scalar() == number
 
 
 def test_a_run_that_an_engine_works_on_is_not_deleted(place: Place) -> None:
