@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export SYSTEM ?= yes
 
-.PHONY: demo test coverage fuzz bench docs clean
+.PHONY: demo test coverage fuzz bench engines docs clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python examples/stdlib_report/demo.py
@@ -32,6 +32,9 @@ coverage: $(VENV)/.ready-test
 
 fuzz: $(VENV)/.ready-test
 	FUZZ=$${FUZZ:-5000} $(BIN)/python -m pytest -n 2 tests/acceptance/test_damaged_stores.py tests/acceptance/test_odd_inputs.py
+
+engines: $(VENV)/.ready-test
+	RUNS=$${RUNS:-200} $(BIN)/python -m pytest tests/acceptance/test_eight_engines.py
 
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.run

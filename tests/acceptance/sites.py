@@ -54,12 +54,6 @@ def build(name: str, together: int = 1, gate: bool = False, late: bool = False) 
         flow.add_step("late", note, args=("late",), delay=3600)
     return flow
 
-def row(name: str, length: int = 5) -> seq.Sequent:
-    flow = seq.Sequent("row", config={"logdir": str(HERE / "logs")})
-    each = flow.add_step("each", loop=range(length))
-    each.add_step("note", lambda item: note(f"{name}.{item}"), args=(each.item,))
-    return flow
-
 dying = seq.Sequent("dying", config={"task_construct": "invoke", "logdir": str(HERE / "logs")})
 dying.add_step("die", die, args=("dying",))
 
@@ -79,7 +73,7 @@ class Site:
         (folder / "flow.py").write_text(FLOW)
 
     def submit(self, name: str, *options: str, target: str = "flow.py:build") -> None:
-        parameters = ["--param", f"name={name}"] if target.endswith(("build", "row")) else []
+        parameters = ["--param", f"name={name}"] if target.endswith("build") else []
         done = sequent(self.folder, "submit", target, "--store", self.store, "--run-id", name, *parameters, *options)
         assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
 

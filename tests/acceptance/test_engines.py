@@ -72,24 +72,6 @@ def test_the_runs_of_a_killed_engine_are_adopted(site: Site) -> None:
     assert (site.run("one").recovery, site.done()) == (0, ["one"])
 
 
-@everywhere
-def test_of_eight_engines_three_are_killed_and_no_task_is_repeated_but_those_in_flight(site: Site) -> None:
-    names = [f"run{number}" for number in range(16)]
-    for name in names:
-        site.submit(name, target="flow.py:row")
-    engines = [site.engine("--slots", "1", "--once") for _ in range(8)]
-    for number, engine in enumerate(engines[:3], 1):
-        eventually(lambda so_far=15 * number: len(site.done()) >= so_far, "some of the work")  # type: ignore[misc]
-        engine.kill()
-    assert [site.ends(engine) for engine in engines[3:]] == [0] * 5
-    left = site.engine("--once")  # what the last one killed had
-    assert site.ends(left) == 0
-    assert {site.run(name).state for name in names} == {"success"}
-    counts = Counter(site.done())
-    assert counts.keys() == {f"{name}.{item}" for name in names for item in range(5)}
-    assert sum(counts.values()) <= len(counts) + 3
-
-
 def test_a_run_that_was_started_by_hand_is_not_adopted(site: Site) -> None:
     parameters = ("--param", "name=one", "--param", "gate=yes")
     arguments = ["run", "-q", "flow.py:build", "--store", site.store, "--run-id", "one", *parameters]
