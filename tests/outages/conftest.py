@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.crash.processes import scripts as scripts
 from tests.eventcore.record.places import REMOTE
 from tests.servers.served import Served, server
 from tests.servers.software import USER

@@ -251,7 +251,9 @@ class Relay:
         if self.listener:
             self.listener.listen(0 if silent else BACKLOG)
             if silent:
-                self.plug = socket.create_connection(self.place)
+                self.plug = socket.socket()
+                self.plug.setblocking(False)  # a client may have filled the queue
+                self.plug.connect_ex(self.place)
                 self.plugged = self.plug.getsockname()
 
 
