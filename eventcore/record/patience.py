@@ -123,6 +123,8 @@ class PatientConnection(Connection):
         return done
 
     def _tried(self, execute: Callable[..., CursorResult[Any]], *arguments: Any, **options: Any) -> CursorResult[Any]:
+        if self.invalidated and not self._is_within:  # while it rolled back
+            self.rollback()
         if self._is_within or not self.patience.seconds:
             return execute(*arguments, **options)
 

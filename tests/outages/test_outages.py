@@ -22,6 +22,7 @@ from eventcore.define.status import RunMode
 from eventcore.errors import StoreError
 from eventcore.record import lease
 from eventcore.record import schema as t
+from eventcore.record.database import transaction
 from eventcore.record.reading import reading
 from eventcore.record.store import opened
 from tests.eventcore.record.places import chained, succeed
@@ -224,6 +225,20 @@ def end_connections(served: Served) -> None:
     for (number,) in cursor.fetchall():
         cursor.execute(f"KILL CONNECTION {number}")
     connection.close()
+
+
+@pytest.mark.parametrize("patience", [0.0, 60.0])
+def test_a_connection_that_is_lost_while_it_rolls_back_is_made_anew(
+    served: Served, location: str, patience: float
+) -> None:
+    opened(location).close()
+    with Proxy(served.port) as proxy, closing(opened(proxy.url(location))) as store:
+        store.patience.seconds = patience
+        with pytest.raises(ZeroDivisionError), transaction(store.connection):
+            proxy.cut_before(b"ROLLBACK")
+            raise ZeroDivisionError
+        assert proxy.cuts == 1
+        assert store.connection.execute(select(t.runs.c.id)).all() == []
 
 
 @pytest.mark.parametrize("mode", [RunMode.restart, RunMode.recover, RunMode.continue_])
