@@ -25,6 +25,7 @@ from eventcore.record import schema as t
 from eventcore.record.database import transaction
 from eventcore.record.reading import reading
 from eventcore.record.store import opened
+from eventcore.record.turns import TurnWriter
 from tests.eventcore.record.places import chained, succeed
 from tests.servers.proxy import Proxy
 from tests.servers.served import Served
@@ -115,6 +116,32 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_turn(
         assert numbered(eventor(proxy.url(location)), 12, work).run()
         assert proxy.cuts == 3
     assert_all_once(location, done, 12)
+
+
+def test_a_run_each_of_whose_turns_is_cut_before_or_after_it_took_effect(
+    served: Served, location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps run in worker processes, of which an engine that is cut off ends none."""
+    opened(location).close()
+    write, turns = TurnWriter.write, list[int]()
+    with Proxy(served.port) as proxy:
+
+        def cut(writer: TurnWriter, *arguments: Any) -> None:
+            turns.append(proxy.cuts)
+            (proxy.cut_after if len(turns) % 2 else proxy.cut_before)(writer._holder.encode())
+            write(writer, *arguments)
+
+        def work(number: int) -> None:
+            with (tmp_path / "done").open("a") as file:
+                file.write(f"{number}\n")
+
+        monkeypatch.setattr(TurnWriter, "write", cut)
+        config = {"console": False, "logdir": str(tmp_path), "task_construct": "process"}
+        program = evr.Eventor("program", proxy.url(location), config=config)
+        assert numbered(program, 10, work).run()
+        assert turns == list(range(len(turns)))
+        assert len(turns) == proxy.cuts > 10
+    assert_all_once(location, [int(line) for line in (tmp_path / "done").read_text().split()], 10)
 
 
 def test_a_server_that_does_not_answer_is_waited_for(served: Served, location: str) -> None:
