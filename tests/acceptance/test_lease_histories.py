@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from eventcore.record import lease, schema
@@ -36,7 +37,10 @@ def operations(file: Path) -> Iterator[Operation]:
             asked = Operation(file.stem, name, token, called)
             continue
         assert asked is not None
-        yield Operation(asked.client, asked.name, asked.argument, asked.called, *told)
+        returned, answer, again, unheard = told
+        yield replace(asked, returned=returned, answer=answer, again=again > 0)
+        if asked.name == "take":
+            yield from [asked] * unheard  # each of these may have taken effect before
         asked = None
     if asked is not None:
         yield asked
@@ -53,16 +57,18 @@ def looked(store: Store) -> Operation:
 class Clients:
     """The clients of a test, as processes."""
 
-    def __init__(self, scripts: Scripts, location: str) -> None:
+    def __init__(self, scripts: Scripts, location: str, *, are_elsewhere: bool = False) -> None:
         self._scripts = scripts
         self._location = location
+        self._are_elsewhere = are_elsewhere  #: whether each is as on a host of its own
         self._number = 0
         self.alive = [self._start() for _ in range(CLIENTS)]
 
     def _start(self) -> subprocess.Popen[str]:
         self._number += 1
-        folder = self._scripts.folder
-        return self._scripts.start(Path(lease_client.__file__), self._location, f"c{self._number}", folder, TERM)
+        name, folder = f"c{self._number}", self._scripts.folder
+        host = [f"host-of-{name}"] if self._are_elsewhere else []
+        return self._scripts.start(Path(lease_client.__file__), self._location, name, folder, TERM, *host)
 
     def harm(self, chance: random.Random, holder: int | None) -> None:
         """Stop one, most often the holder, for a while, maybe past its term; or kill it and have another one begin."""
@@ -79,30 +85,56 @@ class Clients:
             self.alive[self.alive.index(victim)] = self._start()
 
 
-@pytest.mark.parametrize("kind", SHARED)
-def test_what_clients_see_of_a_lease_is_what_one_lease_can_show(scripts: Scripts, tmp_path: Path, kind: str) -> None:
-    location, chance, looks = KINDS[kind](tmp_path), random.Random(), list[Operation]()
-    with closing(opened(location, "normal")) as store:
+class Watched:
+    """A lease for which clients compete while a test does harm, and what all of them and a reader saw."""
+
+    def __init__(self, scripts: Scripts, store: Store, location: str, *, are_elsewhere: bool = False) -> None:
+        """Have the clients begin; they reach the store at a location of their own."""
+        self.store = store
+        self._folder = scripts.folder
         me = lease.this_engine("me")
         row = store.create_run("r", "program", None, "{}", me, 30.0, time.time())
-        initial = Lease("me", row.turn, 0)
-        clients = Clients(scripts, location)
-        looks.append(looked(store))
+        self._initial = Lease("me", row.turn, 0)
+        self.clients = Clients(scripts, location, are_elsewhere=are_elsewhere)
+        self._seen = [looked(store)]
         store.release(me)
-        released = Operation("me", "give up", "me", looks[-1].returned, time.monotonic_ns())
+        self._seen.append(Operation("me", "give up", "me", self._seen[-1].returned, time.monotonic_ns()))
         eventually(lambda: looked(store).answer[1] > 0, "the first turn")
-        for _ in range(FAULTS):
-            looks.append(looked(store))
-            clients.harm(chance, store.connection.execute(select(schema.runs.c.holder_pid)).scalar_one())
-        (tmp_path / "stop").touch()
-        for client in clients.alive:
+
+    def harm(self, chance: random.Random) -> None:
+        """Look, and do harm to a client."""
+        self.look()
+        holder = self.store.connection.execute(select(schema.runs.c.holder_pid)).scalar_one()
+        self.clients.harm(chance, holder)
+
+    def look(self) -> None:
+        """See who has the lease."""
+        self._seen.append(looked(self.store))
+
+    def assert_that_one_lease_can_show_this(self) -> list[Operation]:
+        """Have the clients end; returns what they saw."""
+        (self._folder / "stop").touch()
+        for client in self.clients.alive:
             _, told = client.communicate(timeout=600)
             assert client.returncode == 0, told
-        looks.append(looked(store))
-        history = [released, *looks, *(one for file in tmp_path.glob("*.history") for one in operations(file))]
-        (tmp_path / "history.json").write_text("\n".join(map(str, history)))
+        self.look()
+        files = self._folder.glob("*.history")
+        history = [*self._seen, *(one for file in files for one in operations(file))]
+        (self._folder / "history.json").write_text("\n".join(map(str, history)))
         takes = [one for one in history if one.name == "take" and one.is_known]
         turns = [one for one in history if one.name == "turn" and one.is_known]
         assert len({one.client for one in takes if one.answer != "refused"}) > 1
         assert {one.answer for one in turns} >= {"ok"}
-        assert is_linearizable(history, initial, leases(store.backend.is_remote)), f"see {tmp_path}/history.json"
+        model = leases(self.store.backend.is_remote)
+        assert is_linearizable(history, self._initial, model), f"see {self._folder}/history.json"
+        return history
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_what_clients_see_of_a_lease_is_what_one_lease_can_show(scripts: Scripts, tmp_path: Path, kind: str) -> None:
+    location, chance = KINDS[kind](tmp_path), random.Random()
+    with closing(opened(location, "normal")) as store:
+        watched = Watched(scripts, store, location)
+        for _ in range(FAULTS):
+            watched.harm(chance)
+        watched.assert_that_one_lease_can_show_this()

@@ -26,6 +26,7 @@ class Operation(msgspec.Struct, frozen=True):
     called: int
     returned: int = NEVER  #: `NEVER` where nobody knows whether it took effect
     answer: Any = None
+    again: bool = False  #: whether it was asked again, as no answer had come
 
     @property
     def is_known(self) -> bool:
@@ -89,8 +90,9 @@ def leases(counts_turns: bool) -> Step[Lease]:
             return [taken] if not operation.is_known or answer == taken.turn else []
         if operation.name == "give up":
             return [Lease(None, lease.turn, lease.written) if lease.holder == token else lease]
-        if answer == "lost":
-            return [lease] if lease.holder != token else []
-        return [Lease(token, lease.turn + counts_turns, lease.written + 1)] if lease.holder == token else []
+        written = [Lease(token, lease.turn + counts_turns, lease.written + 1)] if lease.holder == token else []
+        if answer == "lost":  # asked again, it may have been written and then lost
+            return [lease] if lease.holder != token else written if operation.again else []
+        return written
 
     return step

@@ -34,6 +34,12 @@ def test_a_turn_after_another_engine_took_over_is_impossible() -> None:
     assert is_possible(history(*before, ("turn", "a", 4, 5, "lost")))
 
 
+def test_a_lost_turn_that_was_asked_again_may_have_been_written_before() -> None:
+    took = history(("take", "a", 0, 1, 1), ("take", "b", 3, 4, 3), ("read", "", 7, 8, ["b", 1]))
+    for again in (False, True):
+        assert is_possible([*took, Operation("a", "turn", "a", 2, 6, "lost", again)]) == again
+
+
 def test_a_turn_at_the_same_time_may_come_before_or_after() -> None:
     for answer in ("ok", "lost"):
         number = 3 if answer == "ok" else 2
