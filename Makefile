@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` the tests, `make docs` writes the documentation as a site to site/; each
 # sets up what it needs in .venv.
 # `make test` also installs the system packages that tests need, and says which. `make test SYSTEM=no` installs none, and
-# says which tests are left out. `make test STORES=all` also runs on both servers what says little about a store.
+# says which tests are left out. `make test STORES=all` runs on both servers what runs on one of them.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin

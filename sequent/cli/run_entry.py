@@ -45,14 +45,17 @@ def main(orders: int, results: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: None)  # service managers send the engine's to all its processes
     reader = open(orders, "rb")  # noqa: SIM115  a thread reads it to the end of the process
-    order = msgspec.json.decode(reader.readline(), type=Order)
+    line = reader.readline()
+    if not line.endswith(b"\n"):  # the engine has died since it started this process
+        return
+    order = msgspec.json.decode(line, type=Order)
     order = replace(order, store=withheld(order.store))
     leash = Leash(reader)
     try:
         result = _carried_out(order, leash)
     except KeyboardInterrupt:
         result = Result(state="interrupted")
-    with open(results, "wb") as writer:
+    with suppress(BrokenPipeError), open(results, "wb") as writer:  # the engine may have died just now
         writer.write(msgspec.json.encode(result))
 
 

@@ -94,7 +94,7 @@ class Work:
         found = {}
         for line in self.site.said(engine).splitlines():
             said = EXPECTED.fullmatch(line)
-            assert said, line
+            assert said, self.site.said(engine)
             if said[5]:
                 found[int(said[5])] = said[3]
         return found

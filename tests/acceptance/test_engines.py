@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,13 @@ from tests.crash.processes import eventually
 from tests.eventcore.record.places import KINDS, REMOTE
 from tests.servers.served import server
 from tests.servers.software import GUARDED, PASSWORD, USER
+from tests.support import ROOT
 
 # several engines
 
 
 @everywhere
-@pytest.mark.parametrize("engines", [2, 8])
+@pytest.mark.parametrize("engines", [2])
 def test_engines_share_the_runs_and_each_is_run_once(site: Site, engines: int) -> None:
     names = [f"run{number}" for number in range(2 * engines)]
     for name in names[:engines]:  # they end only once all of them are at work, which takes every engine
@@ -233,3 +236,19 @@ def test_an_engine_goes_on_after_its_database_was_away(tmp_path: Path, kind: str
             assert engine.poll() is None
         finally:
             site.clean_up()
+
+
+@pytest.mark.parametrize("order", [b"", b'{"store": "run'])
+def test_a_process_whose_engine_died_while_it_started_ends_without_a_word(order: bytes) -> None:
+    orders, ends = os.pipe()
+    results, said = os.pipe()
+    os.write(ends, order)
+    os.close(ends)
+    boot = f"from sequent.cli.run_entry import main; main({orders}, {said})"
+    done = subprocess.run(
+        [sys.executable, "-c", boot], pass_fds=(orders, said), env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    for end in (orders, said, results):
+        os.close(end)
+    assert (done.stdout, done.stderr) == ("", "")

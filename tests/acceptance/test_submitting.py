@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.acceptance.sites import FLOW, Site, everywhere
 from tests.acceptance.sites import site as site
 from tests.acceptance.test_shell import one_line_error, sequent
 from tests.commands import COMMAND
+from tests.support import ROOT
 
 # submitting
 
@@ -57,7 +59,8 @@ def test_a_run_in_memory_cannot_be_submitted(tmp_path: Path) -> None:
 def test_a_program_that_is_in_no_file_cannot_be_submitted(tmp_path: Path) -> None:
     code = "import sequent as s; from eventcore.run.submitting import submit; "
     code += "f = s.Sequent('f', store='runs.db'); f.add_step('a', print); submit(f)"
-    done = subprocess.run(["python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert "program 'f' cannot be submitted: it is defined in no file" in done.stderr
     assert not (tmp_path / "runs.db").exists()
 

@@ -215,7 +215,7 @@ def test_beyond_its_patience_a_run_ends_in_one_line_and_can_be_recovered(served:
     heard = Recorder(RunAbandoned)
     program = numbered(eventor(location, database_patience=0.5), 5, work)
     program.add_observer(heard)
-    with pytest.raises(StoreError, match=r"waited for .* s \(database_patience\), then recover the run"):
+    with pytest.raises(StoreError, match=r"waited for .* s \(database_patience\).*, then recover the run"):
         program.run()
     assert len(heard.heard) == 1
     served.start()
